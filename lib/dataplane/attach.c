@@ -1,0 +1,491 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * How does the program come onto an interface, and go again?
+ *
+ * Three objects of the same program are in play. The first is loaded as a plain XDP program: it
+ * proves that the kernel accepts it, owns the maps, and is what is attached when we run single. The
+ * second exists for a moment, to learn whether the kernel lets a program extend another, which is
+ * what the dispatcher is built on. The third goes to libxdp, which loads it as a component. All
+ * share the first one's maps, so the rules are complete before the first packet sees any of them.
+ */
+#include <dataplane/attach.h>
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <linux/if_link.h>
+#include <xdp/libxdp.h>
+#include <xdp/prog_dispatcher.h>
+
+#include <dataplane/bpffs.h>
+#include <dataplane/filter.h>
+#include <dataplane/libbpf_log.h>
+#include <dataplane/program.h>
+#include <dataplane/table.h>
+#include <util/cleanup.h>
+#include <util/error.h>
+#include <util/log.h>
+
+/* Others that load at the same moment make libxdp lose the race, not us the interface. */
+#define MAX_TRIES 30
+#define RETRY_NS 20000000
+
+struct attachment {
+	struct netdev dev;
+	struct attach_options options;
+	struct ipf_config config;
+	struct bpf_object *object; /* loaded as plain XDP; its maps are the filter's */
+	struct chain before;
+	char single_reason[256]; /* why there is no dispatcher; empty: there is one */
+};
+
+static const enum xdp_attach_mode libxdp_modes[] = {
+	[MODE_UNSPECIFIED] = XDP_MODE_UNSPEC,
+	[MODE_NATIVE] = XDP_MODE_NATIVE,
+	[MODE_SKB] = XDP_MODE_SKB,
+	[MODE_HW] = XDP_MODE_HW,
+};
+
+static const __u32 netlink_modes[] = {
+	[MODE_UNSPECIFIED] = 0,
+	[MODE_NATIVE] = XDP_FLAGS_DRV_MODE,
+	[MODE_SKB] = XDP_FLAGS_SKB_MODE,
+	[MODE_HW] = XDP_FLAGS_HW_MODE,
+};
+
+/* A signal between attach and the look at its result would leave the user with a wrong exit code. */
+static void block_signals(sigset_t *before)
+{
+	sigset_t all;
+
+	sigfillset(&all);
+	sigprocmask(SIG_BLOCK, &all, before);
+}
+
+static void pause_before_retry(void)
+{
+	nanosleep(&(struct timespec){ .tv_nsec = RETRY_NS }, NULL);
+}
+
+static struct bpf_program *main_program(struct bpf_object *object)
+{
+	return bpf_object__find_program_by_name(object, IPF_PROGRAM_NAME);
+}
+
+/* -- What is in the way ------------------------------------------------------------------------ */
+
+static int check_dispatcher(const struct netdev *dev, const struct chain *chain,
+			    const struct attach_options *options, struct error *err)
+{
+	if (chain->state == FILTER_NOT_FILTERING)
+		return error_set(err, -EBUSY,
+				 "%s: a dispatcher (program %u) is attached, but %u of its %u programs "
+				 "are gone; 'xdp-ipfilter unload %s' or 'xdp-loader unload %s --all' "
+				 "clears the way",
+				 dev->name, chain->main_id, chain->expected - chain->count,
+				 chain->expected, dev->name, dev->name);
+	if (chain->dispatcher_version != XDP_DISPATCHER_VERSION)
+		return error_set(err, -EPROTO,
+				 "%s: its dispatcher has format version %u, and the libxdp here makes "
+				 "version %u, which cannot join it; load all programs of the chain by "
+				 "the same libxdp",
+				 dev->name, chain->dispatcher_version, XDP_DISPATCHER_VERSION);
+	if (chain->count == CHAIN_MAX)
+		return error_set(err, -E2BIG,
+				 "%s: the chain is full: %u programs, and no dispatcher takes more; "
+				 "'xdp-loader status %s' lists them",
+				 dev->name, chain->count, dev->name);
+	if (options->mode != MODE_UNSPECIFIED && options->mode != chain->mode)
+		return error_set(err, -EBUSY,
+				 "%s: its chain runs in %s mode, not %s; use --mode %s", dev->name,
+				 attach_mode_name(chain->mode), attach_mode_name(options->mode),
+				 attach_mode_name(chain->mode));
+	return 0;
+}
+
+static int check_place(const struct netdev *dev, const struct chain *chain,
+		       const struct attach_options *options, struct error *err)
+{
+	if (chain->program_id)
+		return error_set(err, -EEXIST,
+				 "%s: loaded already (program %u); change its rules with 'xdp-ipfilter "
+				 "add', 'del' or 'replace', or unload it first",
+				 dev->name, chain->program_id);
+	if (!chain->main_id)
+		return 0;
+	if (chain->dispatcher)
+		return check_dispatcher(dev, chain, options, err);
+	return error_set(err, -EBUSY,
+			 "%s: program '%s' (id %u) is attached without a dispatcher, so nothing can join "
+			 "it; load it by 'xdp-loader load %s FILE', or detach it",
+			 dev->name, chain->main_name, chain->main_id, dev->name);
+}
+
+/* -- Prepare ----------------------------------------------------------------------------------- */
+
+/* Why there will be no dispatcher, in words for the user; empty when there will be one. */
+static int find_single_reason(struct attachment *attachment, struct error *err)
+{
+	char *reason = attachment->single_reason;
+	size_t size = sizeof(attachment->single_reason);
+	const char *skip = getenv("LIBXDP_SKIP_DISPATCHER");
+	int ret;
+
+	if (attachment->options.mode == MODE_HW) {
+		snprintf(reason, size, "a program in the hardware has no dispatcher");
+		return 0;
+	}
+	if (skip && !strcmp(skip, "1")) {
+		snprintf(reason, size, "LIBXDP_SKIP_DISPATCHER=1 is set");
+		return 0;
+	}
+	ret = bpffs_ensure(err);
+	if (ret)
+		return ret;
+	if (!bpffs_writable()) {
+		snprintf(reason, size, "the BPF file system at /sys/fs/bpf is read-only");
+		return 0;
+	}
+	ret = program_probe_extension(&attachment->config, attachment->object);
+	if (ret)
+		snprintf(reason, size, "the kernel refuses programs that extend others (freplace: %s)",
+			 strerror(-ret));
+	return 0;
+}
+
+static int load_object(struct attachment *attachment, struct error *err)
+{
+	struct bpf_map *map;
+	int ret = program_open(&attachment->config, NULL, &attachment->object, err);
+
+	if (ret)
+		return ret;
+	if (attachment->options.mode == MODE_HW) {
+		bpf_program__set_ifindex(main_program(attachment->object), attachment->dev.ifindex);
+		bpf_object__for_each_map(map, attachment->object)
+			bpf_map__set_ifindex(map, attachment->dev.ifindex);
+	}
+	libbpf_log_clear();
+	ret = bpf_object__load(attachment->object);
+	if (!ret)
+		return 0;
+	if (attachment->options.mode == MODE_HW)
+		return error_set(err, ret,
+				 "%s: the device takes no such program into its hardware (%s); use "
+				 "--mode native or --mode skb",
+				 attachment->dev.name, strerror(-ret));
+	if (ret == -EPERM)
+		return error_set(err, ret,
+				 "the kernel does not let us load the program: not permitted; CAP_SYS_ADMIN "
+				 "in the initial user namespace is needed");
+	return error_set(err, ret, "the kernel does not take the program: %s; -v shows its log",
+			 strerror(-ret));
+}
+
+/* The maps are new, so the change is made at once: no packet sees them yet. */
+static int put_rules(struct attachment *attachment, struct ruleset *rules, struct error *err)
+{
+	struct bpf_object *object = attachment->object;
+	struct table_change change;
+	struct filter filter = {
+		.config = attachment->config,
+		.root = bpf_object__find_map_fd_by_name(object, IPF_MAP_ROOT),
+		.chunks = bpf_object__find_map_fd_by_name(object, IPF_MAP_CHUNKS),
+		.totals = bpf_object__find_map_fd_by_name(object, IPF_MAP_TOTALS),
+		.rule_counts = bpf_object__find_map_fd_by_name(object, IPF_MAP_RULE_COUNTERS),
+	};
+	int ret = table_prepare(&filter, rules, &change, err);
+
+	if (!ret)
+		table_commit(&change);
+	return ret;
+}
+
+int attach_prepare(const struct netdev *dev, const struct attach_options *options,
+		   struct ruleset *rules, struct attachment **out, struct error *err)
+{
+	struct attachment *attachment = calloc(1, sizeof(*attachment));
+	int ret;
+
+	if (!attachment)
+		return error_set(err, -ENOMEM, "out of memory");
+	attachment->dev = *dev;
+	attachment->options = *options;
+	attachment->config = (struct ipf_config){
+		.magic = IPF_MAGIC,
+		.abi_version = IPF_ABI_VERSION,
+		.policy = options->policy,
+		.priority = options->priority,
+		.trace = options->trace,
+	};
+
+	ret = chain_read(dev, &attachment->before, err);
+	if (!ret)
+		ret = check_place(dev, &attachment->before, options, err);
+	if (!ret)
+		ret = load_object(attachment, err);
+	if (!ret)
+		ret = find_single_reason(attachment, err);
+	if (!ret && attachment->single_reason[0] && options->require_dispatcher)
+		ret = error_set(err, -EOPNOTSUPP,
+				"%s: no dispatcher: %s; without --require-dispatcher it can run alone",
+				dev->name, attachment->single_reason);
+	if (!ret && attachment->single_reason[0] && attachment->before.main_id)
+		ret = error_set(err, -EBUSY, "%s: cannot join the chain that is there: %s", dev->name,
+				attachment->single_reason);
+	if (!ret)
+		ret = put_rules(attachment, rules, err);
+	if (ret) {
+		attachment_free(attachment);
+		return ret;
+	}
+	*out = attachment;
+	return 0;
+}
+
+void attachment_free(struct attachment *attachment)
+{
+	if (!attachment)
+		return;
+	bpf_object__close(attachment->object);
+	free(attachment);
+}
+
+/* -- Attach ------------------------------------------------------------------------------------ */
+
+/* A neighbour that cannot take frames of several buffers makes the whole chain so. */
+static const struct chain_member *neighbour_without_frags(const struct chain *chain)
+{
+	for (unsigned int i = 0; i < chain->count; i++) {
+		if (!chain->members[i].frags)
+			return &chain->members[i];
+	}
+	return NULL;
+}
+
+/* A page less the headroom and tail that drivers reserve: what fits into one buffer at most. */
+#define SINGLE_BUFFER_MTU 3498
+
+static int attach_failure(const struct attachment *attachment, int ret, struct error *err)
+{
+	const char *name = attachment->dev.name;
+	unsigned int mtu = netdev_mtu(&attachment->dev);
+	const struct chain_member *neighbour = neighbour_without_frags(&attachment->before);
+	enum attach_mode mode = attachment->options.mode;
+
+	if (mtu > SINGLE_BUFFER_MTU && neighbour && mode != MODE_SKB)
+		return error_set(err, ret,
+				 "%s: MTU %u is too large for program '%s' (id %u), which takes no frames "
+				 "of several buffers; lower the MTU to 1500, or unload it",
+				 name, mtu, neighbour->name, neighbour->program_id);
+	if (mtu > SINGLE_BUFFER_MTU && !program_kernel_has_frags() && mode != MODE_SKB)
+		return error_set(err, ret,
+				 "%s: MTU %u is too large for native XDP on this kernel; lower it to "
+				 "1500, or try --mode skb",
+				 name, mtu);
+	if (ret == -EOPNOTSUPP && mode == MODE_NATIVE)
+		return error_set(err, ret, "%s: the driver has no native XDP; try --mode skb", name);
+	if (ret == -EBUSY || ret == -EEXIST)
+		return error_set(err, -EBUSY,
+				 "%s: another program came onto the interface meanwhile; 'xdp-loader "
+				 "status %s' shows it",
+				 name, name);
+	if (ret == -ENODEV)
+		return error_set(err, ret, "%s: the interface is gone", name);
+	return error_set(err, ret, "%s: cannot attach: %s%s%s", name, strerror(-ret),
+			 *libbpf_log_last() ? ": " : "", libbpf_log_last());
+}
+
+static int attach_chained(const struct attachment *attachment)
+{
+	DECLARE_LIBXDP_OPTS(xdp_program_opts, options, .prog_name = IPF_PROGRAM_NAME);
+	/* An existing chain has a mode; asking for "any" beside it would mean another one. */
+	enum attach_mode mode = attachment->before.main_id ? attachment->before.mode :
+							     attachment->options.mode;
+	struct bpf_object *object;
+	struct xdp_program *program;
+	int ret = program_open(&attachment->config, attachment->object, &object, NULL);
+
+	if (ret)
+		return ret;
+	options.obj = object;
+	program = xdp_program__create(&options);
+	ret = (int)libxdp_get_error(program);
+	if (ret) {
+		bpf_object__close(object);
+		return ret;
+	}
+	ret = xdp_program__set_run_prio(program, attachment->options.priority);
+	if (!ret)
+		ret = xdp_program__set_chain_call_enabled(program, XDP_PASS, true);
+	if (!ret && program_kernel_has_frags())
+		ret = xdp_program__set_xdp_frags_support(program, true);
+	if (!ret)
+		ret = xdp_program__attach(program, (int)attachment->dev.ifindex, libxdp_modes[mode], 0);
+	xdp_program__close(program);
+	bpf_object__close(object); /* libxdp leaves an object that it was given to the giver */
+	return ret;
+}
+
+static int attach_single(const struct attachment *attachment)
+{
+	__u32 flags = netlink_modes[attachment->options.mode] | XDP_FLAGS_UPDATE_IF_NOEXIST;
+
+	return bpf_xdp_attach((int)attachment->dev.ifindex,
+			      bpf_program__fd(main_program(attachment->object)), flags, NULL);
+}
+
+static int detach_now(const struct netdev *dev, struct error *err);
+
+/* The kernel's word, not the library's: is our program there now, and how? */
+static int check_result(const struct attachment *attachment, struct error *err)
+{
+	const struct netdev *dev = &attachment->dev;
+	struct chain chain;
+	const char *why;
+	int ret = chain_read(dev, &chain, err);
+
+	if (ret)
+		return ret;
+	if (chain.state != FILTER_CHAINED && chain.state != FILTER_SINGLE)
+		return error_set(err, -EIO,
+				 "%s: attached, but it is not in the chain now; somebody took it off again",
+				 dev->name);
+	if (chain.state == FILTER_CHAINED)
+		return 0;
+
+	why = attachment->single_reason[0] ? attachment->single_reason :
+	      *libbpf_log_last()	   ? libbpf_log_last() :
+					     "libxdp did not use it";
+	if (attachment->options.require_dispatcher) {
+		ret = detach_now(dev, err);
+		return ret ? ret : error_set(err, -EOPNOTSUPP, "%s: no dispatcher: %s", dev->name, why);
+	}
+	log_warning("%s: loaded single, without the libxdp dispatcher: %s; it filters, but no other XDP "
+		    "program can join it on this interface",
+		    dev->name, why);
+	return 0;
+}
+
+static int attach_now(struct attachment *attachment, struct error *err)
+{
+	int ret = 0;
+
+	for (int try = 0; try < MAX_TRIES; try++) {
+		libbpf_log_clear();
+		ret = attachment->single_reason[0] ? attach_single(attachment) :
+						     attach_chained(attachment);
+		if (!ret)
+			return check_result(attachment, err);
+		if (ret != -EBUSY && ret != -EAGAIN && ret != -ENOENT && ret != -EEXIST)
+			break;
+		/* Somebody else was quicker: is there still a place for us? */
+		pause_before_retry();
+		if (chain_read(&attachment->dev, &attachment->before, err))
+			break;
+		if (check_place(&attachment->dev, &attachment->before, &attachment->options, err))
+			return ret;
+	}
+	return attach_failure(attachment, ret, err);
+}
+
+int attach_commit(struct attachment *attachment, struct error *err)
+{
+	sigset_t before;
+	int ret;
+
+	block_signals(&before);
+	ret = attach_now(attachment, err);
+	sigprocmask(SIG_SETMASK, &before, NULL);
+	return ret;
+}
+
+/* -- Detach ------------------------------------------------------------------------------------ */
+
+/* Takes the interface's program off, if it is still the one that we mean. */
+static int detach_main(const struct netdev *dev, const struct chain *chain, __u32 program_id)
+{
+	LIBBPF_OPTS(bpf_xdp_attach_opts, options);
+	auto_fd int fd = bpf_prog_get_fd_by_id(program_id);
+
+	if (fd < 0)
+		return -errno;
+	options.old_prog_fd = fd;
+	return bpf_xdp_detach((int)dev->ifindex, netlink_modes[chain->mode], &options);
+}
+
+static int detach_chained(const struct netdev *dev, const struct chain *chain)
+{
+	struct xdp_program *program = xdp_program__from_id(chain->program_id);
+	int ret = (int)libxdp_get_error(program);
+
+	if (ret)
+		return ret;
+	ret = xdp_program__detach(program, (int)dev->ifindex, libxdp_modes[chain->mode], 0);
+	xdp_program__close(program);
+	return ret;
+}
+
+static int detach_once(const struct netdev *dev, const struct chain *chain)
+{
+	if (chain->state == FILTER_CHAINED)
+		return detach_chained(dev, chain);
+	return detach_main(dev, chain,
+			   chain->state == FILTER_SINGLE ? chain->program_id : chain->main_id);
+}
+
+static int not_loaded(const struct netdev *dev, const struct chain *chain, struct error *err)
+{
+	if (chain->state == FILTER_NOT_FILTERING)
+		return error_set(err, -ENOENT,
+				 "%s: not loaded; its dispatcher has lost programs, but %u of others are "
+				 "still in it: 'xdp-loader status %s' shows them",
+				 dev->name, chain->count, dev->name);
+	return error_set(err, -ENOENT, "%s: not loaded", dev->name);
+}
+
+static int detach_now(const struct netdev *dev, struct error *err)
+{
+	__u32 program_id = 0;
+	struct chain chain;
+	int ret = 0;
+
+	for (int try = 0; try < MAX_TRIES; try++) {
+		int read = chain_read(dev, &chain, err);
+
+		if (read)
+			return read;
+		if (chain.state == FILTER_NOT_LOADED ||
+		    (chain.state == FILTER_NOT_FILTERING && chain.count)) {
+			/* Gone by this very command, whatever the library says of it. */
+			return try ? 0 : not_loaded(dev, &chain, err);
+		}
+		if (try && chain.program_id && chain.program_id != program_id)
+			return 0;
+		program_id = chain.program_id;
+		if (try)
+			pause_before_retry();
+		libbpf_log_clear();
+		ret = detach_once(dev, &chain);
+	}
+	return error_set(err, ret ? ret : -EIO, "%s: cannot detach program %u: %s%s%s", dev->name,
+			 program_id, ret ? strerror(-ret) : "it stays in the chain",
+			 *libbpf_log_last() ? ": " : "", libbpf_log_last());
+}
+
+int detach(const struct netdev *dev, struct error *err)
+{
+	sigset_t before;
+	int ret;
+
+	block_signals(&before);
+	ret = detach_now(dev, err);
+	sigprocmask(SIG_SETMASK, &before, NULL);
+	return ret;
+}

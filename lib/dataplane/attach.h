@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * How does the program come onto an interface, and go again?
+ *
+ * Prepared first (object opened and verified, maps made, rules in them, the place on the interface
+ * looked at), then attached: by libxdp into the chain, or alone where the kernel or the environment
+ * has no dispatcher.
+ */
+#ifndef DATAPLANE_ATTACH_H
+#define DATAPLANE_ATTACH_H
+
+#include <dataplane/chain.h>
+#include <ipfilter/abi.h>
+#include <ruleset/ruleset.h>
+#include <stdbool.h>
+
+struct error;
+struct attachment;
+
+struct attach_options {
+	enum attach_mode mode;
+	enum ipf_verdict policy;
+	unsigned int priority;
+	bool require_dispatcher;
+	bool trace;
+};
+
+/* Checks what can be checked and builds all that the interface needs, without touching it. *rules get
+ * their counters assigned. Refuses: loaded already (-EEXIST), a foreign program without
+ * dispatcher (-EBUSY), another mode than the chain's (-EBUSY), a full chain (-E2BIG), a dispatcher of another
+ * version (-EPROTO), no dispatcher though required (-EOPNOTSUPP). Mounts bpffs where it is missing
+ * and may be. On success *out is released with attachment_free(). */
+int attach_prepare(const struct netdev *dev, const struct attach_options *options,
+		   struct ruleset *rules, struct attachment **out, struct error *err);
+
+/* Attaches, reads the chain back and finds our program in it. One warning is logged where it runs
+ * single: why, and what follows. On failure the interface is as it was. */
+int attach_commit(struct attachment *attachment, struct error *err);
+
+void attachment_free(struct attachment *attachment);
+
+/* Takes our program off the interface, and only ours. 0; -ENOENT: not loaded there. With
+ * FILTER_NOT_FILTERING an empty dispatcher is taken off. */
+int detach(const struct netdev *dev, struct error *err);
+
+/* libbpf's and libxdp's own words go to the log with -v, else nowhere. Call once at start. */
+void dataplane_init(void);
+
+#endif

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Is there a BPF file system for libxdp's pins?
+ */
+#include <dataplane/bpffs.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include <util/cleanup.h>
+#include <util/error.h>
+#include <util/log.h>
+
+#define BPFFS_PATH "/sys/fs/bpf"
+
+static bool is_mounted(void)
+{
+	struct statfs fs;
+
+	return !statfs(BPFFS_PATH, &fs) && fs.f_type == BPF_FS_MAGIC;
+}
+
+/* What PID 1 sees stays as long as the system or the container does. The ids of mounts differ from
+ * namespace to namespace, so the mount below our path tells where we are. (Comparing
+ * /proc/1/ns/mnt with ours would take every capability that PID 1 has.) */
+static bool in_mount_namespace_of_init(void)
+{
+	auto_file FILE *mounts = fopen("/proc/1/mountinfo", "re");
+	auto_free char *line = NULL;
+	size_t size = 0;
+	struct statx at;
+
+	if (!mounts || statx(AT_FDCWD, BPFFS_PATH, 0, STATX_MNT_ID, &at) ||
+	    !(at.stx_mask & STATX_MNT_ID))
+		return false;
+	while (getline(&line, &size, mounts) > 0) {
+		if (strtoull(line, NULL, 10) == at.stx_mnt_id)
+			return true;
+	}
+	return false;
+}
+
+int bpffs_ensure(struct error *err)
+{
+	int ret;
+
+	if (is_mounted())
+		return 0;
+	if (!in_mount_namespace_of_init())
+		return error_set(err, -ENOENT,
+				 "no BPF file system at " BPFFS_PATH "; run 'nsenter -t 1 -m mount -t bpf "
+				 "bpf " BPFFS_PATH "' and this command outside this mount namespace (it is "
+				 "not that of PID 1, and would take the filter along when it ends)");
+	if (mount("bpf", BPFFS_PATH, "bpf", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=0700")) {
+		ret = -errno;
+		return error_set(err, ret,
+				 "no BPF file system, and it cannot be mounted (%s); run 'mount -t bpf "
+				 "bpf " BPFFS_PATH "'",
+				 strerror(-ret));
+	}
+	log_verbose("mounted the BPF file system at " BPFFS_PATH);
+	return 0;
+}
+
+bool bpffs_writable(void)
+{
+	struct statvfs fs;
+
+	return is_mounted() && !statvfs(BPFFS_PATH, &fs) && !(fs.f_flag & ST_RDONLY);
+}

@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What runs on an interface, and are we in it?
+ */
+#include <dataplane/chain.h>
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <bpf/bpf.h>
+#include <bpf/btf.h>
+#include <bpf/libbpf.h>
+#include <linux/if_link.h>
+#include <xdp/prog_dispatcher.h>
+
+#include <dataplane/filter.h>
+#include <util/cleanup.h>
+#include <util/error.h>
+
+_Static_assert(CHAIN_MAX == MAX_DISPATCHER_ACTIONS, "a chain has as many places as the dispatcher");
+
+#define DISPATCHER_NAME "xdp_dispatcher"
+
+/* Others rebuild the chain while we read it; each rebuild gives it a new main program. */
+#define MAX_READS 64
+
+static const char *const mode_names[] = {
+	[MODE_UNSPECIFIED] = "unspecified",
+	[MODE_NATIVE] = "native",
+	[MODE_SKB] = "skb",
+	[MODE_HW] = "hw",
+};
+
+const char *attach_mode_name(enum attach_mode mode)
+{
+	return mode_names[mode];
+}
+
+int attach_mode_parse(const char *text, enum attach_mode *out)
+{
+	for (size_t i = 0; i < sizeof(mode_names) / sizeof(mode_names[0]); i++) {
+		if (!strcmp(text, mode_names[i])) {
+			*out = (enum attach_mode)i;
+			return 0;
+		}
+	}
+	return -EINVAL;
+}
+
+const char *filter_state_name(enum filter_state state)
+{
+	static const char *const names[] = {
+		[FILTER_NOT_LOADED] = "not-loaded",
+		[FILTER_CHAINED] = "filtering-chained",
+		[FILTER_SINGLE] = "filtering-single",
+		[FILTER_NOT_FILTERING] = "not-filtering",
+	};
+
+	return names[state];
+}
+
+const char *filter_state_text(enum filter_state state)
+{
+	static const char *const texts[] = {
+		[FILTER_NOT_LOADED] = "not loaded",
+		[FILTER_CHAINED] = "filtering, chained",
+		[FILTER_SINGLE] = "filtering, single",
+		[FILTER_NOT_FILTERING] = "attached but NOT filtering",
+	};
+
+	return texts[state];
+}
+
+static int kernel_failure(const struct netdev *dev, const char *what, int ret, struct error *err)
+{
+	if (ret == -EPERM)
+		return error_set(err, ret,
+				 "%s: %s: not permitted; CAP_SYS_ADMIN in the initial user namespace is "
+				 "needed",
+				 dev->name, what);
+	return error_set(err, ret, "%s: %s: %s", dev->name, what, strerror(-ret));
+}
+
+/* Which program the interface runs, in which mode. Native and hardware can stand beside each
+ * other; the one nearest to the wire is the one that counts. */
+static int read_main(const struct netdev *dev, struct chain *chain, struct error *err)
+{
+	LIBBPF_OPTS(bpf_xdp_query_opts, query);
+	int ret = bpf_xdp_query((int)dev->ifindex, 0, &query);
+
+	if (ret)
+		return kernel_failure(dev, "cannot ask for its XDP program", ret, err);
+	if (query.hw_prog_id) {
+		chain->main_id = query.hw_prog_id;
+		chain->mode = MODE_HW;
+	} else if (query.drv_prog_id) {
+		chain->main_id = query.drv_prog_id;
+		chain->mode = MODE_NATIVE;
+	} else if (query.skb_prog_id) {
+		chain->main_id = query.skb_prog_id;
+		chain->mode = MODE_SKB;
+	} else {
+		chain->main_id = query.prog_id;
+		chain->mode = query.attach_mode == XDP_ATTACHED_HW	? MODE_HW :
+			      query.attach_mode == XDP_ATTACHED_DRV	? MODE_NATIVE :
+			      query.attach_mode == XDP_ATTACHED_SKB	? MODE_SKB :
+									  MODE_UNSPECIFIED;
+	}
+	return 0;
+}
+
+/* The dispatcher keeps what it was built for in its one map. Format version 1 had no magic byte
+ * in front and no flags behind; what is common to the later ones is all that is read here. */
+static void read_dispatcher_config(__u32 map_id, struct chain *chain,
+				   struct xdp_dispatcher_config *config)
+{
+	auto_fd int fd = bpf_map_get_fd_by_id(map_id);
+	struct bpf_map_info info = {};
+	auto_free __u8 *bytes = NULL;
+	__u32 size = sizeof(info);
+	__u32 only = 0;
+
+	if (fd < 0 || bpf_obj_get_info_by_fd(fd, &info, &size) || info.key_size != sizeof(only))
+		return;
+	bytes = calloc(1, info.value_size > sizeof(*config) ? info.value_size : sizeof(*config));
+	if (!bytes || bpf_map_lookup_elem(fd, &only, bytes))
+		return;
+	if (bytes[0] == XDP_DISPATCHER_MAGIC) {
+		memcpy(config, bytes, sizeof(*config));
+		chain->dispatcher_version = config->dispatcher_version;
+		chain->expected = config->num_progs_enabled;
+	} else {
+		chain->dispatcher_version = 1;
+		chain->expected = bytes[0];
+	}
+}
+
+/* A component replaces one function of the dispatcher: "prog0" to "prog9"; where there is only one
+ * component, the dispatcher itself. */
+static unsigned int slot_of_function(const struct btf *btf, __u32 function_id)
+{
+	const struct btf_type *type = btf ? btf__type_by_id(btf, function_id) : NULL;
+	const char *name = type ? btf__name_by_offset(btf, type->name_off) : NULL;
+	unsigned int slot;
+
+	if (name && sscanf(name, "prog%u", &slot) == 1 && slot < CHAIN_MAX)
+		return slot;
+	return 0;
+}
+
+static int add_member(struct chain *chain, const struct bpf_link_info *link, unsigned int slot,
+		      const struct xdp_dispatcher_config *config)
+{
+	auto_fd int program = bpf_prog_get_fd_by_id(link->prog_id);
+	struct bpf_prog_info info = {};
+	struct chain_member *member;
+	__u32 size = sizeof(info);
+
+	/* Between two system calls a component can go. */
+	if (program < 0 || bpf_obj_get_info_by_fd(program, &info, &size))
+		return 0;
+	for (unsigned int i = 0; i < chain->count; i++) {
+		if (chain->members[i].program_id == info.id)
+			return 0; /* linked once more while it moves to a new dispatcher */
+	}
+	if (chain->count == CHAIN_MAX)
+		return -E2BIG;
+	member = &chain->members[chain->count++];
+	member->program_id = info.id;
+	member->position = slot + 1;
+	member->frags = config->program_flags[slot] & BPF_F_XDP_HAS_FRAGS;
+	snprintf(member->name, sizeof(member->name), "%s", info.name);
+	if (filter_is_ours(program)) {
+		chain->program_id = info.id;
+		chain->position = member->position;
+	}
+	return 0;
+}
+
+static int by_position(const void *a, const void *b)
+{
+	const struct chain_member *left = a, *right = b;
+
+	return (int)left->position - (int)right->position;
+}
+
+/* Looks through all links of the kernel for those into this dispatcher. */
+static int read_members(struct chain *chain, const struct btf *btf,
+			const struct xdp_dispatcher_config *config)
+{
+	__u32 id = 0;
+
+	while (!bpf_link_get_next_id(id, &id)) {
+		auto_fd int fd = bpf_link_get_fd_by_id(id);
+		struct bpf_link_info link = {};
+		__u32 size = sizeof(link);
+
+		if (fd < 0) {
+			if (errno == ENOENT)
+				continue;
+			return -errno;
+		}
+		if (bpf_obj_get_info_by_fd(fd, &link, &size) || link.type != BPF_LINK_TYPE_TRACING ||
+		    link.tracing.target_obj_id != chain->main_id)
+			continue;
+		add_member(chain, &link, slot_of_function(btf, link.tracing.target_btf_id), config);
+	}
+	if (errno != ENOENT)
+		return -errno;
+	qsort(chain->members, chain->count, sizeof(chain->members[0]), by_position);
+	return 0;
+}
+
+static int read_dispatcher(const struct bpf_prog_info *info, struct chain *chain)
+{
+	struct btf *btf = info->btf_id ? btf__load_from_kernel_by_id(info->btf_id) : NULL;
+	struct xdp_dispatcher_config config = {};
+	int ret;
+
+	chain->dispatcher = true;
+	if (info->nr_map_ids)
+		read_dispatcher_config(*(__u32 *)(unsigned long)info->map_ids, chain, &config);
+	ret = read_members(chain, btf, &config);
+	btf__free(btf);
+	if (ret)
+		return ret;
+	if (chain->program_id)
+		chain->state = FILTER_CHAINED;
+	else if (chain->count < chain->expected)
+		chain->state = FILTER_NOT_FILTERING;
+	return 0;
+}
+
+/* -EAGAIN where the chain changed meanwhile. */
+static int read_once(const struct netdev *dev, struct chain *chain, struct error *err)
+{
+	struct bpf_prog_info info = {};
+	__u32 size = sizeof(info);
+	auto_fd int program = -1;
+	__u32 map_id = 0;
+	struct chain after = {};
+	int ret;
+
+	memset(chain, 0, sizeof(*chain));
+	ret = read_main(dev, chain, err);
+	if (ret || !chain->main_id)
+		return ret;
+
+	program = bpf_prog_get_fd_by_id(chain->main_id);
+	if (program < 0)
+		return errno == ENOENT ? -EAGAIN :
+					 kernel_failure(dev, "cannot open its XDP program", -errno, err);
+	info.nr_map_ids = 1;
+	info.map_ids = (__u64)(unsigned long)&map_id;
+	if (bpf_obj_get_info_by_fd(program, &info, &size))
+		return kernel_failure(dev, "cannot read its XDP program", -errno, err);
+	memcpy(chain->main_name, info.name, sizeof(chain->main_name));
+
+	if (filter_is_ours(program)) {
+		chain->state = FILTER_SINGLE;
+		chain->program_id = info.id;
+	} else if (!strcmp(chain->main_name, DISPATCHER_NAME)) {
+		ret = read_dispatcher(&info, chain);
+		if (ret)
+			return kernel_failure(dev, "cannot read the links of its dispatcher", ret, err);
+	}
+
+	ret = read_main(dev, &after, err);
+	if (ret)
+		return ret;
+	return after.main_id == chain->main_id ? 0 : -EAGAIN;
+}
+
+int chain_read(const struct netdev *dev, struct chain *out, struct error *err)
+{
+	struct chain chain;
+	int ret = -EAGAIN;
+
+	for (int i = 0; i < MAX_READS && ret == -EAGAIN; i++)
+		ret = read_once(dev, &chain, err);
+	if (ret == -EAGAIN)
+		return error_set(err, -EBUSY, "%s: its XDP chain changes all the time; try again",
+				 dev->name);
+	if (!ret)
+		*out = chain;
+	return ret;
+}

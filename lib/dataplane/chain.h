@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What runs on an interface, and are we in it?
+ *
+ * The answer comes from the kernel alone: the program that the interface has, and, where that is
+ * libxdp's dispatcher, the links that put components into it. Pins are not asked: they can be
+ * hidden, stale or gone while the chain runs, and there while it does not.
+ */
+#ifndef DATAPLANE_CHAIN_H
+#define DATAPLANE_CHAIN_H
+
+#include <dataplane/netdev.h>
+#include <linux/types.h>
+#include <stdbool.h>
+
+struct error;
+
+enum attach_mode { MODE_UNSPECIFIED, MODE_NATIVE, MODE_SKB, MODE_HW };
+const char *attach_mode_name(enum attach_mode mode); /* "native", "skb", "hw", "unspecified" */
+int attach_mode_parse(const char *text, enum attach_mode *out); /* -EINVAL */
+
+enum filter_state {
+	FILTER_NOT_LOADED,
+	FILTER_CHAINED,
+	FILTER_SINGLE,
+	FILTER_NOT_FILTERING, /* a dispatcher whose components are gone, we perhaps among them */
+};
+const char *filter_state_name(enum filter_state state); /* JSON: "filtering-chained", ... */
+const char *filter_state_text(enum filter_state state); /* "filtering, chained", ... */
+
+#define CHAIN_MAX 10 /* what libxdp's dispatcher has room for */
+
+struct chain_member {
+	__u32 program_id;
+	unsigned int position; /* from 1 */
+	bool frags;            /* copes with frames of several buffers */
+	char name[16];
+};
+
+struct chain {
+	enum filter_state state;
+	enum attach_mode mode;    /* the one in effect; MODE_UNSPECIFIED while nothing is attached */
+	__u32 main_id;            /* program on the interface, 0 for none */
+	char main_name[16];
+	bool dispatcher;          /* the main program is libxdp's dispatcher */
+	unsigned int dispatcher_version;
+	unsigned int expected;    /* components that the dispatcher was built for */
+	unsigned int count;       /* components that are linked to it */
+	struct chain_member members[CHAIN_MAX]; /* by position */
+	__u32 program_id;         /* ours, 0 while not loaded */
+	unsigned int position;    /* ours in the chain, from 1; 0 when single */
+};
+
+/* -EPERM without the capability, and what the kernel says otherwise. */
+int chain_read(const struct netdev *dev, struct chain *out, struct error *err);
+
+#endif

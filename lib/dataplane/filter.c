@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * How is a loaded filter reached: its configuration and its maps?
+ */
+#include <dataplane/filter.h>
+
+#include <errno.h>
+#include <string.h>
+
+#include <bpf/bpf.h>
+
+#include <util/cleanup.h>
+#include <util/error.h>
+
+/* Our program has six maps; one of another build may have some more. */
+#define MAX_MAPS 16
+
+static int program_info(int program_fd, struct bpf_prog_info *info, __u32 *map_ids)
+{
+	__u32 size = sizeof(*info);
+
+	memset(info, 0, sizeof(*info));
+	info->nr_map_ids = MAX_MAPS;
+	info->map_ids = (__u64)(unsigned long)map_ids;
+	if (bpf_obj_get_info_by_fd(program_fd, info, &size))
+		return -errno;
+	if (info->nr_map_ids > MAX_MAPS)
+		info->nr_map_ids = MAX_MAPS;
+	return 0;
+}
+
+/* Opens the map of this name among the program's; the sizes must be those of abi.h, so that what
+ * is read or written later fits. */
+static int open_map(const struct bpf_prog_info *info, const __u32 *map_ids, const char *name,
+		    __u32 value_size)
+{
+	for (__u32 i = 0; i < info->nr_map_ids; i++) {
+		auto_fd int fd = bpf_map_get_fd_by_id(map_ids[i]);
+		struct bpf_map_info map = {};
+		__u32 size = sizeof(map);
+
+		if (fd < 0) {
+			if (errno == EPERM)
+				return -EPERM;
+			continue;
+		}
+		if (bpf_obj_get_info_by_fd(fd, &map, &size) || strcmp(map.name, name))
+			continue;
+		return map.key_size == sizeof(__u32) && map.value_size == value_size ? fd_take(&fd) :
+										       -EPROTO;
+	}
+	return -ENOENT;
+}
+
+static int read_config(const struct bpf_prog_info *info, const __u32 *map_ids,
+		       struct ipf_config *config)
+{
+	auto_fd int fd = open_map(info, map_ids, IPF_CONFIG_SECTION, sizeof(*config));
+	__u32 only = 0;
+
+	if (fd < 0)
+		return fd;
+	if (bpf_map_lookup_elem(fd, &only, config))
+		return -errno;
+	return config->magic == IPF_MAGIC ? 0 : -ENOENT;
+}
+
+bool filter_is_ours(int program_fd)
+{
+	struct bpf_prog_info info;
+	struct ipf_config config;
+	__u32 map_ids[MAX_MAPS];
+	int ret;
+
+	if (program_info(program_fd, &info, map_ids) || strcmp(info.name, IPF_PROGRAM_NAME))
+		return false;
+	ret = read_config(&info, map_ids, &config);
+	/* A configuration of another size is of another version of ours. */
+	return !ret || ret == -EPROTO;
+}
+
+static int open_maps(const struct bpf_prog_info *info, const __u32 *map_ids, struct filter *filter)
+{
+	const struct {
+		int *fd;
+		const char *name;
+		__u32 value_size;
+	} maps[] = {
+		{ &filter->root, IPF_MAP_ROOT, sizeof(struct ipf_root) },
+		{ &filter->chunks, IPF_MAP_CHUNKS, sizeof(__u32) },
+		{ &filter->totals, IPF_MAP_TOTALS, sizeof(struct ipf_counter) },
+		{ &filter->rule_counts, IPF_MAP_RULE_COUNTERS, sizeof(__u32) },
+	};
+
+	for (size_t i = 0; i < sizeof(maps) / sizeof(maps[0]); i++) {
+		*maps[i].fd = open_map(info, map_ids, maps[i].name, maps[i].value_size);
+		if (*maps[i].fd < 0)
+			return *maps[i].fd;
+	}
+	return 0;
+}
+
+int filter_open(__u32 program_id, struct filter *out, struct error *err)
+{
+	auto_fd int program = bpf_prog_get_fd_by_id(program_id);
+	struct filter filter = FILTER_CLOSED;
+	struct bpf_prog_info info;
+	__u32 map_ids[MAX_MAPS];
+	int ret;
+
+	if (program < 0) {
+		ret = -errno;
+		return error_set(err, ret, "program %u cannot be opened: %s", program_id,
+				 strerror(-ret));
+	}
+	ret = program_info(program, &info, map_ids);
+	if (ret)
+		return error_set(err, ret, "program %u cannot be read: %s", program_id,
+				 strerror(-ret));
+	filter.program_id = program_id;
+	ret = read_config(&info, map_ids, &filter.config);
+	if (ret == -EPROTO || (!ret && filter.config.abi_version != IPF_ABI_VERSION))
+		return error_set(err, -EPROTO,
+				 "program %u was loaded by another version of xdp-ipfilter; unload it, "
+				 "then load it with this one",
+				 program_id);
+	if (!ret)
+		ret = open_maps(&info, map_ids, &filter);
+	if (ret) {
+		filter_close(&filter);
+		return error_set(err, ret, "program %u is not a whole xdp-ipfilter: %s", program_id,
+				 strerror(-ret));
+	}
+	*out = filter;
+	return 0;
+}
+
+void filter_close(struct filter *filter)
+{
+	int *fds[] = { &filter->root, &filter->chunks, &filter->totals, &filter->rule_counts };
+
+	for (size_t i = 0; i < sizeof(fds) / sizeof(fds[0]); i++) {
+		if (*fds[i] >= 0)
+			close(*fds[i]);
+		*fds[i] = -1;
+	}
+}

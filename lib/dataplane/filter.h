@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * How is a loaded filter reached: its configuration and its maps?
+ *
+ * From its program's id, through the maps that the program holds: no pins of ours, nothing that can
+ * go stale.
+ */
+#ifndef DATAPLANE_FILTER_H
+#define DATAPLANE_FILTER_H
+
+#include <ipfilter/abi.h>
+#include <stdbool.h>
+
+struct error;
+
+struct filter {
+	__u32 program_id;
+	struct ipf_config config;
+	int root;
+	int chunks;
+	int totals;
+	int rule_counts;
+};
+#define FILTER_CLOSED { .root = -1, .chunks = -1, .totals = -1, .rule_counts = -1 }
+
+/* Opens the program's maps. -ENOENT: no such program, or not ours. -EPROTO: ours, but of another
+ * ABI version (the words say what to do). On success close it with filter_close(). */
+int filter_open(__u32 program_id, struct filter *out, struct error *err);
+void filter_close(struct filter *filter);
+
+/* Is this program ours (name and configuration)? */
+bool filter_is_ours(int program_fd);
+
+#endif

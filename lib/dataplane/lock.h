@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * How do commands that change something wait for each other?
+ *
+ * By flock(2) on one file that is never removed; the kernel lets go of it when its holder dies.
+ * Readers do not take it.
+ */
+#ifndef DATAPLANE_LOCK_H
+#define DATAPLANE_LOCK_H
+
+struct error;
+
+#define LOCK_PATH "/run/xdp-ipfilter.lock"
+
+/* Returns a descriptor that holds the lock until it is closed, or a negative errno. Says with -v
+ * that it waits. */
+int lock_take(struct error *err);
+
+#endif

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Which network interfaces are there?
+ */
+#ifndef DATAPLANE_NETDEV_H
+#define DATAPLANE_NETDEV_H
+
+#include <net/if.h>
+#include <stddef.h>
+
+struct error;
+
+struct netdev {
+	char name[IF_NAMESIZE];
+	unsigned int ifindex;
+};
+
+/* -ENODEV: "eth7: no such interface". -EINVAL for a name that no interface can have. */
+int netdev_find(const char *name, struct netdev *out, struct error *err);
+
+/* All interfaces of this network namespace, by ifindex. *out is the caller's to free. */
+int netdev_all(struct netdev **out, size_t *count, struct error *err);
+
+/* The interface's MTU, or 0 where it cannot be told. */
+unsigned int netdev_mtu(const struct netdev *dev);
+
+#endif

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * How does the embedded object become a program?
+ */
+#include <dataplane/program.h>
+
+#include <errno.h>
+#include <string.h>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include <dataplane/libbpf_log.h>
+#include <util/cleanup.h>
+#include <util/error.h>
+
+extern const char xdp_ipfilter_object[], xdp_ipfilter_object_end[];
+
+int program_kernel_has_frags(void)
+{
+	return libbpf_probe_bpf_helper(BPF_PROG_TYPE_XDP, BPF_FUNC_xdp_get_buff_len, NULL) == 1;
+}
+
+static int reuse_maps(struct bpf_object *object, struct bpf_object *maps)
+{
+	struct bpf_map *map;
+
+	bpf_object__for_each_map(map, object) {
+		struct bpf_map *twin = bpf_object__find_map_by_name(maps, bpf_map__name(map));
+		int ret;
+
+		/* Read-only data is frozen with its content and cheap: each object has its own. */
+		if (bpf_map__is_internal(map))
+			continue;
+		ret = twin ? bpf_map__reuse_fd(map, bpf_map__fd(twin)) : -ENOENT;
+		if (ret)
+			return ret;
+	}
+	return 0;
+}
+
+static int configure(struct bpf_object *object, const struct ipf_config *config)
+{
+	struct bpf_map *map = bpf_object__find_map_by_name(object, IPF_CONFIG_SECTION);
+	struct bpf_program *program = bpf_object__find_program_by_name(object, IPF_PROGRAM_NAME);
+	struct ipf_config effective = *config;
+	bool frags = program_kernel_has_frags();
+
+	if (!map || !program)
+		return -ENOENT;
+	effective.frame_length_helper = frags;
+	if (!frags)
+		bpf_program__set_flags(program,
+				       bpf_program__flags(program) & ~(__u32)BPF_F_XDP_HAS_FRAGS);
+	return bpf_map__set_initial_value(map, &effective, sizeof(effective));
+}
+
+int program_open(const struct ipf_config *config, struct bpf_object *maps, struct bpf_object **out,
+		 struct error *err)
+{
+	LIBBPF_OPTS(bpf_object_open_opts, options, .object_name = IPF_PROGRAM_NAME);
+	struct bpf_object *object;
+	int ret;
+
+	libbpf_log_clear();
+	object = bpf_object__open_mem(xdp_ipfilter_object,
+				      (size_t)(xdp_ipfilter_object_end - xdp_ipfilter_object), &options);
+	if (!object) {
+		ret = -errno;
+		return error_set(err, ret, "cannot open the embedded BPF object: %s (%s)",
+				 strerror(-ret), libbpf_log_last());
+	}
+	ret = configure(object, config);
+	if (!ret && maps)
+		ret = reuse_maps(object, maps);
+	if (ret) {
+		bpf_object__close(object);
+		return error_set(err, ret, "cannot set up the embedded BPF object: %s",
+				 strerror(-ret));
+	}
+	*out = object;
+	return 0;
+}
+
+int program_probe_extension(const struct ipf_config *config, struct bpf_object *loaded)
+{
+	struct bpf_program *target = bpf_object__find_program_by_name(loaded, IPF_PROGRAM_NAME);
+	struct bpf_program *program;
+	struct bpf_object *object;
+	auto_fd int link = -1;
+	int ret = program_open(config, loaded, &object, NULL);
+
+	if (ret)
+		return ret;
+	program = bpf_object__find_program_by_name(object, IPF_PROGRAM_NAME);
+	bpf_program__set_type(program, BPF_PROG_TYPE_EXT);
+	bpf_program__set_expected_attach_type(program, 0);
+	bpf_program__set_flags(program, bpf_program__flags(program) & ~(__u32)BPF_F_XDP_HAS_FRAGS);
+	ret = bpf_program__set_attach_target(program, bpf_program__fd(target), IPF_PROGRAM_NAME);
+	if (!ret)
+		ret = bpf_object__load(object);
+	if (!ret) {
+		link = bpf_raw_tracepoint_open(NULL, bpf_program__fd(program));
+		if (link < 0)
+			ret = -errno;
+	}
+	bpf_object__close(object);
+	return ret;
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * How does the embedded object become a program?
+ */
+#ifndef DATAPLANE_PROGRAM_H
+#define DATAPLANE_PROGRAM_H
+
+#include <ipfilter/abi.h>
+
+struct bpf_object;
+struct error;
+
+/* Opens the embedded object with this configuration in place; with `maps` (an object that is
+ * loaded already) it uses that one's maps instead of making its own. The configuration's
+ * frame_length_helper is set by what the kernel has. On success bpf_object__close() it. */
+int program_open(const struct ipf_config *config, struct bpf_object *maps, struct bpf_object **out,
+		 struct error *err);
+
+/* Can the kernel put a component into a dispatcher? Tries it: our program, as an extension of the
+ * one that `loaded` has loaded. Returns 0 or the kernel's reason. */
+int program_probe_extension(const struct ipf_config *config, struct bpf_object *loaded);
+
+/* The kernel copes with frames of several buffers (5.18). */
+int program_kernel_has_frags(void);
+
+#endif

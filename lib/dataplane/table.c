@@ -1,0 +1,442 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * How do rules get to the packets, and back?
+ *
+ * Invariants that hold whenever no command is at work, and that a killed command leaves true for
+ * the live half:
+ * - a table's chunks fill its half's slots from the first on, without a gap: they are put in
+ *   ascending and taken out descending, so whoever comes next can count them;
+ * - a chunk's bytes never change once its table is live;
+ * - the slot of a counter that a live rule has is never given to another rule.
+ * Whatever a killed command left in the other half is taken out by the next one.
+ */
+#include <dataplane/table.h>
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include <util/cleanup.h>
+#include <util/error.h>
+#include <util/log.h>
+
+/* A writer that is faster than our copying is met seldom; one that always is, never. */
+#define MAX_READS 1000
+
+static __u32 first_slot(__u64 generation)
+{
+	return (generation & 1) * IPF_HALF_CHUNKS;
+}
+
+/* A descriptor of the map in a slot of an array of maps, or -ENOENT for an empty slot. */
+static int open_slot(int outer, __u32 slot)
+{
+	__u32 id;
+	int fd;
+
+	/* Between the two calls a writer can take the map out and end it: then it is not there. */
+	if (bpf_map_lookup_elem(outer, &slot, &id))
+		return -errno;
+	fd = bpf_map_get_fd_by_id(id);
+	return fd < 0 ? -errno : fd;
+}
+
+static __u32 count_chunks(const struct filter *filter, __u32 first)
+{
+	__u32 count = 0;
+
+	for (__u32 id; count < IPF_HALF_CHUNKS; count++) {
+		__u32 slot = first + count;
+
+		if (bpf_map_lookup_elem(filter->chunks, &slot, &id))
+			break;
+	}
+	return count;
+}
+
+static void remove_chunks(const struct filter *filter, __u32 first, __u32 count)
+{
+	while (count) {
+		__u32 slot = first + --count;
+
+		bpf_map_delete_elem(filter->chunks, &slot);
+	}
+}
+
+/* Copies from one chunk; -ENOENT where it is not there any more. */
+static int copy_chunk(const struct filter *filter, __u32 slot, void *out, size_t size)
+{
+	auto_fd int fd = open_slot(filter->chunks, slot);
+	void *bytes;
+
+	if (fd < 0)
+		return fd;
+	bytes = mmap(NULL, IPF_CHUNK_SIZE, PROT_READ, MAP_SHARED, fd, 0);
+	if (bytes == MAP_FAILED)
+		return -errno;
+	memcpy(out, bytes, size);
+	munmap(bytes, IPF_CHUNK_SIZE);
+	return 0;
+}
+
+/* Copies the whole table of this half. */
+static int copy_table(const struct filter *filter, __u32 first, struct image *out)
+{
+	__u32 chunks = count_chunks(filter, first);
+	auto_free __u8 *data = NULL;
+	struct ipf_header header;
+	int ret;
+
+	if (!chunks)
+		return 0;
+	ret = copy_chunk(filter, first, &header, sizeof(header));
+	if (ret)
+		return ret;
+	/* Not trusted yet: only bytes that are there are copied. */
+	if (header.size < sizeof(header) || header.size > (__u64)chunks * IPF_CHUNK_SIZE)
+		return -EBADMSG;
+	data = malloc(header.size);
+	if (!data)
+		return -ENOMEM;
+	for (__u64 offset = 0; offset < header.size; offset += IPF_CHUNK_SIZE) {
+		__u64 left = header.size - offset;
+
+		ret = copy_chunk(filter, first + (__u32)(offset / IPF_CHUNK_SIZE), data + offset,
+				 left < IPF_CHUNK_SIZE ? left : IPF_CHUNK_SIZE);
+		if (ret)
+			return ret;
+	}
+	out->data = data;
+	out->size = header.size;
+	data = NULL;
+	return 0;
+}
+
+static int read_generation(const struct filter *filter, __u64 *generation)
+{
+	struct ipf_root root;
+	__u32 only = 0;
+
+	if (bpf_map_lookup_elem(filter->root, &only, &root))
+		return -errno;
+	*generation = root.generation;
+	return 0;
+}
+
+/* The live table, whole: what was copied counts only if it was live before and after. */
+static int read_image(const struct filter *filter, struct image *out, struct error *err)
+{
+	int ret = -EAGAIN;
+
+	for (int i = 0; i < MAX_READS; i++) {
+		struct image image = {};
+		__u64 before = 0, after = 0;
+
+		ret = read_generation(filter, &before);
+		if (ret)
+			break;
+		ret = copy_table(filter, first_slot(before), &image);
+		if (!read_generation(filter, &after) && after == before) {
+			if (ret)
+				break;
+			ret = image_check(&image, err);
+			if (ret)
+				image_done(&image);
+			else
+				*out = image;
+			return ret;
+		}
+		image_done(&image);
+		ret = -EAGAIN;
+	}
+	if (ret == -EBADMSG)
+		return error_set(err, ret, "the live table is damaged: its size is wrong");
+	return error_set(err, ret, "cannot read the live table: %s", strerror(-ret));
+}
+
+int table_read(const struct filter *filter, struct ruleset *out, struct image *image,
+	       struct error *err)
+{
+	struct image live = {};
+	int ret = read_image(filter, &live, err);
+
+	if (ret)
+		return ret;
+	ret = image_rules(&live, out);
+	if (ret) {
+		image_done(&live);
+		return error_set(err, ret, "out of memory for the rules");
+	}
+	if (image)
+		*image = live;
+	else
+		image_done(&live);
+	return 0;
+}
+
+/* The counter slots that packets may be counted in right now; *out is the caller's to free. */
+static int live_counters(const struct filter *filter, __u32 **out, size_t *count, struct error *err)
+{
+	struct image live = {};
+	const struct ipf_header *header;
+	const struct ipf_rule *rules;
+	__u32 *slots;
+	int ret = read_image(filter, &live, err);
+
+	*out = NULL;
+	*count = 0;
+	if (ret || !live.data)
+		return ret;
+	header = live.data;
+	rules = (const void *)((const __u8 *)live.data + header->rules);
+	slots = malloc((header->rule_count + 1) * sizeof(*slots));
+	if (!slots) {
+		ret = error_set(err, -ENOMEM, "out of memory");
+	} else {
+		for (__u32 i = 0; i < header->rule_count; i++)
+			slots[i] = rules[i].counter;
+		*out = slots;
+		*count = header->rule_count;
+	}
+	image_done(&live);
+	return ret;
+}
+
+static int by_number(const void *a, const void *b)
+{
+	__u32 left = *(const __u32 *)a, right = *(const __u32 *)b;
+
+	return (left > right) - (left < right);
+}
+
+static int zero_counters(int block, const __u32 *slots, size_t count, unsigned int cpus)
+{
+	auto_free __u32 *keys = malloc(count * sizeof(*keys));
+	auto_free struct ipf_counter *zeros = calloc(count * cpus, sizeof(*zeros));
+	__u32 done = (__u32)count;
+
+	if (!keys || !zeros)
+		return -ENOMEM;
+	for (size_t i = 0; i < count; i++)
+		keys[i] = slots[i] % IPF_COUNTER_BLOCK;
+	return bpf_map_update_batch(block, keys, zeros, &done, NULL) ? -errno : 0;
+}
+
+static int new_block(const struct filter *filter, __u32 block)
+{
+	auto_fd int fd = bpf_map_create(BPF_MAP_TYPE_PERCPU_ARRAY, "ipf_rule_block", sizeof(__u32),
+					sizeof(struct ipf_counter), IPF_COUNTER_BLOCK, NULL);
+
+	if (fd < 0)
+		return -errno;
+	return bpf_map_update_elem(filter->rule_counts, &block, &fd, BPF_ANY) ? -errno : 0;
+}
+
+/* Slots are handed out again: each starts at zero, in a block that is there. */
+static int prepare_counters(const struct filter *filter, __u32 *fresh, size_t count)
+{
+	int cpus = libbpf_num_possible_cpus();
+	int ret = 0;
+
+	if (cpus <= 0)
+		return -EIO;
+	qsort(fresh, count, sizeof(*fresh), by_number);
+	for (size_t i = 0, end; i < count && !ret; i = end) {
+		__u32 block = fresh[i] / IPF_COUNTER_BLOCK;
+		auto_fd int fd = open_slot(filter->rule_counts, block);
+
+		for (end = i; end < count && fresh[end] / IPF_COUNTER_BLOCK == block; end++)
+			;
+		if (fd >= 0)
+			ret = zero_counters(fd, fresh + i, end - i, (unsigned int)cpus);
+		else
+			ret = fd == -ENOENT ? new_block(filter, block) : fd;
+	}
+	return ret;
+}
+
+static void raise_bound(__u32 counter, __u32 *bound)
+{
+	if (counter != IPF_NO_COUNTER && counter / IPF_COUNTER_BLOCK >= *bound)
+		*bound = counter / IPF_COUNTER_BLOCK + 1;
+}
+
+static int assign_counters(const struct filter *filter, struct ruleset *rules, __u32 *block_bound,
+			   struct error *err)
+{
+	auto_free __u32 *fresh = malloc((rules->count + 1) * sizeof(*fresh));
+	auto_free __u32 *live = NULL;
+	size_t live_count, fresh_count;
+	int ret;
+
+	if (!fresh)
+		return error_set(err, -ENOMEM, "out of memory");
+	ret = live_counters(filter, &live, &live_count, err);
+	if (ret)
+		return ret;
+	ret = ruleset_assign_counters(rules, live, live_count, fresh, &fresh_count);
+	if (ret)
+		return error_set(err, ret, "out of memory");
+	ret = prepare_counters(filter, fresh, fresh_count);
+	if (ret)
+		return error_set(err, ret, "cannot make the rules' counters: %s", strerror(-ret));
+
+	for (size_t i = 0; i < live_count; i++)
+		raise_bound(live[i], block_bound);
+	for (size_t i = 0; i < rules->count; i++)
+		raise_bound(rules->rules[i].counter, block_bound);
+	return 0;
+}
+
+/* Gives back the blocks in which no rule of the table counts, and the next ones, which a killed
+ * command can have left. */
+static void remove_unused_blocks(const struct filter *filter, const bool *used, __u32 bound)
+{
+	for (__u32 block = 0, id; block < IPF_COUNTER_BLOCKS; block++) {
+		if (used[block])
+			continue;
+		if (!bpf_map_lookup_elem(filter->rule_counts, &block, &id))
+			bpf_map_delete_elem(filter->rule_counts, &block);
+		else if (block >= bound)
+			break;
+	}
+}
+
+static int new_chunk(const __u8 *bytes, size_t size)
+{
+	LIBBPF_OPTS(bpf_map_create_opts, options, .map_flags = BPF_F_MMAPABLE);
+	auto_fd int fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, "ipf_chunk", sizeof(__u32),
+					IPF_CHUNK_SIZE, 1, &options);
+	void *chunk;
+
+	if (fd < 0)
+		return -errno;
+	chunk = mmap(NULL, IPF_CHUNK_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (chunk == MAP_FAILED)
+		return -errno;
+	memcpy(chunk, bytes, size);
+	munmap(chunk, IPF_CHUNK_SIZE);
+	return fd_take(&fd);
+}
+
+/* Puts the image into the slots from `first` on. *count tells how many chunks are in, also on failure. */
+static int fill(const struct filter *filter, __u32 first, const struct image *image, __u32 *count)
+{
+	*count = 0;
+	for (size_t offset = 0; offset < image->size; offset += IPF_CHUNK_SIZE) {
+		size_t left = image->size - offset;
+		auto_fd int fd = new_chunk((const __u8 *)image->data + offset,
+					   left < IPF_CHUNK_SIZE ? left : IPF_CHUNK_SIZE);
+		__u32 slot = first + *count;
+
+		if (fd < 0)
+			return fd;
+		if (bpf_map_update_elem(filter->chunks, &slot, &fd, BPF_ANY))
+			return -errno;
+		++*count;
+	}
+	return 0;
+}
+
+int table_prepare(const struct filter *filter, struct ruleset *rules, struct table_change *out,
+		  struct error *err)
+{
+	struct table_change change = { .filter = filter };
+	struct image image = {};
+	__u32 other_half;
+	int ret;
+
+	ret = assign_counters(filter, rules, &change.block_bound, err);
+	if (ret)
+		return ret;
+	ret = image_compile(rules, &image);
+	if (ret == -E2BIG || (!ret && image.size > (size_t)IPF_HALF_CHUNKS * IPF_CHUNK_SIZE)) {
+		image_done(&image);
+		return error_set(err, -E2BIG, "%zu rules are more than one table can hold",
+				 rules->count);
+	}
+	if (ret)
+		return error_set(err, ret, "out of memory for a table of %zu rules", rules->count);
+
+	change.used_blocks = calloc(IPF_COUNTER_BLOCKS, sizeof(*change.used_blocks));
+	if (!change.used_blocks) {
+		ret = error_set(err, -ENOMEM, "out of memory");
+		goto free_image;
+	}
+	for (size_t i = 0; i < rules->count; i++) {
+		if (rules->rules[i].counter != IPF_NO_COUNTER)
+			change.used_blocks[rules->rules[i].counter / IPF_COUNTER_BLOCK] = true;
+	}
+
+	change.root = mmap(NULL, sizeof(*change.root), PROT_READ | PROT_WRITE, MAP_SHARED,
+			   filter->root, 0);
+	if (change.root == MAP_FAILED) {
+		ret = -errno;
+		error_set(err, ret, "cannot map the root of the table: %s", strerror(-ret));
+		goto free_blocks;
+	}
+	change.generation = change.root->generation + 1;
+	other_half = first_slot(change.generation);
+	change.old_chunks = count_chunks(filter, first_slot(change.root->generation));
+	remove_chunks(filter, other_half, count_chunks(filter, other_half));
+
+	ret = fill(filter, other_half, &image, &change.new_chunks);
+	if (ret) {
+		error_set(err, ret, "cannot build the new table (%zu bytes): %s", image.size,
+			  strerror(-ret));
+		goto undo_fill;
+	}
+	image_done(&image);
+	*out = change;
+	return 0;
+
+undo_fill:
+	remove_chunks(filter, other_half, change.new_chunks);
+	munmap(change.root, sizeof(*change.root));
+free_blocks:
+	free(change.used_blocks);
+free_image:
+	image_done(&image);
+	return ret;
+}
+
+static void change_done(struct table_change *change)
+{
+	munmap(change->root, sizeof(*change->root));
+	free(change->used_blocks);
+	memset(change, 0, sizeof(*change));
+}
+
+/* The kernel answers an update of an array of maps only after every packet that was under way is
+ * done (synchronize_rcu). So the first chunk of the old table is put where it is already. */
+static void wait_for_packets(const struct filter *filter, __u32 slot)
+{
+	auto_fd int fd = open_slot(filter->chunks, slot);
+
+	if (fd >= 0 && bpf_map_update_elem(filter->chunks, &slot, &fd, BPF_ANY))
+		log_verbose("cannot wait for packets under way: %s", strerror(errno));
+}
+
+void table_commit(struct table_change *change)
+{
+	const struct filter *filter = change->filter;
+	__u32 old_first = first_slot(change->generation - 1);
+
+	/* This store makes the new table live, whole. */
+	__atomic_store_n(&change->root->generation, change->generation, __ATOMIC_RELEASE);
+	if (change->old_chunks)
+		wait_for_packets(filter, old_first);
+	remove_chunks(filter, old_first, change->old_chunks);
+	remove_unused_blocks(filter, change->used_blocks, change->block_bound);
+	change_done(change);
+}
+
+void table_abort(struct table_change *change)
+{
+	remove_chunks(change->filter, first_slot(change->generation), change->new_chunks);
+	change_done(change);
+}

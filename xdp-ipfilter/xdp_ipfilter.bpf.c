@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The XDP program: each frame -> its source -> the rule that decides -> drop or pass, counted.
+ *
+ * Counting never changes a verdict: where a counter is missing, it is skipped. Without a table
+ * (loaded by xdp-loader, say) there are no rules and the policy decides. The packet is never
+ * changed.
+ */
+#include <linux/bpf.h>
+
+#include <bpf/bpf_endian.h>
+#include <bpf/bpf_helpers.h>
+#include <xdp/xdp_helpers.h>
+
+#include <ipfilter/abi.h>
+#include <ipfilter/packet.h>
+
+/* The most that is read of a frame: up to the ICMPv6 type. */
+#define IPF_HEADERS_SIZE (IPF_ETHERNET_SIZE + IPF_MAX_TAGS * IPF_TAG_SIZE + IPF_IPV6_SIZE + 1)
+
+#ifndef NULL
+#define NULL ((void *)0)
+#endif
+
+const volatile struct ipf_config ipf_config SEC(IPF_CONFIG_SECTION) = {
+	.magic = IPF_MAGIC,
+	.abi_version = IPF_ABI_VERSION,
+	.policy = IPF_PASS,
+	.priority = IPF_PRIORITY,
+	.frame_length_helper = 1,
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__type(key, __u32);
+	__type(value, struct ipf_root);
+} ipf_root SEC(".maps");
+
+/* The inner maps are templates without types: up to 6.1 the kernel takes a map that was made without
+ * BTF, as the tool makes them, only where the template has none either. */
+struct chunk {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(key_size, sizeof(__u32));
+	__uint(value_size, IPF_CHUNK_SIZE);
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
+	__uint(max_entries, 2 * IPF_HALF_CHUNKS);
+	__type(key, __u32);
+	__array(values, struct chunk);
+} ipf_chunks SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, IPF_TOTALS);
+	__type(key, __u32);
+	__type(value, struct ipf_counter);
+} ipf_totals SEC(".maps");
+
+struct counter_block {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, IPF_COUNTER_BLOCK);
+	__uint(key_size, sizeof(__u32));
+	__uint(value_size, sizeof(struct ipf_counter));
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
+	__uint(max_entries, IPF_COUNTER_BLOCKS);
+	__type(key, __u32);
+	__array(values, struct counter_block);
+} ipf_rule_counts SEC(".maps");
+
+struct ipf_table {
+	__u32 first_chunk; /* slot of the live half's first chunk */
+};
+
+IPF_INLINE const void *ipf_table_at(const struct ipf_table *table, __u64 offset, __u32 size)
+{
+	__u32 slot = table->first_chunk + (__u32)(offset / IPF_CHUNK_SIZE);
+	__u32 only = 0;
+	void *chunk = bpf_map_lookup_elem(&ipf_chunks, &slot);
+	__u8 *bytes;
+
+	if (!chunk)
+		return NULL;
+	bytes = bpf_map_lookup_elem(chunk, &only);
+	if (!bytes)
+		return NULL;
+	/* Also tells the verifier that the record ends within the chunk. */
+	return bytes + (offset & (IPF_CHUNK_SIZE - size));
+}
+
+IPF_INLINE __u32 ipf_table_now(const struct ipf_table *table)
+{
+	(void)table;
+	return (__u32)(bpf_ktime_get_boot_ns() >> IPF_TICK_SHIFT);
+}
+
+#include <ipfilter/lookup.h>
+
+IPF_INLINE void count(struct ipf_counter *counter, __u64 bytes)
+{
+	if (!counter)
+		return;
+	counter->packets++;
+	counter->bytes += bytes;
+}
+
+IPF_INLINE void count_rule(const struct ipf_rule *rule, __u64 bytes)
+{
+	__u32 block = rule->counter / IPF_COUNTER_BLOCK;
+	__u32 slot = rule->counter % IPF_COUNTER_BLOCK;
+	void *counters;
+
+	if (rule->counter == IPF_NO_COUNTER)
+		return;
+	counters = bpf_map_lookup_elem(&ipf_rule_counts, &block);
+	if (counters)
+		count(bpf_map_lookup_elem(counters, &slot), bytes);
+}
+
+IPF_INLINE __u64 frame_bytes(struct xdp_md *ctx)
+{
+	if (ipf_config.frame_length_helper)
+		return bpf_xdp_get_buff_len(ctx);
+	return ctx->data_end - ctx->data;
+}
+
+IPF_INLINE void trace_source(const struct ipf_source *source, __u32 ifindex, enum ipf_verdict verdict)
+{
+	__be64 address[2] = { bpf_cpu_to_be64(source->key.high), bpf_cpu_to_be64(source->key.low) };
+
+	if (source->family == IPF_IPV4 && verdict == IPF_DROP)
+		bpf_printk("xdp_ipfilter: if %u drop %pI4", ifindex, address);
+	else if (source->family == IPF_IPV4)
+		bpf_printk("xdp_ipfilter: if %u pass %pI4", ifindex, address);
+	else if (verdict == IPF_DROP)
+		bpf_printk("xdp_ipfilter: if %u drop %pI6c", ifindex, address);
+	else
+		bpf_printk("xdp_ipfilter: if %u pass %pI6c", ifindex, address);
+}
+
+IPF_INLINE void trace_frame(enum ipf_frame frame, __u32 ifindex, enum ipf_verdict verdict)
+{
+	if (frame == IPF_FRAME_OTHER)
+		bpf_printk("xdp_ipfilter: if %u pass (not IP)", ifindex);
+	else if (verdict == IPF_DROP)
+		bpf_printk("xdp_ipfilter: if %u drop (malformed)", ifindex);
+	else
+		bpf_printk("xdp_ipfilter: if %u pass (malformed)", ifindex);
+}
+
+/* The verdict for a readable source; its rule's counter counts. */
+IPF_INLINE enum ipf_verdict decide(const struct ipf_source *source, __u64 bytes)
+{
+	const struct ipf_rule *rule = NULL;
+	struct ipf_table table;
+	struct ipf_root *root;
+	__u32 only = 0;
+
+	root = bpf_map_lookup_elem(&ipf_root, &only);
+	if (root) {
+		/* Read once: a packet uses one table from start to end. */
+		table.first_chunk = (*(volatile __u64 *)&root->generation & 1) * IPF_HALF_CHUNKS;
+		rule = ipf_lookup(&table, source->family, &source->key);
+	}
+	if (rule) {
+		count_rule(rule, bytes);
+		return rule->verdict == IPF_DROP ? IPF_DROP : IPF_PASS;
+	}
+	/* Without its neighbours' answers an IPv6 host is cut off, whatever its rules pass. */
+	if (source->discovery)
+		return IPF_PASS;
+	return ipf_config.policy;
+}
+
+/* Some drivers put less than the headers, or nothing, into the first buffer of a frame that has
+ * several; a copy of its first bytes is read instead. (The length is asked for again: kept from
+ * before, what is known of it would double the verifier's states.) */
+IPF_INLINE enum ipf_frame read_split_frame(struct xdp_md *ctx, struct ipf_source *source)
+{
+	__u8 headers[IPF_HEADERS_SIZE] = {};
+	__u64 bytes = bpf_xdp_get_buff_len(ctx);
+	__u32 size = bytes < sizeof(headers) ? bytes : sizeof(headers);
+
+	if (size < IPF_ETHERNET_SIZE || bpf_xdp_load_bytes(ctx, 0, headers, size))
+		return IPF_FRAME_MALFORMED;
+	return ipf_packet_source(headers, headers + size, source);
+}
+
+SEC("xdp.frags")
+int xdp_ipfilter(struct xdp_md *ctx)
+{
+	void *data = (void *)(long)ctx->data;
+	void *end = (void *)(long)ctx->data_end;
+	enum ipf_verdict verdict = IPF_PASS;
+	struct ipf_source source = {};
+	__u64 bytes = frame_bytes(ctx);
+	enum ipf_frame frame;
+	__u32 total;
+
+	if (ipf_config.frame_length_helper && data + IPF_HEADERS_SIZE > end && bytes > end - data)
+		frame = read_split_frame(ctx, &source);
+	else
+		frame = ipf_packet_source(data, end, &source);
+	switch (frame) {
+	case IPF_FRAME_SOURCE:
+		verdict = decide(&source, bytes);
+		total = verdict == IPF_DROP ? IPF_DROPPED : IPF_PASSED;
+		if (ipf_config.trace)
+			trace_source(&source, ctx->ingress_ifindex, verdict);
+		break;
+	case IPF_FRAME_MALFORMED:
+		verdict = ipf_config.policy;
+		total = IPF_MALFORMED;
+		break;
+	default:
+		total = IPF_OTHER;
+		break;
+	}
+	if (ipf_config.trace && frame != IPF_FRAME_SOURCE)
+		trace_frame(frame, ctx->ingress_ifindex, verdict);
+
+	count(bpf_map_lookup_elem(&ipf_totals, &total), bytes);
+	return verdict == IPF_DROP ? XDP_DROP : XDP_PASS;
+}
+
+struct {
+	__uint(priority, IPF_PRIORITY);
+	__uint(XDP_PASS, 1);
+} XDP_RUN_CONFIG(xdp_ipfilter);
+
+char _license[] SEC("license") = "GPL";
