@@ -132,7 +132,8 @@ IPF_INLINE __u64 frame_bytes(struct xdp_md *ctx)
 	return ctx->data_end - ctx->data;
 }
 
-IPF_INLINE void trace_source(const struct ipf_source *source, __u32 ifindex, enum ipf_verdict verdict)
+IPF_INLINE void trace_source(const struct ipf_source *source, __u32 ifindex,
+			     enum ipf_verdict verdict)
 {
 	__be64 address[2] = { bpf_cpu_to_be64(source->key.high), bpf_cpu_to_be64(source->key.low) };
 
@@ -141,9 +142,9 @@ IPF_INLINE void trace_source(const struct ipf_source *source, __u32 ifindex, enu
 	else if (source->family == IPF_IPV4)
 		bpf_printk("xdp_ipfilter: if %u pass %pI4", ifindex, address);
 	else if (verdict == IPF_DROP)
-		bpf_printk("xdp_ipfilter: if %u drop %pI6c", ifindex, address);
+		bpf_printk("xdp_ipfilter: if %u drop %pI6", ifindex, address);
 	else
-		bpf_printk("xdp_ipfilter: if %u pass %pI6c", ifindex, address);
+		bpf_printk("xdp_ipfilter: if %u pass %pI6", ifindex, address);
 }
 
 IPF_INLINE void trace_frame(enum ipf_frame frame, __u32 ifindex, enum ipf_verdict verdict)
@@ -181,12 +182,11 @@ IPF_INLINE enum ipf_verdict decide(const struct ipf_source *source, __u64 bytes)
 }
 
 /* Some drivers put less than the headers, or nothing, into the first buffer of a frame that has
- * several; a copy of its first bytes is read instead. (The length is asked for again: kept from
- * before, what is known of it would double the verifier's states.) */
-IPF_INLINE enum ipf_frame read_split_frame(struct xdp_md *ctx, struct ipf_source *source)
+ * several; a copy of its first bytes is read instead. */
+IPF_INLINE enum ipf_frame read_split_frame(struct xdp_md *ctx, __u64 bytes,
+					   struct ipf_source *source)
 {
 	__u8 headers[IPF_HEADERS_SIZE] = {};
-	__u64 bytes = bpf_xdp_get_buff_len(ctx);
 	__u32 size = bytes < sizeof(headers) ? bytes : sizeof(headers);
 
 	if (size < IPF_ETHERNET_SIZE || bpf_xdp_load_bytes(ctx, 0, headers, size))
@@ -205,8 +205,9 @@ int xdp_ipfilter(struct xdp_md *ctx)
 	enum ipf_frame frame;
 	__u32 total;
 
-	if (ipf_config.frame_length_helper && data + IPF_HEADERS_SIZE > end && bytes > end - data)
-		frame = read_split_frame(ctx, &source);
+	if (ipf_config.frame_length_helper && data + IPF_HEADERS_SIZE > end &&
+	    bytes > (__u64)(end - data))
+		frame = read_split_frame(ctx, bytes, &source);
 	else
 		frame = ipf_packet_source(data, end, &source);
 	switch (frame) {

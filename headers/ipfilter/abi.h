@@ -67,9 +67,9 @@ _Static_assert(sizeof(struct ipf_counter) == 16, "both sides read this layout");
 struct ipf_config {
 	__u32 magic;
 	__u32 abi_version;
-	__u32 policy;   /* enum ipf_verdict for a source without a rule */
-	__u32 priority; /* run priority asked for at load */
-	__u8 trace;     /* log each verdict */
+	__u32 policy;             /* enum ipf_verdict for a source without a rule */
+	__u32 priority;           /* run priority asked for at load */
+	__u8 trace;               /* log each verdict */
 	__u8 frame_length_helper; /* the kernel has bpf_xdp_get_buff_len (5.18) */
 	__u8 reserved[6];
 };
@@ -81,8 +81,8 @@ struct ipf_root {
 
 /* The table image. Offsets are bytes from its start; every record's size is a power of two and
  * its offset a multiple of that, so no record lies across two chunks. */
-#define IPF_CHUNK_SIZE (1u << 20)
-#define IPF_HALF_CHUNKS 32768u /* 32 GiB of image */
+#define IPF_CHUNK_SIZE (1u << 22) /* the largest value of an array map on 5.15 */
+#define IPF_HALF_CHUNKS 8192u     /* 32 GiB of image */
 #define IPF_INDEX_BITS 16
 #define IPF_INDEX_SLOTS ((1u << IPF_INDEX_BITS) + 1)
 #define IPF_NO_RULE 0xffffffffu
@@ -147,7 +147,7 @@ struct ipf_set {
 };
 
 /* Counters of rules lie in blocks, per-CPU arrays in the slots of an array of maps. */
-#define IPF_COUNTER_BLOCK 4096u
-#define IPF_COUNTER_BLOCKS 65536u
+#define IPF_COUNTER_BLOCK 16384u
+#define IPF_COUNTER_BLOCKS 16384u
 
 #endif

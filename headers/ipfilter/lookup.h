@@ -47,7 +47,8 @@ IPF_INLINE __s64 ipf_search4(const struct ipf_table *table, __u64 points, __u64 
 	for (int step = 0; step < IPF_SEARCH_STEPS && count > 1; step++) {
 		__u64 half = count >> 1;
 		const struct ipf_point4 *middle =
-			ipf_table_at(table, points + (first + half) * sizeof(*middle), sizeof(*middle));
+			ipf_table_at(table, points + (first + half) * sizeof(*middle),
+				     sizeof(*middle));
 
 		if (!middle)
 			return -1;
@@ -64,7 +65,8 @@ IPF_INLINE __s64 ipf_search6(const struct ipf_table *table, __u64 points, __u64 
 	for (int step = 0; step < IPF_SEARCH_STEPS && count > 1; step++) {
 		__u64 half = count >> 1;
 		const struct ipf_point6 *middle =
-			ipf_table_at(table, points + (first + half) * sizeof(*middle), sizeof(*middle));
+			ipf_table_at(table, points + (first + half) * sizeof(*middle),
+				     sizeof(*middle));
 
 		if (!middle)
 			return -1;

@@ -84,18 +84,20 @@ static int check_dispatcher(const struct netdev *dev, const struct chain *chain,
 			    const struct attach_options *options, struct error *err)
 {
 	if (chain->state == FILTER_NOT_FILTERING)
-		return error_set(err, -EBUSY,
-				 "%s: a dispatcher (program %u) is attached, but %u of its %u programs "
-				 "are gone; 'xdp-ipfilter unload %s' or 'xdp-loader unload %s --all' "
-				 "clears the way",
-				 dev->name, chain->main_id, chain->expected - chain->count,
-				 chain->expected, dev->name, dev->name);
+		return error_set(
+			err, -EBUSY,
+			"%s: a dispatcher (program %u) is attached, but %u of its %u programs "
+			"are gone; 'xdp-ipfilter unload %s' or 'xdp-loader unload %s --all' "
+			"clears the way",
+			dev->name, chain->main_id, chain->expected - chain->count, chain->expected,
+			dev->name, dev->name);
 	if (chain->dispatcher_version != XDP_DISPATCHER_VERSION)
-		return error_set(err, -EPROTO,
-				 "%s: its dispatcher has format version %u, and the libxdp here makes "
-				 "version %u, which cannot join it; load all programs of the chain by "
-				 "the same libxdp",
-				 dev->name, chain->dispatcher_version, XDP_DISPATCHER_VERSION);
+		return error_set(
+			err, -EPROTO,
+			"%s: its dispatcher has format version %u, and the libxdp here makes "
+			"version %u, which cannot join it; load all programs of the chain by "
+			"the same libxdp",
+			dev->name, chain->dispatcher_version, XDP_DISPATCHER_VERSION);
 	if (chain->count == CHAIN_MAX)
 		return error_set(err, -E2BIG,
 				 "%s: the chain is full: %u programs, and no dispatcher takes more; "
@@ -113,18 +115,20 @@ static int check_place(const struct netdev *dev, const struct chain *chain,
 		       const struct attach_options *options, struct error *err)
 {
 	if (chain->program_id)
-		return error_set(err, -EEXIST,
-				 "%s: loaded already (program %u); change its rules with 'xdp-ipfilter "
-				 "add', 'del' or 'replace', or unload it first",
-				 dev->name, chain->program_id);
+		return error_set(
+			err, -EEXIST,
+			"%s: loaded already (program %u); change its rules with 'xdp-ipfilter "
+			"add', 'del' or 'replace', or unload it first",
+			dev->name, chain->program_id);
 	if (!chain->main_id)
 		return 0;
 	if (chain->dispatcher)
 		return check_dispatcher(dev, chain, options, err);
-	return error_set(err, -EBUSY,
-			 "%s: program '%s' (id %u) is attached without a dispatcher, so nothing can join "
-			 "it; load it by 'xdp-loader load %s FILE', or detach it",
-			 dev->name, chain->main_name, chain->main_id, dev->name);
+	return error_set(
+		err, -EBUSY,
+		"%s: program '%s' (id %u) is attached without a dispatcher, so nothing can join "
+		"it; load it by 'xdp-loader load %s FILE', or detach it",
+		dev->name, chain->main_name, chain->main_id, dev->name);
 }
 
 /* -- Prepare ----------------------------------------------------------------------------------- */
@@ -154,7 +158,8 @@ static int find_single_reason(struct attachment *attachment, struct error *err)
 	}
 	ret = program_probe_extension(&attachment->config, attachment->object);
 	if (ret)
-		snprintf(reason, size, "the kernel refuses programs that extend others (freplace: %s)",
+		snprintf(reason, size,
+			 "the kernel refuses programs that extend others (freplace: %s)",
 			 strerror(-ret));
 	return 0;
 }
@@ -181,9 +186,10 @@ static int load_object(struct attachment *attachment, struct error *err)
 				 "--mode native or --mode skb",
 				 attachment->dev.name, strerror(-ret));
 	if (ret == -EPERM)
-		return error_set(err, ret,
-				 "the kernel does not let us load the program: not permitted; CAP_SYS_ADMIN "
-				 "in the initial user namespace is needed");
+		return error_set(
+			err, ret,
+			"the kernel does not let us load the program: not permitted; CAP_SYS_ADMIN "
+			"in the initial user namespace is needed");
 	return error_set(err, ret, "the kernel does not take the program: %s; -v shows its log",
 			 strerror(-ret));
 }
@@ -233,12 +239,13 @@ int attach_prepare(const struct netdev *dev, const struct attach_options *option
 	if (!ret)
 		ret = find_single_reason(attachment, err);
 	if (!ret && attachment->single_reason[0] && options->require_dispatcher)
-		ret = error_set(err, -EOPNOTSUPP,
-				"%s: no dispatcher: %s; without --require-dispatcher it can run alone",
-				dev->name, attachment->single_reason);
+		ret = error_set(
+			err, -EOPNOTSUPP,
+			"%s: no dispatcher: %s; without --require-dispatcher it can run alone",
+			dev->name, attachment->single_reason);
 	if (!ret && attachment->single_reason[0] && attachment->before.main_id)
-		ret = error_set(err, -EBUSY, "%s: cannot join the chain that is there: %s", dev->name,
-				attachment->single_reason);
+		ret = error_set(err, -EBUSY, "%s: cannot join the chain that is there: %s",
+				dev->name, attachment->single_reason);
 	if (!ret)
 		ret = put_rules(attachment, rules, err);
 	if (ret) {
@@ -280,17 +287,19 @@ static int attach_failure(const struct attachment *attachment, int ret, struct e
 	enum attach_mode mode = attachment->options.mode;
 
 	if (mtu > SINGLE_BUFFER_MTU && neighbour && mode != MODE_SKB)
-		return error_set(err, ret,
-				 "%s: MTU %u is too large for program '%s' (id %u), which takes no frames "
-				 "of several buffers; lower the MTU to 1500, or unload it",
-				 name, mtu, neighbour->name, neighbour->program_id);
+		return error_set(
+			err, ret,
+			"%s: MTU %u is too large for program '%s' (id %u), which takes no frames "
+			"of several buffers; lower the MTU to 1500, or unload it",
+			name, mtu, neighbour->name, neighbour->program_id);
 	if (mtu > SINGLE_BUFFER_MTU && !program_kernel_has_frags() && mode != MODE_SKB)
 		return error_set(err, ret,
 				 "%s: MTU %u is too large for native XDP on this kernel; lower it to "
 				 "1500, or try --mode skb",
 				 name, mtu);
 	if (ret == -EOPNOTSUPP && mode == MODE_NATIVE)
-		return error_set(err, ret, "%s: the driver has no native XDP; try --mode skb", name);
+		return error_set(err, ret, "%s: the driver has no native XDP; try --mode skb",
+				 name);
 	if (ret == -EBUSY || ret == -EEXIST)
 		return error_set(err, -EBUSY,
 				 "%s: another program came onto the interface meanwhile; 'xdp-loader "
@@ -327,7 +336,8 @@ static int attach_chained(const struct attachment *attachment)
 	if (!ret && program_kernel_has_frags())
 		ret = xdp_program__set_xdp_frags_support(program, true);
 	if (!ret)
-		ret = xdp_program__attach(program, (int)attachment->dev.ifindex, libxdp_modes[mode], 0);
+		ret = xdp_program__attach(program, (int)attachment->dev.ifindex, libxdp_modes[mode],
+					  0);
 	xdp_program__close(program);
 	bpf_object__close(object); /* libxdp leaves an object that it was given to the giver */
 	return ret;
@@ -354,22 +364,25 @@ static int check_result(const struct attachment *attachment, struct error *err)
 	if (ret)
 		return ret;
 	if (chain.state != FILTER_CHAINED && chain.state != FILTER_SINGLE)
-		return error_set(err, -EIO,
-				 "%s: attached, but it is not in the chain now; somebody took it off again",
-				 dev->name);
+		return error_set(
+			err, -EIO,
+			"%s: attached, but it is not in the chain now; somebody took it off again",
+			dev->name);
 	if (chain.state == FILTER_CHAINED)
 		return 0;
 
 	why = attachment->single_reason[0] ? attachment->single_reason :
-	      *libbpf_log_last()	   ? libbpf_log_last() :
+	      *libbpf_log_last()           ? libbpf_log_last() :
 					     "libxdp did not use it";
 	if (attachment->options.require_dispatcher) {
 		ret = detach_now(dev, err);
-		return ret ? ret : error_set(err, -EOPNOTSUPP, "%s: no dispatcher: %s", dev->name, why);
+		return ret ? ret :
+			     error_set(err, -EOPNOTSUPP, "%s: no dispatcher: %s", dev->name, why);
 	}
-	log_warning("%s: loaded single, without the libxdp dispatcher: %s; it filters, but no other XDP "
-		    "program can join it on this interface",
-		    dev->name, why);
+	log_warning(
+		"%s: loaded single, without the libxdp dispatcher: %s; it filters, but no other XDP "
+		"program can join it on this interface",
+		dev->name, why);
 	return 0;
 }
 
@@ -443,10 +456,11 @@ static int detach_once(const struct netdev *dev, const struct chain *chain)
 static int not_loaded(const struct netdev *dev, const struct chain *chain, struct error *err)
 {
 	if (chain->state == FILTER_NOT_FILTERING)
-		return error_set(err, -ENOENT,
-				 "%s: not loaded; its dispatcher has lost programs, but %u of others are "
-				 "still in it: 'xdp-loader status %s' shows them",
-				 dev->name, chain->count, dev->name);
+		return error_set(
+			err, -ENOENT,
+			"%s: not loaded; its dispatcher has lost programs, but %u of others are "
+			"still in it: 'xdp-loader status %s' shows them",
+			dev->name, chain->count, dev->name);
 	return error_set(err, -ENOENT, "%s: not loaded", dev->name);
 }
 

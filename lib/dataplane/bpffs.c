@@ -57,15 +57,18 @@ int bpffs_ensure(struct error *err)
 		return 0;
 	if (!in_mount_namespace_of_init())
 		return error_set(err, -ENOENT,
-				 "no BPF file system at " BPFFS_PATH "; run 'nsenter -t 1 -m mount -t bpf "
-				 "bpf " BPFFS_PATH "' and this command outside this mount namespace (it is "
+				 "no BPF file system at " BPFFS_PATH
+				 "; run 'nsenter -t 1 -m mount -t bpf "
+				 "bpf " BPFFS_PATH
+				 "' and this command outside this mount namespace (it is "
 				 "not that of PID 1, and would take the filter along when it ends)");
 	if (mount("bpf", BPFFS_PATH, "bpf", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=0700")) {
 		ret = -errno;
-		return error_set(err, ret,
-				 "no BPF file system, and it cannot be mounted (%s); run 'mount -t bpf "
-				 "bpf " BPFFS_PATH "'",
-				 strerror(-ret));
+		return error_set(
+			err, ret,
+			"no BPF file system, and it cannot be mounted (%s); run 'mount -t bpf "
+			"bpf " BPFFS_PATH "'",
+			strerror(-ret));
 	}
 	log_verbose("mounted the BPF file system at " BPFFS_PATH);
 	return 0;

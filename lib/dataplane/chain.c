@@ -76,10 +76,11 @@ const char *filter_state_text(enum filter_state state)
 static int kernel_failure(const struct netdev *dev, const char *what, int ret, struct error *err)
 {
 	if (ret == -EPERM)
-		return error_set(err, ret,
-				 "%s: %s: not permitted; CAP_SYS_ADMIN in the initial user namespace is "
-				 "needed",
-				 dev->name, what);
+		return error_set(
+			err, ret,
+			"%s: %s: not permitted; CAP_SYS_ADMIN in the initial user namespace is "
+			"needed",
+			dev->name, what);
 	return error_set(err, ret, "%s: %s: %s", dev->name, what, strerror(-ret));
 }
 
@@ -103,10 +104,10 @@ static int read_main(const struct netdev *dev, struct chain *chain, struct error
 		chain->mode = MODE_SKB;
 	} else {
 		chain->main_id = query.prog_id;
-		chain->mode = query.attach_mode == XDP_ATTACHED_HW	? MODE_HW :
-			      query.attach_mode == XDP_ATTACHED_DRV	? MODE_NATIVE :
-			      query.attach_mode == XDP_ATTACHED_SKB	? MODE_SKB :
-									  MODE_UNSPECIFIED;
+		chain->mode = query.attach_mode == XDP_ATTACHED_HW  ? MODE_HW :
+			      query.attach_mode == XDP_ATTACHED_DRV ? MODE_NATIVE :
+			      query.attach_mode == XDP_ATTACHED_SKB ? MODE_SKB :
+								      MODE_UNSPECIFIED;
 	}
 	return 0;
 }
@@ -202,7 +203,8 @@ static int read_members(struct chain *chain, const struct btf *btf,
 				continue;
 			return -errno;
 		}
-		if (bpf_obj_get_info_by_fd(fd, &link, &size) || link.type != BPF_LINK_TYPE_TRACING ||
+		if (bpf_obj_get_info_by_fd(fd, &link, &size) ||
+		    link.type != BPF_LINK_TYPE_TRACING ||
 		    link.tracing.target_obj_id != chain->main_id)
 			continue;
 		add_member(chain, &link, slot_of_function(btf, link.tracing.target_btf_id), config);
@@ -250,8 +252,9 @@ static int read_once(const struct netdev *dev, struct chain *chain, struct error
 
 	program = bpf_prog_get_fd_by_id(chain->main_id);
 	if (program < 0)
-		return errno == ENOENT ? -EAGAIN :
-					 kernel_failure(dev, "cannot open its XDP program", -errno, err);
+		return errno == ENOENT ?
+			       -EAGAIN :
+			       kernel_failure(dev, "cannot open its XDP program", -errno, err);
 	info.nr_map_ids = 1;
 	info.map_ids = (__u64)(unsigned long)&map_id;
 	if (bpf_obj_get_info_by_fd(program, &info, &size))
@@ -264,7 +267,8 @@ static int read_once(const struct netdev *dev, struct chain *chain, struct error
 	} else if (!strcmp(chain->main_name, DISPATCHER_NAME)) {
 		ret = read_dispatcher(&info, chain);
 		if (ret)
-			return kernel_failure(dev, "cannot read the links of its dispatcher", ret, err);
+			return kernel_failure(dev, "cannot read the links of its dispatcher", ret,
+					      err);
 	}
 
 	ret = read_main(dev, &after, err);

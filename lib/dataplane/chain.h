@@ -39,16 +39,16 @@ struct chain_member {
 
 struct chain {
 	enum filter_state state;
-	enum attach_mode mode;    /* the one in effect; MODE_UNSPECIFIED while nothing is attached */
-	__u32 main_id;            /* program on the interface, 0 for none */
+	enum attach_mode mode; /* the one in effect; MODE_UNSPECIFIED while nothing is attached */
+	__u32 main_id;         /* program on the interface, 0 for none */
 	char main_name[16];
-	bool dispatcher;          /* the main program is libxdp's dispatcher */
+	bool dispatcher; /* the main program is libxdp's dispatcher */
 	unsigned int dispatcher_version;
-	unsigned int expected;    /* components that the dispatcher was built for */
-	unsigned int count;       /* components that are linked to it */
+	unsigned int expected;                  /* components that the dispatcher was built for */
+	unsigned int count;                     /* components that are linked to it */
 	struct chain_member members[CHAIN_MAX]; /* by position */
-	__u32 program_id;         /* ours, 0 while not loaded */
-	unsigned int position;    /* ours in the chain, from 1; 0 when single */
+	__u32 program_id;                       /* ours, 0 while not loaded */
+	unsigned int position;                  /* ours in the chain, from 1; 0 when single */
 };
 
 /* -EPERM without the capability, and what the kernel says otherwise. */

@@ -12,7 +12,7 @@ struct error;
 
 struct totals {
 	struct ipf_counter sum[IPF_TOTALS];
-	unsigned int cpus;                      /* possible ones */
+	unsigned int cpus;                         /* possible ones */
 	struct ipf_counter (*per_cpu)[IPF_TOTALS]; /* `cpus` of them, on the heap */
 };
 int totals_read(const struct filter *filter, struct totals *out, struct error *err);

@@ -46,8 +46,9 @@ static int open_map(const struct bpf_prog_info *info, const __u32 *map_ids, cons
 		}
 		if (bpf_obj_get_info_by_fd(fd, &map, &size) || strcmp(map.name, name))
 			continue;
-		return map.key_size == sizeof(__u32) && map.value_size == value_size ? fd_take(&fd) :
-										       -EPROTO;
+		return map.key_size == sizeof(__u32) && map.value_size == value_size ?
+			       fd_take(&fd) :
+			       -EPROTO;
 	}
 	return -ENOENT;
 }
@@ -120,10 +121,11 @@ int filter_open(__u32 program_id, struct filter *out, struct error *err)
 	filter.program_id = program_id;
 	ret = read_config(&info, map_ids, &filter.config);
 	if (ret == -EPROTO || (!ret && filter.config.abi_version != IPF_ABI_VERSION))
-		return error_set(err, -EPROTO,
-				 "program %u was loaded by another version of xdp-ipfilter; unload it, "
-				 "then load it with this one",
-				 program_id);
+		return error_set(
+			err, -EPROTO,
+			"program %u was loaded by another version of xdp-ipfilter; unload it, "
+			"then load it with this one",
+			program_id);
 	if (!ret)
 		ret = open_maps(&info, map_ids, &filter);
 	if (ret) {

@@ -21,7 +21,10 @@ struct filter {
 	int totals;
 	int rule_counts;
 };
-#define FILTER_CLOSED { .root = -1, .chunks = -1, .totals = -1, .rule_counts = -1 }
+#define FILTER_CLOSED                                                     \
+	{                                                                 \
+		.root = -1, .chunks = -1, .totals = -1, .rule_counts = -1 \
+	}
 
 /* Opens the program's maps. -ENOENT: no such program, or not ours. -EPROTO: ours, but of another
  * ABI version (the words say what to do). On success close it with filter_close(). */

@@ -18,9 +18,8 @@ int netdev_find(const char *name, struct netdev *out, struct error *err)
 	unsigned int ifindex;
 
 	if (!*name || strlen(name) >= IF_NAMESIZE)
-		return error_set(err, -ENODEV,
-				 "'%s': no such interface; a name has 1 to %d bytes", name,
-				 IF_NAMESIZE - 1);
+		return error_set(err, -ENODEV, "'%s': no such interface; a name has 1 to %d bytes",
+				 name, IF_NAMESIZE - 1);
 	ifindex = if_nametoindex(name);
 	if (!ifindex)
 		return error_set(err, -ENODEV, "%s: no such interface; 'ip link' lists them", name);

@@ -25,7 +25,8 @@ static int reuse_maps(struct bpf_object *object, struct bpf_object *maps)
 {
 	struct bpf_map *map;
 
-	bpf_object__for_each_map(map, object) {
+	bpf_object__for_each_map(map, object)
+	{
 		struct bpf_map *twin = bpf_object__find_map_by_name(maps, bpf_map__name(map));
 		int ret;
 
@@ -64,7 +65,8 @@ int program_open(const struct ipf_config *config, struct bpf_object *maps, struc
 
 	libbpf_log_clear();
 	object = bpf_object__open_mem(xdp_ipfilter_object,
-				      (size_t)(xdp_ipfilter_object_end - xdp_ipfilter_object), &options);
+				      (size_t)(xdp_ipfilter_object_end - xdp_ipfilter_object),
+				      &options);
 	if (!object) {
 		ret = -errno;
 		return error_set(err, ret, "cannot open the embedded BPF object: %s (%s)",

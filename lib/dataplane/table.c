@@ -27,6 +27,9 @@
 /* A writer that is faster than our copying is met seldom; one that always is, never. */
 #define MAX_READS 1000
 
+/* Maps that are put into slots with one system call; each takes a descriptor for so long. */
+#define MAP_BATCH 64
+
 static __u32 first_slot(__u64 generation)
 {
 	return (generation & 1) * IPF_HALF_CHUNKS;
@@ -226,14 +229,64 @@ static int zero_counters(int block, const __u32 *slots, size_t count, unsigned i
 	return bpf_map_update_batch(block, keys, zeros, &done, NULL) ? -errno : 0;
 }
 
-static int new_block(const struct filter *filter, __u32 block)
+/* Each update of an array of maps waits until all packets under way are done; from 6.8 on a batch
+ * of them waits once. */
+static int put_maps(int outer, const __u32 *slots, const int *fds, __u32 count)
 {
-	auto_fd int fd = bpf_map_create(BPF_MAP_TYPE_PERCPU_ARRAY, "ipf_rule_block", sizeof(__u32),
-					sizeof(struct ipf_counter), IPF_COUNTER_BLOCK, NULL);
+	__u32 done = count;
 
-	if (fd < 0)
-		return -errno;
-	return bpf_map_update_elem(filter->rule_counts, &block, &fd, BPF_ANY) ? -errno : 0;
+	if (!bpf_map_update_batch(outer, slots, fds, &done, NULL))
+		return 0;
+	/* Before 5.19 arrays of maps took no batches. */
+	for (__u32 i = 0; i < count; i++) {
+		if (bpf_map_update_elem(outer, &slots[i], &fds[i], BPF_ANY))
+			return -errno;
+	}
+	return 0;
+}
+
+static void close_all(const int *fds, __u32 count)
+{
+	while (count)
+		close(fds[--count]);
+}
+
+static int new_block(void)
+{
+	int fd = bpf_map_create(BPF_MAP_TYPE_PERCPU_ARRAY, "ipf_rule_block", sizeof(__u32),
+				sizeof(struct ipf_counter), IPF_COUNTER_BLOCK, NULL);
+
+	return fd < 0 ? -errno : fd;
+}
+
+/* Makes the blocks of these slots (sorted) that are not there; up to MAP_BATCH of them. *next is
+ * where to go on. */
+static int make_blocks(const struct filter *filter, const __u32 *slots, size_t count, size_t *next)
+{
+	__u32 blocks[MAP_BATCH];
+	int fds[MAP_BATCH];
+	__u32 made = 0;
+	int ret = 0;
+
+	for (; *next < count && made < MAP_BATCH; ++*next) {
+		__u32 block = slots[*next] / IPF_COUNTER_BLOCK;
+		__u32 id;
+
+		if ((made && blocks[made - 1] == block) ||
+		    !bpf_map_lookup_elem(filter->rule_counts, &block, &id))
+			continue;
+		blocks[made] = block;
+		fds[made] = new_block();
+		if (fds[made] < 0) {
+			ret = fds[made];
+			break;
+		}
+		made++;
+	}
+	if (!ret && made)
+		ret = put_maps(filter->rule_counts, blocks, fds, made);
+	close_all(fds, made);
+	return ret;
 }
 
 /* Slots are handed out again: each starts at zero, in a block that is there. */
@@ -253,9 +306,11 @@ static int prepare_counters(const struct filter *filter, __u32 *fresh, size_t co
 			;
 		if (fd >= 0)
 			ret = zero_counters(fd, fresh + i, end - i, (unsigned int)cpus);
-		else
-			ret = fd == -ENOENT ? new_block(filter, block) : fd;
+		else if (fd != -ENOENT)
+			ret = fd;
 	}
+	for (size_t next = 0; next < count && !ret;)
+		ret = make_blocks(filter, fresh, count, &next);
 	return ret;
 }
 
@@ -323,23 +378,41 @@ static int new_chunk(const __u8 *bytes, size_t size)
 	return fd_take(&fd);
 }
 
-/* Puts the image into the slots from `first` on. *count tells how many chunks are in, also on failure. */
-static int fill(const struct filter *filter, __u32 first, const struct image *image, __u32 *count)
+/* Puts up to MAP_BATCH chunks, from *offset on, into the slots from `first` on. */
+static int fill_some(const struct filter *filter, __u32 first, const struct image *image,
+		     size_t *offset)
 {
-	*count = 0;
-	for (size_t offset = 0; offset < image->size; offset += IPF_CHUNK_SIZE) {
-		size_t left = image->size - offset;
-		auto_fd int fd = new_chunk((const __u8 *)image->data + offset,
-					   left < IPF_CHUNK_SIZE ? left : IPF_CHUNK_SIZE);
-		__u32 slot = first + *count;
+	__u32 slots[MAP_BATCH];
+	int fds[MAP_BATCH];
+	__u32 count = 0;
+	int ret = 0;
 
-		if (fd < 0)
-			return fd;
-		if (bpf_map_update_elem(filter->chunks, &slot, &fd, BPF_ANY))
-			return -errno;
-		++*count;
+	for (; *offset < image->size && count < MAP_BATCH; *offset += IPF_CHUNK_SIZE) {
+		size_t left = image->size - *offset;
+
+		slots[count] = first + (__u32)(*offset / IPF_CHUNK_SIZE);
+		fds[count] = new_chunk((const __u8 *)image->data + *offset,
+				       left < IPF_CHUNK_SIZE ? left : IPF_CHUNK_SIZE);
+		if (fds[count] < 0) {
+			ret = fds[count];
+			break;
+		}
+		count++;
 	}
-	return 0;
+	if (!ret)
+		ret = put_maps(filter->chunks, slots, fds, count);
+	close_all(fds, count);
+	return ret;
+}
+
+/* Puts the image into the slots from `first` on. On failure some of them may be filled. */
+static int fill(const struct filter *filter, __u32 first, const struct image *image)
+{
+	int ret = 0;
+
+	for (size_t offset = 0; offset < image->size && !ret;)
+		ret = fill_some(filter, first, image, &offset);
+	return ret;
 }
 
 int table_prepare(const struct filter *filter, struct ruleset *rules, struct table_change *out,
@@ -384,7 +457,7 @@ int table_prepare(const struct filter *filter, struct ruleset *rules, struct tab
 	change.old_chunks = count_chunks(filter, first_slot(change.root->generation));
 	remove_chunks(filter, other_half, count_chunks(filter, other_half));
 
-	ret = fill(filter, other_half, &image, &change.new_chunks);
+	ret = fill(filter, other_half, &image);
 	if (ret) {
 		error_set(err, ret, "cannot build the new table (%zu bytes): %s", image.size,
 			  strerror(-ret));
@@ -395,7 +468,7 @@ int table_prepare(const struct filter *filter, struct ruleset *rules, struct tab
 	return 0;
 
 undo_fill:
-	remove_chunks(filter, other_half, change.new_chunks);
+	remove_chunks(filter, other_half, count_chunks(filter, other_half));
 	munmap(change.root, sizeof(*change.root));
 free_blocks:
 	free(change.used_blocks);
@@ -437,6 +510,8 @@ void table_commit(struct table_change *change)
 
 void table_abort(struct table_change *change)
 {
-	remove_chunks(change->filter, first_slot(change->generation), change->new_chunks);
+	__u32 first = first_slot(change->generation);
+
+	remove_chunks(change->filter, first, count_chunks(change->filter, first));
 	change_done(change);
 }

@@ -27,7 +27,6 @@ struct table_change {
 	struct ipf_root *root; /* the filter's root map, mapped */
 	__u64 generation;      /* that commit makes live */
 	__u32 old_chunks;      /* in the live half, to be released after commit */
-	__u32 new_chunks;      /* in the other half */
 	bool *used_blocks;     /* of counters: which of them rules of the new table have */
 	__u32 block_bound;     /* no rule, old or new, has a counter in a block from here on */
 };
