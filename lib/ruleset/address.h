@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What is an address, and how is it written?
+ *
+ * An address is a family and a left-aligned key (<ipfilter/abi.h>). IPv4-mapped IPv6 addresses
+ * (::ffff:a.b.c.d in any spelling) are IPv4 from the parser on.
+ */
+#ifndef RULESET_ADDRESS_H
+#define RULESET_ADDRESS_H
+
+#include <ipfilter/abi.h>
+#include <stdbool.h>
+
+struct address {
+	enum ipf_family family;
+	struct ipf_key key;
+};
+
+#define ADDRESS_TEXT_SIZE 46 /* INET6_ADDRSTRLEN */
+
+/* Bits of an address: 32 or 128. */
+unsigned int family_bits(enum ipf_family family);
+const char *family_name(enum ipf_family family); /* "IPv4", "IPv6" */
+
+/* -1, 0, 1 by number. */
+int key_compare(const struct ipf_key *a, const struct ipf_key *b);
+
+/* Reads an IPv4 dotted quad (four decimal octets, no leading zeros) or an IPv6 address (RFC 4291,
+ * no zone). Returns 0 or -EINVAL. IPv4-mapped comes out as IPv4; *mapped (may be NULL) says so. */
+int address_parse(const char *text, struct address *out, bool *mapped);
+
+/* Canonical text: dotted quad, or RFC 5952. */
+void address_format(const struct address *address, char text[ADDRESS_TEXT_SIZE]);
+
+#endif

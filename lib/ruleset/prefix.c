@@ -1,0 +1,291 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What is a prefix, what does it cover, and which texts mean which prefixes?
+ *
+ * Keys are left-aligned numbers of 128 bits in both families, so one arithmetic serves both: an
+ * IPv4 prefix is seen as ending with 96 bits of ones.
+ */
+#include <ruleset/prefix.h>
+
+#include <errno.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <util/array.h>
+#include <util/text.h>
+
+/* "::ffff:" and an IPv4 address: that many bits lie before the IPv4 part. */
+#define MAPPED_BITS 96
+
+void prefix_list_done(struct prefix_list *list)
+{
+	free(list->items);
+	*list = (struct prefix_list){ 0 };
+}
+
+/* The bits behind the first `bits`. Shifting by the whole width is undefined, hence the cases. */
+static struct ipf_key host_mask(unsigned int bits)
+{
+	return (struct ipf_key){
+		.high = bits < 64 ? UINT64_MAX >> bits : 0,
+		.low = bits <= 64 ? UINT64_MAX :
+		       bits < 128 ? UINT64_MAX >> (bits - 64) :
+				    0,
+	};
+}
+
+int prefix_compare(const struct prefix *a, const struct prefix *b)
+{
+	int order;
+
+	if (a->family != b->family)
+		return a->family < b->family ? -1 : 1;
+	order = key_compare(&a->key, &b->key);
+	if (order)
+		return order;
+	return (a->bits > b->bits) - (a->bits < b->bits);
+}
+
+static bool covers_key(const struct prefix *prefix, const struct ipf_key *key)
+{
+	struct ipf_key mask = host_mask(prefix->bits);
+
+	return !((prefix->key.high ^ key->high) & ~mask.high) &&
+	       !((prefix->key.low ^ key->low) & ~mask.low);
+}
+
+bool prefix_contains(const struct prefix *outer, const struct prefix *inner)
+{
+	return outer->family == inner->family && outer->bits <= inner->bits &&
+	       covers_key(outer, &inner->key);
+}
+
+bool prefix_has_address(const struct prefix *prefix, const struct address *address)
+{
+	return prefix->family == address->family && covers_key(prefix, &address->key);
+}
+
+struct ipf_key prefix_first(const struct prefix *prefix)
+{
+	return prefix->key;
+}
+
+struct ipf_key prefix_last(const struct prefix *prefix)
+{
+	struct ipf_key mask = host_mask(prefix->bits);
+
+	return (struct ipf_key){ prefix->key.high | mask.high, prefix->key.low | mask.low };
+}
+
+void prefix_format(const struct prefix *prefix, char text[PREFIX_TEXT_SIZE])
+{
+	struct address address = { prefix->family, prefix->key };
+	size_t length;
+
+	address_format(&address, text);
+	if (prefix->bits == family_bits(prefix->family))
+		return;
+	length = strlen(text);
+	snprintf(text + length, PREFIX_TEXT_SIZE - length, "/%u", prefix->bits);
+}
+
+const char *prefix_problem_text(enum prefix_problem problem)
+{
+	switch (problem) {
+	case PREFIX_OK:
+		return "no problem";
+	case PREFIX_NOT_A_RULE:
+		return "not an address, prefix or range";
+	case PREFIX_BAD_LENGTH:
+		return "the prefix length must be 0 to 32 for IPv4, 0 to 128 for IPv6";
+	case PREFIX_BAD_NETMASK:
+		return "not a netmask (ones, then zeros, as in 255.255.255.0)";
+	case PREFIX_RANGE_BACKWARDS:
+		return "the range ends before it starts";
+	case PREFIX_RANGE_MIXED_FAMILIES:
+		return "the range starts in one address family and ends in the other";
+	case PREFIX_MAPPED_TOO_SHORT:
+		return "an IPv4-mapped prefix needs a length of 96 to 128";
+	case PREFIX_RANGE_OVER_MAPPED:
+		return "the range reaches over ::ffff:0:0/96, which means IPv4; leave that out";
+	case PREFIX_NO_MEMORY:
+		return "out of memory";
+	}
+	return "unknown problem";
+}
+
+static enum prefix_problem append(struct prefix_list *list, const struct prefix *prefix)
+{
+	if (array_reserve(&list->items, &list->capacity, list->count + 1, sizeof(*list->items)))
+		return PREFIX_NO_MEMORY;
+	list->items[list->count++] = *prefix;
+	return PREFIX_OK;
+}
+
+/* An address that ends before `end`: texts are not cut by writing into them. */
+static int parse_address_until(const char *text, const char *end, struct address *out, bool *mapped)
+{
+	char part[ADDRESS_TEXT_SIZE];
+	size_t length = (size_t)(end - text);
+
+	if (length >= sizeof(part)) /* No address is longer. */
+		return -EINVAL;
+	memcpy(part, text, length);
+	part[length] = '\0';
+	return address_parse(part, out, mapped);
+}
+
+/* How many ones lead a netmask, where only zeros follow. */
+static enum prefix_problem parse_netmask(const char *text, uint64_t *bits)
+{
+	struct address mask;
+	__u32 zeros;
+
+	if (address_parse(text, &mask, NULL))
+		return PREFIX_BAD_NETMASK;
+	zeros = ~(__u32)(mask.key.high >> 32);
+	if (zeros & (zeros + 1))
+		return PREFIX_BAD_NETMASK;
+	*bits = zeros ? (uint64_t)__builtin_clz(zeros) : 32;
+	return PREFIX_OK;
+}
+
+static enum prefix_problem parse_length(const char *text, const struct address *address,
+					bool mapped, uint64_t *bits)
+{
+	unsigned int most = mapped ? 128 : family_bits(address->family);
+
+	if (address->family == IPF_IPV4 && !mapped && strchr(text, '.') && !strchr(text, ':'))
+		return parse_netmask(text, bits);
+	if (number_parse(text, 0, most, bits))
+		return PREFIX_BAD_LENGTH;
+	if (mapped) {
+		if (*bits < MAPPED_BITS)
+			return PREFIX_MAPPED_TOO_SHORT;
+		*bits -= MAPPED_BITS;
+	}
+	return PREFIX_OK;
+}
+
+static enum prefix_problem parse_prefix(const char *text, const char *slash,
+					struct prefix_list *out, bool *host_bits)
+{
+	enum prefix_problem problem;
+	struct address address;
+	struct prefix prefix;
+	struct ipf_key mask;
+	uint64_t bits;
+	bool mapped;
+
+	if (parse_address_until(text, slash, &address, &mapped))
+		return PREFIX_NOT_A_RULE;
+	problem = parse_length(slash + 1, &address, mapped, &bits);
+	if (problem)
+		return problem;
+
+	mask = host_mask((unsigned int)bits);
+	prefix = (struct prefix){
+		.key = { address.key.high & ~mask.high, address.key.low & ~mask.low },
+		.family = (__u8)address.family,
+		.bits = (__u8)bits,
+	};
+	problem = append(out, &prefix);
+	if (!problem && host_bits)
+		*host_bits = key_compare(&prefix.key, &address.key) != 0;
+	return problem;
+}
+
+static struct ipf_key key_after(const struct ipf_key *key)
+{
+	return (struct ipf_key){ key->high + (key->low == UINT64_MAX), key->low + 1 };
+}
+
+/* The largest prefix that starts at the key and ends at `end` or before. */
+static struct prefix largest_prefix(enum ipf_family family, const struct ipf_key *start,
+				    const struct ipf_key *end)
+{
+	struct prefix best = { *start, (__u8)family, (__u8)family_bits(family) };
+
+	while (best.bits) {
+		struct prefix wider = { *start, (__u8)family, (__u8)(best.bits - 1) };
+		struct ipf_key mask = host_mask(wider.bits);
+		struct ipf_key last = prefix_last(&wider);
+
+		if ((start->high & mask.high) || (start->low & mask.low) ||
+		    key_compare(&last, end) > 0)
+			break;
+		best = wider;
+	}
+	return best;
+}
+
+static bool is_mapped_block(const struct prefix *prefix)
+{
+	return prefix->family == IPF_IPV6 && prefix->bits == MAPPED_BITS && !prefix->key.high &&
+	       prefix->key.low >> 32 == 0xffff;
+}
+
+/* Cuts [start, end] greedily: what starts first is made as large as it can be, which gives the
+ * smallest set. `end` has its host bits set, as prefix_last() gives it. */
+static enum prefix_problem append_range(enum ipf_family family, struct ipf_key start,
+					const struct ipf_key *end, struct prefix_list *out)
+{
+	size_t count_before = out->count;
+
+	for (;;) {
+		struct prefix next = largest_prefix(family, &start, end);
+		struct ipf_key last = prefix_last(&next);
+		enum prefix_problem problem = append(out, &next);
+
+		/* As a piece of its own it would be written, and read back, as IPv4. */
+		if (is_mapped_block(&next))
+			problem = PREFIX_RANGE_OVER_MAPPED;
+		if (problem) {
+			out->count = count_before;
+			return problem;
+		}
+		if (!key_compare(&last, end))
+			return PREFIX_OK;
+		start = key_after(&last);
+	}
+}
+
+static enum prefix_problem parse_range(const char *text, const char *dash, struct prefix_list *out)
+{
+	struct address first, last;
+	struct ipf_key end;
+
+	if (parse_address_until(text, dash, &first, NULL) || address_parse(dash + 1, &last, NULL))
+		return PREFIX_NOT_A_RULE;
+	if (first.family != last.family)
+		return PREFIX_RANGE_MIXED_FAMILIES;
+	if (key_compare(&first.key, &last.key) > 0)
+		return PREFIX_RANGE_BACKWARDS;
+	end = prefix_last(
+		&(struct prefix){ last.key, (__u8)last.family, (__u8)family_bits(last.family) });
+	return append_range(first.family, first.key, &end, out);
+}
+
+enum prefix_problem prefix_parse(const char *text, struct prefix_list *out, bool *host_bits)
+{
+	const char *mark = strpbrk(text, "/-");
+	struct address address;
+	struct prefix prefix;
+
+	if (mark && *mark == '/' &&
+	    strchr(mark, '-')) /* A range of prefixes: its end is unclear. */
+		return PREFIX_NOT_A_RULE;
+	if (mark && *mark == '/')
+		return parse_prefix(text, mark, out, host_bits);
+	if (host_bits)
+		*host_bits = false;
+	if (mark)
+		return parse_range(text, mark, out);
+	if (address_parse(text, &address, NULL))
+		return PREFIX_NOT_A_RULE;
+	prefix = (struct prefix){ address.key, (__u8)address.family,
+				  (__u8)family_bits(address.family) };
+	return append(out, &prefix);
+}

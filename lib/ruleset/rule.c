@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What is a rule, and when does it end?
+ *
+ * A tick is 2^27 ns. The clock's tick is rounded down, the end of a rule up.
+ */
+#include <ruleset/rule.h>
+
+#include <string.h>
+#include <time.h>
+
+#define TICK_NS (1ull << IPF_TICK_SHIFT)
+#define SECOND_NS 1000000000ull
+
+/* What tick_after() adds at most to the seconds asked for: one tick because `now` is rounded down,
+ * and nearly one for the end, which is rounded up. */
+#define SLACK_TICKS 2
+
+const char *verdict_name(enum ipf_verdict verdict)
+{
+	return verdict == IPF_PASS ? "pass" : "drop";
+}
+
+static bool is_alnum(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+}
+
+bool set_name_valid(const char *name)
+{
+	size_t length = 0;
+
+	if (!is_alnum(name[0]))
+		return false;
+	for (; name[length]; length++) {
+		if (!is_alnum(name[length]) && !strchr("._-", name[length]))
+			return false;
+		if (length == IPF_SET_NAME_SIZE - 1)
+			return false;
+	}
+	return true;
+}
+
+__u32 tick_now(void)
+{
+	struct timespec time;
+
+	/* Of the kernel's clocks, the one that the XDP program reads; it cannot fail. */
+	clock_gettime(CLOCK_BOOTTIME, &time);
+	return (__u32)(((__u64)time.tv_sec * SECOND_NS + (__u64)time.tv_nsec) >> IPF_TICK_SHIFT);
+}
+
+__u32 tick_after(__u32 now, uint64_t seconds)
+{
+	__u64 after;
+
+	if (seconds >= UINT32_MAX) /* Beyond 32 bits of ticks by far; the product stays in 64. */
+		return UINT32_MAX;
+	after = now + 1ull + (seconds * SECOND_NS + TICK_NS - 1) / TICK_NS;
+	return after < UINT32_MAX ? (__u32)after : UINT32_MAX;
+}
+
+uint64_t tick_seconds_left(__u32 expires, __u32 now)
+{
+	__u64 ticks;
+
+	if (now >= expires)
+		return 0;
+	ticks = expires - now;
+	if (ticks <= SLACK_TICKS)
+		return 1;
+	return ((ticks - SLACK_TICKS) * TICK_NS + SECOND_NS - 1) / SECOND_NS;
+}

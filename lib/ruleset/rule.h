@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What is a rule, and when does it end?
+ */
+#ifndef RULESET_RULE_H
+#define RULESET_RULE_H
+
+#include <ipfilter/abi.h>
+#include <ruleset/prefix.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+struct rule {
+	struct prefix prefix;
+	__u8 verdict;  /* enum ipf_verdict */
+	__u16 set;     /* index into the rule set's names */
+	__u32 expires; /* tick of CLOCK_BOOTTIME, or IPF_NEVER */
+	__u32 counter; /* slot, or IPF_NO_COUNTER while it has none */
+};
+
+#define RULE_DEFAULT_SET "default"
+
+const char *verdict_name(enum ipf_verdict verdict); /* "pass", "drop" */
+
+/* 1 to 31 of A-Z a-z 0-9 . _ -, the first a letter or a digit. */
+bool set_name_valid(const char *name);
+
+/* The tick now, and the one `seconds` from now (rounded up: never ends early). */
+__u32 tick_now(void);
+__u32 tick_after(__u32 now, uint64_t seconds);
+/* Whole seconds from `now` to `expires`, rounded up; 0 when it has ended. Not for IPF_NEVER. What
+ * tick_after() added for the clock's grain is left out, so the seconds asked for are read back. */
+uint64_t tick_seconds_left(__u32 expires, __u32 now);
+static inline bool tick_ended(__u32 expires, __u32 now)
+{
+	return expires != IPF_NEVER && now >= expires;
+}
+
+#endif

@@ -1,0 +1,388 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Which rules are there, in which sets, and what does each change make of them?
+ *
+ * A change joins two lists sorted by prefix and set: the rules that are there and those that come
+ * in. Within one prefix the join needs another order than the one that the rule set is kept in, so
+ * the rules of a prefix (a "group", nearly always one rule) are sorted to the one before and to the
+ * other behind.
+ */
+#include <ruleset/ruleset.h>
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <util/array.h>
+#include <util/cleanup.h>
+
+#define COUNTER_SLOTS ((size_t)IPF_COUNTER_BLOCK * IPF_COUNTER_BLOCKS)
+
+void ruleset_init(struct ruleset *set)
+{
+	*set = (struct ruleset){ 0 };
+}
+
+void ruleset_done(struct ruleset *set)
+{
+	free(set->rules);
+	free(set->sets);
+	ruleset_init(set);
+}
+
+int ruleset_find_set(const struct ruleset *set, const char *name)
+{
+	for (size_t i = 0; i < set->set_count; i++)
+		if (!strcmp(set->sets[i].name, name))
+			return (int)i;
+	return -ENOENT;
+}
+
+int ruleset_name_set(struct ruleset *set, const char *name)
+{
+	int found = ruleset_find_set(set, name);
+
+	assert(set_name_valid(name));
+	if (found >= 0)
+		return found;
+	if (set->set_count == IPF_MAX_SETS)
+		return -E2BIG;
+	if (array_reserve(&set->sets, &set->set_capacity, set->set_count + 1, sizeof(*set->sets)))
+		return -ENOMEM;
+	set->sets[set->set_count] = (struct ipf_set){ 0 };
+	memcpy(set->sets[set->set_count].name, name, strlen(name));
+	return (int)set->set_count++;
+}
+
+typedef int (*rule_order)(const struct rule *a, const struct rule *b);
+
+/* What the join needs: at most one rule has each place in this order. */
+static int compare_place(const struct rule *a, const struct rule *b)
+{
+	int order = prefix_compare(&a->prefix, &b->prefix);
+
+	return order ? order : (a->set > b->set) - (a->set < b->set);
+}
+
+static int compare_ends(__u32 a, __u32 b)
+{
+	if (a == b)
+		return 0;
+	if (a == IPF_NEVER || b == IPF_NEVER)
+		return a == IPF_NEVER ? -1 : 1;
+	return a > b ? -1 : 1;
+}
+
+int rule_compare(const struct rule *a, const struct rule *b)
+{
+	int order = prefix_compare(&a->prefix, &b->prefix);
+
+	if (order)
+		return order;
+	if (a->verdict != b->verdict)
+		return a->verdict == IPF_PASS ? -1 : 1;
+	order = compare_ends(a->expires, b->expires);
+	return order ? order : (a->set > b->set) - (a->set < b->set);
+}
+
+/* Merges the sorted halves [0, middle) and [middle, count). Only the left half is moved aside. */
+static void merge_halves(struct rule *rules, size_t middle, size_t count, struct rule *scratch,
+			 rule_order compare)
+{
+	size_t left = 0, right = middle, to = 0;
+
+	memcpy(scratch, rules, middle * sizeof(*rules));
+	while (left < middle && right < count) {
+		/* The left one where both are equal: the sort is stable. */
+		if (compare(&scratch[left], &rules[right]) <= 0)
+			rules[to++] = scratch[left++];
+		else
+			rules[to++] = rules[right++];
+	}
+	memcpy(&rules[to], &scratch[left], (middle - left) * sizeof(*rules));
+}
+
+/* A stable merge sort (the last of equal rules counts, and qsort(3) may swap them) that costs one
+ * pass over what is sorted already. `scratch` has room for half of the rules. */
+static void sort_rules(struct rule *rules, size_t count, struct rule *scratch, rule_order compare)
+{
+	size_t middle = count / 2;
+
+	if (count < 2)
+		return;
+	sort_rules(rules, middle, scratch, compare);
+	sort_rules(rules + middle, count - middle, scratch, compare);
+	if (compare(&rules[middle - 1], &rules[middle]) > 0)
+		merge_halves(rules, middle, count, scratch, compare);
+}
+
+/* How many rules from the first on have its prefix. */
+static size_t group_size(const struct rule *rules, size_t count)
+{
+	size_t size = 1;
+
+	while (size < count && !prefix_compare(&rules[0].prefix, &rules[size].prefix))
+		size++;
+	return size;
+}
+
+/* Sorts rules that are sorted by prefix into the whole order. */
+static void sort_groups(struct rule *rules, size_t count, struct rule *scratch, rule_order compare)
+{
+	for (size_t i = 0; i < count;) {
+		size_t size = group_size(rules + i, count - i);
+
+		if (size > 1)
+			sort_rules(rules + i, size, scratch, compare);
+		i += size;
+	}
+}
+
+/* Of each prefix and set the last rule stays. Returns how many are left. */
+static size_t keep_last(struct rule *rules, size_t count)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < count; i++)
+		if (i + 1 == count || compare_place(&rules[i], &rules[i + 1]) != 0)
+			rules[kept++] = rules[i];
+	return kept;
+}
+
+/* A change: what is to become of a rule that only the rule set has, and of one that comes in. */
+enum change { CHANGE_ADD, CHANGE_REMOVE, CHANGE_REPLACE };
+
+struct join {
+	enum change change;
+	const bool *replaced; /* of CHANGE_REPLACE: flags by set */
+	struct rule *out;
+	size_t out_count;
+	size_t changed;
+};
+
+static void join_old(struct join *join, const struct rule *old)
+{
+	if (join->change == CHANGE_REPLACE && join->replaced[old->set])
+		join->changed++;
+	else
+		join->out[join->out_count++] = *old;
+}
+
+static void join_new(struct join *join, const struct rule *fresh)
+{
+	if (join->change == CHANGE_REMOVE)
+		return;
+	join->out[join->out_count] = *fresh;
+	join->out[join->out_count++].counter = IPF_NO_COUNTER;
+	join->changed++;
+}
+
+static void join_both(struct join *join, const struct rule *old, const struct rule *fresh)
+{
+	if (join->change == CHANGE_REMOVE) {
+		join->changed++;
+		return;
+	}
+	join->out[join->out_count] = *fresh;
+	join->out[join->out_count++].counter = IPF_NO_COUNTER;
+	join->changed += old->verdict != fresh->verdict || old->expires != fresh->expires;
+}
+
+/* Both lists are sorted by compare_place(). */
+static void join_lists(struct join *join, const struct rule *old, size_t old_count,
+		       const struct rule *fresh, size_t fresh_count)
+{
+	size_t i = 0, k = 0;
+
+	while (i < old_count || k < fresh_count) {
+		int order;
+
+		if (i == old_count)
+			order = 1;
+		else if (k == fresh_count)
+			order = -1;
+		else
+			order = compare_place(&old[i], &fresh[k]);
+
+		if (order < 0)
+			join_old(join, &old[i++]);
+		else if (order > 0)
+			join_new(join, &fresh[k++]);
+		else
+			join_both(join, &old[i++], &fresh[k++]);
+	}
+}
+
+/* A counter belongs to a prefix and a verdict, in whichever sets they stand: the rules of one
+ * prefix take over the slots that its rules had before. */
+static void inherit_counters(struct rule *rules, size_t count, const struct rule *old,
+			     size_t old_count)
+{
+	size_t k = 0;
+
+	for (size_t i = 0; i < count;) {
+		size_t end = i + group_size(rules + i, count - i);
+		__u32 slots[] = { [IPF_PASS] = IPF_NO_COUNTER, [IPF_DROP] = IPF_NO_COUNTER };
+
+		while (k < old_count && prefix_compare(&old[k].prefix, &rules[i].prefix) < 0)
+			k++;
+		for (; k < old_count && !prefix_compare(&old[k].prefix, &rules[i].prefix); k++)
+			if (old[k].counter != IPF_NO_COUNTER)
+				slots[old[k].verdict] = old[k].counter;
+		for (; i < end; i++)
+			rules[i].counter = slots[rules[i].verdict];
+	}
+}
+
+static int make_change(struct ruleset *set, enum change kind, const bool *replaced,
+		       struct rule *rules, size_t count, size_t *changed)
+{
+	struct join join = { .change = kind, .replaced = replaced };
+	auto_free struct rule *scratch = NULL;
+	size_t out_capacity = 0, scratch_capacity = 0;
+	size_t most = set->count + count;
+
+	if (array_reserve(&join.out, &out_capacity, most + 1, sizeof(*join.out)))
+		return -ENOMEM;
+	if (array_reserve(&scratch, &scratch_capacity, most / 2 + 1, sizeof(*scratch))) {
+		free(join.out);
+		return -ENOMEM;
+	}
+
+	/* From here on nothing fails. */
+	sort_rules(rules, count, scratch, compare_place);
+	count = keep_last(rules, count);
+	sort_groups(set->rules, set->count, scratch, compare_place);
+	join_lists(&join, set->rules, set->count, rules, count);
+	inherit_counters(join.out, join.out_count, set->rules, set->count);
+	sort_groups(join.out, join.out_count, scratch, rule_compare);
+
+	free(set->rules);
+	set->rules = join.out;
+	set->count = join.out_count;
+	set->capacity = out_capacity;
+	if (changed)
+		*changed = join.changed;
+	return 0;
+}
+
+int ruleset_add(struct ruleset *set, struct rule *rules, size_t count, size_t *changed)
+{
+	return make_change(set, CHANGE_ADD, NULL, rules, count, changed);
+}
+
+int ruleset_remove(struct ruleset *set, struct rule *rules, size_t count, size_t *changed)
+{
+	return make_change(set, CHANGE_REMOVE, NULL, rules, count, changed);
+}
+
+int ruleset_replace(struct ruleset *set, const bool *sets, struct rule *rules, size_t count,
+		    size_t *changed)
+{
+	return make_change(set, CHANGE_REPLACE, sets, rules, count, changed);
+}
+
+void ruleset_tidy(struct ruleset *set, __u32 now)
+{
+	/* Where each set goes, 0 for one without rules, else its new index and one. On the stack
+	 * (128 KiB), because tidying up must not fail. */
+	__u16 moved[IPF_MAX_SETS];
+	size_t kept = 0;
+
+	memset(moved, 0, sizeof(moved));
+	for (size_t i = 0; i < set->count; i++) {
+		if (tick_ended(set->rules[i].expires, now))
+			continue;
+		moved[set->rules[i].set] = 1;
+		set->rules[kept++] = set->rules[i];
+	}
+	set->count = kept;
+
+	kept = 0;
+	for (size_t i = 0; i < set->set_count; i++) {
+		if (!moved[i])
+			continue;
+		set->sets[kept] = set->sets[i];
+		moved[i] = (__u16)++kept;
+	}
+	set->set_count = kept;
+
+	/* Sets keep their order among each other, so the rules stay sorted. */
+	for (size_t i = 0; i < set->count; i++)
+		set->rules[i].set = moved[set->rules[i].set] - 1;
+}
+
+size_t ruleset_count_set(const struct ruleset *set, size_t index)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < set->count; i++)
+		count += set->rules[i].set == index;
+	return count;
+}
+
+size_t ruleset_count_family(const struct ruleset *set, enum ipf_family family)
+{
+	size_t low = 0, high = set->count;
+
+	/* The rules of IPv4 come first: find where those of IPv6 begin. */
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (set->rules[middle].prefix.family == IPF_IPV4)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return family == IPF_IPV4 ? low : set->count - low;
+}
+
+static bool share_counter(const struct rule *a, const struct rule *b)
+{
+	return a->verdict == b->verdict && !prefix_compare(&a->prefix, &b->prefix);
+}
+
+int ruleset_assign_counters(struct ruleset *set, const __u32 *reserved, size_t reserved_count,
+			    __u32 *fresh, size_t *fresh_count)
+{
+	/* So many slots are enough for all rules, so the lowest free ones are among them. */
+	size_t slots = set->count + reserved_count;
+	auto_free bool *taken = calloc(slots + 1, sizeof(*taken));
+	size_t next_free = 0, given = 0;
+
+	if (!taken)
+		return -ENOMEM;
+	for (size_t i = 0; i < set->count; i++)
+		if (set->rules[i].counter < slots)
+			taken[set->rules[i].counter] = true;
+	for (size_t i = 0; i < reserved_count; i++)
+		if (reserved[i] < slots)
+			taken[reserved[i]] = true;
+
+	for (size_t i = 0; i < set->count;) {
+		__u32 slot = IPF_NO_COUNTER;
+		size_t end = i;
+
+		/* Rules of one prefix and verdict lie side by side. */
+		for (; end < set->count && share_counter(&set->rules[i], &set->rules[end]); end++)
+			if (slot == IPF_NO_COUNTER)
+				slot = set->rules[end].counter;
+		if (slot == IPF_NO_COUNTER) {
+			while (next_free < slots && taken[next_free])
+				next_free++;
+			/* Beyond the last slot a rule works, but isn't counted. */
+			if (next_free < slots && next_free < COUNTER_SLOTS) {
+				slot = (__u32)next_free++;
+				if (fresh)
+					fresh[given] = slot;
+				given++;
+			}
+		}
+		for (; i < end; i++)
+			set->rules[i].counter = slot;
+	}
+	if (fresh_count)
+		*fresh_count = given;
+	return 0;
+}

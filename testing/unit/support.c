@@ -1,0 +1,249 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What do the unit tests share?
+ */
+#include "support.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <util/array.h>
+#include <util/error.h>
+
+static uint64_t seed;
+static uint64_t random_state;
+
+void suite_add(struct suite *suite, const char *name, CMUnitTestFunction function,
+	       const void *its_case)
+{
+	assert(suite->count < COUNT_OF(suite->tests));
+	suite->tests[suite->count++] = (struct CMUnitTest){
+		.name = name,
+		.test_func = function,
+		.initial_state = (void *)its_case,
+	};
+}
+
+int suite_run(struct suite *suite, const char *name)
+{
+	const char *wish = getenv("SEED");
+
+	seed = wish ? strtoull(wish, NULL, 0) : (uint64_t)time(NULL);
+	printf("# SEED=%llu\n", (unsigned long long)seed);
+	fflush(stdout);
+	random_restart();
+	return _cmocka_run_group_tests(name, suite->tests, suite->count, NULL, NULL) ? 1 : 0;
+}
+
+void random_restart(void)
+{
+	random_state = seed;
+}
+
+/* SplitMix64 (Steele, Lea, Flood 2014). */
+uint64_t random_number(void)
+{
+	uint64_t z = random_state += 0x9e3779b97f4a7c15u;
+
+	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
+	z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
+	return z ^ (z >> 31);
+}
+
+uint64_t random_below(uint64_t limit)
+{
+	return random_number() % limit;
+}
+
+struct address random_address(enum ipf_family family)
+{
+	struct address address = { .family = family, .key = { random_number(), random_number() } };
+
+	if (family == IPF_IPV4)
+		address.key = (struct ipf_key){ address.key.high << 32, 0 };
+	return address;
+}
+
+const char *const shape_names[SHAPES] = {
+	[SHAPE_SPREAD] = "prefixes anywhere",
+	[SHAPE_CLUSTERED] = "prefixes around a few addresses",
+	[SHAPE_NESTED] = "a prefix of every length over one address",
+	[SHAPE_NEIGHBOURS] = "runs of neighbours",
+	[SHAPE_EDGES] = "whole spaces, their halves and ends",
+	[SHAPE_DUPLICATES] = "few prefixes in many sets",
+	[SHAPE_IPV4_ONLY] = "only IPv4",
+	[SHAPE_IPV6_ONLY] = "only IPv6",
+};
+
+static struct prefix cut(struct address address, unsigned int bits)
+{
+	for (unsigned int i = bits; i < 128; i++) {
+		if (i < 64)
+			address.key.high &= ~(1ull << (63 - i));
+		else
+			address.key.low &= ~(1ull << (127 - i));
+	}
+	return (struct prefix){ address.key, (__u8)address.family, (__u8)bits };
+}
+
+/* A key moved by `steps` prefixes of that length. */
+static struct ipf_key shift_key(struct ipf_key key, unsigned int bits, uint64_t steps)
+{
+	unsigned __int128 number = (unsigned __int128)key.high << 64 | key.low;
+
+	if (bits)
+		number += (unsigned __int128)steps << (128 - bits);
+	return (struct ipf_key){ (__u64)(number >> 64), (__u64)number };
+}
+
+static struct prefix random_prefix(enum shape shape, const struct address centres[4], size_t i)
+{
+	const struct address *centre = &centres[random_below(4)];
+	unsigned int most = family_bits(centre->family);
+	struct address address = *centre;
+	unsigned int bits;
+
+	switch (shape) {
+	case SHAPE_CLUSTERED:
+		bits = (unsigned int)random_below(most + 1);
+		address.key = shift_key(address.key, most, random_below(9));
+		if (bits)
+			address.key = shift_key(address.key, bits, random_below(3));
+		return cut(address, bits);
+	case SHAPE_NESTED:
+		return cut(centres[i % 2],
+			   (unsigned int)(i / 2) % (family_bits(centres[i % 2].family) + 1));
+	case SHAPE_NEIGHBOURS:
+		bits = most - (unsigned int)random_below(most < 128 ? 24 : 100);
+		address.key = shift_key(cut(address, bits).key, bits, random_below(40));
+		return cut(address, bits);
+	case SHAPE_EDGES:
+		bits = random_below(3) ? (unsigned int)random_below(3) :
+					 most - (unsigned int)random_below(3);
+		address.key = random_below(2) ? (struct ipf_key){ 0, 0 } :
+						(struct ipf_key){ UINT64_MAX, UINT64_MAX };
+		return cut(address, bits);
+	case SHAPE_DUPLICATES:
+		return cut(address, most / 2 + (unsigned int)random_below(3));
+	default:
+		return cut(random_address(centre->family), (unsigned int)random_below(most + 1));
+	}
+}
+
+void random_rules(struct ruleset *set, enum shape shape, size_t count, struct rule **rules)
+{
+	static const char *const names[RANDOM_MAX_SETS] = { "default", "b", "a", "long.set-name_1",
+							    "z-31-bytes-long-name-of-a-set-0" };
+	size_t set_count = 1 + random_below(RANDOM_MAX_SETS);
+	struct address centres[4];
+
+	for (size_t i = 0; i < set_count; i++)
+		assert_true(ruleset_name_set(set, names[i]) >= 0);
+	for (size_t i = 0; i < COUNT_OF(centres); i++) {
+		enum ipf_family family = i % 2 ? IPF_IPV6 : IPF_IPV4;
+
+		if (shape == SHAPE_IPV4_ONLY)
+			family = IPF_IPV4;
+		else if (shape == SHAPE_IPV6_ONLY)
+			family = IPF_IPV6;
+		centres[i] = random_address(family);
+	}
+	*rules = calloc(count + 1, sizeof(**rules));
+	assert_non_null(*rules);
+	for (size_t i = 0; i < count; i++)
+		(*rules)[i] = (struct rule){
+			.prefix = random_prefix(shape, centres, i),
+			.verdict = random_below(2) ? IPF_DROP : IPF_PASS,
+			.set = (__u16)random_below(set_count),
+			.expires = random_below(3) ? 1 + (__u32)random_below(RANDOM_MAX_EXPIRES) :
+						     IPF_NEVER,
+			.counter = IPF_NO_COUNTER,
+		};
+}
+
+void random_ruleset(struct ruleset *set, enum shape shape, size_t count)
+{
+	struct rule *rules;
+
+	ruleset_init(set);
+	random_rules(set, shape, count, &rules);
+	assert_int_equal(ruleset_add(set, rules, count, NULL), 0);
+	assert_int_equal(ruleset_assign_counters(set, NULL, 0, NULL, NULL), 0);
+	free(rules);
+}
+
+FILE *open_text(const char *text, size_t length)
+{
+	/* An empty one: fmemopen(3) of nothing fails in some C libraries. */
+	FILE *file = length ? fmemopen((void *)text, length, "r") : fopen("/dev/null", "r");
+
+	assert_non_null(file);
+	return file;
+}
+
+void ruleset_from_text(struct ruleset *set, const char *text)
+{
+	struct rule_input input = { .verdict = IPF_DROP };
+	FILE *file = open_text(text, strlen(text));
+	struct error err = { 0 };
+
+	ruleset_init(set);
+	if (rule_input_read(&input, file, "text", &err))
+		fail_msg("%s", err.text);
+	fclose(file);
+	for (size_t i = 0; i < input.set_count; i++)
+		assert_int_equal(ruleset_name_set(set, input.sets[i].name), i);
+	assert_int_equal(ruleset_add(set, input.rules, input.count, NULL), 0);
+	rule_input_done(&input);
+}
+
+char *ruleset_to_text(const struct ruleset *set)
+{
+	char *text = NULL;
+	size_t size = 0;
+	FILE *out = open_memstream(&text, &size);
+
+	assert_non_null(out);
+	assert_int_equal(rule_text_write(set, 0, out), 0);
+	fclose(out);
+	return text;
+}
+
+void assert_same_rule(const struct rule *a, const struct rule *b)
+{
+	char a_text[PREFIX_TEXT_SIZE], b_text[PREFIX_TEXT_SIZE];
+
+	prefix_format(&a->prefix, a_text);
+	prefix_format(&b->prefix, b_text);
+	if (prefix_compare(&a->prefix, &b->prefix) || a->verdict != b->verdict ||
+	    a->set != b->set || a->expires != b->expires || a->counter != b->counter)
+		fail_msg("%s %s set %u expires %u counter %d is not %s %s set %u expires %u counter %d",
+			 verdict_name(a->verdict), a_text, a->set, a->expires, (int)a->counter,
+			 verdict_name(b->verdict), b_text, b->set, b->expires, (int)b->counter);
+}
+
+void assert_same_ruleset(const struct ruleset *a, const struct ruleset *b)
+{
+	assert_int_equal(a->set_count, b->set_count);
+	for (size_t i = 0; i < a->set_count; i++)
+		assert_string_equal(a->sets[i].name, b->sets[i].name);
+	assert_int_equal(a->count, b->count);
+	for (size_t i = 0; i < a->count; i++)
+		assert_same_rule(&a->rules[i], &b->rules[i]);
+}
+
+void assert_sound_ruleset(const struct ruleset *set)
+{
+	for (size_t i = 0; i < set->count; i++) {
+		assert_true(set->rules[i].set < set->set_count);
+		if (i)
+			assert_true(rule_compare(&set->rules[i - 1], &set->rules[i]) < 0);
+		for (size_t k = i + 1; k < set->count && !prefix_compare(&set->rules[i].prefix,
+									 &set->rules[k].prefix);
+		     k++)
+			assert_true(set->rules[i].set != set->rules[k].set);
+	}
+}

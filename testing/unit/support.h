@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What do the unit tests share?
+ *
+ * Tables become one test for each line; random tests draw from a seed that is printed and can be set
+ * (SEED=N); rule sets are made from texts or at random in the shapes that break lookups.
+ */
+#ifndef UNIT_SUPPORT_H
+#define UNIT_SUPPORT_H
+
+/* cmocka wants these in front of itself. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <ruleset/rulefile.h>
+#include <ruleset/ruleset.h>
+
+#define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
+
+/* The tests of one program. Zeroed is empty. */
+struct suite {
+	struct CMUnitTest tests[512];
+	size_t count;
+};
+/* The function reads its case as `const struct X *c = *state;`. */
+void suite_add(struct suite *suite, const char *name, CMUnitTestFunction function,
+	       const void *its_case);
+/* Returns main()'s exit code. */
+int suite_run(struct suite *suite, const char *name);
+
+/* One test for each line of a table whose lines have a `name`. */
+#define SUITE_TABLE(suite, function, table)                                             \
+	do {                                                                            \
+		for (size_t line = 0; line < COUNT_OF(table); line++)                   \
+			suite_add(suite, (table)[line].name, function, &(table)[line]); \
+	} while (0)
+
+/* The same sequence for each test: one fails alone as it fails among the others. */
+void random_restart(void);
+uint64_t random_number(void);
+uint64_t random_below(uint64_t limit);
+struct address random_address(enum ipf_family family);
+
+enum shape {
+	SHAPE_SPREAD,     /* anything anywhere */
+	SHAPE_CLUSTERED,  /* around a few addresses */
+	SHAPE_NESTED,     /* every length over one address */
+	SHAPE_NEIGHBOURS, /* runs that touch each other */
+	SHAPE_EDGES,      /* whole spaces, their halves, their first and last addresses */
+	SHAPE_DUPLICATES, /* a few prefixes in many sets */
+	SHAPE_IPV4_ONLY,
+	SHAPE_IPV6_ONLY,
+	SHAPES
+};
+extern const char *const shape_names[SHAPES];
+
+#define RANDOM_MAX_EXPIRES 24u /* rules end at ticks 1 to this, or never */
+#define RANDOM_MAX_SETS 5u
+
+/* A list of random rules for the set's sets, which it makes. The caller frees *rules. */
+void random_rules(struct ruleset *set, enum shape shape, size_t count, struct rule **rules);
+/* Release with ruleset_done(). */
+void random_ruleset(struct ruleset *set, enum shape shape, size_t count);
+
+/* What a rule file asks for; timeouts count from tick 0. Release with ruleset_done(). */
+void ruleset_from_text(struct ruleset *set, const char *text);
+/* What rule_text_write() makes of it at tick 0; the caller frees it. */
+char *ruleset_to_text(const struct ruleset *set);
+/* The text stays where it is until the file is closed. */
+FILE *open_text(const char *text, size_t length);
+
+void assert_same_rule(const struct rule *a, const struct rule *b);
+void assert_same_ruleset(const struct ruleset *a, const struct ruleset *b);
+/* Sorted, and no prefix twice in a set. */
+void assert_sound_ruleset(const struct ruleset *set);
+
+#endif

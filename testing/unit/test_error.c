@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Do failures and warnings reach the user as safe, whole lines?
+ */
+#include <util/error.h>
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <util/log.h>
+
+#include "support.h"
+
+static void words_and_code(void **state)
+{
+	struct error err = { 0 };
+
+	(void)state;
+	assert_int_equal(error_set(&err, -ENODEV, "%s: no such interface", "eth7"), -ENODEV);
+	assert_string_equal(err.text, "eth7: no such interface");
+	assert_int_equal(error_prefix(&err, -EIO, "file %d", 3), -EIO);
+	assert_string_equal(err.text, "file 3: eth7: no such interface");
+}
+
+static void nobody_listens(void **state)
+{
+	(void)state;
+	assert_int_equal(error_set(NULL, -EIO, "x"), -EIO);
+	assert_int_equal(error_prefix(NULL, -EIO, "x"), -EIO);
+}
+
+static void own_text_as_argument(void **state)
+{
+	struct error err = { .text = "inner" };
+
+	(void)state;
+	error_set(&err, -EIO, "outer (%s)", err.text);
+	assert_string_equal(err.text, "outer (inner)");
+	error_prefix(&err, -EIO, "%s", err.text);
+	assert_string_equal(err.text, "outer (inner): outer (inner)");
+}
+
+static void terminal_escapes(void **state)
+{
+	struct error err = { 0 };
+
+	(void)state;
+	error_set(&err, -EIO, "'%s': bad", "\x1b[2J\n");
+	assert_string_equal(err.text, "'\\x1b[2J\\x0a': bad");
+	error_prefix(&err, -EIO, "a\nb");
+	assert_string_equal(err.text, "a\\x0ab: '\\x1b[2J\\x0a': bad");
+}
+
+static void long_words(void **state)
+{
+	struct error err = { 0 };
+	char words[6000];
+
+	(void)state;
+	memset(words, 'x', sizeof(words) - 1);
+	words[sizeof(words) - 1] = '\0';
+	error_set(&err, -EIO, "%s", words);
+	assert_int_equal(strlen(err.text), sizeof(err.text) - 1);
+	error_prefix(&err, -EIO, "%s", words);
+	assert_int_equal(strlen(err.text), sizeof(err.text) - 1);
+}
+
+/* What goes to stderr while `speak` runs. */
+static void capture(void (*speak)(void), char *out, size_t size)
+{
+	FILE *file = tmpfile();
+	int saved = dup(STDERR_FILENO);
+	size_t length;
+
+	assert_non_null(file);
+	fflush(stderr);
+	dup2(fileno(file), STDERR_FILENO);
+	speak();
+	fflush(stderr);
+	dup2(saved, STDERR_FILENO);
+	close(saved);
+	rewind(file);
+	length = fread(out, 1, size - 1, file);
+	out[length] = '\0';
+	fclose(file);
+}
+
+static void say_everything(void)
+{
+	log_warning("%s is odd", "eth0");
+	log_verbose("quiet %d", 1);
+	log_error("no");
+}
+
+static void levels(void **state)
+{
+	char out[512];
+
+	(void)state;
+	log_set_level(LOG_WARNINGS);
+	capture(say_everything, out, sizeof(out));
+	assert_string_equal(out, "xdp-ipfilter: warning: eth0 is odd\nxdp-ipfilter: no\n");
+	log_set_level(LOG_VERBOSE);
+	assert_int_equal(log_level(), LOG_VERBOSE);
+	capture(say_everything, out, sizeof(out));
+	assert_string_equal(out, "xdp-ipfilter: warning: eth0 is odd\nxdp-ipfilter: quiet 1\n"
+				 "xdp-ipfilter: no\n");
+}
+
+static void say_as_libraries_do(void)
+{
+	log_verbose("libbpf: one\nlibbpf: \x1b[1mtwo\n");
+}
+
+static void lines_of_libraries(void **state)
+{
+	char out[512];
+
+	(void)state;
+	log_set_level(LOG_VERBOSE);
+	capture(say_as_libraries_do, out, sizeof(out));
+	assert_string_equal(out, "xdp-ipfilter: libbpf: one\n"
+				 "xdp-ipfilter: libbpf: \\x1b[1mtwo\n");
+}
+
+int main(void)
+{
+	static struct suite suite;
+
+	suite_add(&suite, "a failure has words and a code", words_and_code, NULL);
+	suite_add(&suite, "a failure that nobody reads keeps its code", nobody_listens, NULL);
+	suite_add(&suite, "the old words may be among the new", own_text_as_argument, NULL);
+	suite_add(&suite, "terminal escapes are disarmed", terminal_escapes, NULL);
+	suite_add(&suite, "long words are cut", long_words, NULL);
+	suite_add(&suite, "what is said depends on the level", levels, NULL);
+	suite_add(&suite, "each line of a library's log is one of ours", lines_of_libraries, NULL);
+	return suite_run(&suite, "error");
+}

@@ -1,0 +1,359 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Which rule decides for an address, at which time?
+ *
+ * The lines of <ipfilter/lookup.h> that the XDP program runs, over images that image_compile() made,
+ * compared with the words of the manual (tables) and with a search through all rules (random sets).
+ */
+#include <ruleset/image.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "support.h"
+
+enum expected { PASS, DROP, POLICY };
+
+struct lookup_case {
+	const char *name;
+	const char *rules; /* a rule file, read at tick 0 */
+	const char *address;
+	enum expected verdict;
+	__u32 now; /* in seconds */
+};
+
+#define LAST6 "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"
+
+static const struct lookup_case lookup_cases[] = {
+	{ "no rules at all", "", "192.0.2.1", POLICY, 0 },
+	{ "no rules for IPv6", "192.0.2.1", "2001:db8::1", POLICY, 0 },
+	{ "no rules for IPv4", "2001:db8::1", "192.0.2.1", POLICY, 0 },
+	{ "a denied host", "192.0.2.7", "192.0.2.7", DROP, 0 },
+	{ "the address before a denied host", "192.0.2.7", "192.0.2.6", POLICY, 0 },
+	{ "the address after a denied host", "192.0.2.7", "192.0.2.8", POLICY, 0 },
+	{ "host inside a denied net", "192.0.2.0/24", "192.0.2.7", DROP, 0 },
+	{ "first address of the net", "192.0.2.0/24", "192.0.2.0", DROP, 0 },
+	{ "last address of the net", "192.0.2.0/24", "192.0.2.255", DROP, 0 },
+	{ "last address before the net", "192.0.2.0/24", "192.0.1.255", POLICY, 0 },
+	{ "first address after the net", "192.0.2.0/24", "192.0.3.0", POLICY, 0 },
+	{ "a net that ends a block of the index", "10.0.255.0/24", "10.0.255.255", DROP, 0 },
+	{ "the address behind a net that ends a block", "10.0.255.0/24", "10.1.0.0", POLICY, 0 },
+	{ "a net that starts a block of the index", "10.1.0.0/24", "10.1.0.0", DROP, 0 },
+	{ "the address before a net that starts a block", "10.1.0.0/24", "10.0.255.255", POLICY,
+	  0 },
+	{ "a net over several blocks", "10.0.0.0/14", "10.3.255.255", DROP, 0 },
+	{ "the block behind a net over several blocks", "10.0.0.0/14", "10.4.0.0", POLICY, 0 },
+	{ "the first address of IPv4", "0.0.0.0", "0.0.0.0", DROP, 0 },
+	{ "the second address of IPv4", "0.0.0.0", "0.0.0.1", POLICY, 0 },
+	{ "the last address of IPv4", "255.255.255.255", "255.255.255.255", DROP, 0 },
+	{ "the last address of IPv4 but one", "255.255.255.255", "255.255.255.254", POLICY, 0 },
+	{ "the whole of IPv4, its first address", "0.0.0.0/0", "0.0.0.0", DROP, 0 },
+	{ "the whole of IPv4, its last address", "0.0.0.0/0", "255.255.255.255", DROP, 0 },
+	{ "IPv6 is not hit by 0.0.0.0/0", "0.0.0.0/0", "2001:db8::1", POLICY, 0 },
+	{ "IPv4 is not hit by ::/0", "::/0", "192.0.2.1", POLICY, 0 },
+	{ "the first address of IPv6", "::", "::", DROP, 0 },
+	{ "the last address of IPv6", LAST6, LAST6, DROP, 0 },
+	{ "the whole of IPv6, its last address", "::/0", LAST6, DROP, 0 },
+	{ "host inside a denied IPv6 net", "2001:db8::/32", "2001:db8:ffff::1", DROP, 0 },
+	{ "last address before an IPv6 net", "2001:db8::/32",
+	  "2001:db7:ffff:ffff:ffff:ffff:ffff:ffff", POLICY, 0 },
+	{ "first address after an IPv6 net", "2001:db8::/32", "2001:db9::", POLICY, 0 },
+	{ "last address of a /64", "2001:db8::/64", "2001:db8::ffff:ffff:ffff:ffff", DROP, 0 },
+	{ "first address after a /64", "2001:db8::/64", "2001:db8:0:1::", POLICY, 0 },
+	{ "last address of a /65", "2001:db8::/65", "2001:db8::7fff:ffff:ffff:ffff", DROP, 0 },
+	{ "first address after a /65", "2001:db8::/65", "2001:db8::8000:0:0:0", POLICY, 0 },
+	{ "neighbouring IPv6 hosts", "2001:db8::1", "2001:db8::2", POLICY, 0 },
+	{ "a mapped rule means IPv4", "::ffff:192.0.2.0/120", "192.0.2.1", DROP, 0 },
+	{ "a mapped address means IPv4", "192.0.2.0/24", "::ffff:192.0.2.1", DROP, 0 },
+	{ "a range hits its first address", "192.0.2.3-192.0.2.9", "192.0.2.3", DROP, 0 },
+	{ "a range hits its last address", "192.0.2.3-192.0.2.9", "192.0.2.9", DROP, 0 },
+	{ "a range spares the address before", "192.0.2.3-192.0.2.9", "192.0.2.2", POLICY, 0 },
+	{ "a range spares the address behind", "192.0.2.3-192.0.2.9", "192.0.2.10", POLICY, 0 },
+
+	{ "an exception inside a denied net", "10.0.0.0/8\npass 10.1.0.0/16", "10.1.2.3", PASS, 0 },
+	{ "around an exception", "10.0.0.0/8\npass 10.1.0.0/16", "10.0.255.255", DROP, 0 },
+	{ "behind an exception", "10.0.0.0/8\npass 10.1.0.0/16", "10.2.0.0", DROP, 0 },
+	{ "a denied host inside an exception", "10.0.0.0/8\npass 10.1.0.0/16\n10.1.2.3", "10.1.2.3",
+	  DROP, 0 },
+	{ "behind a denied host inside an exception", "10.0.0.0/8\npass 10.1.0.0/16\n10.1.2.3",
+	  "10.1.2.4", PASS, 0 },
+	{ "an exception at the start of a net", "10.0.0.0/8\npass 10.0.0.0/16", "10.0.0.0", PASS,
+	  0 },
+	{ "behind an exception at the start of a net", "10.0.0.0/8\npass 10.0.0.0/16", "10.1.0.0",
+	  DROP, 0 },
+	{ "an exception at the end of a net", "10.0.0.0/8\npass 10.255.0.0/16", "10.255.255.255",
+	  PASS, 0 },
+	{ "behind an exception at the end of a net", "10.0.0.0/8\npass 10.255.0.0/16", "11.0.0.0",
+	  POLICY, 0 },
+	{ "an exception at the end of IPv4", "0.0.0.0/0\npass 255.255.255.255", "255.255.255.255",
+	  PASS, 0 },
+	{ "an exception at the end of IPv6", "::/0\npass " LAST6, LAST6, PASS, 0 },
+	{ "the order in the file doesn't matter", "pass 10.1.0.0/16\n10.0.0.0/8", "10.1.2.3", PASS,
+	  0 },
+	{ "an exception in another set", "set a\n10.0.0.0/8\nset b\npass 10.1.0.0/16", "10.1.2.3",
+	  PASS, 0 },
+
+	{ "one prefix in two sets, pass wins", "set a\n10.0.0.1\nset b\npass 10.0.0.1", "10.0.0.1",
+	  PASS, 0 },
+	{ "an ended pass leaves the drop of another set",
+	  "set a\n10.0.0.1\nset b\npass 10.0.0.1 timeout 5", "10.0.0.1", DROP, 10 },
+	{ "a pass that still lasts wins", "set a\n10.0.0.1\nset b\npass 10.0.0.1 timeout 5",
+	  "10.0.0.1", PASS, 4 },
+	{ "an ended drop leaves the pass of another set",
+	  "set a\n10.0.0.1 timeout 5\nset b\npass 10.0.0.1", "10.0.0.1", PASS, 10 },
+	{ "the longer of two timeouts counts",
+	  "set a\n10.0.0.1 timeout 5\nset b\n10.0.0.1 timeout 9", "10.0.0.1", DROP, 8 },
+	{ "both timeouts ended", "set a\n10.0.0.1 timeout 5\nset b\n10.0.0.1 timeout 9", "10.0.0.1",
+	  POLICY, 10 },
+
+	{ "a timeout that lasts", "10.0.0.1 timeout 5", "10.0.0.1", DROP, 4 },
+	{ "a timeout that ended", "10.0.0.1 timeout 5", "10.0.0.1", POLICY, 6 },
+	{ "an ended exception gives way to its cover", "10.0.0.0/8\npass 10.0.0.1 timeout 5",
+	  "10.0.0.1", DROP, 6 },
+	{ "an ended rule gives way to the next cover that lasts",
+	  "pass 10.0.0.0/8\n10.0.0.0/16 timeout 3\n10.0.0.0/24 timeout 5", "10.0.0.1", PASS, 6 },
+	{ "a cover that ended first is stepped over",
+	  "pass 10.0.0.0/8\n10.0.0.0/16 timeout 3\npass 10.0.0.0/24 timeout 5", "10.0.0.1", PASS,
+	  4 },
+	{ "a cover that lasts longer decides",
+	  "pass 10.0.0.0/8\n10.0.0.0/16 timeout 9\npass 10.0.0.0/24 timeout 5", "10.0.0.1", DROP,
+	  8 },
+	{ "all covers ended", "10.0.0.0/8 timeout 2\n10.0.0.0/16 timeout 3\n10.0.0.0/24 timeout 1",
+	  "10.0.0.1", POLICY, 6 },
+	{ "a rule without end decides at any time", "10.0.0.1", "10.0.0.1", DROP, 500000000 },
+};
+
+static void check_lookup(void **state)
+{
+	const struct lookup_case *c = *state;
+	const struct ipf_rule *rule;
+	struct address address;
+	struct ruleset set;
+	struct image image;
+
+	ruleset_from_text(&set, c->rules);
+	assert_int_equal(image_compile(&set, &image), 0);
+	assert_int_equal(address_parse(c->address, &address, NULL), 0);
+	rule = image_lookup(&image, &address, c->now ? tick_after(0, c->now) : 0);
+	if (c->verdict == POLICY) {
+		assert_null(rule);
+	} else {
+		assert_non_null(rule);
+		assert_int_equal(rule->verdict, c->verdict == DROP ? IPF_DROP : IPF_PASS);
+	}
+	image_done(&image);
+	ruleset_done(&set);
+}
+
+/* --- A search through all rules ----------------------------------------------------------------- */
+
+static bool bit_of(const struct ipf_key *key, unsigned int bit)
+{
+	return (bit < 64 ? key->high >> (63 - bit) : key->low >> (127 - bit)) & 1;
+}
+
+static bool covers(const struct rule *rule, const struct address *address)
+{
+	if (rule->prefix.family != address->family)
+		return false;
+	for (unsigned int bit = 0; bit < rule->prefix.bits; bit++)
+		if (bit_of(&rule->prefix.key, bit) != bit_of(&address->key, bit))
+			return false;
+	return true;
+}
+
+/* Of the rules over the address that last, is `a` the one to decide rather than `b`? */
+static bool decides_before(const struct rule *a, const struct rule *b)
+{
+	if (a->prefix.bits != b->prefix.bits)
+		return a->prefix.bits > b->prefix.bits;
+	if (a->verdict != b->verdict)
+		return a->verdict == IPF_PASS;
+	if (a->expires != b->expires)
+		return a->expires == IPF_NEVER ||
+		       (b->expires != IPF_NEVER && a->expires > b->expires);
+	return a->set < b->set;
+}
+
+static const struct rule *search_all(const struct rule *const *over, size_t count, __u32 now)
+{
+	const struct rule *best = NULL;
+
+	for (size_t i = 0; i < count; i++) {
+		if (over[i]->expires != IPF_NEVER && over[i]->expires <= now)
+			continue;
+		if (!best || decides_before(over[i], best))
+			best = over[i];
+	}
+	return best;
+}
+
+/* One address at every tick at which something may change. */
+static void check_address(const struct ruleset *set, const struct image *image,
+			  const struct address *address)
+{
+	const struct rule *over[1000];
+	char text[ADDRESS_TEXT_SIZE];
+	size_t count = 0;
+
+	for (size_t i = 0; i < set->count; i++)
+		if (covers(&set->rules[i], address))
+			over[count++] = &set->rules[i];
+	for (__u32 now = 0; now <= RANDOM_MAX_EXPIRES + 1; now++) {
+		const struct rule *expected = search_all(over, count, now);
+		const struct ipf_rule *found = image_lookup(image, address, now);
+
+		address_format(address, text);
+		if (!found != !expected)
+			fail_msg("%s at tick %u: %s", text, now, found ? "a rule" : "no rule");
+		if (!found)
+			continue;
+		if (found->bits != expected->prefix.bits || found->verdict != expected->verdict ||
+		    found->set != expected->set || found->expires != expected->expires ||
+		    found->counter != expected->counter ||
+		    key_compare(&found->key, &expected->prefix.key) != 0)
+			fail_msg("%s at tick %u: another rule decides", text, now);
+	}
+}
+
+static struct address address_at(enum ipf_family family, struct ipf_key key, int step)
+{
+	unsigned __int128 number = (unsigned __int128)key.high << 64 | key.low;
+
+	/* IPv4 in its own steps, and without the ones below that prefix_last() sets. */
+	if (family == IPF_IPV4)
+		number = (number >> 96) << 96;
+	number += (unsigned __int128)(__int128)step << (family == IPF_IPV4 ? 96 : 0);
+	return (struct address){ family, { (__u64)(number >> 64), (__u64)number } };
+}
+
+static void check_ruleset(const struct ruleset *set)
+{
+	struct image image;
+
+	assert_int_equal(image_compile(set, &image), 0);
+	for (size_t i = 0; i < set->count; i++) {
+		const struct prefix *prefix = &set->rules[i].prefix;
+
+		for (int step = -1; step <= 1; step++) {
+			struct address first =
+				address_at(prefix->family, prefix_first(prefix), step);
+			struct address last = address_at(prefix->family, prefix_last(prefix), step);
+
+			check_address(set, &image, &first);
+			check_address(set, &image, &last);
+		}
+	}
+	for (int i = 0; i < 40; i++) {
+		struct address address = random_address(i % 2 ? IPF_IPV4 : IPF_IPV6);
+
+		check_address(set, &image, &address);
+	}
+	for (int family = 0; family < IPF_FAMILIES; family++) {
+		struct address first = address_at(family, (struct ipf_key){ 0, 0 }, 0);
+		struct address last =
+			address_at(family, (struct ipf_key){ UINT64_MAX, UINT64_MAX }, 0);
+
+		check_address(set, &image, &first);
+		check_address(set, &image, &last);
+	}
+	image_done(&image);
+}
+
+static void check_shape(void **state)
+{
+	const char *const *name = *state;
+	enum shape shape = (enum shape)(name - shape_names);
+
+	random_restart();
+	for (int i = 0; i < 60; i++) {
+		struct ruleset set;
+
+		random_ruleset(&set, shape, i < 4 ? (size_t)i : random_below(i % 10 ? 40 : 300));
+		check_ruleset(&set);
+		ruleset_done(&set);
+	}
+}
+
+/* Every length over one address, each length with both verdicts: the longest chain there is. The rules
+ * end one by one, from the longest prefix to the shortest, so a lookup may have to walk it all. */
+static void the_longest_chain(void **state)
+{
+	struct address address = { IPF_IPV6, { 0x20010db800000000, 1 } };
+	struct ruleset set;
+	struct image image;
+
+	(void)state;
+	ruleset_init(&set);
+	ruleset_name_set(&set, "pass");
+	ruleset_name_set(&set, "drop");
+	for (unsigned int i = 0; i < IPF_MAX_CHAIN; i++) {
+		unsigned int bits = 128 - i / 2;
+		struct ipf_key mask = prefix_last(&(struct prefix){ .bits = (__u8)bits });
+		struct rule rule = {
+			.prefix = { { address.key.high & ~mask.high, address.key.low & ~mask.low },
+				    IPF_IPV6,
+				    (__u8)bits },
+			.verdict = i % 2 ? IPF_DROP : IPF_PASS,
+			.set = i % 2,
+			.expires = i + 1,
+		};
+
+		assert_int_equal(ruleset_add(&set, &rule, 1, NULL), 0);
+	}
+	assert_int_equal(set.count, IPF_MAX_CHAIN);
+	assert_int_equal(image_compile(&set, &image), 0);
+	for (__u32 now = 0; now < IPF_MAX_CHAIN; now++) {
+		const struct ipf_rule *rule = image_lookup(&image, &address, now);
+
+		assert_non_null(rule);
+		assert_int_equal(rule->expires, now + 1);
+		assert_int_equal(rule->bits, 128 - now / 2);
+		assert_int_equal(rule->verdict, now % 2 ? IPF_DROP : IPF_PASS);
+	}
+	assert_null(image_lookup(&image, &address, IPF_MAX_CHAIN));
+	image_done(&image);
+	ruleset_done(&set);
+}
+
+/* One block of the index with very many points, and the blocks around it. */
+static void a_crowded_block(void **state)
+{
+	const size_t count = 20000;
+	struct rule *rules = calloc(count, sizeof(*rules));
+	struct ruleset set;
+	struct image image;
+
+	(void)state;
+	ruleset_init(&set);
+	ruleset_name_set(&set, "default");
+	for (size_t i = 0; i < count; i++) /* Every third address of 10.1.0.0/16. */
+		rules[i] = (struct rule){
+			.prefix = { { (0x0a010000ull + 3 * i) << 32, 0 }, IPF_IPV4, 32 },
+			.verdict = IPF_DROP,
+		};
+	assert_int_equal(ruleset_add(&set, rules, count, NULL), 0);
+	assert_int_equal(image_compile(&set, &image), 0);
+	for (__u64 host = 0x0a00ff00; host < 0x0a020100; host++) {
+		struct address address = { IPF_IPV4, { host << 32, 0 } };
+		bool hit = host >= 0x0a010000 && host < 0x0a010000 + 3 * count &&
+			   (host - 0x0a010000) % 3 == 0;
+
+		assert_int_equal(image_lookup(&image, &address, 0) != NULL, hit);
+	}
+	image_done(&image);
+	ruleset_done(&set);
+	free(rules);
+}
+
+int main(void)
+{
+	static struct suite suite;
+
+	SUITE_TABLE(&suite, check_lookup, lookup_cases);
+	for (size_t i = 0; i < SHAPES; i++)
+		suite_add(&suite, shape_names[i], check_shape, &shape_names[i]);
+	suite_add(&suite, "the longest chain is walked to its end", the_longest_chain, NULL);
+	suite_add(&suite, "a crowded block of the index", a_crowded_block, NULL);
+	return suite_run(&suite, "lookup");
+}

@@ -1,0 +1,273 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What happens when memory runs out?
+ *
+ * The linker puts the functions below in front of malloc() and its like (see the Makefile). Each
+ * operation is tried again and again, the first, the second, ... allocation failing, until it
+ * succeeds: before that it must say -ENOMEM and leave everything as it was. A sanitizer sees leaks.
+ */
+#include <errno.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <ruleset/image.h>
+#include <util/error.h>
+
+#include "support.h"
+
+/* The number of the allocation that fails, counting down; 0: none. */
+static unsigned int failing;
+
+static bool fails(void)
+{
+	return failing && !--failing;
+}
+
+void *__real_malloc(size_t size);
+void *__real_calloc(size_t count, size_t size);
+void *__real_realloc(void *pointer, size_t size);
+void *__wrap_malloc(size_t size);
+void *__wrap_calloc(size_t count, size_t size);
+void *__wrap_realloc(void *pointer, size_t size);
+
+void *__wrap_malloc(size_t size)
+{
+	return fails() ? NULL : __real_malloc(size);
+}
+
+void *__wrap_calloc(size_t count, size_t size)
+{
+	return fails() ? NULL : __real_calloc(count, size);
+}
+
+void *__wrap_realloc(void *pointer, size_t size)
+{
+	return fails() ? NULL : __real_realloc(pointer, size);
+}
+
+#define RULES \
+	"10.0.0.0/8\n10.0.0.1 timeout 9\n2001:db8::/32\nset a\npass 10.0.0.0/8\nset b\n10.0.0.0/8\n"
+
+/* Each tries once and returns what the operation under test does. On -ENOMEM it has looked that
+ * nothing changed. */
+typedef int (*attempt)(void);
+
+static struct ruleset base;
+static struct image image;
+
+static int attempt_prefix(void)
+{
+	struct prefix_list list = { 0 };
+	enum prefix_problem problem;
+
+	/* The first may fail, or a later one of the range, which then goes as a whole. */
+	problem = prefix_parse("::1", &list, NULL);
+	if (problem)
+		return -ENOMEM;
+	problem = prefix_parse("10.0.0.1-10.0.1.255", &list, NULL);
+	if (problem)
+		assert_int_equal(list.count, 1);
+	prefix_list_done(&list);
+	assert_true(!problem || problem == PREFIX_NO_MEMORY);
+	return problem ? -ENOMEM : 0;
+}
+
+static int attempt_read(void)
+{
+	struct rule_input input = { .verdict = IPF_DROP };
+	struct error err = { 0 };
+	FILE *file;
+	int ret;
+
+	file = open_text(RULES, strlen(RULES));
+	ret = rule_input_read(&input, file, "text", &err);
+	if (ret)
+		assert_string_equal(err.text, "out of memory");
+	fclose(file);
+	rule_input_done(&input);
+	return ret;
+}
+
+static int attempt_argument(void)
+{
+	struct rule_input input = { .verdict = IPF_DROP };
+	struct error err = { 0 };
+	int ret;
+
+	ret = rule_input_argument(&input, "10.0.0.1-10.0.0.9", &err);
+	if (ret)
+		assert_string_equal(err.text, "out of memory");
+	rule_input_done(&input);
+	return ret;
+}
+
+static int attempt_write(void)
+{
+	FILE *out = fopen("/dev/null", "w");
+	int ret;
+
+	ret = rule_text_write(&base, 0, out);
+	fclose(out);
+	return ret;
+}
+
+/* A rule set like `base`, made while nothing fails. */
+static void copy_base(struct ruleset *copy)
+{
+	unsigned int later = failing;
+
+	failing = 0;
+	assert_int_equal(image_rules(&image, copy), 0);
+	failing = later;
+}
+
+static int finish(struct ruleset *copy, int ret)
+{
+	failing = 0;
+	if (ret)
+		assert_same_ruleset(copy, &base);
+	ruleset_done(copy);
+	return ret;
+}
+
+static int attempt_name(void)
+{
+	struct ruleset copy;
+
+	copy_base(&copy);
+	return finish(&copy, ruleset_name_set(&copy, "c") < 0 ? -ENOMEM : 0);
+}
+
+static struct rule a_rule(void)
+{
+	return (struct rule){ .prefix = base.rules[0].prefix, .set = 2, .verdict = IPF_PASS };
+}
+
+static int attempt_add(void)
+{
+	struct rule rule = a_rule();
+	struct ruleset copy;
+	size_t changed;
+
+	copy_base(&copy);
+	return finish(&copy, ruleset_add(&copy, &rule, 1, &changed));
+}
+
+static int attempt_remove(void)
+{
+	struct rule rule = a_rule();
+	struct ruleset copy;
+	size_t changed;
+
+	copy_base(&copy);
+	return finish(&copy, ruleset_remove(&copy, &rule, 1, &changed));
+}
+
+static int attempt_replace(void)
+{
+	static const bool all[] = { true, true, true };
+	struct rule rule = a_rule();
+	struct ruleset copy;
+	size_t changed;
+
+	copy_base(&copy);
+	return finish(&copy, ruleset_replace(&copy, all, &rule, 1, &changed));
+}
+
+static int attempt_counters(void)
+{
+	struct ruleset copy;
+	size_t fresh;
+
+	copy_base(&copy);
+	return finish(&copy, ruleset_assign_counters(&copy, NULL, 0, NULL, &fresh));
+}
+
+static int attempt_compile(void)
+{
+	struct image fresh = { 0 };
+	int ret;
+
+	ret = image_compile(&base, &fresh);
+	if (ret)
+		assert_null(fresh.data);
+	image_done(&fresh);
+	return ret;
+}
+
+static int attempt_check(void)
+{
+	struct error err = { 0 };
+	int ret;
+
+	ret = image_check(&image, &err);
+	if (ret)
+		assert_string_equal(err.text, "out of memory");
+	return ret;
+}
+
+static int attempt_rules(void)
+{
+	struct ruleset back;
+	int ret;
+
+	ret = image_rules(&image, &back);
+	if (ret)
+		assert_null(back.rules);
+	ruleset_done(&back);
+	return ret;
+}
+
+struct memory_case {
+	const char *name;
+	attempt attempt;
+};
+
+static const struct memory_case memory_cases[] = {
+	{ "no memory for prefixes", attempt_prefix },
+	{ "no memory to read a file", attempt_read },
+	{ "no memory for an argument", attempt_argument },
+	{ "no memory to write rules", attempt_write },
+	{ "no memory for another set", attempt_name },
+	{ "no memory to add", attempt_add },
+	{ "no memory to remove", attempt_remove },
+	{ "no memory to replace", attempt_replace },
+	{ "no memory to give counters", attempt_counters },
+	{ "no memory to compile", attempt_compile },
+	{ "no memory to check an image", attempt_check },
+	{ "no memory to read an image", attempt_rules },
+};
+
+static void check_memory(void **state)
+{
+	const struct memory_case *c = *state;
+	unsigned int failed = 0;
+
+	ruleset_from_text(&base, RULES);
+	assert_int_equal(image_compile(&base, &image), 0);
+	for (unsigned int number = 1;; number++) {
+		int ret;
+
+		failing = number;
+		ret = c->attempt();
+		failing = 0;
+		assert_true(!ret || ret == -ENOMEM);
+		if (!ret)
+			break;
+		failed++;
+		assert_true(failed < 1000);
+	}
+	assert_true(failed > 0);
+	image_done(&image);
+	ruleset_done(&base);
+}
+
+int main(void)
+{
+	static struct suite suite;
+
+	SUITE_TABLE(&suite, check_memory, memory_cases);
+	return suite_run(&suite, "memory");
+}

@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Which names may sets have, and when do rules end?
+ */
+#include <ruleset/rule.h>
+
+#include <string.h>
+#include <time.h>
+
+#include "support.h"
+
+struct name_case {
+	const char *name;
+	const char *text;
+	bool valid;
+};
+
+static const struct name_case name_cases[] = {
+	{ "a plain name", "spamhaus", true },
+	{ "one letter", "a", true },
+	{ "one digit", "7", true },
+	{ "all kinds of characters", "Ab9._-", true },
+	{ "31 characters", "abcdefghijklmnopqrstuvwxyz01234", true },
+	{ "32 characters", "abcdefghijklmnopqrstuvwxyz012345", false },
+	{ "an empty name", "", false },
+	{ "a dot in front", ".hidden", false },
+	{ "a dash in front, as an option has", "-a", false },
+	{ "an underscore in front", "_a", false },
+	{ "a blank inside", "a b", false },
+	{ "a slash inside", "a/b", false },
+	{ "a comment sign inside", "a;b", false },
+	{ "a colon inside", "a:b", false },
+	{ "a line end behind", "a\n", false },
+	{ "a letter beyond ASCII", "caf\xc3\xa9", false },
+};
+
+static void check_name(void **state)
+{
+	const struct name_case *c = *state;
+
+	assert_int_equal(set_name_valid(c->text), c->valid);
+}
+
+static void verdicts_have_names(void **state)
+{
+	(void)state;
+	assert_string_equal(verdict_name(IPF_PASS), "pass");
+	assert_string_equal(verdict_name(IPF_DROP), "drop");
+}
+
+static void the_tick_is_that_of_the_boot_clock(void **state)
+{
+	struct timespec before, after;
+	__u32 tick;
+
+	(void)state;
+	clock_gettime(CLOCK_BOOTTIME, &before);
+	tick = tick_now();
+	clock_gettime(CLOCK_BOOTTIME, &after);
+	assert_true(tick >= (before.tv_sec * 1000000000ull + before.tv_nsec) >> IPF_TICK_SHIFT);
+	assert_true(tick <= (after.tv_sec * 1000000000ull + after.tv_nsec) >> IPF_TICK_SHIFT);
+}
+
+static void a_rule_never_ends_early(void **state)
+{
+	(void)state;
+	random_restart();
+	for (int i = 0; i < 100000; i++) {
+		__u32 now = (__u32)random_below(1u << 30);
+		uint64_t seconds = 1 + random_below(i % 2 ? 1000 : 315360000);
+		__u32 end = tick_after(now, seconds);
+
+		/* Asked for at the last moment of tick `now`, and still not early. */
+		assert_true(((__u64)end << IPF_TICK_SHIFT) >=
+			    ((__u64)(now + 1) << IPF_TICK_SHIFT) - 1 + seconds * 1000000000ull);
+		/* Nor more than two ticks late. */
+		assert_true((__u64)(end - now) << IPF_TICK_SHIFT <
+			    seconds * 1000000000ull + (2ull << IPF_TICK_SHIFT));
+	}
+}
+
+static void the_seconds_asked_for_are_read_back(void **state)
+{
+	(void)state;
+	random_restart();
+	for (uint64_t seconds = 1; seconds < 100000; seconds++) {
+		__u32 now = (__u32)random_below(1u << 30);
+
+		assert_int_equal(tick_seconds_left(tick_after(now, seconds), now), seconds);
+	}
+	assert_int_equal(tick_seconds_left(tick_after(1000, 315360000), 1000), 315360000);
+}
+
+static void what_is_left_shrinks_to_zero(void **state)
+{
+	__u32 end = tick_after(1000, 60);
+	uint64_t before = 60;
+
+	(void)state;
+	for (__u32 now = 1000; now < end; now++) {
+		uint64_t left = tick_seconds_left(end, now);
+
+		assert_true(left >= 1 && left <= before);
+		assert_false(tick_ended(end, now));
+		before = left;
+	}
+	assert_int_equal(before, 1);
+	assert_int_equal(tick_seconds_left(end, end), 0);
+	assert_int_equal(tick_seconds_left(end, end + 1), 0);
+	assert_true(tick_ended(end, end));
+}
+
+static void the_far_end_of_time(void **state)
+{
+	(void)state;
+	assert_int_equal(tick_after(UINT32_MAX, 1), UINT32_MAX);
+	assert_int_equal(tick_after(UINT32_MAX - 5, 1), UINT32_MAX);
+	assert_int_equal(tick_after(0, UINT64_MAX), UINT32_MAX);
+	assert_int_equal(tick_after(0, UINT32_MAX), UINT32_MAX);
+	assert_true(tick_after(0, 1) != IPF_NEVER);
+	assert_false(tick_ended(IPF_NEVER, UINT32_MAX));
+	assert_true(tick_seconds_left(UINT32_MAX, 0) > 0);
+}
+
+int main(void)
+{
+	static struct suite suite;
+
+	SUITE_TABLE(&suite, check_name, name_cases);
+	suite_add(&suite, "verdicts have names", verdicts_have_names, NULL);
+	suite_add(&suite, "the tick is that of the boot clock", the_tick_is_that_of_the_boot_clock,
+		  NULL);
+	suite_add(&suite, "a rule never ends early", a_rule_never_ends_early, NULL);
+	suite_add(&suite, "the seconds asked for are read back",
+		  the_seconds_asked_for_are_read_back, NULL);
+	suite_add(&suite, "what is left shrinks to zero", what_is_left_shrinks_to_zero, NULL);
+	suite_add(&suite, "the far end of time", the_far_end_of_time, NULL);
+	return suite_run(&suite, "rule");
+}

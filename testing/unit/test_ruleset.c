@@ -1,0 +1,612 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What do changes make of a rule set, and what becomes of the counters?
+ *
+ * Tables say it by rule files; random changes are compared with a model that is a plain list.
+ */
+#include <ruleset/ruleset.h>
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <util/error.h>
+
+#include "support.h"
+
+enum change { ADD, REMOVE, REPLACE };
+
+struct change_case {
+	const char *name;
+	const char *before; /* a rule file */
+	enum change change;
+	const char *incoming; /* a rule file; REPLACE replaces the sets that it opens */
+	size_t changed;
+	const char *after; /* canonical text */
+};
+
+static const struct change_case change_cases[] = {
+	{ "adding to nothing", "", ADD, "10.0.0.1", 1, "drop 10.0.0.1\n" },
+	{ "adding nothing to nothing", "", ADD, "", 0, "" },
+	{ "adding nothing", "10.0.0.1", ADD, "", 0, "drop 10.0.0.1\n" },
+	{ "adding in front", "10.0.0.2", ADD, "10.0.0.1", 1, "drop 10.0.0.1\ndrop 10.0.0.2\n" },
+	{ "adding behind", "10.0.0.1", ADD, "10.0.0.2", 1, "drop 10.0.0.1\ndrop 10.0.0.2\n" },
+	{ "adding between", "10.0.0.1\n10.0.0.3", ADD, "10.0.0.2", 1,
+	  "drop 10.0.0.1\ndrop 10.0.0.2\ndrop 10.0.0.3\n" },
+	{ "adding what is there", "10.0.0.1", ADD, "10.0.0.1", 0, "drop 10.0.0.1\n" },
+	{ "adding a cover", "10.0.0.1", ADD, "10.0.0.0/8", 1, "drop 10.0.0.0/8\ndrop 10.0.0.1\n" },
+	{ "adding the other verdict", "10.0.0.1", ADD, "pass 10.0.0.1", 1, "pass 10.0.0.1\n" },
+	{ "adding a timeout", "10.0.0.1", ADD, "10.0.0.1 timeout 9", 1,
+	  "drop 10.0.0.1 timeout 9s\n" },
+	{ "adding another timeout", "10.0.0.1 timeout 5", ADD, "10.0.0.1 timeout 9", 1,
+	  "drop 10.0.0.1 timeout 9s\n" },
+	{ "adding the same timeout at the same moment", "10.0.0.1 timeout 9", ADD,
+	  "10.0.0.1 timeout 9", 0, "drop 10.0.0.1 timeout 9s\n" },
+	{ "taking a timeout away", "10.0.0.1 timeout 9", ADD, "10.0.0.1", 1, "drop 10.0.0.1\n" },
+	{ "adding one twice counts once", "", ADD, "10.0.0.1\n10.0.0.1", 1, "drop 10.0.0.1\n" },
+	{ "adding both verdicts, the last counts", "", ADD, "pass 10.0.0.1\n10.0.0.1", 1,
+	  "drop 10.0.0.1\n" },
+	{ "adding in any order", "10.0.0.5", ADD, "10.0.0.9\n2001:db8::1\n10.0.0.1\n10.0.0.7", 4,
+	  "drop 10.0.0.1\ndrop 10.0.0.5\ndrop 10.0.0.7\ndrop 10.0.0.9\ndrop 2001:db8::1\n" },
+	{ "adding to another set", "10.0.0.1", ADD, "set a\n10.0.0.1", 1,
+	  "set default\ndrop 10.0.0.1\nset a\ndrop 10.0.0.1\n" },
+	{ "the other verdict in another set", "10.0.0.1", ADD, "set a\npass 10.0.0.1", 1,
+	  "set default\ndrop 10.0.0.1\nset a\npass 10.0.0.1\n" },
+	{ "0.0.0.0/0 and ::/0 are two rules", "0.0.0.0/0", ADD, "::/0", 1,
+	  "drop 0.0.0.0/0\ndrop ::/0\n" },
+
+	{ "removing the only rule", "10.0.0.1", REMOVE, "10.0.0.1", 1, "" },
+	{ "removing what isn't there", "10.0.0.1", REMOVE, "10.0.0.2", 0, "drop 10.0.0.1\n" },
+	{ "removing from nothing", "", REMOVE, "10.0.0.2", 0, "" },
+	{ "removing nothing", "10.0.0.1", REMOVE, "", 0, "drop 10.0.0.1\n" },
+	{ "removing one twice counts once", "10.0.0.1", REMOVE, "10.0.0.1\n10.0.0.1", 1, "" },
+	{ "removing whatever the verdict", "pass 10.0.0.1", REMOVE, "drop 10.0.0.1", 1, "" },
+	{ "removing whatever the timeout", "10.0.0.1 timeout 9", REMOVE, "10.0.0.1", 1, "" },
+	{ "removing the first, one between and the last", "10.0.0.1\n10.0.0.2\n10.0.0.3\n10.0.0.4",
+	  REMOVE, "10.0.0.4\n10.0.0.1\n10.0.0.3", 3, "drop 10.0.0.2\n" },
+	{ "removing a cover keeps what it covers", "10.0.0.0/8\n10.0.0.1", REMOVE, "10.0.0.0/8", 1,
+	  "drop 10.0.0.1\n" },
+	{ "removing from one set keeps the other", "10.0.0.1\nset a\n10.0.0.1", REMOVE,
+	  "set a\n10.0.0.1", 1, "drop 10.0.0.1\n" },
+	{ "removing from a set that doesn't have it", "10.0.0.1\nset a\n10.0.0.2", REMOVE,
+	  "set a\n10.0.0.1", 0, "set default\ndrop 10.0.0.1\nset a\ndrop 10.0.0.2\n" },
+
+	{ "replacing by the same", "10.0.0.1\n10.0.0.2", REPLACE, "10.0.0.2\n10.0.0.1", 0,
+	  "drop 10.0.0.1\ndrop 10.0.0.2\n" },
+	{ "replacing one of two", "10.0.0.1\n10.0.0.2", REPLACE, "10.0.0.2\n10.0.0.3", 2,
+	  "drop 10.0.0.2\ndrop 10.0.0.3\n" },
+	{ "replacing by nothing", "10.0.0.1\n10.0.0.2", REPLACE, "", 2, "" },
+	{ "replacing nothing", "", REPLACE, "10.0.0.1", 1, "drop 10.0.0.1\n" },
+	{ "replacing a verdict", "10.0.0.1", REPLACE, "pass 10.0.0.1", 1, "pass 10.0.0.1\n" },
+	{ "replacing one set leaves the others",
+	  "10.0.0.1\nset a\n10.0.0.1\n10.0.0.2\nset b\n10.0.0.2", REPLACE,
+	  "10.0.0.1\nset a\n10.0.0.3", 3,
+	  "set default\ndrop 10.0.0.1\nset a\ndrop 10.0.0.3\nset b\ndrop 10.0.0.2\n" },
+};
+
+/* The rules of a text with the set indexes of the rule set. */
+static void incoming_rules(struct ruleset *set, const char *text, struct rule_input *input,
+			   bool *replaced)
+{
+	FILE *file = open_text(text, strlen(text));
+	struct error err = { 0 };
+
+	*input = (struct rule_input){ .verdict = IPF_DROP };
+	if (rule_input_read(input, file, "text", &err))
+		fail_msg("%s", err.text);
+	fclose(file);
+	for (size_t i = 0; i < input->set_count; i++) {
+		int index = ruleset_name_set(set, input->sets[i].name);
+
+		assert_true(index >= 0 && index < 16);
+		replaced[index] = true;
+	}
+	for (size_t k = 0; k < input->count; k++)
+		input->rules[k].set =
+			(__u16)ruleset_find_set(set, input->sets[input->rules[k].set].name);
+}
+
+static void check_change(void **state)
+{
+	const struct change_case *c = *state;
+	bool replaced[16] = { false };
+	struct rule_input input;
+	struct ruleset set;
+	size_t changed = 77;
+	char *text;
+	int ret;
+
+	ruleset_from_text(&set, c->before);
+	incoming_rules(&set, c->incoming, &input, replaced);
+	if (c->change == ADD)
+		ret = ruleset_add(&set, input.rules, input.count, &changed);
+	else if (c->change == REMOVE)
+		ret = ruleset_remove(&set, input.rules, input.count, &changed);
+	else
+		ret = ruleset_replace(&set, replaced, input.rules, input.count, &changed);
+	assert_int_equal(ret, 0);
+	assert_int_equal(changed, c->changed);
+	assert_sound_ruleset(&set);
+	text = ruleset_to_text(&set);
+	assert_string_equal(text, c->after);
+	free(text);
+	rule_input_done(&input);
+	ruleset_done(&set);
+}
+
+struct order_case {
+	const char *name;
+	const char *rules; /* of one prefix, in any order */
+	const char *first; /* the set of the one that decides */
+};
+
+static const struct order_case order_cases[] = {
+	{ "pass decides before drop", "set a\n10.0.0.1\nset b\npass 10.0.0.1", "b" },
+	{ "an ending pass decides before a drop without end",
+	  "set a\n10.0.0.1\nset b\npass 10.0.0.1 timeout 1", "b" },
+	{ "what never ends decides before what ends",
+	  "set a\n10.0.0.1 timeout 1d\nset b\n10.0.0.1\nset c\n10.0.0.1 timeout 2d", "b" },
+	{ "what ends later decides", "set a\n10.0.0.1 timeout 1\nset b\n10.0.0.1 timeout 2", "b" },
+	{ "among equals the first set decides", "set a\n10.0.0.1\nset b\n10.0.0.1", "a" },
+};
+
+static void check_order(void **state)
+{
+	const struct order_case *c = *state;
+	struct ruleset set;
+
+	ruleset_from_text(&set, c->rules);
+	assert_sound_ruleset(&set);
+	assert_string_equal(set.sets[set.rules[0].set].name, c->first);
+	ruleset_done(&set);
+}
+
+static void names_of_sets(void **state)
+{
+	struct ruleset set;
+
+	(void)state;
+	ruleset_init(&set);
+	assert_int_equal(ruleset_find_set(&set, "a"), -ENOENT);
+	assert_int_equal(ruleset_name_set(&set, "a"), 0);
+	assert_int_equal(ruleset_name_set(&set, "abcdefghijklmnopqrstuvwxyz01234"), 1);
+	assert_int_equal(ruleset_name_set(&set, "a"), 0);
+	assert_int_equal(ruleset_find_set(&set, "abcdefghijklmnopqrstuvwxyz01234"), 1);
+	assert_int_equal(ruleset_find_set(&set, "abcdefghijklmnopqrstuvwxyz0123"), -ENOENT);
+	assert_int_equal(set.set_count, 2);
+	ruleset_done(&set);
+	assert_null(set.sets);
+	ruleset_done(&set);
+}
+
+static void a_set_too_many(void **state)
+{
+	struct ruleset set;
+
+	(void)state;
+	ruleset_init(&set);
+	set.sets = calloc(IPF_MAX_SETS, sizeof(*set.sets));
+	set.set_capacity = set.set_count = IPF_MAX_SETS;
+	for (unsigned int i = 0; i < IPF_MAX_SETS; i++)
+		snprintf(set.sets[i].name, IPF_SET_NAME_SIZE, "s%u", i);
+	assert_int_equal(ruleset_name_set(&set, "s65534"), IPF_MAX_SETS - 1);
+	assert_int_equal(ruleset_name_set(&set, "more"), -E2BIG);
+	assert_int_equal(set.set_count, IPF_MAX_SETS);
+
+	/* Tidying up knows that many. */
+	assert_int_equal(ruleset_add(&set,
+				     &(struct rule){ .prefix.bits = 32, .set = IPF_MAX_SETS - 1 },
+				     1, NULL),
+			 0);
+	ruleset_tidy(&set, 0);
+	assert_int_equal(set.set_count, 1);
+	assert_int_equal(set.rules[0].set, 0);
+	assert_string_equal(set.sets[0].name, "s65534");
+	ruleset_done(&set);
+}
+
+static void tidying_up(void **state)
+{
+	struct ruleset set;
+	char *text;
+
+	(void)state;
+	ruleset_from_text(&set, "set a\n10.0.0.1 timeout 5\nset b\n10.0.0.1\n10.0.0.2 timeout 10\n"
+				"set c\nset d\n10.0.0.3 timeout 5\n10.0.0.4 timeout 6\n");
+	ruleset_tidy(&set, tick_after(0, 5) - 1);
+	assert_int_equal(set.count, 5);
+	assert_int_equal(set.set_count, 3);
+	ruleset_tidy(&set, tick_after(0, 5));
+	assert_sound_ruleset(&set);
+	assert_int_equal(set.set_count, 2);
+	text = ruleset_to_text(&set);
+	assert_string_equal(text, "set b\ndrop 10.0.0.1\ndrop 10.0.0.2 timeout 10s\n"
+				  "set d\ndrop 10.0.0.4 timeout 6s\n");
+	free(text);
+	ruleset_tidy(&set, UINT32_MAX);
+	assert_int_equal(set.count, 1);
+	assert_int_equal(set.set_count, 1);
+	ruleset_remove(&set, &(struct rule){ .prefix = set.rules[0].prefix }, 1, NULL);
+	ruleset_tidy(&set, 0);
+	assert_int_equal(set.count, 0);
+	assert_int_equal(set.set_count, 0);
+	ruleset_done(&set);
+}
+
+static void counting(void **state)
+{
+	struct ruleset set;
+
+	(void)state;
+	ruleset_from_text(&set, "10.0.0.1\n10.0.0.2\n::1\nset a\n::1\nset b\n");
+	assert_int_equal(ruleset_count_family(&set, IPF_IPV4), 2);
+	assert_int_equal(ruleset_count_family(&set, IPF_IPV6), 2);
+	assert_int_equal(ruleset_count_set(&set, 0), 3);
+	assert_int_equal(ruleset_count_set(&set, 1), 1);
+	assert_int_equal(ruleset_count_set(&set, 2), 0);
+	ruleset_done(&set);
+	assert_int_equal(ruleset_count_family(&set, IPF_IPV4), 0);
+	assert_int_equal(ruleset_count_family(&set, IPF_IPV6), 0);
+	for (size_t only4 = 0; only4 < 5; only4++) {
+		random_restart();
+		random_ruleset(&set, SHAPE_IPV4_ONLY, only4);
+		assert_int_equal(ruleset_count_family(&set, IPF_IPV4), set.count);
+		assert_int_equal(ruleset_count_family(&set, IPF_IPV6), 0);
+		ruleset_done(&set);
+		random_ruleset(&set, SHAPE_IPV6_ONLY, only4);
+		assert_int_equal(ruleset_count_family(&set, IPF_IPV4), 0);
+		assert_int_equal(ruleset_count_family(&set, IPF_IPV6), set.count);
+		ruleset_done(&set);
+	}
+}
+
+/* --- Counters --------------------------------------------------------------------------------- */
+
+/* "prefix verdict set slot" of each rule in order. */
+static void assert_counters(const struct ruleset *set, const char *expected)
+{
+	char text[1024] = "", prefix[PREFIX_TEXT_SIZE];
+	size_t length = 0;
+
+	for (size_t i = 0; i < set->count; i++) {
+		const struct rule *rule = &set->rules[i];
+
+		prefix_format(&rule->prefix, prefix);
+		length += (size_t)snprintf(text + length, sizeof(text) - length, "%s %s %s %d\n",
+					   prefix, verdict_name(rule->verdict),
+					   set->sets[rule->set].name, (int)rule->counter);
+	}
+	assert_string_equal(text, expected);
+}
+
+static void apply(struct ruleset *set, enum change change, const char *incoming)
+{
+	bool replaced[16] = { false };
+	struct rule_input input;
+
+	incoming_rules(set, incoming, &input, replaced);
+	if (change == ADD)
+		assert_int_equal(ruleset_add(set, input.rules, input.count, NULL), 0);
+	else if (change == REMOVE)
+		assert_int_equal(ruleset_remove(set, input.rules, input.count, NULL), 0);
+	else
+		assert_int_equal(ruleset_replace(set, replaced, input.rules, input.count, NULL), 0);
+	rule_input_done(&input);
+}
+
+static void slots_are_the_lowest_free_ones(void **state)
+{
+	size_t fresh_count = 77;
+	struct ruleset set;
+	__u32 fresh[8];
+
+	(void)state;
+	ruleset_from_text(&set, "10.0.0.1\n10.0.0.2\n10.0.0.3\n10.0.0.4");
+	assert_int_equal(ruleset_assign_counters(&set, NULL, 0, fresh, &fresh_count), 0);
+	assert_int_equal(fresh_count, 4);
+	for (__u32 i = 0; i < 4; i++)
+		assert_int_equal(fresh[i], i);
+	apply(&set, REMOVE, "10.0.0.1\n10.0.0.3");
+	apply(&set, ADD, "10.0.0.5\n10.0.0.6\n10.0.0.7");
+	assert_int_equal(ruleset_assign_counters(&set, NULL, 0, fresh, &fresh_count), 0);
+	assert_int_equal(fresh_count, 3);
+	assert_int_equal(fresh[0], 0);
+	assert_int_equal(fresh[1], 2);
+	assert_int_equal(fresh[2], 4);
+	assert_counters(&set, "10.0.0.2 drop default 1\n10.0.0.4 drop default 3\n"
+			      "10.0.0.5 drop default 0\n10.0.0.6 drop default 2\n"
+			      "10.0.0.7 drop default 4\n");
+	assert_int_equal(ruleset_assign_counters(&set, NULL, 0, fresh, &fresh_count), 0);
+	assert_int_equal(fresh_count, 0);
+	ruleset_done(&set);
+}
+
+static void reserved_slots_are_left(void **state)
+{
+	static const __u32 reserved[] = { 3, 0, 0, 4000000000u, IPF_NO_COUNTER };
+	size_t fresh_count;
+	struct ruleset set;
+	__u32 fresh[3];
+
+	(void)state;
+	ruleset_from_text(&set, "10.0.0.1\n10.0.0.2\n10.0.0.3");
+	assert_int_equal(ruleset_assign_counters(&set, reserved, COUNT_OF(reserved), fresh,
+						 &fresh_count),
+			 0);
+	assert_int_equal(fresh_count, 3);
+	assert_counters(&set, "10.0.0.1 drop default 1\n10.0.0.2 drop default 2\n"
+			      "10.0.0.3 drop default 4\n");
+	ruleset_done(&set);
+}
+
+static void sets_share_a_slot(void **state)
+{
+	size_t fresh_count;
+	struct ruleset set;
+
+	(void)state;
+	ruleset_from_text(&set, "set a\n10.0.0.1\nset b\n10.0.0.1\nset c\npass 10.0.0.1");
+	assert_int_equal(ruleset_assign_counters(&set, NULL, 0, NULL, &fresh_count), 0);
+	assert_int_equal(fresh_count, 2);
+	assert_counters(&set, "10.0.0.1 pass c 0\n10.0.0.1 drop a 1\n10.0.0.1 drop b 1\n");
+	apply(&set, ADD, "set d\n10.0.0.1");
+	assert_counters(&set, "10.0.0.1 pass c 0\n10.0.0.1 drop a 1\n10.0.0.1 drop b 1\n"
+			      "10.0.0.1 drop d 1\n");
+	apply(&set, REMOVE, "set a\n10.0.0.1");
+	assert_counters(&set, "10.0.0.1 pass c 0\n10.0.0.1 drop b 1\n10.0.0.1 drop d 1\n");
+	ruleset_done(&set);
+}
+
+static void a_counter_stays_with_prefix_and_verdict(void **state)
+{
+	struct ruleset set;
+
+	(void)state;
+	ruleset_from_text(&set, "10.0.0.1\n10.0.0.2");
+	assert_int_equal(ruleset_assign_counters(&set, NULL, 0, NULL, NULL), 0);
+	apply(&set, ADD, "10.0.0.1 timeout 9");
+	assert_counters(&set, "10.0.0.1 drop default 0\n10.0.0.2 drop default 1\n");
+	apply(&set, REPLACE, "10.0.0.2\n10.0.0.3");
+	assert_counters(&set, "10.0.0.2 drop default 1\n10.0.0.3 drop default -1\n");
+	apply(&set, ADD, "pass 10.0.0.2");
+	assert_counters(&set, "10.0.0.2 pass default -1\n10.0.0.3 drop default -1\n");
+	assert_int_equal(ruleset_assign_counters(&set, NULL, 0, NULL, NULL), 0);
+	assert_counters(&set, "10.0.0.2 pass default 0\n10.0.0.3 drop default 1\n");
+	/* The rule moves to another set within one change. */
+	apply(&set, REPLACE, "10.0.0.1\nset a\n10.0.0.3");
+	assert_counters(&set, "10.0.0.1 drop default -1\n10.0.0.3 drop a 1\n");
+	ruleset_done(&set);
+}
+
+static void an_incoming_counter_is_ignored(void **state)
+{
+	struct rule rules[] = {
+		{ .prefix.bits = 32, .verdict = IPF_DROP, .counter = 5 },
+		{ .prefix.bits = 31, .verdict = IPF_DROP, .counter = 6 },
+	};
+	struct ruleset set;
+
+	(void)state;
+	ruleset_init(&set);
+	ruleset_name_set(&set, "default");
+	assert_int_equal(ruleset_add(&set, rules, 2, NULL), 0);
+	assert_int_equal(set.rules[0].counter, IPF_NO_COUNTER);
+	assert_int_equal(set.rules[1].counter, IPF_NO_COUNTER);
+	set.rules[0].counter = 3;
+	rules[0].counter = 9;
+	rules[1].counter = 9;
+	assert_int_equal(ruleset_add(&set, rules, 2, NULL), 0);
+	assert_int_equal(set.rules[0].counter, 3);
+	assert_int_equal(set.rules[1].counter, IPF_NO_COUNTER);
+	ruleset_done(&set);
+}
+
+/* --- Random changes against a model ------------------------------------------------------------ */
+
+/* At most one rule for each prefix and set, in no order. */
+struct model {
+	struct rule rules[4096];
+	size_t count;
+};
+
+static size_t model_find(const struct model *model, const struct rule *rule)
+{
+	size_t i = 0;
+
+	while (i < model->count && (prefix_compare(&model->rules[i].prefix, &rule->prefix) != 0 ||
+				    model->rules[i].set != rule->set))
+		i++;
+	return i;
+}
+
+static void model_put(struct model *model, const struct rule *rule)
+{
+	size_t at = model_find(model, rule);
+
+	assert_true(at < COUNT_OF(model->rules));
+	model->rules[at] = *rule;
+	model->count += at == model->count;
+}
+
+static void model_remove(struct model *model, size_t at)
+{
+	model->rules[at] = model->rules[--model->count];
+}
+
+static bool same_rule(const struct rule *a, const struct rule *b)
+{
+	return a->verdict == b->verdict && a->expires == b->expires;
+}
+
+/* The slot that prefix and verdict had, in any set. */
+static __u32 model_counter(const struct model *model, const struct rule *rule)
+{
+	for (size_t i = 0; i < model->count; i++)
+		if (model->rules[i].verdict == rule->verdict &&
+		    !prefix_compare(&model->rules[i].prefix, &rule->prefix))
+			return model->rules[i].counter;
+	return IPF_NO_COUNTER;
+}
+
+static size_t model_difference(const struct model *before, const struct model *after)
+{
+	size_t changed = 0;
+
+	for (size_t i = 0; i < before->count; i++)
+		changed += model_find(after, &before->rules[i]) == after->count;
+	for (size_t i = 0; i < after->count; i++) {
+		size_t at = model_find(before, &after->rules[i]);
+
+		changed += at == before->count || !same_rule(&before->rules[at], &after->rules[i]);
+	}
+	return changed;
+}
+
+static void assert_same_as_model(const struct ruleset *set, const struct model *model)
+{
+	assert_sound_ruleset(set);
+	assert_int_equal(set->count, model->count);
+	for (size_t i = 0; i < set->count; i++) {
+		size_t at = model_find(model, &set->rules[i]);
+
+		assert_true(at < model->count);
+		assert_same_rule(&set->rules[i], &model->rules[at]);
+	}
+}
+
+static void assert_counters_sound(const struct ruleset *set)
+{
+	for (size_t i = 0; i < set->count; i++)
+		for (size_t k = 0; k < set->count; k++) {
+			bool same = set->rules[i].verdict == set->rules[k].verdict &&
+				    !prefix_compare(&set->rules[i].prefix, &set->rules[k].prefix);
+
+			assert_int_equal(set->rules[i].counter == set->rules[k].counter, same);
+		}
+}
+
+static void change_both(struct ruleset *set, struct model *model, enum shape shape)
+{
+	static struct model before;
+	enum change change = (enum change)random_below(3);
+	bool replaced[RANDOM_MAX_SETS] = { false };
+	size_t changed, count = random_below(40);
+	struct rule *rules;
+	uint64_t known = random_below(3);
+
+	random_rules(set, shape, count, &rules);
+	/* Some of what comes in should be there already. */
+	for (size_t i = 0; known && set->count && i < count; i += known)
+		rules[i] = set->rules[random_below(set->count)];
+	for (size_t i = 0; i < count; i++)
+		if (random_below(3) == 0)
+			rules[i].verdict = !rules[i].verdict;
+
+	before = *model;
+	for (size_t i = 0; change == REPLACE && i < set->set_count; i++)
+		replaced[i] = random_below(2);
+	for (size_t i = 0; change == REPLACE && i < model->count;) {
+		if (replaced[model->rules[i].set])
+			model_remove(model, i);
+		else
+			i++;
+	}
+	for (size_t i = 0; i < count; i++) {
+		size_t at = model_find(model, &rules[i]);
+
+		if (change != REMOVE)
+			model_put(model, &rules[i]);
+		else if (at < model->count)
+			model_remove(model, at);
+	}
+	for (size_t i = 0; i < model->count; i++)
+		model->rules[i].counter = model_counter(&before, &model->rules[i]);
+
+	if (change == ADD)
+		assert_int_equal(ruleset_add(set, rules, count, &changed), 0);
+	else if (change == REMOVE)
+		assert_int_equal(ruleset_remove(set, rules, count, &changed), 0);
+	else
+		assert_int_equal(ruleset_replace(set, replaced, rules, count, &changed), 0);
+	assert_int_equal(changed, model_difference(&before, model));
+	assert_same_as_model(set, model);
+	free(rules);
+}
+
+static void random_changes_agree_with_a_model(void **state)
+{
+	static struct model model;
+
+	(void)state;
+	random_restart();
+	for (int i = 0; i < 160; i++) {
+		struct ruleset set;
+
+		ruleset_init(&set);
+		model.count = 0;
+		for (uint64_t k = 2 + random_below(12); k > 0; k--) {
+			change_both(&set, &model, (enum shape)(i % SHAPES));
+			if (random_below(2))
+				continue;
+			assert_int_equal(ruleset_assign_counters(&set, NULL, 0, NULL, NULL), 0);
+			assert_counters_sound(&set);
+			for (size_t r = 0; r < set.count; r++)
+				model_put(&model, &set.rules[r]);
+		}
+		ruleset_done(&set);
+	}
+}
+
+/* Many rules of one prefix, as many as there are sets, in the worst order. */
+static void one_prefix_in_many_sets(void **state)
+{
+	const size_t count = 20000;
+	struct rule *rules = calloc(count, sizeof(*rules));
+	struct ruleset set;
+	size_t changed;
+
+	(void)state;
+	ruleset_init(&set);
+	set.sets = calloc(count, sizeof(*set.sets));
+	set.set_count = set.set_capacity = count;
+	for (size_t i = 0; i < count; i++) {
+		snprintf(set.sets[i].name, IPF_SET_NAME_SIZE, "s%zu", i);
+		rules[i] = (struct rule){ .prefix.bits = 8,
+					  .set = (__u16)(count - 1 - i),
+					  .expires = (__u32)(1 + i * 7919 % count) };
+	}
+	assert_int_equal(ruleset_add(&set, rules, count, &changed), 0);
+	assert_int_equal(changed, count);
+	assert_int_equal(set.rules[0].expires, count);
+	assert_int_equal(ruleset_add(&set, rules, count, &changed), 0);
+	assert_int_equal(changed, 0);
+	assert_int_equal(ruleset_remove(&set, rules, count / 2, &changed), 0);
+	assert_int_equal(changed, count / 2);
+	assert_int_equal(set.count, count / 2);
+	ruleset_done(&set);
+	free(rules);
+}
+
+int main(void)
+{
+	static struct suite suite;
+
+	SUITE_TABLE(&suite, check_change, change_cases);
+	SUITE_TABLE(&suite, check_order, order_cases);
+	suite_add(&suite, "names of sets", names_of_sets, NULL);
+	suite_add(&suite, "a set too many is refused", a_set_too_many, NULL);
+	suite_add(&suite, "tidying up drops ended rules and empty sets", tidying_up, NULL);
+	suite_add(&suite, "rules are counted by set and family", counting, NULL);
+	suite_add(&suite, "new counters get the lowest free slots", slots_are_the_lowest_free_ones,
+		  NULL);
+	suite_add(&suite, "reserved slots are left", reserved_slots_are_left, NULL);
+	suite_add(&suite, "sets share the slot of a prefix and verdict", sets_share_a_slot, NULL);
+	suite_add(&suite, "a counter stays with prefix and verdict",
+		  a_counter_stays_with_prefix_and_verdict, NULL);
+	suite_add(&suite, "an incoming counter is ignored", an_incoming_counter_is_ignored, NULL);
+	suite_add(&suite, "random changes agree with a model", random_changes_agree_with_a_model,
+		  NULL);
+	suite_add(&suite, "one prefix in many sets", one_prefix_in_many_sets, NULL);
+	return suite_run(&suite, "ruleset");
+}
