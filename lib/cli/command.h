@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Which command does the user mean, and how is it explained?
+ */
+#ifndef CLI_COMMAND_H
+#define CLI_COMMAND_H
+
+#include <cli/options.h>
+#include <stdio.h>
+
+struct error;
+
+/* How the program ends. */
+enum exit_code {
+	EXIT_DONE = 0,
+	EXIT_FAILED = 1,
+	EXIT_USAGE = 2,      /* or bad input */
+	EXIT_NOT_LOADED = 3, /* the filter is not on the interface, or on none */
+};
+
+struct command {
+	const char *name;
+	const char *summary; /* a sentence without its full stop: "put the filter on interfaces" */
+	const char *usage;   /* behind the command's name */
+	const struct option_spec *options;
+	const char *notes;      /* whole lines; NULL: none */
+	const char *examples;   /* whole lines, each a command as typed; NULL: none */
+	const char *exit_codes; /* whole lines, where there is more to say than 0, 1, 2; NULL */
+	/* Reads its options, does its work. Words of failure go to *err; a code other than
+	 * EXIT_DONE may come without words, where the output says it all. */
+	enum exit_code (*run)(struct options *options, struct error *err);
+};
+
+struct command_table {
+	const char *version;
+	const char *summary;
+	const struct command *const *commands; /* the last is NULL */
+};
+
+/* Finds the command in argv, handles --help, --version and --verbose, and runs it. */
+enum exit_code command_main(const struct command_table *table, int argc, char **argv,
+			    struct error *err);
+
+/* A whole name, or the beginning of just one. NULL with the words when it is not. */
+const struct command *command_find(const struct command_table *table, const char *name,
+				   struct error *err);
+
+void command_help(const struct command *command, FILE *out);
+void command_table_help(const struct command_table *table, FILE *out);
+
+#endif

@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * How do the rules of several interfaces change together or not at all?
+ *
+ * First every interface is prepared, which can fail; then every one is committed, which cannot.
+ */
+#include "change.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <dataplane/capability.h>
+#include <dataplane/lock.h>
+#include <dataplane/table.h>
+#include <util/cleanup.h>
+#include <util/error.h>
+#include <util/log.h>
+
+#include "lockout.h"
+#include "rounds.h"
+
+struct pending {
+	struct target *target;
+	struct table_change table;
+	size_t changed;
+	bool prepared;
+};
+
+enum exit_code target_read_rules(struct target *target, __u32 now, struct error *err)
+{
+	int ret = table_read(&target->filter, &target->rules, NULL, err);
+
+	if (ret) {
+		error_prefix(err, ret, "%s", target->dev.name);
+		return EXIT_FAILED;
+	}
+	ruleset_tidy(&target->rules, now);
+	return EXIT_DONE;
+}
+
+static enum exit_code number_sets(struct target *target, const struct rule_input *input,
+				  __u16 *sets, struct error *err)
+{
+	for (size_t i = 0; i < input->set_count; i++) {
+		int index = ruleset_name_set(&target->rules, input->sets[i].name);
+
+		if (index == -E2BIG) {
+			error_set(err, index, "%s: there are %u sets already", target->dev.name,
+				  IPF_MAX_SETS);
+			return EXIT_FAILED;
+		}
+		if (index < 0)
+			return no_memory(err);
+		sets[i] = (__u16)index;
+	}
+	return EXIT_DONE;
+}
+
+enum exit_code target_input(struct target *target, const struct rule_input *input, bool force,
+			    struct rule **out, __u16 **sets, struct error *err)
+{
+	auto_free struct rule *rules = calloc(input->count + 1, sizeof(*rules));
+	auto_free __u16 *numbers = calloc(input->set_count + 1, sizeof(*numbers));
+	enum exit_code code;
+
+	if (!rules || !numbers)
+		return no_memory(err);
+	code = number_sets(target, input, numbers, err);
+	if (code)
+		return code;
+	for (size_t i = 0; i < input->count; i++) {
+		rules[i] = input->rules[i];
+		rules[i].set = numbers[rules[i].set];
+		if (rules[i].verdict == VERDICT_BY_POLICY)
+			rules[i].verdict = verdict_by_policy(target->filter.config.policy);
+	}
+	if (!force && lockout_check_rules(rules, input->count, err))
+		return EXIT_FAILED;
+	*out = rules;
+	rules = NULL;
+	if (sets) {
+		*sets = numbers;
+		numbers = NULL;
+	}
+	return EXIT_DONE;
+}
+
+static enum exit_code plan(struct pending *pending, rule_change change, const void *context,
+			   __u32 now, struct error *err)
+{
+	struct target *target = pending->target;
+	enum exit_code code = target_read_rules(target, now, err);
+
+	if (!code)
+		code = change(target, context, &pending->changed, err);
+	if (!code)
+		ruleset_tidy(&target->rules, now);
+	return code;
+}
+
+static enum exit_code prepare(struct pending *pending, struct error *err)
+{
+	struct target *target = pending->target;
+	int ret;
+
+	if (!pending->changed)
+		return EXIT_DONE;
+	ret = table_prepare(&target->filter, &target->rules, &pending->table, err);
+	if (ret) {
+		error_prefix(err, ret, "%s", target->dev.name);
+		return EXIT_FAILED;
+	}
+	pending->prepared = true;
+	return EXIT_DONE;
+}
+
+/* From here on nothing fails, and nothing but SIGKILL comes between. */
+static void commit_all(struct pending *pending, size_t count, __u32 now)
+{
+	char text[COUNT_TEXT_SIZE];
+
+	for (size_t i = 0; i < count; i++)
+		if (pending[i].prepared)
+			lockout_warn(&pending[i].target->dev, &pending[i].target->rules,
+				     pending[i].target->filter.config.policy, now);
+	signals_hold();
+	for (size_t i = 0; i < count; i++)
+		if (pending[i].prepared)
+			table_commit(&pending[i].table);
+	for (size_t i = 0; i < count; i++)
+		log_verbose("%s: %s changed", pending[i].target->dev.name,
+			    count_text(text, pending[i].changed, "rule"));
+}
+
+static void abort_all(struct pending *pending, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (pending[i].prepared)
+			table_abort(&pending[i].table);
+}
+
+static enum exit_code change_targets(struct targets *targets, rule_change change,
+				     const void *context, struct error *err)
+{
+	auto_free struct pending *pending = calloc(targets->count, sizeof(*pending));
+	enum exit_code code = EXIT_DONE;
+	__u32 now = tick_now();
+
+	if (!pending)
+		return no_memory(err);
+	for (size_t i = 0; i < targets->count && !code; i++) {
+		pending[i].target = &targets->items[i];
+		code = plan(&pending[i], change, context, now, err);
+	}
+	for (size_t i = 0; i < targets->count && !code; i++)
+		code = prepare(&pending[i], err);
+	if (code)
+		abort_all(pending, targets->count);
+	else
+		commit_all(pending, targets->count, now);
+	return code;
+}
+
+enum exit_code change_rules(const struct words *names, rule_change change, const void *context,
+			    struct error *err)
+{
+	struct targets targets = { 0 };
+	enum exit_code code;
+	auto_fd int lock = -1;
+
+	/* Maps are reached by their ids. */
+	if (capability_check(CAPABILITY_READ, err))
+		return EXIT_FAILED;
+	lock = lock_take(err);
+	if (lock < 0)
+		return EXIT_FAILED;
+	code = targets_filtering(names, &targets, err);
+	if (!code)
+		code = change_targets(&targets, change, context, err);
+	targets_done(&targets);
+	return code;
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * How do the rules of several interfaces change together or not at all?
+ */
+#ifndef CHANGE_H
+#define CHANGE_H
+
+#include <ruleset/rulefile.h>
+#include <stddef.h>
+
+#include "common.h"
+#include "targets.h"
+
+struct error;
+
+/* Makes target->rules what they shall be, and refuses what must not be. *changed is the number of
+ * rules that became different. */
+typedef enum exit_code (*rule_change)(struct target *target, const void *context, size_t *changed,
+				      struct error *err);
+
+/* Under the lock: reads the rules of each interface named (or of all that have the filter), changes
+ * them, and makes all changes live when every one is ready. What does not change is left alone. */
+enum exit_code change_rules(const struct words *names, rule_change change, const void *context,
+			    struct error *err);
+
+/* Reads the live rules, without those that have ended. */
+enum exit_code target_read_rules(struct target *target, __u32 now, struct error *err);
+
+/* The rules of the input as rules of the target: verdicts by its policy, sets by its numbers (they
+ * are made where missing). *out has input->count items, *sets (may be NULL) input->set_count
+ * numbers; the caller frees both. Refuses what lockout_check_rules() refuses, unless forced. */
+enum exit_code target_input(struct target *target, const struct rule_input *input, bool force,
+			    struct rule **out, __u16 **sets, struct error *err);
+
+#endif

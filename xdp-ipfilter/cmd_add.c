@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * add: how do rules come to those that are there?
+ */
+#include "commands.h"
+
+#include <util/cleanup.h>
+#include <util/error.h>
+#include <util/text.h>
+
+#include "change.h"
+#include "common.h"
+
+enum { ADD_PASS = OPTION_LONG, ADD_DROP, ADD_FORCE };
+
+static const struct option_spec add_options[] = {
+	{ 'd', "dev", "IFNAME", "only this interface; may be given several times" },
+	{ 's', "set", "NAME", "the set that the rules belong to (default: default)" },
+	{ 't', "timeout", "DURATION", "the rules end after that time, like 90, 90s or 1h30m" },
+	{ ADD_PASS, "pass", NULL, "the rules pass" },
+	{ ADD_DROP, "drop", NULL, "the rules drop" },
+	{ ADD_FORCE, "force", NULL, "accept rules that drop a whole family" },
+	{ 'f', "file", "FILE", "read rules, one a line; - is standard input" },
+	OPTIONS_TABLE_END,
+};
+
+struct add_request {
+	struct words devs, files, rules;
+	const char *set;
+	uint64_t timeout_s; /* 0: none */
+	bool pass, drop, force;
+};
+
+static enum exit_code timeout_option(uint64_t *seconds, const struct options *options,
+				     struct error *err)
+{
+	if (!duration_parse(options->value, seconds))
+		return EXIT_DONE;
+	options_refuse(options, err, "'%s': not a duration like 90, 90s or 1h30m, from 1s to 3650d",
+		       options->value);
+	return EXIT_USAGE;
+}
+
+static enum exit_code parse_option(struct add_request *request, int id,
+				   const struct options *options, struct error *err)
+{
+	switch (id) {
+	case 'd':
+		return word_option(&request->devs, options, err);
+	case 's':
+		return set_option(&request->set, options, err);
+	case 't':
+		return timeout_option(&request->timeout_s, options, err);
+	case ADD_PASS:
+		request->pass = true;
+		return EXIT_DONE;
+	case ADD_DROP:
+		request->drop = true;
+		return EXIT_DONE;
+	case ADD_FORCE:
+		request->force = true;
+		return EXIT_DONE;
+	case 'f':
+		return word_option(&request->files, options, err);
+	case OPTIONS_POSITIONAL:
+		return word_option(&request->rules, options, err);
+	default:
+		return EXIT_USAGE;
+	}
+}
+
+static enum exit_code parse(struct add_request *request, struct options *options, struct error *err)
+{
+	enum exit_code code = EXIT_DONE;
+	int id;
+
+	while (!code && (id = options_next(options, err)) != OPTIONS_END)
+		code = parse_option(request, id, options, err);
+	if (code)
+		return code;
+	if (request->pass && request->drop) {
+		options_refuse(options, err, "--pass or --drop, not both");
+		return EXIT_USAGE;
+	}
+	if (!request->rules.count && !request->files.count) {
+		options_refuse(options, err, "which rules?");
+		return EXIT_USAGE;
+	}
+	return EXIT_DONE;
+}
+
+static void start_input(const struct add_request *request, struct rule_input *input)
+{
+	*input = (struct rule_input){
+		.verdict = request->pass ? IPF_PASS :
+			   request->drop ? IPF_DROP :
+					   VERDICT_BY_POLICY,
+		.verdict_forced = request->pass || request->drop,
+		.expires = IPF_NEVER,
+		.now = tick_now(),
+		.set = request->set,
+	};
+	if (request->timeout_s)
+		input->expires = tick_after(input->now, request->timeout_s);
+}
+
+struct addition {
+	const struct rule_input *input;
+	bool force;
+};
+
+static enum exit_code add_to(struct target *target, const void *context, size_t *changed,
+			     struct error *err)
+{
+	const struct addition *addition = context;
+	auto_free struct rule *rules = NULL;
+	enum exit_code code;
+
+	code = target_input(target, addition->input, addition->force, &rules, NULL, err);
+	if (code)
+		return code;
+	if (ruleset_add(&target->rules, rules, addition->input->count, changed))
+		return no_memory(err);
+	return EXIT_DONE;
+}
+
+static enum exit_code add(struct options *options, struct error *err)
+{
+	struct add_request request = { 0 };
+	struct rule_input input = { 0 };
+	struct addition addition = { .input = &input };
+	enum exit_code code = parse(&request, options, err);
+
+	if (!code) {
+		start_input(&request, &input);
+		code = rules_read(&input, &request.files, &request.rules, err);
+	}
+	addition.force = request.force;
+	if (!code)
+		code = change_rules(&request.devs, add_to, &addition, err);
+	rule_input_done(&input);
+	words_done(&request.devs);
+	words_done(&request.files);
+	words_done(&request.rules);
+	return code;
+}
+
+const struct command add_command = {
+	.name = "add",
+	.summary = "add rules, or replace those of the same prefix and set",
+	.usage = "[OPTION]... [RULE]...",
+	.options = add_options,
+	.notes =
+		"A rule is an address, ADDRESS/LENGTH, ADDRESS/NETMASK or START-END. Where neither --pass nor\n"
+		"--drop nor the file says it, a rule drops under policy allow and passes under policy deny.\n"
+		"Without --dev, every interface that has the filter gets the rules.\n",
+	.examples = "  xdp-ipfilter add 192.0.2.66 198.51.100.0/24\n"
+		    "  xdp-ipfilter add --pass 198.51.100.7\n"
+		    "  xdp-ipfilter add -d eth0 -s fail2ban -t 10m 2001:db8::66\n",
+	.exit_codes = "  3  the filter is not loaded there, or nowhere\n",
+	.run = add,
+};

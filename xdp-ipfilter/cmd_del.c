@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * del: how do rules go?
+ */
+#include "commands.h"
+
+#include <util/cleanup.h>
+#include <util/error.h>
+
+#include "change.h"
+#include "common.h"
+
+static const struct option_spec del_options[] = {
+	{ 'd', "dev", "IFNAME", "only this interface; may be given several times" },
+	{ 's', "set", "NAME", "the set that the rules belong to (default: default)" },
+	{ 'f', "file", "FILE", "read rules, one a line; - is standard input" },
+	OPTIONS_TABLE_END,
+};
+
+struct del_request {
+	struct words devs, files, rules;
+	const char *set;
+};
+
+static enum exit_code parse_option(struct del_request *request, int id,
+				   const struct options *options, struct error *err)
+{
+	switch (id) {
+	case 'd':
+		return word_option(&request->devs, options, err);
+	case 's':
+		return set_option(&request->set, options, err);
+	case 'f':
+		return word_option(&request->files, options, err);
+	case OPTIONS_POSITIONAL:
+		return word_option(&request->rules, options, err);
+	default:
+		return EXIT_USAGE;
+	}
+}
+
+static enum exit_code parse(struct del_request *request, struct options *options, struct error *err)
+{
+	enum exit_code code = EXIT_DONE;
+	int id;
+
+	while (!code && (id = options_next(options, err)) != OPTIONS_END)
+		code = parse_option(request, id, options, err);
+	if (!code && !request->rules.count && !request->files.count) {
+		options_refuse(options, err, "which rules?");
+		return EXIT_USAGE;
+	}
+	return code;
+}
+
+/* Verdicts and times of what comes in don't matter, so nothing is refused. */
+static enum exit_code del_from(struct target *target, const void *context, size_t *changed,
+			       struct error *err)
+{
+	const struct rule_input *input = context;
+	auto_free struct rule *rules = NULL;
+	enum exit_code code = target_input(target, input, true, &rules, NULL, err);
+
+	if (code)
+		return code;
+	if (ruleset_remove(&target->rules, rules, input->count, changed))
+		return no_memory(err);
+	return EXIT_DONE;
+}
+
+static enum exit_code del(struct options *options, struct error *err)
+{
+	struct del_request request = { 0 };
+	struct rule_input input = { 0 };
+	enum exit_code code = parse(&request, options, err);
+
+	if (!code) {
+		input = (struct rule_input){
+			.verdict = VERDICT_BY_POLICY,
+			.expires = IPF_NEVER,
+			.now = tick_now(),
+			.set = request.set,
+		};
+		code = rules_read(&input, &request.files, &request.rules, err);
+	}
+	if (!code)
+		code = change_rules(&request.devs, del_from, &input, err);
+	rule_input_done(&input);
+	words_done(&request.devs);
+	words_done(&request.files);
+	words_done(&request.rules);
+	return code;
+}
+
+const struct command del_command = {
+	.name = "del",
+	.summary = "delete rules; those that are not there are no error",
+	.usage = "[OPTION]... [RULE]...",
+	.options = del_options,
+	.notes = "Without --dev, the rules go on every interface that has the filter.\n",
+	.examples = "  xdp-ipfilter del 192.0.2.66\n"
+		    "  xdp-ipfilter del -d eth0 -s fail2ban 2001:db8::66\n",
+	.exit_codes = "  3  the filter is not loaded there, or nowhere\n",
+	.run = del,
+};

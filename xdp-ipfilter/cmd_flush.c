@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * flush: how does a set, or every one, become empty?
+ */
+#include "commands.h"
+
+#include <stdlib.h>
+
+#include <util/cleanup.h>
+#include <util/error.h>
+
+#include "change.h"
+#include "common.h"
+
+static const struct option_spec flush_options[] = {
+	{ 'd', "dev", "IFNAME", "only this interface; may be given several times" },
+	{ 's', "set", "NAME", "the set to empty (default: default)" },
+	{ 'a', "all", NULL, "empty every set" },
+	OPTIONS_TABLE_END,
+};
+
+struct flush_request {
+	struct words devs;
+	const char *set;
+	bool all;
+};
+
+static enum exit_code parse_option(struct flush_request *request, int id,
+				   const struct options *options, struct error *err)
+{
+	switch (id) {
+	case 'd':
+		return word_option(&request->devs, options, err);
+	case 's':
+		return set_option(&request->set, options, err);
+	case 'a':
+		request->all = true;
+		return EXIT_DONE;
+	case OPTIONS_POSITIONAL:
+		return refuse_positional(options, err);
+	default:
+		return EXIT_USAGE;
+	}
+}
+
+static enum exit_code parse(struct flush_request *request, struct options *options,
+			    struct error *err)
+{
+	enum exit_code code = EXIT_DONE;
+	int id;
+
+	while (!code && (id = options_next(options, err)) != OPTIONS_END)
+		code = parse_option(request, id, options, err);
+	if (!code && request->all && request->set) {
+		options_refuse(options, err, "--set or --all, not both");
+		return EXIT_USAGE;
+	}
+	return code;
+}
+
+static enum exit_code flush_target(struct target *target, const void *context, size_t *changed,
+				   struct error *err)
+{
+	const struct flush_request *request = context;
+	const char *name = request->set ? request->set : RULE_DEFAULT_SET;
+	auto_free bool *sets = calloc(target->rules.set_count + 1, sizeof(*sets));
+	int only = ruleset_find_set(&target->rules, name);
+
+	if (!sets)
+		return no_memory(err);
+	for (size_t i = 0; i < target->rules.set_count; i++)
+		sets[i] = request->all || (int)i == only;
+	if (ruleset_replace(&target->rules, sets, NULL, 0, changed))
+		return no_memory(err);
+	return EXIT_DONE;
+}
+
+static enum exit_code flush(struct options *options, struct error *err)
+{
+	struct flush_request request = { 0 };
+	enum exit_code code = parse(&request, options, err);
+
+	if (!code)
+		code = change_rules(&request.devs, flush_target, &request, err);
+	words_done(&request.devs);
+	return code;
+}
+
+const struct command flush_command = {
+	.name = "flush",
+	.summary = "delete all rules of a set, or of every set",
+	.usage = "[OPTION]...",
+	.options = flush_options,
+	.notes = "Without --dev, on every interface that has the filter.\n",
+	.examples = "  xdp-ipfilter flush\n"
+		    "  xdp-ipfilter flush -s spamhaus\n"
+		    "  xdp-ipfilter flush --all -d eth0\n",
+	.exit_codes = "  3  the filter is not loaded there, or nowhere\n",
+	.run = flush,
+};

@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * list: which rules are live, in the words that replace reads?
+ */
+#include "commands.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cli/report.h>
+#include <dataplane/capability.h>
+#include <dataplane/counters.h>
+#include <ruleset/rulefile.h>
+#include <util/cleanup.h>
+#include <util/error.h>
+#include <util/log.h>
+
+#include "change.h"
+#include "common.h"
+
+static const struct option_spec list_options[] = {
+	{ 'd', "dev", "IFNAME", "only this interface; may be given several times" },
+	{ 's', "set", "NAME", "only this set" },
+	{ 'j', "json", NULL, "print JSON, with the counters of each rule" },
+	OPTIONS_TABLE_END,
+};
+
+struct list_request {
+	struct words devs;
+	const char *set;
+	bool json;
+};
+
+static enum exit_code parse_option(struct list_request *request, int id,
+				   const struct options *options, struct error *err)
+{
+	switch (id) {
+	case 'd':
+		return word_option(&request->devs, options, err);
+	case 's':
+		return set_option(&request->set, options, err);
+	case 'j':
+		request->json = true;
+		return EXIT_DONE;
+	case OPTIONS_POSITIONAL:
+		return refuse_positional(options, err);
+	default:
+		return EXIT_USAGE;
+	}
+}
+
+static enum exit_code parse(struct list_request *request, struct options *options,
+			    struct error *err)
+{
+	enum exit_code code = EXIT_DONE;
+	int id;
+
+	while (!code && (id = options_next(options, err)) != OPTIONS_END)
+		code = parse_option(request, id, options, err);
+	return code;
+}
+
+static void keep_set(struct ruleset *rules, const char *name)
+{
+	int index = ruleset_find_set(rules, name);
+	size_t kept = 0;
+
+	for (size_t i = 0; i < rules->count; i++)
+		if (rules->rules[i].set == index)
+			rules->rules[kept++] = rules->rules[i];
+	rules->count = kept;
+}
+
+/* Do two rules differ by nothing but their sets, and the wrong way round? */
+static bool is_after(const struct ruleset *rules, const struct rule *a, const struct rule *b)
+{
+	return !prefix_compare(&a->prefix, &b->prefix) && a->verdict == b->verdict &&
+	       a->expires == b->expires &&
+	       strcmp(rules->sets[a->set].name, rules->sets[b->set].name) > 0;
+}
+
+/* The order of a rule set depends on the order in which its sets were made; what is shown does
+ * not. */
+static void order_by_set_name(struct ruleset *rules)
+{
+	for (size_t i = 1; i < rules->count; i++) {
+		struct rule rule = rules->rules[i];
+		size_t to = i;
+
+		for (; to && is_after(rules, &rules->rules[to - 1], &rule); to--)
+			rules->rules[to] = rules->rules[to - 1];
+		rules->rules[to] = rule;
+	}
+}
+
+/* An interface's rules with what they have counted. */
+struct listing {
+	const struct target *target;
+	struct ipf_counter *counters;
+	bool *counted;
+};
+
+static enum exit_code read_listing(const struct list_request *request, struct target *target,
+				   __u32 now, struct listing *listing, struct error *err)
+{
+	enum exit_code code = target_read_rules(target, now, err);
+
+	listing->target = target;
+	if (code)
+		return code;
+	if (request->set)
+		keep_set(&target->rules, request->set);
+	if (!request->json)
+		return EXIT_DONE;
+	order_by_set_name(&target->rules);
+	if (rule_counters_read(&target->filter, &target->rules, &listing->counters,
+			       &listing->counted, err)) {
+		error_prefix(err, -EIO, "%s", target->dev.name);
+		return EXIT_FAILED;
+	}
+	return EXIT_DONE;
+}
+
+static void describe_rule(struct report *report, const struct listing *listing, size_t i, __u32 now)
+{
+	const struct ruleset *rules = &listing->target->rules;
+	const struct rule *rule = &rules->rules[i];
+	char prefix[PREFIX_TEXT_SIZE];
+
+	prefix_format(&rule->prefix, prefix);
+	report_row(report, NULL, NULL);
+	report_string(report, "prefix", NULL, prefix);
+	report_string(report, "verdict", NULL, verdict_name(rule->verdict));
+	report_string(report, "set", NULL, rules->sets[rule->set].name);
+	if (listing->counted[i]) {
+		report_number(report, "packets", NULL, listing->counters[i].packets);
+		report_number(report, "bytes", NULL, listing->counters[i].bytes);
+	} else {
+		report_null(report, "packets");
+		report_null(report, "bytes");
+	}
+	if (rule->expires == IPF_NEVER)
+		report_null(report, "expires_s");
+	else
+		report_number(report, "expires_s", NULL, tick_seconds_left(rule->expires, now));
+	report_close(report);
+}
+
+static void describe_listing(struct report *report, const struct listing *listing, __u32 now)
+{
+	report_object(report, NULL, NULL);
+	report_string(report, "ifname", NULL, listing->target->dev.name);
+	report_array(report, "rules", NULL);
+	for (size_t i = 0; i < listing->target->rules.count; i++)
+		describe_rule(report, listing, i, now);
+	report_close(report);
+	report_close(report);
+}
+
+static enum exit_code print_json(const struct listing *listings, size_t count, __u32 now,
+				 struct error *err)
+{
+	struct report report;
+
+	report_init(&report, REPORT_JSON, stdout);
+	report_object(&report, NULL, NULL);
+	report_number(&report, "schema", NULL, 1);
+	report_array(&report, "interfaces", NULL);
+	for (size_t i = 0; i < count; i++)
+		describe_listing(&report, &listings[i], now);
+	report_close(&report);
+	report_close(&report);
+	return report_finish(&report, err) ? EXIT_FAILED : EXIT_DONE;
+}
+
+static enum exit_code print_text(const struct targets *targets, __u32 now, struct error *err)
+{
+	struct report report;
+
+	report_init(&report, REPORT_TEXT, stdout);
+	for (size_t i = 0; i < targets->count; i++) {
+		int ret;
+
+		if (targets->count > 1)
+			report_line(&report, "# %s", targets->items[i].dev.name);
+		ret = rule_text_write(&targets->items[i].rules, now, stdout);
+		if (ret == -ENOMEM)
+			return no_memory(err);
+		if (ret)
+			break; /* main() sees what the stream says */
+	}
+	return EXIT_DONE;
+}
+
+static enum exit_code list_targets(const struct list_request *request, struct targets *targets,
+				   struct error *err)
+{
+	auto_free struct listing *listings = calloc(targets->count, sizeof(*listings));
+	enum exit_code code = EXIT_DONE;
+	__u32 now = tick_now();
+
+	if (!listings)
+		return no_memory(err);
+	for (size_t i = 0; i < targets->count && !code; i++)
+		code = read_listing(request, &targets->items[i], now, &listings[i], err);
+	if (!code && request->json)
+		code = print_json(listings, targets->count, now, err);
+	else if (!code)
+		code = print_text(targets, now, err);
+	for (size_t i = 0; i < targets->count; i++) {
+		free(listings[i].counters);
+		free(listings[i].counted);
+	}
+	return code;
+}
+
+static enum exit_code list(struct options *options, struct error *err)
+{
+	struct list_request request = { 0 };
+	struct targets targets = { 0 };
+	enum exit_code code = parse(&request, options, err);
+
+	if (!code && capability_check(CAPABILITY_READ, err))
+		code = EXIT_FAILED;
+	if (!code)
+		code = targets_filtering(&request.devs, &targets, err);
+	if (!code)
+		code = list_targets(&request, &targets, err);
+	targets_done(&targets);
+	words_done(&request.devs);
+	return code;
+}
+
+const struct command list_command = {
+	.name = "list",
+	.summary = "print the live rules as 'replace' reads them",
+	.usage = "[OPTION]...",
+	.options = list_options,
+	.notes =
+		"Without --dev, those of every interface that has the filter. A set is there as long as it has\n"
+		"rules, so one that is not there is empty.\n",
+	.examples =
+		"  xdp-ipfilter list -d eth0 >rules.txt\n"
+		"  xdp-ipfilter list --json | jq '.interfaces[].rules[] | select(.packets > 0)'\n",
+	.exit_codes = "  3  the filter is not loaded there, or nowhere\n",
+	.run = list,
+};

@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * load: how does the filter come onto interfaces, all of them or none?
+ */
+#include "commands.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include <cli/report.h>
+#include <dataplane/lock.h>
+#include <util/cleanup.h>
+#include <util/error.h>
+#include <util/log.h>
+
+#include "loading.h"
+#include "lockout.h"
+#include "rounds.h"
+
+static const struct option_spec load_options[] = { LOAD_OPTIONS, OPTIONS_TABLE_END };
+
+static enum exit_code parse(struct loading_request *request, struct options *options,
+			    struct error *err)
+{
+	enum exit_code code = EXIT_DONE;
+	int id;
+
+	while (!code && (id = options_next(options, err)) != OPTIONS_END)
+		code = loading_option(request, id, options, err);
+	if (!code && !request->names.count) {
+		options_refuse(options, err, "which interface?");
+		return EXIT_USAGE;
+	}
+	return code;
+}
+
+/* "eth0: filtering, chained (native, position 1 of 2), 3 rules" */
+static void print_loaded(const struct target *target)
+{
+	const struct chain *chain = &target->chain;
+	char place[64] = "", rules[COUNT_TEXT_SIZE];
+	struct report report;
+
+	if (chain->state == FILTER_CHAINED)
+		snprintf(place, sizeof(place), ", position %u of %u", chain->position,
+			 chain->count);
+	report_init(&report, REPORT_TEXT, stdout);
+	report_line(&report, "%s: %s (%s%s), %s", target->dev.name, filter_state_text(chain->state),
+		    attach_mode_name(chain->mode), place,
+		    count_text(rules, target->rules.count, "rule"));
+}
+
+static void detach_all(struct targets *targets, size_t count)
+{
+	struct error err = { "" };
+
+	while (count--)
+		if (detach(&targets->items[count].dev, &err))
+			log_warning("cannot undo the load: %s", err.text);
+}
+
+static enum exit_code attach_all(struct targets *targets, struct attachment **attachments,
+				 struct error *err)
+{
+	size_t attached;
+
+	for (attached = 0; attached < targets->count; attached++)
+		if (attach_commit(attachments[attached], err))
+			goto undo;
+	if (targets_read(targets, err))
+		goto undo;
+	for (size_t i = 0; i < targets->count; i++)
+		print_loaded(&targets->items[i]);
+	if (output_flush(stdout, err)) {
+		error_set(err, -EIO, "cannot write the output; nothing was loaded");
+		goto undo;
+	}
+	return EXIT_DONE;
+
+undo:
+	detach_all(targets, attached);
+	return EXIT_FAILED;
+}
+
+static enum exit_code load_prepared(const struct loading_request *request, struct targets *targets,
+				    struct attachment **attachments, struct error *err)
+{
+	__u32 now = tick_now();
+
+	for (size_t i = 0; i < targets->count; i++)
+		lockout_warn(&targets->items[i].dev, &targets->items[i].rules,
+			     request->attach.policy, now);
+	signals_hold();
+	return attach_all(targets, attachments, err);
+}
+
+static enum exit_code load_on(const struct loading_request *request, const struct rule_input *input,
+			      struct targets *targets, struct error *err)
+{
+	auto_free struct attachment **attachments = calloc(targets->count, sizeof(*attachments));
+	enum exit_code code = EXIT_DONE;
+	auto_fd int lock = -1;
+
+	if (!attachments)
+		return no_memory(err);
+	lock = lock_take(err);
+	if (lock < 0)
+		return EXIT_FAILED;
+	for (size_t i = 0; i < targets->count && !code; i++)
+		code = loading_prepare(request, input, &targets->items[i], &attachments[i], err);
+	if (!code)
+		code = load_prepared(request, targets, attachments, err);
+	for (size_t i = 0; i < targets->count; i++)
+		attachment_free(attachments[i]);
+	return code;
+}
+
+static enum exit_code load(struct options *options, struct error *err)
+{
+	struct loading_request request;
+	struct rule_input input = { 0 };
+	struct targets targets = { 0 };
+	enum exit_code code;
+
+	loading_request_init(&request);
+	code = parse(&request, options, err);
+	if (!code)
+		code = loading_check(&request, &input, err);
+	if (!code)
+		code = targets_named(&request.names, &targets, err);
+	if (!code)
+		code = load_on(&request, &input, &targets, err);
+	targets_done(&targets);
+	rule_input_done(&input);
+	loading_request_done(&request);
+	return code;
+}
+
+const struct command load_command = {
+	.name = "load",
+	.summary = "put the filter on interfaces, on all of them or on none",
+	.usage = "[OPTION]... IFNAME...",
+	.options = load_options,
+	.notes =
+		"A rule is an address, ADDRESS/LENGTH, ADDRESS/NETMASK or START-END. Under policy allow\n"
+		"rules drop, under policy deny they pass; a file may say it for each rule.\n",
+	.examples = "  xdp-ipfilter load eth0 --ip 192.0.2.66 --ip 2001:db8::/32\n"
+		    "  xdp-ipfilter load -m skb -p deny -f allowed.txt eth0 eth1\n",
+	.run = load,
+};

@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * poll: what is counted from moment to moment?
+ */
+#include "commands.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <dataplane/capability.h>
+#include <dataplane/counters.h>
+#include <util/cleanup.h>
+#include <util/error.h>
+
+#include "common.h"
+#include "counting.h"
+#include "rounds.h"
+#include "targets.h"
+
+enum { POLL_COUNT = OPTION_LONG };
+
+static const struct option_spec poll_options[] = {
+	{ 'i', "interval", "MS", "milliseconds between two prints (default 2000)" },
+	{ POLL_COUNT, "count", "N", "end after N prints" },
+	{ 'j', "json", NULL, "print JSON, one object a line" },
+	OPTIONS_TABLE_END,
+};
+
+struct poll_request {
+	struct words names;
+	unsigned int interval_ms;
+	unsigned int count; /* 0: until a signal comes */
+	bool json;
+};
+
+/* An interface's counters, now and one round ago. */
+struct sample {
+	struct ipf_counter now[IPF_TOTALS];
+	struct ipf_counter before[IPF_TOTALS];
+	uint64_t now_ms;
+	uint64_t before_ms;
+};
+
+static enum exit_code parse_option(struct poll_request *request, int id,
+				   const struct options *options, struct error *err)
+{
+	switch (id) {
+	case 'i':
+		return number_option(&request->interval_ms, 1, ROUNDS_MAX_INTERVAL_MS, options,
+				     err);
+	case POLL_COUNT:
+		return number_option(&request->count, 1, UINT32_MAX - 1, options, err);
+	case 'j':
+		request->json = true;
+		return EXIT_DONE;
+	case OPTIONS_POSITIONAL:
+		return word_option(&request->names, options, err);
+	default:
+		return EXIT_USAGE;
+	}
+}
+
+static enum exit_code parse(struct poll_request *request, struct options *options,
+			    struct error *err)
+{
+	enum exit_code code = EXIT_DONE;
+	int id;
+
+	while (!code && (id = options_next(options, err)) != OPTIONS_END)
+		code = parse_option(request, id, options, err);
+	return code;
+}
+
+static uint64_t clock_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+static enum exit_code take_sample(const struct target *target, struct sample *sample,
+				  struct error *err)
+{
+	struct totals totals;
+
+	if (totals_read(&target->filter, &totals, err)) {
+		error_prefix(err, -EIO, "%s", target->dev.name);
+		return EXIT_FAILED;
+	}
+	memcpy(sample->before, sample->now, sizeof(sample->before));
+	sample->before_ms = sample->now_ms;
+	memcpy(sample->now, totals.sum, sizeof(sample->now));
+	sample->now_ms = clock_ms();
+	totals_done(&totals);
+	return EXIT_DONE;
+}
+
+/* Rounded to the nearest. */
+static uint64_t per_second(uint64_t difference, uint64_t ms)
+{
+	return ms ? (difference * 1000 + ms / 2) / ms : 0;
+}
+
+static void describe_sample(struct report *report, const struct target *target,
+			    const struct sample *sample)
+{
+	uint64_t ms = sample->now_ms - sample->before_ms;
+
+	report_object(report, NULL, target->dev.name);
+	report_string(report, "ifname", NULL, target->dev.name);
+	report_object(report, "counters", NULL);
+	for (unsigned int i = 0; i < IPF_TOTALS; i++) {
+		const struct ipf_counter *now = &sample->now[i], *before = &sample->before[i];
+
+		report_row(report, total_names[i], total_names[i]);
+		describe_counter(report, now);
+		report_number(report, "packets_per_s", "packets/s",
+			      per_second(now->packets - before->packets, ms));
+		report_number(report, "bytes_per_s", "bytes/s",
+			      per_second(now->bytes - before->bytes, ms));
+		report_close(report);
+	}
+	report_close(report);
+	report_close(report);
+}
+
+static enum exit_code print_round(const struct targets *targets, const struct sample *samples,
+				  bool json, struct error *err)
+{
+	struct report report;
+
+	report_init(&report, json ? REPORT_JSON_LINES : REPORT_TEXT, stdout);
+	report_object(&report, NULL, NULL);
+	report_number(&report, "schema", NULL, 1);
+	report_array(&report, "interfaces", NULL);
+	for (size_t i = 0; i < targets->count; i++)
+		describe_sample(&report, &targets->items[i], &samples[i]);
+	report_close(&report);
+	report_close(&report);
+	return report_finish(&report, err) ? EXIT_FAILED : EXIT_DONE;
+}
+
+static enum exit_code sample_all(const struct targets *targets, struct sample *samples,
+				 struct error *err)
+{
+	enum exit_code code = EXIT_DONE;
+
+	for (size_t i = 0; i < targets->count && !code; i++) {
+		code = target_check(&targets->items[i], err);
+		if (!code)
+			code = take_sample(&targets->items[i], &samples[i], err);
+	}
+	return code;
+}
+
+static enum exit_code poll_targets(const struct poll_request *request,
+				   const struct targets *targets, struct error *err)
+{
+	auto_free struct sample *samples = calloc(targets->count, sizeof(*samples));
+	enum exit_code code;
+	struct rounds rounds;
+
+	if (!samples)
+		return no_memory(err);
+	signals_hold();
+	rounds_start(&rounds, request->interval_ms, request->count);
+	code = sample_all(targets, samples, err);
+	while (!code && rounds_wait(&rounds)) {
+		code = sample_all(targets, samples, err);
+		if (!code)
+			code = print_round(targets, samples, request->json, err);
+	}
+	return code;
+}
+
+static enum exit_code poll(struct options *options, struct error *err)
+{
+	struct poll_request request = { .interval_ms = ROUNDS_INTERVAL_MS };
+	struct targets targets = { 0 };
+	enum exit_code code = parse(&request, options, err);
+
+	if (!code && capability_check(CAPABILITY_READ, err))
+		code = EXIT_FAILED;
+	if (!code)
+		code = targets_filtering(&request.names, &targets, err);
+	if (!code)
+		code = poll_targets(&request, &targets, err);
+	targets_done(&targets);
+	words_done(&request.names);
+	return code;
+}
+
+const struct command poll_command = {
+	.name = "poll",
+	.summary = "print the counters again and again, with what came each second",
+	.usage = "[OPTION]... [IFNAME]...",
+	.options = poll_options,
+	.notes =
+		"Without IFNAME, of every interface that has the filter now. The first print comes after the\n"
+		"first interval.\n",
+	.examples = "  xdp-ipfilter poll eth0\n"
+		    "  xdp-ipfilter poll --json -i 1000 --count 60 >minute.jsonl\n",
+	.exit_codes = "  0  ended by SIGINT, SIGTERM or after N prints\n"
+		      "  3  the filter is not loaded there, or was unloaded meanwhile\n",
+	.run = poll,
+};

@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * replace: how do sets become exactly what a file says, and what would change?
+ */
+#include "commands.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cli/report.h>
+#include <dataplane/capability.h>
+#include <dataplane/table.h>
+#include <util/cleanup.h>
+#include <util/error.h>
+
+#include "change.h"
+#include "common.h"
+#include "diff.h"
+#include "lockout.h"
+
+enum { REPLACE_FORCE = OPTION_LONG };
+
+static const struct option_spec replace_options[] = {
+	{ 'd', "dev", "IFNAME", "only this interface; may be given several times" },
+	{ 's', "set", "NAME", "the set to replace (default: those that the files name)" },
+	{ 'n', "dry-run", NULL, "show what would change, and change nothing" },
+	{ REPLACE_FORCE, "force", NULL,
+	  "accept rules that drop a whole family, no rules at all, and less than half of a large set" },
+	{ 'f', "file", "FILE", "read rules, one a line; - is standard input" },
+	OPTIONS_TABLE_END,
+};
+
+struct replace_request {
+	struct words devs, files;
+	const char *set;
+	bool dry_run, force;
+};
+
+static enum exit_code parse_option(struct replace_request *request, int id,
+				   const struct options *options, struct error *err)
+{
+	switch (id) {
+	case 'd':
+		return word_option(&request->devs, options, err);
+	case 's':
+		return set_option(&request->set, options, err);
+	case 'n':
+		request->dry_run = true;
+		return EXIT_DONE;
+	case REPLACE_FORCE:
+		request->force = true;
+		return EXIT_DONE;
+	case 'f':
+		return word_option(&request->files, options, err);
+	case OPTIONS_POSITIONAL:
+		return refuse_positional(options, err);
+	default:
+		return EXIT_USAGE;
+	}
+}
+
+static enum exit_code parse(struct replace_request *request, struct options *options,
+			    struct error *err)
+{
+	enum exit_code code = EXIT_DONE;
+	int id;
+
+	while (!code && (id = options_next(options, err)) != OPTIONS_END)
+		code = parse_option(request, id, options, err);
+	if (!code && !request->files.count) {
+		options_refuse(options, err, "which rules? --file names them, - is standard input");
+		return EXIT_USAGE;
+	}
+	return code;
+}
+
+struct replacement {
+	struct rule_input input;
+	bool force;
+};
+
+/* Does the input name this set? The first one is there even when no line stands in it. */
+static bool input_names(const struct rule_input *input, size_t set)
+{
+	if (set || input->set_count == 1)
+		return true;
+	for (size_t i = 0; i < input->count; i++)
+		if (!input->rules[i].set)
+			return true;
+	return false;
+}
+
+/* How many rules each of the named sets has. */
+static size_t *count_sets(const struct ruleset *rules, const bool *sets)
+{
+	size_t *counts = calloc(rules->set_count + 1, sizeof(*counts));
+
+	for (size_t i = 0; counts && i < rules->set_count; i++)
+		counts[i] = sets[i] ? ruleset_count_set(rules, i) : 0;
+	return counts;
+}
+
+static enum exit_code replace_sets(struct target *target, const struct replacement *replacement,
+				   const bool *sets, struct rule *rules, size_t *changed,
+				   struct error *err)
+{
+	auto_free size_t *before = count_sets(&target->rules, sets);
+
+	if (!before ||
+	    ruleset_replace(&target->rules, sets, rules, replacement->input.count, changed))
+		return no_memory(err);
+	for (size_t i = 0; i < target->rules.set_count && !replacement->force; i++) {
+		if (!sets[i] || !lockout_check_shrink(target->rules.sets[i].name, before[i],
+						      ruleset_count_set(&target->rules, i), err))
+			continue;
+		error_prefix(err, -EPERM, "%s", target->dev.name);
+		return EXIT_FAILED;
+	}
+	return EXIT_DONE;
+}
+
+static enum exit_code replace_target(struct target *target, const void *context, size_t *changed,
+				     struct error *err)
+{
+	const struct replacement *replacement = context;
+	const struct rule_input *input = &replacement->input;
+	auto_free struct rule *rules = NULL;
+	auto_free __u16 *numbers = NULL;
+	auto_free bool *sets = NULL;
+	enum exit_code code;
+
+	code = target_input(target, input, replacement->force, &rules, &numbers, err);
+	if (code)
+		return code;
+	sets = calloc(target->rules.set_count + 1, sizeof(*sets));
+	if (!sets)
+		return no_memory(err);
+	for (size_t i = 0; i < input->set_count; i++)
+		if (input_names(input, i))
+			sets[numbers[i]] = true;
+	return replace_sets(target, replacement, sets, rules, changed, err);
+}
+
+/* What is live goes to *before, what would be is the target's. */
+static enum exit_code replace_aside(struct target *target, const struct replacement *replacement,
+				    struct ruleset *before, struct error *err)
+{
+	enum exit_code code = EXIT_DONE;
+	struct image image = { 0 };
+	__u32 now = tick_now();
+	size_t changed;
+
+	if (table_read(&target->filter, before, &image, err)) {
+		error_prefix(err, -EIO, "%s", target->dev.name);
+		return EXIT_FAILED;
+	}
+	if (image_rules(&image, &target->rules))
+		code = no_memory(err);
+	image_done(&image);
+	if (code)
+		return code;
+	ruleset_tidy(before, now);
+	ruleset_tidy(&target->rules, now);
+	return replace_target(target, replacement, &changed, err);
+}
+
+static enum exit_code dry_run_targets(struct targets *targets,
+				      const struct replacement *replacement, struct error *err)
+{
+	auto_free struct ruleset *before = calloc(targets->count, sizeof(*before));
+	enum exit_code code = EXIT_DONE;
+	__u32 now = tick_now();
+
+	if (!before)
+		return no_memory(err);
+	for (size_t i = 0; i < targets->count && !code; i++)
+		code = replace_aside(&targets->items[i], replacement, &before[i], err);
+	for (size_t i = 0; i < targets->count && !code; i++) {
+		const struct target *target = &targets->items[i];
+
+		lockout_warn(&target->dev, &target->rules, target->filter.config.policy, now);
+		diff_print(targets->count > 1 ? target->dev.name : NULL, &before[i], &target->rules,
+			   now);
+	}
+	for (size_t i = 0; i < targets->count; i++)
+		ruleset_done(&before[i]);
+	return code;
+}
+
+/* Only reads, so without the lock. */
+static enum exit_code dry_run(const struct replace_request *request,
+			      const struct replacement *replacement, struct error *err)
+{
+	struct targets targets = { 0 };
+	enum exit_code code;
+
+	if (capability_check(CAPABILITY_READ, err))
+		return EXIT_FAILED;
+	code = targets_filtering(&request->devs, &targets, err);
+	if (!code)
+		code = dry_run_targets(&targets, replacement, err);
+	targets_done(&targets);
+	return code;
+}
+
+static enum exit_code read_input(const struct replace_request *request,
+				 struct replacement *replacement, struct error *err)
+{
+	static const struct words no_arguments = { 0 };
+	enum exit_code code;
+
+	replacement->force = request->force;
+	replacement->input = (struct rule_input){
+		.verdict = VERDICT_BY_POLICY,
+		.expires = IPF_NEVER,
+		.now = tick_now(),
+		.set = request->set,
+	};
+	code = rules_read(&replacement->input, &request->files, &no_arguments, err);
+	if (code || replacement->input.count || request->force)
+		return code;
+	error_set(err, -EPERM, "no rules to replace the old ones with; use --force if you mean it");
+	return EXIT_FAILED;
+}
+
+static enum exit_code replace(struct options *options, struct error *err)
+{
+	struct replace_request request = { 0 };
+	struct replacement replacement = { 0 };
+	enum exit_code code = parse(&request, options, err);
+
+	if (!code)
+		code = read_input(&request, &replacement, err);
+	if (!code && request.dry_run)
+		code = dry_run(&request, &replacement, err);
+	else if (!code)
+		code = change_rules(&request.devs, replace_target, &replacement, err);
+	rule_input_done(&replacement.input);
+	words_done(&request.devs);
+	words_done(&request.files);
+	return code;
+}
+
+const struct command replace_command = {
+	.name = "replace",
+	.summary = "make sets exactly what files say, at once",
+	.usage = "[OPTION]... -f FILE...",
+	.options = replace_options,
+	.notes =
+		"Without --set, the sets that the files name by 'set NAME' lines are replaced; rules before\n"
+		"such a line belong to the set 'default'. Other sets stay. Without --dev, on every interface\n"
+		"that has the filter.\n",
+	.examples = "  xdp-ipfilter replace -s spamhaus -f drop.txt\n"
+		    "  xdp-ipfilter replace --dry-run -f rules.txt\n"
+		    "  xdp-ipfilter list -d eth0 | xdp-ipfilter replace -d eth1 -f -\n",
+	.exit_codes = "  1  failed, or refused without --force; nothing changed\n"
+		      "  3  the filter is not loaded there, or nowhere\n",
+	.run = replace,
+};

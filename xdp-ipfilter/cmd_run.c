@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * run: how does one interface have the filter for as long as this command runs?
+ */
+#include "commands.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+
+#include <cli/report.h>
+#include <dataplane/counters.h>
+#include <dataplane/lock.h>
+#include <util/cleanup.h>
+#include <util/error.h>
+#include <util/log.h>
+#include <util/text.h>
+
+#include "loading.h"
+#include "lockout.h"
+#include "rounds.h"
+
+enum { RUN_INTERVAL = LOAD_OPTIONS_END, RUN_COUNT };
+
+static const struct option_spec run_options[] = {
+	LOAD_OPTIONS,
+	{ RUN_INTERVAL, "interval", "MS", "milliseconds between two prints (default 2000)" },
+	{ RUN_COUNT, "count", "N", "end after N prints" },
+	OPTIONS_TABLE_END,
+};
+
+struct run_request {
+	struct loading_request loading;
+	unsigned int interval_ms;
+	unsigned int count; /* 0: until a signal comes */
+};
+
+static enum exit_code parse(struct run_request *request, struct options *options, struct error *err)
+{
+	enum exit_code code = EXIT_DONE;
+	int id;
+
+	while (!code && (id = options_next(options, err)) != OPTIONS_END) {
+		if (id == RUN_INTERVAL)
+			code = number_option(&request->interval_ms, 1, ROUNDS_MAX_INTERVAL_MS,
+					     options, err);
+		else if (id == RUN_COUNT)
+			code = number_option(&request->count, 1, UINT32_MAX - 1, options, err);
+		else
+			code = loading_option(&request->loading, id, options, err);
+	}
+	if (code || request->loading.names.count == 1)
+		return code;
+	options_refuse(options, err,
+		       request->loading.names.count ? "one interface at a time" :
+						      "which interface?");
+	return EXIT_USAGE;
+}
+
+/* "lo: 12 packets dropped: cpu 0: 7, cpu 1: 5" */
+static void print_drops(const struct target *target, const struct totals *totals)
+{
+	char ifname[4 * IF_NAMESIZE];
+	uint64_t packets = totals->sum[IPF_DROPPED].packets;
+
+	text_printable(target->dev.name, ifname, sizeof(ifname));
+	printf("%s: %" PRIu64 " packet%s dropped:", ifname, packets, packets == 1 ? "" : "s");
+	for (unsigned int cpu = 0; cpu < totals->cpus; cpu++)
+		printf("%s cpu %u: %" PRIu64, cpu ? "," : "", cpu,
+		       (uint64_t)totals->per_cpu[cpu][IPF_DROPPED].packets);
+	printf("\n");
+}
+
+static enum exit_code print_round(const struct target *target, bool *broken, struct error *err)
+{
+	struct totals totals;
+	int ret = totals_read(&target->filter, &totals, err);
+
+	if (ret)
+		return EXIT_FAILED;
+	print_drops(target, &totals);
+	totals_done(&totals);
+	ret = output_flush(stdout, err);
+	*broken = ret != 0;
+	/* Who reads no more has seen enough: that ends us like a signal does. */
+	return ret && ret != -EPIPE ? EXIT_FAILED : EXIT_DONE;
+}
+
+/* Until a signal, the last round, a reader gone or a failure. */
+static enum exit_code print_rounds(const struct run_request *request, struct target *target,
+				   struct error *err)
+{
+	enum exit_code code = EXIT_DONE;
+	struct rounds rounds;
+	bool broken = false;
+
+	rounds_start(&rounds, request->interval_ms, request->count);
+	while (!code && !broken && rounds_wait(&rounds)) {
+		code = target_check(target, err);
+		if (!code)
+			code = print_round(target, &broken, err);
+	}
+	/* What could not be written is not tried again at the end. */
+	if (broken && !freopen("/dev/null", "w", stdout))
+		return EXIT_FAILED;
+	return code;
+}
+
+static enum exit_code attach(const struct run_request *request, const struct rule_input *input,
+			     struct target *target, struct error *err)
+{
+	struct attachment *attachment = NULL;
+	enum exit_code code;
+	auto_fd int lock = lock_take(err);
+
+	if (lock < 0)
+		return EXIT_FAILED;
+	code = loading_prepare(&request->loading, input, target, &attachment, err);
+	if (!code) {
+		lockout_warn(&target->dev, &target->rules, request->loading.attach.policy,
+			     tick_now());
+		if (attach_commit(attachment, err))
+			code = EXIT_FAILED;
+	}
+	attachment_free(attachment);
+	return code;
+}
+
+/* Only the program that this run attached: another one may have come since. */
+static enum exit_code detach_own(const struct target *target, struct error *err)
+{
+	enum exit_code code = EXIT_DONE;
+
+	if (target->chain.program_id)
+		code = target_check(target, err);
+	if (code == EXIT_NOT_LOADED)
+		return code;
+	return detach(&target->dev, err) ? EXIT_FAILED : EXIT_DONE;
+}
+
+/* What ended the rounds has its words already; those of a failure here must not hide them. */
+static enum exit_code take_off(const struct target *target, enum exit_code code, struct error *err)
+{
+	struct error failure = { "" };
+	auto_fd int lock = lock_take(&failure);
+	enum exit_code off = lock < 0 ? EXIT_FAILED : detach_own(target, &failure);
+
+	if (!off || code == EXIT_NOT_LOADED)
+		return code;
+	if (!code)
+		*err = failure;
+	else
+		log_warning("%s", failure.text);
+	return code ? code : off;
+}
+
+static enum exit_code run_attached(const struct run_request *request, struct targets *targets,
+				   struct error *err)
+{
+	struct target *target = &targets->items[0];
+	enum exit_code code;
+
+	code = targets_read(targets, err);
+	if (!code)
+		code = targets_open(targets, err);
+	if (!code) {
+		log_verbose("%s: %s", target->dev.name, filter_state_text(target->chain.state));
+		code = print_rounds(request, target, err);
+	}
+	/* The open maps would keep the program in memory. */
+	filter_close(&target->filter);
+	return take_off(target, code, err);
+}
+
+/* Signals wait from before the program is attached until it is off again. */
+static enum exit_code run_on(const struct run_request *request, const struct rule_input *input,
+			     struct targets *targets, struct error *err)
+{
+	enum exit_code code;
+
+	signals_hold();
+	code = attach(request, input, &targets->items[0], err);
+	return code ? code : run_attached(request, targets, err);
+}
+
+static enum exit_code run(struct options *options, struct error *err)
+{
+	struct run_request request = { .interval_ms = ROUNDS_INTERVAL_MS };
+	struct rule_input input = { 0 };
+	struct targets targets = { 0 };
+	enum exit_code code;
+
+	loading_request_init(&request.loading);
+	code = parse(&request, options, err);
+	if (!code)
+		code = loading_check(&request.loading, &input, err);
+	if (!code)
+		code = targets_named(&request.loading.names, &targets, err);
+	if (!code)
+		code = run_on(&request, &input, &targets, err);
+	targets_done(&targets);
+	rule_input_done(&input);
+	loading_request_done(&request.loading);
+	return code;
+}
+
+const struct command run_command = {
+	.name = "run",
+	.summary = "filter on one interface while this command runs, and print what is dropped",
+	.usage = "[OPTION]... IFNAME",
+	.options = run_options,
+	.notes =
+		"Prints the packets dropped on each CPU. Whatever ends it, nothing stays behind.\n",
+	.examples = "  xdp-ipfilter run -m skb -i 192.0.2.66 lo\n",
+	.exit_codes = "  0  ended by SIGINT, SIGTERM or after N prints\n"
+		      "  3  unloaded by someone else meanwhile\n",
+	.run = run,
+};

@@ -1,0 +1,309 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * status: is the filter at work, how, and what has it counted?
+ */
+#include "commands.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include <dataplane/capability.h>
+#include <dataplane/counters.h>
+#include <util/cleanup.h>
+#include <util/error.h>
+#include <util/log.h>
+
+#include "change.h"
+#include "common.h"
+#include "counting.h"
+
+#define MAX_RULES_SHOWN 20
+
+static const struct option_spec status_options[] = {
+	{ 'j', "json", NULL, "print JSON" },
+	OPTIONS_TABLE_END,
+};
+
+struct status_request {
+	struct words names;
+	bool json;
+};
+
+/* All that is told of an interface. Of one that is not loaded everything is zero. */
+struct snapshot {
+	const struct target *target;
+	struct totals totals;
+	struct ipf_counter *counters;
+	bool *counted;
+};
+
+static enum exit_code parse(struct status_request *request, struct options *options,
+			    struct error *err)
+{
+	enum exit_code code = EXIT_DONE;
+	int id;
+
+	while (!code && (id = options_next(options, err)) != OPTIONS_END) {
+		if (id == 'j')
+			request->json = true;
+		else if (id == OPTIONS_POSITIONAL)
+			code = word_option(&request->names, options, err);
+		else
+			code = EXIT_USAGE;
+	}
+	return code;
+}
+
+static void snapshot_done(struct snapshot *snapshot)
+{
+	totals_done(&snapshot->totals);
+	free(snapshot->counters);
+	free(snapshot->counted);
+}
+
+static enum exit_code take_snapshot(struct target *target, struct snapshot *snapshot,
+				    struct error *err)
+{
+	enum exit_code code;
+
+	snapshot->target = target;
+	if (!target->chain.program_id)
+		return EXIT_DONE;
+	code = target_read_rules(target, tick_now(), err);
+	if (code)
+		return code;
+	if (totals_read(&target->filter, &snapshot->totals, err) ||
+	    rule_counters_read(&target->filter, &target->rules, &snapshot->counters,
+			       &snapshot->counted, err)) {
+		error_prefix(err, -EIO, "%s", target->dev.name);
+		return EXIT_FAILED;
+	}
+	return EXIT_DONE;
+}
+
+static void describe_place(struct report *report, const struct chain *chain)
+{
+	char text[32];
+
+	if (chain->state != FILTER_CHAINED) {
+		report_null(report, "position");
+		return;
+	}
+	snprintf(text, sizeof(text), "%u of %u", chain->position, chain->count);
+	report_number(report, "position", NULL, chain->position);
+	report_string(report, NULL, "position", text);
+}
+
+static void describe_program(struct report *report, const struct target *target)
+{
+	const struct chain *chain = &target->chain;
+	const struct ipf_config *config = &target->filter.config;
+	bool loaded = chain->program_id;
+
+	report_string(report, "mode", "mode",
+		      chain->state == FILTER_NOT_LOADED ? NULL : attach_mode_name(chain->mode));
+	report_flag(report, "chained", chain->state == FILTER_CHAINED);
+	if (loaded)
+		report_number(report, "priority", "priority", config->priority);
+	else
+		report_null(report, "priority");
+	describe_place(report, chain);
+	if (loaded)
+		report_number(report, "program_id", "program", chain->program_id);
+	else
+		report_null(report, "program_id");
+	report_string(report, "policy", "policy",
+		      !loaded                    ? NULL :
+		      config->policy == IPF_DROP ? "deny" :
+						   "allow");
+}
+
+static void describe_rule_numbers(struct report *report, const struct ruleset *rules)
+{
+	report_object(report, "rules", "rules");
+	report_number(report, "ipv4", "IPv4", ruleset_count_family(rules, IPF_IPV4));
+	report_number(report, "ipv6", "IPv6", ruleset_count_family(rules, IPF_IPV6));
+	report_object(report, "sets", rules->set_count ? "sets" : NULL);
+	for (size_t i = 0; i < rules->set_count; i++)
+		report_number(report, rules->sets[i].name, rules->sets[i].name,
+			      ruleset_count_set(rules, i));
+	report_close(report);
+	report_close(report);
+}
+
+static void describe_totals(struct report *report, const struct ipf_counter totals[IPF_TOTALS])
+{
+	for (unsigned int i = 0; i < IPF_TOTALS; i++) {
+		report_row(report, total_names[i], total_names[i]);
+		describe_counter(report, &totals[i]);
+		report_close(report);
+	}
+}
+
+static void describe_cpus(struct report *report, const struct totals *totals)
+{
+	bool shown = log_level() == LOG_VERBOSE || report->format != REPORT_TEXT;
+	char heading[32];
+
+	report_array(report, "per_cpu", NULL);
+	for (unsigned int cpu = 0; cpu < totals->cpus && shown; cpu++) {
+		snprintf(heading, sizeof(heading), "cpu %u", cpu);
+		report_object(report, NULL, heading);
+		report_number(report, "cpu", NULL, cpu);
+		describe_totals(report, totals->per_cpu[cpu]);
+		report_close(report);
+	}
+	report_close(report);
+}
+
+static void describe_rule(struct report *report, const struct snapshot *snapshot, size_t i)
+{
+	const struct rule *rule = &snapshot->target->rules.rules[i];
+	char prefix[PREFIX_TEXT_SIZE];
+
+	prefix_format(&rule->prefix, prefix);
+	if (snapshot->counted[i])
+		report_line(report, "%s %-18s %10" PRIu64 " packets %12" PRIu64 " bytes",
+			    verdict_name(rule->verdict), prefix,
+			    (uint64_t)snapshot->counters[i].packets,
+			    (uint64_t)snapshot->counters[i].bytes);
+	else
+		report_line(report, "%s %s", verdict_name(rule->verdict), prefix);
+}
+
+/* Only in the text: `list --json` has them all. */
+static void describe_rules(struct report *report, const struct snapshot *snapshot)
+{
+	const struct target *target = snapshot->target;
+	size_t count = target->rules.count;
+
+	if (report->format != REPORT_TEXT || !count)
+		return;
+	report_object(report, NULL, "decided by");
+	for (size_t i = 0; i < count && i < MAX_RULES_SHOWN; i++)
+		describe_rule(report, snapshot, i);
+	if (count > MAX_RULES_SHOWN)
+		report_line(report, "... %zu more, see '" PROGRAM_NAME " list -d %s'",
+			    count - MAX_RULES_SHOWN, target->dev.name);
+	report_close(report);
+}
+
+static void describe_interface(struct report *report, const struct snapshot *snapshot)
+{
+	const struct target *target = snapshot->target;
+	bool loaded = target->chain.program_id;
+	char heading[64];
+
+	snprintf(heading, sizeof(heading), "%s: %s", target->dev.name,
+		 filter_state_text(target->chain.state));
+	report_object(report, NULL, heading);
+	report_string(report, "ifname", NULL, target->dev.name);
+	report_number(report, "ifindex", NULL, target->dev.ifindex);
+	report_string(report, "state", NULL, filter_state_name(target->chain.state));
+	describe_program(report, target);
+	if (loaded || report->format != REPORT_TEXT) {
+		describe_rule_numbers(report, &target->rules);
+		report_object(report, "counters", "counters");
+		describe_totals(report, snapshot->totals.sum);
+		report_close(report);
+		describe_cpus(report, &snapshot->totals);
+		describe_rules(report, snapshot);
+	}
+	report_close(report);
+}
+
+static enum exit_code print(const struct snapshot *snapshots, size_t count, bool json,
+			    struct error *err)
+{
+	struct report report;
+
+	report_init(&report, json ? REPORT_JSON : REPORT_TEXT, stdout);
+	report_object(&report, NULL, NULL);
+	report_number(&report, "schema", NULL, 1);
+	report_array(&report, "interfaces", NULL);
+	for (size_t i = 0; i < count; i++)
+		describe_interface(&report, &snapshots[i]);
+	report_close(&report);
+	report_close(&report);
+	if (!count)
+		report_line(&report, "the filter is not loaded on any interface");
+	return report_finish(&report, err) ? EXIT_FAILED : EXIT_DONE;
+}
+
+/* What the states add up to: not filtering is worse than not loaded. */
+static enum exit_code judge(const struct targets *targets)
+{
+	enum exit_code code = EXIT_DONE;
+
+	for (size_t i = 0; i < targets->count; i++) {
+		if (targets->items[i].chain.state == FILTER_NOT_FILTERING)
+			return EXIT_FAILED;
+		if (targets->items[i].chain.state == FILTER_NOT_LOADED)
+			code = EXIT_NOT_LOADED;
+	}
+	return code;
+}
+
+static enum exit_code status_of(struct targets *targets, bool json, struct error *err)
+{
+	auto_free struct snapshot *snapshots = calloc(targets->count + 1, sizeof(*snapshots));
+	enum exit_code code = EXIT_DONE;
+
+	if (!snapshots)
+		return no_memory(err);
+	for (size_t i = 0; i < targets->count && !code; i++)
+		code = take_snapshot(&targets->items[i], &snapshots[i], err);
+	if (!code)
+		code = print(snapshots, targets->count, json, err);
+	for (size_t i = 0; i < targets->count; i++)
+		snapshot_done(&snapshots[i]);
+	return code ? code : judge(targets);
+}
+
+static enum exit_code find_targets(const struct words *names, struct targets *targets,
+				   struct error *err)
+{
+	enum exit_code code;
+
+	if (!names->count) {
+		code = targets_loaded(targets, err);
+	} else {
+		code = targets_named(names, targets, err);
+		if (!code)
+			code = targets_read(targets, err);
+	}
+	return code ? code : targets_open(targets, err);
+}
+
+static enum exit_code status(struct options *options, struct error *err)
+{
+	struct status_request request = { 0 };
+	struct targets targets = { 0 };
+	enum exit_code code = parse(&request, options, err);
+
+	if (!code && capability_check(CAPABILITY_READ, err))
+		code = EXIT_FAILED;
+	if (!code)
+		code = find_targets(&request.names, &targets, err);
+	if (!code)
+		code = status_of(&targets, request.json, err);
+	targets_done(&targets);
+	words_done(&request.names);
+	return code;
+}
+
+const struct command status_command = {
+	.name = "status",
+	.summary = "show the filter's state, rules and counters",
+	.usage = "[OPTION]... [IFNAME]...",
+	.options = status_options,
+	.notes =
+		"Without IFNAME, of every interface that has the filter. With -v the counters of each CPU too.\n",
+	.examples = "  xdp-ipfilter status\n"
+		    "  xdp-ipfilter status --json eth0\n",
+	.exit_codes = "  0  filtering\n"
+		      "  1  attached but NOT filtering, or failed\n"
+		      "  3  not loaded on an interface that was named\n",
+	.run = status,
+};

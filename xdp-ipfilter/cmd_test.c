@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * test: would packets from these addresses be dropped, and by which rule?
+ *
+ * Looked up in the live table by the lines that the XDP program runs.
+ */
+#include "commands.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include <cli/report.h>
+#include <dataplane/capability.h>
+#include <dataplane/table.h>
+#include <util/cleanup.h>
+#include <util/error.h>
+
+#include "common.h"
+#include "targets.h"
+
+static const struct option_spec test_options[] = {
+	{ 'd', "dev", "IFNAME", "only this interface; may be given several times" },
+	{ 'q', "quiet", NULL, "print nothing, only the exit code tells" },
+	OPTIONS_TABLE_END,
+};
+
+struct test_request {
+	struct words devs, words;
+	struct address *addresses; /* of the words */
+	bool quiet;
+};
+
+static enum exit_code parse_option(struct test_request *request, int id,
+				   const struct options *options, struct error *err)
+{
+	switch (id) {
+	case 'd':
+		return word_option(&request->devs, options, err);
+	case 'q':
+		request->quiet = true;
+		return EXIT_DONE;
+	case OPTIONS_POSITIONAL:
+		return word_option(&request->words, options, err);
+	default:
+		return EXIT_USAGE;
+	}
+}
+
+static enum exit_code parse(struct test_request *request, struct options *options,
+			    struct error *err)
+{
+	enum exit_code code = EXIT_DONE;
+	int id;
+
+	while (!code && (id = options_next(options, err)) != OPTIONS_END)
+		code = parse_option(request, id, options, err);
+	if (!code && !request->words.count) {
+		options_refuse(options, err, "which address?");
+		return EXIT_USAGE;
+	}
+	return code;
+}
+
+static enum exit_code parse_addresses(struct test_request *request, struct error *err)
+{
+	request->addresses = calloc(request->words.count, sizeof(*request->addresses));
+	if (!request->addresses)
+		return no_memory(err);
+	for (size_t i = 0; i < request->words.count; i++) {
+		const char *word = request->words.items[i];
+
+		if (!address_parse(word, &request->addresses[i], NULL))
+			continue;
+		error_set(err, -EINVAL, "'%.80s': not an IPv4 or IPv6 address", word);
+		return EXIT_USAGE;
+	}
+	return EXIT_DONE;
+}
+
+static void rule_prefix_format(const struct ipf_rule *rule, enum ipf_family family,
+			       char text[PREFIX_TEXT_SIZE])
+{
+	const struct prefix prefix = {
+		.key = rule->key,
+		.family = (__u8)family,
+		.bits = rule->bits,
+	};
+
+	prefix_format(&prefix, text);
+}
+
+/* "10.0.0.5: drop by 10.0.0.0/8 (default)" */
+static void print_verdict(const struct address *address, const struct ipf_rule *rule,
+			  enum ipf_verdict verdict, const struct target *target, bool with_ifname)
+{
+	char text[ADDRESS_TEXT_SIZE], prefix[PREFIX_TEXT_SIZE];
+	struct report report;
+
+	address_format(address, text);
+	report_init(&report, REPORT_TEXT, stdout);
+	if (rule) {
+		rule_prefix_format(rule, address->family, prefix);
+		report_line(&report, "%s%s%s: %s by %s (%s)", with_ifname ? target->dev.name : "",
+			    with_ifname ? ": " : "", text, verdict_name(verdict), prefix,
+			    target->rules.sets[rule->set].name);
+	} else {
+		report_line(&report, "%s%s%s: %s (policy)", with_ifname ? target->dev.name : "",
+			    with_ifname ? ": " : "", text, verdict_name(verdict));
+	}
+}
+
+/* Are all dropped on this interface? */
+static bool test_target(const struct test_request *request, const struct target *target,
+			const struct image *image, bool with_ifname)
+{
+	__u32 now = tick_now();
+	bool all_dropped = true;
+
+	for (size_t i = 0; i < request->words.count; i++) {
+		const struct address *address = &request->addresses[i];
+		const struct ipf_rule *rule = image_lookup(image, address, now);
+		enum ipf_verdict verdict = rule ? rule->verdict : target->filter.config.policy;
+
+		all_dropped = all_dropped && verdict == IPF_DROP;
+		if (!request->quiet)
+			print_verdict(address, rule, verdict, target, with_ifname);
+	}
+	return all_dropped;
+}
+
+static enum exit_code test_targets(const struct test_request *request, struct targets *targets,
+				   struct error *err)
+{
+	auto_free struct image *images = calloc(targets->count, sizeof(*images));
+	enum exit_code code = EXIT_DONE;
+	size_t read;
+
+	if (!images)
+		return no_memory(err);
+	for (read = 0; read < targets->count; read++) {
+		struct target *target = &targets->items[read];
+
+		if (table_read(&target->filter, &target->rules, &images[read], err)) {
+			error_prefix(err, -EIO, "%s", target->dev.name);
+			code = EXIT_FAILED;
+			goto done;
+		}
+	}
+	for (size_t i = 0; i < targets->count; i++)
+		if (!test_target(request, &targets->items[i], &images[i], targets->count > 1))
+			code = EXIT_FAILED;
+done:
+	while (read--)
+		image_done(&images[read]);
+	return code;
+}
+
+static enum exit_code test(struct options *options, struct error *err)
+{
+	struct test_request request = { 0 };
+	struct targets targets = { 0 };
+	enum exit_code code = parse(&request, options, err);
+
+	if (!code)
+		code = parse_addresses(&request, err);
+	if (!code && capability_check(CAPABILITY_READ, err))
+		code = EXIT_FAILED;
+	if (!code)
+		code = targets_filtering(&request.devs, &targets, err);
+	if (!code)
+		code = test_targets(&request, &targets, err);
+	targets_done(&targets);
+	free(request.addresses);
+	words_done(&request.words);
+	words_done(&request.devs);
+	return code;
+}
+
+const struct command test_command = {
+	.name = "test",
+	.summary = "tell which rule would decide for packets from an address",
+	.usage = "[OPTION]... ADDRESS...",
+	.options = test_options,
+	.notes = "Without --dev, on every interface that has the filter. Nothing is counted.\n",
+	.examples = "  xdp-ipfilter test 192.0.2.66 2001:db8::66\n"
+		    "  xdp-ipfilter test -q 192.0.2.66 && echo blocked\n",
+	.exit_codes = "  0  every address would be dropped\n"
+		      "  1  some would pass, or the test failed\n"
+		      "  3  the filter is not loaded there, or nowhere\n",
+	.run = test,
+};

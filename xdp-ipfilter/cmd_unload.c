@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * unload: how does the filter leave interfaces, and nothing else with it?
+ */
+#include "commands.h"
+
+#include <errno.h>
+
+#include <dataplane/attach.h>
+#include <dataplane/capability.h>
+#include <dataplane/lock.h>
+#include <util/cleanup.h>
+#include <util/error.h>
+#include <util/log.h>
+
+#include "common.h"
+#include "rounds.h"
+#include "targets.h"
+
+static const struct option_spec unload_options[] = {
+	{ 'a', "all", NULL, "every interface that has the filter" },
+	OPTIONS_TABLE_END,
+};
+
+struct unload_request {
+	struct words names;
+	bool all;
+};
+
+static enum exit_code parse(struct unload_request *request, struct options *options,
+			    struct error *err)
+{
+	enum exit_code code = EXIT_DONE;
+	int id;
+
+	while (!code && (id = options_next(options, err)) != OPTIONS_END) {
+		if (id == 'a')
+			request->all = true;
+		else if (id == OPTIONS_POSITIONAL)
+			code = word_option(&request->names, options, err);
+		else
+			code = EXIT_USAGE;
+	}
+	if (code || request->all != (request->names.count > 0))
+		return code;
+	options_refuse(options, err,
+		       request->all ? "interfaces or --all, not both" :
+				      "which interface? --all means every one");
+	return EXIT_USAGE;
+}
+
+/* All are looked at before the first is touched. */
+static enum exit_code find_named(const struct words *names, struct targets *targets,
+				 struct error *err)
+{
+	enum exit_code code = targets_named(names, targets, err);
+
+	if (!code)
+		code = targets_read(targets, err);
+	for (size_t i = 0; i < targets->count && !code; i++) {
+		if (targets->items[i].chain.state != FILTER_NOT_LOADED)
+			continue;
+		error_set(err, -ENOENT, "%s: not loaded; there is nothing to unload",
+			  targets->items[i].dev.name);
+		code = EXIT_NOT_LOADED;
+	}
+	return code;
+}
+
+/* A dispatcher that lost some components and still runs others is left to their owners. */
+static bool is_foreign(const struct chain *chain)
+{
+	return chain->state == FILTER_NOT_FILTERING && chain->count;
+}
+
+static enum exit_code unload_targets(const struct targets *targets, bool all, struct error *err)
+{
+	signals_hold();
+	for (size_t i = 0; i < targets->count; i++) {
+		const struct target *target = &targets->items[i];
+		int ret;
+
+		if (all && is_foreign(&target->chain))
+			continue;
+		ret = detach(&target->dev, err);
+		if (ret)
+			return ret == -ENOENT ? EXIT_NOT_LOADED : EXIT_FAILED;
+		log_verbose("%s: unloaded", target->dev.name);
+	}
+	return EXIT_DONE;
+}
+
+static enum exit_code unload_locked(const struct unload_request *request, struct error *err)
+{
+	struct targets targets = { 0 };
+	enum exit_code code;
+	auto_fd int lock = -1;
+
+	if (capability_check(CAPABILITY_ATTACH, err))
+		return EXIT_FAILED;
+	lock = lock_take(err);
+	if (lock < 0)
+		return EXIT_FAILED;
+	if (request->all)
+		code = targets_loaded(&targets, err);
+	else
+		code = find_named(&request->names, &targets, err);
+	if (!code)
+		code = unload_targets(&targets, request->all, err);
+	targets_done(&targets);
+	return code;
+}
+
+static enum exit_code unload(struct options *options, struct error *err)
+{
+	struct unload_request request = { 0 };
+	enum exit_code code = parse(&request, options, err);
+
+	if (!code)
+		code = unload_locked(&request, err);
+	words_done(&request.names);
+	return code;
+}
+
+const struct command unload_command = {
+	.name = "unload",
+	.summary = "take the filter off interfaces, and leave all other programs there",
+	.usage = "-a | IFNAME...",
+	.options = unload_options,
+	.examples = "  xdp-ipfilter unload eth0\n"
+		    "  xdp-ipfilter unload --all\n",
+	.exit_codes = "  3  not loaded on an interface that was named; none is unloaded then\n",
+	.run = unload,
+};

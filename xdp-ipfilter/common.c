@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What do several commands do alike while they read their options?
+ */
+#include "common.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <util/array.h>
+#include <util/cleanup.h>
+#include <util/error.h>
+#include <util/log.h>
+#include <util/text.h>
+
+void words_done(struct words *words)
+{
+	free(words->items);
+	*words = (struct words){ 0 };
+}
+
+enum exit_code no_memory(struct error *err)
+{
+	error_set(err, -ENOMEM, "out of memory");
+	return EXIT_FAILED;
+}
+
+enum exit_code word_option(struct words *words, const struct options *options, struct error *err)
+{
+	if (array_reserve(&words->items, &words->capacity, words->count + 1, sizeof(*words->items)))
+		return no_memory(err);
+	words->items[words->count++] = options->value;
+	return EXIT_DONE;
+}
+
+enum exit_code set_option(const char **set, const struct options *options, struct error *err)
+{
+	if (!set_name_valid(options->value)) {
+		options_refuse(
+			options, err,
+			"'%s': a set's name is 1 to 31 of A-Z a-z 0-9 . _ -, the first a letter or a "
+			"digit",
+			options->value);
+		return EXIT_USAGE;
+	}
+	*set = options->value;
+	return EXIT_DONE;
+}
+
+enum exit_code number_option(unsigned int *number, unsigned int min, unsigned int max,
+			     const struct options *options, struct error *err)
+{
+	uint64_t value;
+
+	if (number_parse(options->value, min, max, &value)) {
+		options_refuse(options, err, "'%s': not a number from %u to %u", options->value,
+			       min, max);
+		return EXIT_USAGE;
+	}
+	*number = (unsigned int)value;
+	return EXIT_DONE;
+}
+
+enum exit_code refuse_positional(const struct options *options, struct error *err)
+{
+	options_refuse(options, err, "'%s': unexpected argument", options->value);
+	return EXIT_USAGE;
+}
+
+enum ipf_verdict verdict_by_policy(enum ipf_verdict policy)
+{
+	return policy == IPF_PASS ? IPF_DROP : IPF_PASS;
+}
+
+static int read_file(struct rule_input *input, const char *name, struct error *err)
+{
+	auto_file FILE *file = NULL;
+	int ret;
+
+	if (!strcmp(name, "-"))
+		return rule_input_read(input, stdin, name, err);
+	file = fopen(name, "re");
+	if (!file) {
+		ret = -errno;
+		return error_set(err, ret == -EINVAL ? -EIO : ret, "%s: cannot open it: %s", name,
+				 strerror(-ret));
+	}
+	return rule_input_read(input, file, name, err);
+}
+
+static void warn_host_bits(const struct rule_input *input)
+{
+	if (input->host_bits == 1)
+		log_warning("%s", input->host_bits_example);
+	else if (input->host_bits)
+		log_warning("%s, and %zu more with host bits set", input->host_bits_example,
+			    input->host_bits - 1);
+}
+
+enum exit_code rules_read(struct rule_input *input, const struct words *files,
+			  const struct words *rules, struct error *err)
+{
+	int ret = 0;
+
+	for (size_t i = 0; i < files->count && !ret; i++)
+		ret = read_file(input, files->items[i], err);
+	for (size_t i = 0; i < rules->count && !ret; i++)
+		ret = rule_input_argument(input, rules->items[i], err);
+	if (ret)
+		return ret == -EINVAL ? EXIT_USAGE : EXIT_FAILED;
+	warn_host_bits(input);
+	return EXIT_DONE;
+}
+
+const char *count_text(char text[COUNT_TEXT_SIZE], size_t count, const char *thing)
+{
+	snprintf(text, COUNT_TEXT_SIZE, "%zu %s%s", count, thing, count == 1 ? "" : "s");
+	return text;
+}

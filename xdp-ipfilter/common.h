@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What do several commands do alike while they read their options?
+ */
+#ifndef COMMON_H
+#define COMMON_H
+
+#include <cli/command.h>
+#include <ruleset/rulefile.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct error;
+
+/* Words of the command line. Zeroed is empty; the owner calls words_done(). */
+struct words {
+	const char **items; /* of argv */
+	size_t count;
+	size_t capacity;
+};
+void words_done(struct words *words);
+
+/* Each reads the value of the option, or the positional, at hand. They return EXIT_DONE, or what
+ * the command ends with, the words in *err. */
+enum exit_code word_option(struct words *words, const struct options *options, struct error *err);
+enum exit_code set_option(const char **set, const struct options *options, struct error *err);
+enum exit_code number_option(unsigned int *number, unsigned int min, unsigned int max,
+			     const struct options *options, struct error *err);
+
+/* For a positional of a command that has none. */
+enum exit_code refuse_positional(const struct options *options, struct error *err);
+
+enum exit_code no_memory(struct error *err);
+
+/* A rule that names no verdict gets one from the policy of each interface. Stands in
+ * rule_input.verdict and then in the rules that it read. */
+#define VERDICT_BY_POLICY ((enum ipf_verdict)2)
+enum ipf_verdict verdict_by_policy(enum ipf_verdict policy);
+
+/* Reads the files ("-" is standard input), then the rules, into the input, whose first members are
+ * set. Rules whose host bits were cleared give one warning. */
+enum exit_code rules_read(struct rule_input *input, const struct words *files,
+			  const struct words *rules, struct error *err);
+
+/* "1 rule", "2 rules" */
+#define COUNT_TEXT_SIZE 40
+const char *count_text(char text[COUNT_TEXT_SIZE], size_t count, const char *thing);
+
+#endif

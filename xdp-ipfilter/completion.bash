@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: GPL-2.0
+#
+# Completes xdp-ipfilter's commands, options, interfaces, files and sets in bash.
+#
+# The lists below are checked against the option tables (testing/docs): each command has one line
+# in _xdp_ipfilter_options, with all its options as --help shows them.
+# shellcheck shell=bash
+
+_xdp_ipfilter_commands='load run unload add del replace flush list test status poll help'
+
+_xdp_ipfilter_options()
+{
+	case $1 in
+	load) echo '-m --mode -p --policy -P --prio -i --ip -f --file --require-dispatcher --trace --force -h --help -v --verbose' ;;
+	run) echo '-m --mode -p --policy -P --prio -i --ip -f --file --require-dispatcher --trace --force --interval --count -h --help -v --verbose' ;;
+	unload) echo '-a --all -h --help -v --verbose' ;;
+	add) echo '-d --dev -s --set -t --timeout --pass --drop --force -f --file -h --help -v --verbose' ;;
+	del) echo '-d --dev -s --set -f --file -h --help -v --verbose' ;;
+	replace) echo '-d --dev -s --set -n --dry-run --force -f --file -h --help -v --verbose' ;;
+	flush) echo '-d --dev -s --set -a --all -h --help -v --verbose' ;;
+	list) echo '-d --dev -s --set -j --json -h --help -v --verbose' ;;
+	test) echo '-d --dev -q --quiet -h --help -v --verbose' ;;
+	status) echo '-j --json -h --help -v --verbose' ;;
+	poll) echo '-i --interval --count -j --json -h --help -v --verbose' ;;
+	help) echo '-h --help -v --verbose' ;;
+	*) echo '--version -h --help -v --verbose' ;;
+	esac
+}
+
+_xdp_ipfilter_interfaces()
+{
+	local path
+
+	for path in /sys/class/net/*; do
+		# bonding_masters is a file there.
+		[ ! -d "$path" ] || printf '%s\n' "${path##*/}"
+	done
+}
+
+# The names stand one a line between "sets": { and }.
+_xdp_ipfilter_sets()
+{
+	xdp-ipfilter status --json 2>/dev/null |
+		awk '/^ *}/ { inside = 0 } inside { print $1 } /"sets": {$/ { inside = 1 }' |
+		tr -d '":' | sort -u
+}
+
+# What the option takes; fails for one that takes nothing, or what cannot be guessed.
+_xdp_ipfilter_argument()
+{
+	case $1 in
+	-m | --mode) echo 'native skb hw unspecified' ;;
+	-p | --policy) echo 'allow deny' ;;
+	-d | --dev) _xdp_ipfilter_interfaces ;;
+	-s | --set) _xdp_ipfilter_sets ;;
+	*) return 1 ;;
+	esac
+}
+
+_xdp_ipfilter()
+{
+	local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
+	local command='' candidates='' i
+
+	COMPREPLY=()
+	for ((i = 1; i < COMP_CWORD; i++)); do
+		case ${COMP_WORDS[i]} in
+		-*) ;;
+		*)
+			command=${COMP_WORDS[i]}
+			break
+			;;
+		esac
+	done
+
+	case $command:$previous in
+	:*) candidates="$_xdp_ipfilter_commands" ;;
+	*:-f | *:--file)
+		compopt -o filenames 2>/dev/null
+		mapfile -t COMPREPLY < <(compgen -f -- "$current")
+		return
+		;;
+	load:-[iP] | load:--ip | load:--prio | run:-[iP] | run:--ip | run:--prio) return ;;
+	add:-t | add:--timeout | poll:-i | *:--interval | *:--count) return ;;
+	*)
+		if ! candidates=$(_xdp_ipfilter_argument "$previous"); then
+			case $command in
+			load | run | unload | status | poll) candidates=$(_xdp_ipfilter_interfaces) ;;
+			help) candidates="$_xdp_ipfilter_commands" ;;
+			esac
+		fi
+		;;
+	esac
+	case $current in
+	-*) candidates=$(_xdp_ipfilter_options "$command") ;;
+	esac
+	mapfile -t COMPREPLY < <(compgen -W "$candidates" -- "$current")
+}
+
+complete -F _xdp_ipfilter xdp-ipfilter

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What is different between two rule sets?
+ */
+#ifndef DIFF_H
+#define DIFF_H
+
+#include <ruleset/ruleset.h>
+
+/* Prints to stdout "- RULE" for each rule that goes, "+ RULE" for each that comes (both for one
+ * that changes), and their numbers. ifname (NULL: not shown) goes before. */
+void diff_print(const char *ifname, const struct ruleset *before, const struct ruleset *after,
+		__u32 now);
+
+#endif

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What do load and run ask for, and how is it brought onto an interface?
+ */
+#include "loading.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <dataplane/capability.h>
+#include <util/cleanup.h>
+#include <util/error.h>
+
+#include "change.h"
+#include "lockout.h"
+
+void loading_request_init(struct loading_request *request)
+{
+	*request = (struct loading_request){
+		.attach = {
+			.mode = MODE_NATIVE,
+			.policy = IPF_PASS,
+			.priority = IPF_PRIORITY,
+		},
+	};
+}
+
+void loading_request_done(struct loading_request *request)
+{
+	words_done(&request->names);
+	words_done(&request->files);
+	words_done(&request->rules);
+}
+
+static enum exit_code mode_option(enum attach_mode *mode, const struct options *options,
+				  struct error *err)
+{
+	if (!attach_mode_parse(options->value, mode))
+		return EXIT_DONE;
+	options_refuse(options, err, "'%s': not a mode; one of native, skb, hw, unspecified",
+		       options->value);
+	return EXIT_USAGE;
+}
+
+static enum exit_code policy_option(enum ipf_verdict *policy, const struct options *options,
+				    struct error *err)
+{
+	if (!strcmp(options->value, "allow")) {
+		*policy = IPF_PASS;
+	} else if (!strcmp(options->value, "deny")) {
+		*policy = IPF_DROP;
+	} else {
+		options_refuse(options, err, "'%s': not a policy; allow or deny", options->value);
+		return EXIT_USAGE;
+	}
+	return EXIT_DONE;
+}
+
+enum exit_code loading_option(struct loading_request *request, int id,
+			      const struct options *options, struct error *err)
+{
+	switch (id) {
+	case 'm':
+		return mode_option(&request->attach.mode, options, err);
+	case 'p':
+		return policy_option(&request->attach.policy, options, err);
+	case 'P':
+		return number_option(&request->attach.priority, 0, INT_MAX, options, err);
+	case 'i':
+		return word_option(&request->rules, options, err);
+	case 'f':
+		return word_option(&request->files, options, err);
+	case LOAD_REQUIRE_DISPATCHER:
+		request->attach.require_dispatcher = true;
+		return EXIT_DONE;
+	case LOAD_TRACE:
+		request->attach.trace = true;
+		return EXIT_DONE;
+	case LOAD_FORCE:
+		request->force = true;
+		return EXIT_DONE;
+	case OPTIONS_POSITIONAL:
+		return word_option(&request->names, options, err);
+	default:
+		return EXIT_USAGE; /* words are there already */
+	}
+}
+
+enum exit_code loading_check(const struct loading_request *request, struct rule_input *input,
+			     struct error *err)
+{
+	enum exit_code code;
+
+	*input = (struct rule_input){
+		.verdict = verdict_by_policy(request->attach.policy),
+		.expires = IPF_NEVER,
+		.now = tick_now(),
+	};
+	code = rules_read(input, &request->files, &request->rules, err);
+	if (code)
+		return code;
+	if (!request->force && lockout_check_rules(input->rules, input->count, err))
+		return EXIT_FAILED;
+	return capability_check(CAPABILITY_ATTACH, err) ? EXIT_FAILED : EXIT_DONE;
+}
+
+/* Each interface gets a copy: preparing numbers the counters of its rules. */
+static enum exit_code fill_rules(const struct rule_input *input, struct target *target,
+				 struct error *err)
+{
+	auto_free struct rule *rules = NULL;
+	enum exit_code code = target_input(target, input, true, &rules, NULL, err);
+
+	if (code)
+		return code;
+	if (ruleset_add(&target->rules, rules, input->count, NULL))
+		return no_memory(err);
+	ruleset_tidy(&target->rules, tick_now());
+	return EXIT_DONE;
+}
+
+enum exit_code loading_prepare(const struct loading_request *request,
+			       const struct rule_input *input, struct target *target,
+			       struct attachment **out, struct error *err)
+{
+	enum exit_code code = fill_rules(input, target, err);
+
+	if (code)
+		return code;
+	if (attach_prepare(&target->dev, &request->attach, &target->rules, out, err))
+		return EXIT_FAILED;
+	return EXIT_DONE;
+}

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What do load and run ask for, and how is it brought onto an interface?
+ */
+#ifndef LOADING_H
+#define LOADING_H
+
+#include <dataplane/attach.h>
+#include <ruleset/rulefile.h>
+#include <stdbool.h>
+
+#include "common.h"
+#include "targets.h"
+
+struct error;
+
+enum {
+	LOAD_REQUIRE_DISPATCHER = OPTION_LONG,
+	LOAD_TRACE,
+	LOAD_FORCE,
+	LOAD_OPTIONS_END,
+};
+
+/* The options that both have. */
+/* clang-format off */
+#define LOAD_OPTIONS \
+	{ 'm', "mode", "MODE", \
+	  "native (the default), skb, hw, or unspecified: native where the driver has it, else skb" }, \
+	{ 'p', "policy", "POLICY", \
+	  "what happens to a source without a rule: allow (the default) or deny" }, \
+	{ 'P', "prio", "PRIORITY", "place in the chain, lower runs earlier (default 5)" }, \
+	{ 'i', "ip", "RULE", "a rule to begin with; may be given several times" }, \
+	{ 'f', "file", "FILE", "rules to begin with, one a line; - is standard input" }, \
+	{ LOAD_REQUIRE_DISPATCHER, "require-dispatcher", NULL, \
+	  "fail rather than run alone, outside a chain" }, \
+	{ LOAD_TRACE, "trace", NULL, "log each verdict to the kernel's trace_pipe" }, \
+	{ LOAD_FORCE, "force", NULL, "accept rules that drop a whole family" }
+/* clang-format on */
+
+struct loading_request {
+	struct words names, files, rules;
+	struct attach_options attach;
+	bool force;
+};
+void loading_request_init(struct loading_request *request);
+void loading_request_done(struct loading_request *request);
+
+/* Reads one option of LOAD_OPTIONS, or an interface. */
+enum exit_code loading_option(struct loading_request *request, int id,
+			      const struct options *options, struct error *err);
+
+/* All that can be refused without looking at the interfaces: the rules, then the capabilities. The
+ * input is released with rule_input_done() whatever comes back. */
+enum exit_code loading_check(const struct loading_request *request, struct rule_input *input,
+			     struct error *err);
+
+/* Prepares the filter for one interface; its rules become the target's. The caller holds the
+ * lock. */
+enum exit_code loading_prepare(const struct loading_request *request,
+			       const struct rule_input *input, struct target *target,
+			       struct attachment **out, struct error *err);
+
+#endif

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Where does the program start, and how does it end?
+ *
+ * The words of a failure are printed here, once. Whatever was written is on its way before the
+ * exit code says so.
+ */
+#include "commands.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <cli/report.h>
+#include <dataplane/attach.h>
+#include <util/error.h>
+#include <util/log.h>
+
+static const struct command *const commands[] = {
+	&load_command, &run_command,     &unload_command, &add_command,
+	&del_command,  &replace_command, &flush_command,  &list_command,
+	&test_command, &status_command,  &poll_command,   &help_command,
+	NULL,
+};
+
+const struct command_table command_table = {
+	.version = XDP_IPFILTER_VERSION,
+	.summary =
+		"Drops or passes packets by their source address, in XDP, before the kernel's network\n"
+		"stack sees them.",
+	.commands = commands,
+};
+
+/* A map that got one of the first three descriptors would be written to by a message. */
+static void open_standard_streams(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDWR);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd < 0)
+		_exit(EXIT_FAILED);
+	close(fd);
+}
+
+int main(int argc, char **argv)
+{
+	struct error err = { "" };
+	enum exit_code code;
+
+	open_standard_streams();
+	/* A reader that goes away is an error of the write that follows, not the end of us. */
+	signal(SIGPIPE, SIG_IGN);
+	dataplane_init();
+
+	code = command_main(&command_table, argc, argv, &err);
+	if (!err.text[0] && output_flush(stdout, &err))
+		code = EXIT_FAILED;
+	if (err.text[0])
+		log_error(err.text);
+	return code;
+}

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * When does a command that goes on print again, and what ends it?
+ *
+ * Signals are never handled, only fetched while waiting, so there is no moment at which one is
+ * missed or comes in between.
+ */
+#include "rounds.h"
+
+#include <errno.h>
+#include <limits.h>
+
+#define MS_PER_S 1000
+#define NS_PER_MS 1000000
+#define NS_PER_S 1000000000L
+
+static void ending_signals(sigset_t *set)
+{
+	struct sigaction hangup;
+
+	sigemptyset(set);
+	sigaddset(set, SIGINT);
+	sigaddset(set, SIGTERM);
+	sigaddset(set, SIGQUIT);
+	if (sigaction(SIGHUP, NULL, &hangup) || hangup.sa_handler != SIG_IGN)
+		sigaddset(set, SIGHUP);
+}
+
+void signals_hold(void)
+{
+	sigset_t set;
+
+	ending_signals(&set);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+}
+
+bool signals_came(void)
+{
+	static const int all[] = { SIGINT, SIGTERM, SIGQUIT, SIGHUP };
+	sigset_t set, pending;
+
+	ending_signals(&set);
+	sigpending(&pending);
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+		if (sigismember(&set, all[i]) && sigismember(&pending, all[i]))
+			return true;
+	return false;
+}
+
+static void add_ms(struct timespec *time, unsigned int ms)
+{
+	time->tv_sec += ms / MS_PER_S;
+	time->tv_nsec += (long)(ms % MS_PER_S) * NS_PER_MS;
+	if (time->tv_nsec >= NS_PER_S) {
+		time->tv_sec++;
+		time->tv_nsec -= NS_PER_S;
+	}
+}
+
+/* From `from` to `to`, zero when that is past. */
+static struct timespec time_left(const struct timespec *from, const struct timespec *to)
+{
+	struct timespec left = { to->tv_sec - from->tv_sec, to->tv_nsec - from->tv_nsec };
+
+	if (left.tv_nsec < 0) {
+		left.tv_sec--;
+		left.tv_nsec += NS_PER_S;
+	}
+	return left.tv_sec < 0 ? (struct timespec){ 0, 0 } : left;
+}
+
+void rounds_start(struct rounds *rounds, unsigned int interval_ms, unsigned int count)
+{
+	rounds->interval_ms = interval_ms;
+	rounds->count = count ? count : UINT_MAX;
+	clock_gettime(CLOCK_MONOTONIC, &rounds->next);
+	add_ms(&rounds->next, interval_ms);
+}
+
+bool rounds_wait(struct rounds *rounds)
+{
+	struct timespec now, left;
+	sigset_t set;
+
+	if (!rounds->count)
+		return false;
+	if (rounds->count != UINT_MAX)
+		rounds->count--;
+	ending_signals(&set);
+	do {
+		clock_gettime(CLOCK_MONOTONIC, &now);
+		left = time_left(&now, &rounds->next);
+		if (sigtimedwait(&set, NULL, &left) >= 0)
+			return false;
+	} while (errno == EINTR);
+
+	/* Rounds that were slept through are not made up for. */
+	if (time_left(&rounds->next, &now).tv_sec > (time_t)(rounds->interval_ms / MS_PER_S))
+		rounds->next = now;
+	add_ms(&rounds->next, rounds->interval_ms);
+	return true;
+}

@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Which interfaces does a command work on?
+ */
+#include "targets.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include <util/array.h>
+#include <util/cleanup.h>
+#include <util/error.h>
+#include <util/log.h>
+
+/* Loads and unloads that may come between looking at a chain and opening its program. */
+#define OPEN_TRIES 8
+
+static void target_done(struct target *target)
+{
+	filter_close(&target->filter);
+	ruleset_done(&target->rules);
+}
+
+void targets_done(struct targets *targets)
+{
+	for (size_t i = 0; i < targets->count; i++)
+		target_done(&targets->items[i]);
+	free(targets->items);
+	*targets = (struct targets){ 0 };
+}
+
+static enum exit_code add_target(struct targets *targets, const struct netdev *dev,
+				 struct error *err)
+{
+	struct target *target;
+
+	for (size_t i = 0; i < targets->count; i++)
+		if (targets->items[i].dev.ifindex == dev->ifindex)
+			return EXIT_DONE;
+	if (array_reserve(&targets->items, &targets->capacity, targets->count + 1,
+			  sizeof(*targets->items)))
+		return no_memory(err);
+	target = &targets->items[targets->count++];
+	*target = (struct target){ .dev = *dev, .filter = FILTER_CLOSED };
+	ruleset_init(&target->rules);
+	return EXIT_DONE;
+}
+
+enum exit_code targets_named(const struct words *names, struct targets *out, struct error *err)
+{
+	enum exit_code code = EXIT_DONE;
+	struct netdev dev;
+
+	for (size_t i = 0; i < names->count && !code; i++) {
+		if (netdev_find(names->items[i], &dev, err))
+			return EXIT_FAILED;
+		code = add_target(out, &dev, err);
+	}
+	return code;
+}
+
+enum exit_code targets_read(struct targets *targets, struct error *err)
+{
+	for (size_t i = 0; i < targets->count; i++)
+		if (chain_read(&targets->items[i].dev, &targets->items[i].chain, err))
+			return EXIT_FAILED;
+	return EXIT_DONE;
+}
+
+/* Has the interface gone since it was found? It may have another name by now. */
+static bool has_gone(const struct netdev *dev)
+{
+	auto_free struct netdev *devs = NULL;
+	size_t count;
+
+	if (netdev_all(&devs, &count, NULL))
+		return false;
+	for (size_t i = 0; i < count; i++)
+		if (devs[i].ifindex == dev->ifindex)
+			return false;
+	return true;
+}
+
+enum exit_code targets_loaded(struct targets *out, struct error *err)
+{
+	auto_free struct netdev *devs = NULL;
+	enum exit_code code;
+	struct chain chain;
+	size_t count;
+
+	if (netdev_all(&devs, &count, err))
+		return EXIT_FAILED;
+	for (size_t i = 0; i < count; i++) {
+		if (chain_read(&devs[i], &chain, err)) {
+			if (!has_gone(&devs[i]))
+				return EXIT_FAILED;
+			error_set(err, 0, "%s", "");
+			continue;
+		}
+		if (chain.state == FILTER_NOT_LOADED)
+			continue;
+		code = add_target(out, &devs[i], err);
+		if (code)
+			return code;
+		out->items[out->count - 1].chain = chain;
+	}
+	return EXIT_DONE;
+}
+
+static int open_target(struct target *target, struct error *err)
+{
+	int ret = 0;
+
+	for (int i = 0; i < OPEN_TRIES && target->chain.program_id; i++) {
+		ret = filter_open(target->chain.program_id, &target->filter, err);
+		if (ret != -ENOENT)
+			break;
+		ret = chain_read(&target->dev, &target->chain, err);
+		if (ret)
+			break;
+	}
+	return ret ? error_prefix(err, ret, "%s", target->dev.name) : 0;
+}
+
+enum exit_code targets_open(struct targets *targets, struct error *err)
+{
+	for (size_t i = 0; i < targets->count; i++)
+		if (open_target(&targets->items[i], err))
+			return EXIT_FAILED;
+	return EXIT_DONE;
+}
+
+enum exit_code refuse_not_loaded(const struct netdev *dev, struct error *err)
+{
+	error_set(err, -ENOENT, "%s: not loaded; load it with '" PROGRAM_NAME " load %s'",
+		  dev->name, dev->name);
+	return EXIT_NOT_LOADED;
+}
+
+#define NOT_FILTERING_TEXT "attached but NOT filtering; unload it and load it again"
+
+/* Every interface that was named must have the filter. */
+static enum exit_code require_filters(const struct targets *targets, struct error *err)
+{
+	for (size_t i = 0; i < targets->count; i++) {
+		const struct target *target = &targets->items[i];
+
+		if (target->chain.state == FILTER_NOT_LOADED)
+			return refuse_not_loaded(&target->dev, err);
+		if (target->chain.state == FILTER_NOT_FILTERING) {
+			error_set(err, -ENOENT, "%s: " NOT_FILTERING_TEXT, target->dev.name);
+			return EXIT_FAILED;
+		}
+	}
+	return EXIT_DONE;
+}
+
+/* Of all interfaces those stay that have it. */
+static enum exit_code keep_filters(struct targets *targets, struct error *err)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < targets->count; i++) {
+		struct target *target = &targets->items[i];
+
+		if (target->chain.program_id) {
+			targets->items[kept++] = *target;
+			continue;
+		}
+		if (target->chain.state == FILTER_NOT_FILTERING)
+			log_warning("%s: " NOT_FILTERING_TEXT, target->dev.name);
+		target_done(target);
+	}
+	targets->count = kept;
+	if (kept)
+		return EXIT_DONE;
+	error_set(err, -ENOENT,
+		  "not loaded on any interface; load it with '" PROGRAM_NAME " load IFNAME'");
+	return EXIT_NOT_LOADED;
+}
+
+enum exit_code targets_filtering(const struct words *names, struct targets *out, struct error *err)
+{
+	enum exit_code code;
+
+	if (names->count) {
+		code = targets_named(names, out, err);
+		if (!code)
+			code = targets_read(out, err);
+	} else {
+		code = targets_loaded(out, err);
+	}
+	if (!code)
+		code = targets_open(out, err);
+	if (code)
+		return code;
+	return names->count ? require_filters(out, err) : keep_filters(out, err);
+}
+
+enum exit_code target_check(const struct target *target, struct error *err)
+{
+	const char *name = target->dev.name;
+	struct chain now = { 0 };
+	int ret = chain_read(&target->dev, &now, err);
+
+	if (!ret && now.program_id == target->chain.program_id)
+		return EXIT_DONE;
+	if (has_gone(&target->dev)) {
+		error_set(err, -ENODEV, "%s: not loaded any more; the interface is gone", name);
+		return EXIT_NOT_LOADED;
+	}
+	if (ret)
+		return EXIT_FAILED;
+	if (now.state == FILTER_NOT_FILTERING) {
+		error_set(err, -ENOENT, "%s: " NOT_FILTERING_TEXT, name);
+		return EXIT_FAILED;
+	}
+	error_set(err, -ENOENT, "%s: not loaded any more; someone unloaded it", name);
+	return EXIT_NOT_LOADED;
+}

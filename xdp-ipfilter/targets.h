@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Which interfaces does a command work on?
+ */
+#ifndef TARGETS_H
+#define TARGETS_H
+
+#include <cli/command.h>
+#include <dataplane/chain.h>
+#include <dataplane/filter.h>
+#include <dataplane/netdev.h>
+#include <ruleset/ruleset.h>
+#include <stddef.h>
+
+#include "common.h"
+
+struct error;
+
+struct target {
+	struct netdev dev;
+	struct chain chain;
+	struct filter filter; /* open where it is loaded and targets_open() was called */
+	struct ruleset rules; /* whoever reads them; freed with the target */
+};
+
+/* Zeroed is empty; the owner calls targets_done(). */
+struct targets {
+	struct target *items;
+	size_t count;
+	size_t capacity;
+};
+void targets_done(struct targets *targets);
+
+/* The interfaces of these names, each once, whether loaded or not; an unknown one fails. */
+enum exit_code targets_named(const struct words *names, struct targets *out, struct error *err);
+
+/* Reads the chain of each. */
+enum exit_code targets_read(struct targets *targets, struct error *err);
+
+/* All interfaces that have the filter, or had it and are attached but not filtering, chains read.
+ * */
+enum exit_code targets_loaded(struct targets *out, struct error *err);
+
+/* Opens the filter of each that has one. */
+enum exit_code targets_open(struct targets *targets, struct error *err);
+
+/* For commands that need the filter: on the interfaces named, or without names on all that have
+ * it. EXIT_NOT_LOADED where one named, or every one, has not. Filters are open. */
+enum exit_code targets_filtering(const struct words *names, struct targets *out, struct error *err);
+
+/* "eth0: not loaded; load it with ..." */
+enum exit_code refuse_not_loaded(const struct netdev *dev, struct error *err);
+
+/* Is the target's program still the one in the chain? Reads it again. EXIT_NOT_LOADED where it was
+ * unloaded, EXIT_FAILED where it is there and filters no more, each with the words. */
+enum exit_code target_check(const struct target *target, struct error *err);
+
+#endif
