@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: GPL-2.0
+# The tree's front door; `make help` names the targets. Rules for files are in lib/common.mk.
+
+include lib/defines.mk
+
+SBINDIR = $(PREFIX)/sbin
+BPFDIR = $(LIBDIR)/bpf
+COMPDIR = $(PREFIX)/share/bash-completion/completions
+MAN_PAGE = $(wildcard xdp-ipfilter/xdp-ipfilter.8)
+
+LAYERS := lib/util lib/ruleset lib/dataplane lib/cli
+
+all: xdp-ipfilter $(if $(PANDOC),$(if $(wildcard xdp-ipfilter/README.org),man))
+
+# The BPF object comes first: lib/dataplane carries it.
+bpf: $(TOP)/config.mk
+	$(Q)$(MAKE) -C xdp-ipfilter xdp_ipfilter.o
+
+$(LAYERS): $(TOP)/config.mk
+	$(Q)$(MAKE) -C $@
+
+lib/dataplane: bpf
+lib: $(LAYERS)
+
+xdp-ipfilter: $(LAYERS)
+	$(Q)$(MAKE) -C $@
+
+tests: xdp-ipfilter
+	$(Q)$(MAKE) -C testing
+
+man:
+	$(Q)$(MAKE) -C xdp-ipfilter man
+
+# SUITES="unit bpf" runs only those, QUICK=1 leaves out the virtual machines.
+check:
+	$(Q)testing/run.sh --no-install $(if $(QUICK),--quick) $(SUITES)
+
+bench: all
+	$(Q)testing/bench/run.sh
+
+fuzz:
+	$(Q)CLANG='$(CLANG)' testing/fuzz/run.sh
+
+demo:
+	$(Q)testing/demo.sh
+
+lint:
+	$(Q)testing/layers.sh
+	$(Q)testing/lint.sh
+
+format:
+	$(Q)git ls-files -co --exclude-standard '*.c' '*.h' | xargs clang-format -i
+
+# The man page is made by `all` where pandoc is; a tree without it installs without a page.
+install: all
+	$(Q)install -d $(DESTDIR)$(SBINDIR) $(DESTDIR)$(BPFDIR)
+	$(Q)install -m 755 xdp-ipfilter/xdp-ipfilter $(DESTDIR)$(SBINDIR)/xdp-ipfilter
+	$(Q)install -m 644 xdp-ipfilter/xdp_ipfilter.o $(DESTDIR)$(BPFDIR)/xdp_ipfilter.o
+	$(Q)install -d $(DESTDIR)$(COMPDIR)
+	$(Q)install -m 644 xdp-ipfilter/completion.bash $(DESTDIR)$(COMPDIR)/xdp-ipfilter
+	$(Q)page='$(if $(PANDOC),xdp-ipfilter/xdp-ipfilter.8,$(MAN_PAGE))'; [ -z "$$page" ] || { \
+		install -d $(DESTDIR)$(MANDIR)/man8 && \
+		install -m 644 "$$page" $(DESTDIR)$(MANDIR)/man8/xdp-ipfilter.8; }
+	$(call say,INSTALL,$(DESTDIR)$(PREFIX))
+
+# Of the folders, those that a system has anyway stay, and those that others use too. Below a DESTDIR
+# all were made by us.
+uninstall:
+	$(Q)rm -f $(DESTDIR)$(SBINDIR)/xdp-ipfilter $(DESTDIR)$(BPFDIR)/xdp_ipfilter.o \
+		$(DESTDIR)$(COMPDIR)/xdp-ipfilter $(DESTDIR)$(MANDIR)/man8/xdp-ipfilter.8
+ifeq ($(DESTDIR),)
+	$(Q)for folder in $(BPFDIR) $(COMPDIR) $(dir $(COMPDIR)) $(MANDIR)/man8; do \
+		[ ! -d $$folder ] || rmdir --ignore-fail-on-non-empty $$folder; done
+else
+	$(Q)cd $(DESTDIR) && for folder in $(SBINDIR) $(BPFDIR) $(COMPDIR) $(MANDIR)/man8; do \
+		[ ! -d .$$folder ] || rmdir -p --ignore-fail-on-non-empty $${folder#/}; done
+endif
+	$(call say,REMOVE,$(DESTDIR)$(PREFIX))
+
+dist:
+	$(Q)git archive --format=tar.gz --prefix=xdp-ipfilter-$(VERSION)/ \
+		-o xdp-ipfilter-$(VERSION).tar.gz HEAD
+	$(call say,DIST,xdp-ipfilter-$(VERSION).tar.gz)
+
+# Asks again, with the arguments of the last time.
+reconfigure:
+	$(Q)./configure $(CONFIGURE_ARGS)
+
+# For editors and clang-tidy. bear watches a whole build, so one is made.
+compile_commands.json: tidy
+	$(Q)command -v bear >/dev/null || \
+		{ echo 'compile_commands.json needs bear (Debian: bear, Fedora: bear)' >&2; exit 1; }
+	$(Q)bear --output $@ -- $(MAKE) all tests
+
+# What was built goes, what configure found stays.
+tidy:
+	$(Q)for folder in $(LAYERS) xdp-ipfilter testing; do $(MAKE) -C $$folder tidy || exit 1; done
+	$(Q)find testing -name __pycache__ -prune -exec rm -rf {} + -o -name '*.[od]' -exec rm -f {} +
+
+clean: tidy
+	$(Q)rm -f config.mk config.mk.new compile_commands.json xdp-ipfilter-*.tar.gz
+
+help:
+	@sed -n 's/^#: \{0,1\}//p' Makefile
+
+#: make [TARGET...] [V=1] [STRICT=1] [CFLAGS=...] [PREFIX=...] [DESTDIR=...]
+#:
+#:   all        the tool, the BPF object and, with pandoc, the man page (the default)
+#:   install    into $(DESTDIR)$(PREFIX); uninstall takes exactly that away again
+#:   check      all test suites; SUITES="unit bpf" for some, QUICK=1 without virtual machines
+#:   lint       layout, shell, static checks and the layers
+#:   format     lays out all C files by clang-format
+#:   bench      measures the filter
+#:   fuzz       throws broken input at the parsers
+#:   demo       the filter at work on real packets, told in a minute
+#:   man        only the man page
+#:   lib bpf tests                only these parts
+#:   compile_commands.json        for editors, by bear
+#:   dist       a tarball of the last commit
+#:   clean      leaves the tree as git has it; tidy keeps what configure found
+#:
+#: V=1 shows the commands, STRICT=1 makes warnings errors.
+
+.PHONY: all bpf lib $(LAYERS) xdp-ipfilter tests man check bench fuzz demo lint format install uninstall \
+	dist reconfigure tidy clean help compile_commands.json

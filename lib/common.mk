@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: GPL-2.0
+# The rules, once for all folders. A Makefile that includes this sets
+#
+#   SRCS      the sources (.c, .S) of the folder's one product
+#   PROGRAM   its name when it is a program; else the folder makes the archive lib<folder>.a
+#   LIBS      for a program: archives of ours it is linked with, users before what they use
+#   LDLIBS    for a program: system libraries
+#   PROGRAMS  instead of PROGRAM and SRCS: several programs, each from its own NAME.c; what SRCS
+#             names is then linked into all of them
+#
+# and may set EXTRA_CFLAGS. All objects lie beside their sources.
+
+include $(dir $(lastword $(MAKEFILE_LIST)))defines.mk
+
+OBJS := $(addsuffix .o,$(basename $(SRCS)))
+
+ifneq ($(PROGRAMS),)
+PRODUCT := $(PROGRAMS)
+else ifneq ($(PROGRAM),)
+PRODUCT := $(PROGRAM)
+else
+PRODUCT := lib$(notdir $(CURDIR)).a
+endif
+
+all: $(PRODUCT)
+
+# Anything that was built with other flags is built again.
+export FLAGS_NOW := $(COMPILE) : $(LINK) : $(LDLIBS) : $(BPF_COMPILE)
+.flags: FORCE
+	@printf '%s\n' "$$FLAGS_NOW" | cmp -s - $@ || printf '%s\n' "$$FLAGS_NOW" >$@
+
+%.o: %.c .flags
+	$(call say,CC,$@)
+	$(Q)$(COMPILE) -c -o $@ $<
+
+%.o: %.S .flags
+	$(call say,AS,$@)
+	$(Q)$(COMPILE) -c -o $@ $<
+
+ifneq ($(PROGRAMS),)
+$(PROGRAMS): %: %.o $(OBJS) $(LIBS)
+	$(call say,LD,$@)
+	$(Q)$(LINK) -o $@ $< $(OBJS) $(LIBS) $(LDLIBS)
+else ifneq ($(PROGRAM),)
+$(PROGRAM): $(OBJS) $(LIBS) .flags
+	$(call say,LD,$@)
+	$(Q)$(LINK) -o $@ $(OBJS) $(LIBS) $(LDLIBS)
+else
+$(PRODUCT): $(OBJS) .flags
+	$(call say,AR,$@)
+	$(Q)rm -f $@ && $(AR) rcs $@ $(OBJS)
+endif
+
+# The sources that this Makefile knows; testing/lint.sh compares them with the folder.
+list:
+	@for source in $(SRCS) $(addsuffix .c,$(PROGRAMS)) $(OTHER_SRCS); do echo $$source; done
+
+tidy:
+	$(Q)rm -f *.o *.d *.a .flags $(PROGRAM) $(PROGRAMS)
+
+clean: tidy
+
+FORCE:
+
+.PHONY: all list tidy clean FORCE
+.SECONDARY:
+.DELETE_ON_ERROR:
+
+-include $(OBJS:.o=.d) $(addsuffix .d,$(PROGRAMS))

@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: GPL-2.0
+# What every Makefile of the tree knows: where the tree is, what configure found, the flags and
+# the quiet way to print a step. No rules but the one that makes config.mk; those are in common.mk.
+
+.DEFAULT_GOAL := all
+
+TOP := $(abspath $(dir $(lastword $(MAKEFILE_LIST)))..)
+
+# The folder as seen from the top ("lib/ruleset/"), to print full paths from any sub-make.
+HERE := $(patsubst $(TOP)/%,%/,$(filter-out $(TOP),$(CURDIR)))
+
+# Cleaning and explaining must not need a compiler.
+ifneq ($(or $(if $(MAKECMDGOALS),,build),$(filter-out clean help tidy list,$(MAKECMDGOALS))),)
+include $(TOP)/config.mk
+endif
+
+$(TOP)/config.mk: $(TOP)/configure
+	@cd $(TOP) && ./configure $(CONFIGURE_ARGS)
+
+VERSION := $(shell cat $(TOP)/VERSION)
+
+ifeq ($(V),1)
+Q :=
+say = @:
+else
+Q := @
+say = $(if $(findstring s,$(firstword -$(MAKEFLAGS))),@:,@printf '  %-7s %s\n' '$(1)' '$(HERE)$(2)')
+MAKEFLAGS += --no-print-directory
+endif
+
+WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes
+ifeq ($(STRICT),1)
+WARNINGS += -Werror
+endif
+
+# glibc warns when it is asked to fortify what is not optimised.
+FORTIFY := $(if $(filter -O0,$(CFLAGS)),,-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2)
+
+INCLUDES := -I$(TOP)/headers -I$(TOP)/lib
+
+# The user's flags stand behind ours and so win.
+COMPILE = $(CC) -std=gnu11 -O2 -g $(WARNINGS) -fPIE -fstack-protector-strong $(FORTIFY) \
+	-D_GNU_SOURCE= $(INCLUDES) $(EXTRA_CFLAGS) $(DEP_CFLAGS) -MMD -MP $(CPPFLAGS) $(CFLAGS)
+LINK = $(CC) -pie -Wl,-z,relro,-z,now,--as-needed $(CFLAGS) $(LDFLAGS)
+
+# v3 has the jumps on 32 bits that keep the verifier's work small; v4 is unknown to older kernels.
+BPF_COMPILE = $(CLANG) -target bpf -mcpu=v3 -std=gnu11 -O2 -g \
+	$(filter-out -Wmissing-prototypes,$(WARNINGS)) -I$(TOP)/headers $(BPF_INCLUDES) -MMD -MP $(BPF_CFLAGS)
+
+LIB_UTIL := $(TOP)/lib/util/libutil.a
+LIB_RULESET := $(TOP)/lib/ruleset/libruleset.a
+LIB_DATAPLANE := $(TOP)/lib/dataplane/libdataplane.a
+LIB_CLI := $(TOP)/lib/cli/libcli.a
+BPF_OBJECT := $(TOP)/xdp-ipfilter/xdp_ipfilter.o

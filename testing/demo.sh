@@ -1,0 +1,229 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# The filter at work on real packets, told step by step. Installs what is missing, builds, and plays
+# everything between two network namespaces of its own: no interface, address or rule of this
+# machine is touched, and what it sets up is gone when it ends, however it ends.
+#
+# Exit 0 when the blocked source was blocked, the allowed one was not, and nothing stayed behind.
+set -u
+cd "$(dirname "$0")/.." || exit 1
+
+me=192.0.2.1
+friend=192.0.2.10
+pest=192.0.2.66
+pings=3
+guard=ipfilter-guard-$$
+world=ipfilter-world-$$
+tool=$PWD/xdp-ipfilter/xdp-ipfilter
+bpffs=/sys/fs/bpf
+
+if [ -t 1 ] && [ -z "${NO_COLOR:-}" ]; then
+	bold=$'\e[1m' dim=$'\e[2m' green=$'\e[32m' red=$'\e[31m' plain=$'\e[0m'
+else
+	bold='' dim='' green='' red='' plain=''
+fi
+
+say() {
+	printf '  %s\n' "$@"
+}
+
+step_number=0
+step() {
+	step_number=$((step_number + 1))
+	printf '\n%s%d. %s%s\n' "$bold" $step_number "$1" "$plain"
+}
+
+# The real output of a command, set apart from the story.
+quote() {
+	sed "s/^/    $dim|$plain /"
+}
+
+# show SIDE COMMAND...: prints the command as one would type it there
+show() {
+	local line=${*:2}
+	printf '    %s%s#%s %s\n' "$dim" "$1" "$plain" "${line/"$tool"/xdp-ipfilter}"
+}
+
+# inside SIDE COMMAND...: runs it there. nsenter, not `ip netns exec`: the latter hides bpffs, where
+# the filter keeps its pins.
+inside() {
+	nsenter --net="/run/netns/ipfilter-$1-$$" "${@:2}"
+}
+
+is_mounted() {
+	grep -q " $1 " /proc/self/mounts
+}
+
+netns_was_there=no
+bpffs_was_mounted=no
+[ ! -d /run/netns ] || netns_was_there=yes
+! is_mounted $bpffs || bpffs_was_mounted=yes
+
+# Puts everything back; may be called at any point and more than once.
+clean_up() {
+	trap '' INT TERM HUP
+	if [ -e "/run/netns/$guard" ]; then
+		inside guard "$tool" unload eth0 >/dev/null 2>&1
+		ip netns delete "$guard"
+	fi
+	[ ! -e "/run/netns/$world" ] || ip netns delete "$world"
+	if [ $netns_was_there = no ] && [ -d /run/netns ] && [ -z "$(ls -A /run/netns)" ]; then
+		umount /run/netns 2>/dev/null
+		rmdir /run/netns
+	fi
+	# The tool mounts bpffs where it is missing. It goes again, unless someone has begun to use it.
+	if [ $bpffs_was_mounted = no ] && is_mounted $bpffs &&
+		[ -z "$(find $bpffs -mindepth 1 ! -type d)" ]; then
+		umount $bpffs
+	fi
+}
+trap clean_up EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM HUP
+
+give_up() {
+	printf '\n%sThe demo stopped: %s%s\n' "$red" "$1" "$plain" >&2
+	exit 1
+}
+
+# greet SOURCE WHO: pings the guarded side from that address; `heard` is the number of answers
+heard=0
+greet() {
+	local ping=(ping -q -n -c "$pings" -i 0.2 -W 1 -I "$1" "$me")
+	show world "${ping[@]}"
+	heard=$(LC_ALL=C inside world "${ping[@]}" 2>&1 | sed -n 's/.* \([0-9]*\) received.*/\1/p')
+	heard=${heard:-0}
+	say "  The $2 sent $pings packets and got $heard answers."
+}
+
+# tool ARGUMENT...: runs xdp-ipfilter on the guarded side, shown with what it says
+tool() {
+	show guard "$tool" "$@"
+	inside guard "$tool" "$@" 2>&1 | quote
+	return "${PIPESTATUS[0]}"
+}
+
+# ask SED_SCRIPT: a value out of `status --json`, whose text it sees as one line without blanks
+ask() {
+	inside guard "$tool" status --json eth0 | tr -d ' \n\t' | sed -n "$1"
+}
+
+# counter NAME: packets of that verdict on all CPUs
+counter() {
+	ask "s/.*\"counters\":{\([^[]*\).*/\1/; s/.*\"$1\":{\"packets\":\([0-9]*\).*/\1/p"
+}
+
+failures=0
+# expect WHAT WANTED FOUND
+expect() {
+	if [ "$2" = "$3" ]; then
+		printf '  %sok%s     %s\n' "$green" "$plain" "$1"
+	else
+		printf '  %sWRONG%s  %s (wanted %s, got %s)\n' "$red" "$plain" "$1" "$2" "${3:-nothing}"
+		failures=$((failures + 1))
+	fi
+}
+
+printf '%sxdp-ipfilter: drop packets by their source, before the kernel looks at them%s\n' \
+	"$bold" "$plain"
+
+[ "$(id -u)" -eq 0 ] || give_up 'it loads a program into the kernel, so it has to run as root'
+
+step 'Getting ready'
+say 'Installing what is missing and building the tool (a minute, the first time).'
+testing/packages.sh build demo || give_up 'packages are missing'
+log=$(mktemp)
+if ! make -j"$(nproc)" >"$log" 2>&1; then
+	tail -n 30 "$log"
+	rm -f "$log"
+	give_up 'the tool could not be built'
+fi
+rm -f "$log"
+say "Built: $("$tool" --version | head -n 1)"
+
+step 'A small world'
+cat <<EOF
+  Two network namespaces, joined by a cable (a veth pair). This machine's own network
+  stays as it is.
+
+     world                                    guard
+       $friend  a friend --.
+                              )-- eth0 ==== eth0 --[ filter ]-- $me
+       $pest  a pest   --'
+
+  A line that starts with "guard#" or "world#" is a command run on that side.
+EOF
+{
+	ip netns add "$guard" && ip netns add "$world" &&
+		ip -n "$guard" link add eth0 type veth peer name eth0 netns "$world"
+} || give_up 'no network namespaces or veth pairs here'
+# Without IPv6 nobody else talks on the cable, and every count can be foretold.
+for side in guard world; do
+	inside $side sh -c 'echo 1 >/proc/sys/net/ipv6/conf/all/disable_ipv6' 2>/dev/null
+done
+{
+	ip -n "$guard" address add $me/24 dev eth0 &&
+		ip -n "$world" address add $friend/24 dev eth0 &&
+		ip -n "$world" address add $pest/24 dev eth0 &&
+		ip -n "$guard" link set eth0 up &&
+		ip -n "$world" link set eth0 up
+} || give_up 'could not set up the two sides'
+
+step 'Before: everybody gets through'
+greet $friend friend
+friend_before=$heard
+greet $pest pest
+pest_before=$heard
+
+step 'One command shuts the pest out'
+tool load eth0 --ip $pest || give_up 'the filter could not be loaded'
+state=$(ask 's/.*"state":"\([^"]*\)".*/\1/p')
+case $state in
+filtering-chained)
+	say 'It runs in a chain (libxdp): other XDP programs can share the interface with it.' ;;
+filtering-single)
+	say 'This kernel cannot chain XDP programs, so it has the interface for itself;' \
+		'it filters all the same.' ;;
+*) give_up "the state of the filter is '$state'" ;;
+esac
+
+step 'After: the same packets again'
+greet $friend friend
+friend_after=$heard
+greet $pest pest
+pest_after=$heard
+
+step 'What the filter saw'
+tool status eth0
+dropped=$(counter drop)
+allowed=$(counter pass)
+say "\"drop\" counts the packets of the pest, \"pass\" those of the friend," \
+	'"other" whatever is not IP, such as ARP; it is never dropped.'
+
+step 'And away again'
+tool unload eth0
+unloaded=$?
+greet $pest pest
+pest_unloaded=$heard
+clean_up
+
+step 'What this showed'
+expect 'without the filter both sources were answered' "$pings+$pings" "$friend_before+$pest_before"
+expect "$friend stayed welcome: $friend_after of $pings packets answered" $pings "$friend_after"
+expect "$pest was shut out: $pest_after of $pings packets answered" 0 "$pest_after"
+expect "the kernel counted the dropped packets: ${dropped:-none}" $pings "$dropped"
+expect "the kernel counted the passed packets: ${allowed:-none}" "$pings or more" \
+	"$([ "${allowed:-0}" -ge $pings ] && echo "$pings or more" || echo "${allowed:-nothing}")"
+expect 'unload took the filter away' "0, $pings answers" "$unloaded, $pest_unloaded answers"
+expect 'both namespaces are gone' '' "$(ip netns list | grep -e "$guard" -e "$world")"
+
+if [ $failures -gt 0 ]; then
+	printf '\n%sSomething is not as it should be: see WRONG above.%s\n' "$red" "$plain"
+	exit 1
+fi
+cat <<EOF
+
+  Your turn: xdp-ipfilter load eth0 --ip ADDRESS, then xdp-ipfilter help. "make install" puts it
+  into /usr/local/sbin, and "testing/run.sh" runs the tests.
+EOF

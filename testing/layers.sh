@@ -1,0 +1,160 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# Holds the layers: reads every #include line and says which may not stand where it stands.
+#
+#	testing/layers.sh            the check and its self-test, as TAP
+#	testing/layers.sh TREE       only the check, of another tree; exit 1 when something was found
+#
+# Layers look downward only. The kernel's libraries stay in lib/dataplane, jansson in the report
+# module, getopt in the options module, and headers/ compiles for the BPF target.
+set -u
+here=$(cd "$(dirname "$0")" && pwd)
+# shellcheck source=lib.sh
+. "$here/lib.sh"
+
+# offences TREE [FOLDER]: prints FILE:LINE: what is wrong, for each line that breaks a rule
+offences() (
+	cd "$1" || exit 1
+	# Only these folders have a place in the order; tests may reach for what they test.
+	shift
+	[ $# -gt 0 ] || set -- headers lib xdp-ipfilter testing/unit testing/bpf
+	# shellcheck disable=SC2016 # for awk to expand
+	find "$@" -name '*.[chS]' -type f 2>/dev/null | sort | tr '\n' '\0' | xargs -0 -r awk '
+	BEGIN {
+		# Who may include whom, besides its own folder.
+		may["headers"] = " "
+		may["lib/util"] = " "
+		may["lib/ruleset"] = " lib/util headers "
+		may["lib/cli"] = " lib/util "
+		may["lib/dataplane"] = " lib/ruleset lib/util headers "
+		may["xdp-ipfilter"] = " lib/cli lib/dataplane lib/ruleset lib/util headers "
+		may["bpf"] = " headers "
+		may["testing/unit"] = " lib/ruleset lib/util headers "
+		may["testing/bpf"] = " lib/dataplane lib/ruleset lib/util headers "
+
+		# The first part of an include names the folder.
+		folder["ipfilter"] = "headers"
+		folder["util"] = "lib/util"
+		folder["ruleset"] = "lib/ruleset"
+		folder["cli"] = "lib/cli"
+		folder["dataplane"] = "lib/dataplane"
+
+		freestanding = " stdbool.h stddef.h stdint.h stdarg.h limits.h "
+	}
+
+	function offence(why) {
+		printf "%s:%d: <%s>: %s\n", FILENAME, FNR, path, why
+	}
+
+	FNR == 1 {
+		layer = FILENAME
+		sub(/\/[^\/]*$/, "", layer)
+		if (FILENAME ~ /\.bpf\.c$/)
+			layer = "bpf"
+		else if (layer ~ /^headers/)
+			layer = "headers"
+		else if (layer ~ /^testing\//)
+			layer = test_layer(layer)
+	}
+
+	function test_layer(name) {
+		match(name, /^testing\/[^\/]*/)
+		return substr(name, 1, RLENGTH)
+	}
+
+	/^[ \t]*#[ \t]*include[ \t]*[<"]/ {
+		path = $0
+		sub(/^[^<"]*[<"]/, "", path)
+		sub(/[>"].*$/, "", path)
+		part = path
+		sub(/\/.*$/, "", part)
+
+		if (path ~ /\.\./) {
+			offence("climbs out of its folder")
+		} else if (path ~ /\// && part in folder) {
+			if (folder[part] != layer && index(may[layer], " " folder[part] " ") == 0)
+				offence(layer " may not include " folder[part])
+		} else if (part == "bpf" || part == "xdp") {
+			if (layer !~ /^(lib\/dataplane|bpf|testing\/bpf)$/)
+				offence("libbpf and libxdp belong in lib/dataplane")
+		} else if (path == "jansson.h") {
+			if (FILENAME != "lib/cli/report.c")
+				offence("jansson belongs in lib/cli/report.c")
+		} else if (path == "getopt.h") {
+			if (FILENAME != "lib/cli/options.c")
+				offence("getopt belongs in lib/cli/options.c")
+		} else if (layer == "headers") {
+			if (part != "linux" && index(freestanding, " " path " ") == 0)
+				offence("headers take only <linux/...> and freestanding headers")
+		} else if (layer == "lib/util" && part == "linux") {
+			offence("lib/util is C and POSIX only")
+		}
+	}'
+)
+
+check_tree() {
+	local found
+	found=$(offences "$@")
+	[ -z "$found" ] || printf '%s\n' "$found"
+	[ -z "$found" ]
+}
+
+if [ $# -gt 0 ]; then
+	check_tree "$1"
+	exit
+fi
+
+for folder in headers lib/util lib/ruleset lib/cli lib/dataplane xdp-ipfilter testing/unit \
+	testing/bpf; do
+	tap_run "$folder includes only what is below it" check_tree "$here/.." "$folder"
+done
+
+# The self-test: each planted line must be found where it stands, or be left in peace.
+tree=$(mktemp -d) || exit 1
+trap 'rm -rf "$tree"' EXIT
+
+# planted WHAT_IS_EXPECTED FILE INCLUDE
+planted() {
+	local said expected=
+	mkdir -p "$tree/$(dirname "$2")"
+	printf '/* line one */\n#include %s\n' "$3" >"$tree/$2"
+	said=$(offences "$tree" | cut -d : -f 1,2)
+	rm "$tree/$2"
+	[ "$1" = found ] && expected=$2:2
+	[ "$said" = "$expected" ]
+	tap_result "self-test: $3 in $2 is $1" $?
+}
+
+while read -r expected file include; do
+	planted "$expected" "$file" "$include"
+done <<'EOF'
+found lib/ruleset/planted.c <bpf/bpf.h>
+found lib/ruleset/planted.c <dataplane/table.h>
+found lib/ruleset/planted.h "cli/report.h"
+found lib/util/planted.c <ruleset/prefix.h>
+found lib/util/planted.c <linux/bpf.h>
+found lib/cli/planted.c <dataplane/table.h>
+found lib/cli/planted.c <jansson.h>
+found lib/cli/report.h <jansson.h>
+found lib/dataplane/planted.c "../cli/report.h"
+found lib/dataplane/planted.c <cli/report.h>
+found xdp-ipfilter/planted.c <xdp/libxdp.h>
+found xdp-ipfilter/planted.c <getopt.h>
+found xdp-ipfilter/planted.bpf.c <util/error.h>
+found headers/ipfilter/planted.h <stdio.h>
+found headers/ipfilter/planted.h <util/error.h>
+found testing/unit/planted.c <bpf/libbpf.h>
+allowed lib/dataplane/planted.c <xdp/libxdp.h>
+allowed lib/dataplane/planted.c <ruleset/image.h>
+allowed lib/cli/report.c <jansson.h>
+allowed lib/cli/options.c <getopt.h>
+allowed xdp-ipfilter/planted.bpf.c <bpf/bpf_helpers.h>
+allowed xdp-ipfilter/planted.c <cli/report.h>
+allowed xdp-ipfilter/planted.c "common.h"
+allowed headers/ipfilter/planted.h <linux/types.h>
+allowed headers/ipfilter/planted.h <ipfilter/abi.h>
+allowed testing/bpf/planted.c <bpf/bpf.h>
+EOF
+
+tap_done

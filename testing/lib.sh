@@ -1,0 +1,49 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# For test scripts: sourced, it gives them the Test Anything Protocol that testing/tally.py counts.
+#
+#	. "$(dirname "$0")/lib.sh"
+#	tap_result "three is odd" $((3 % 2 == 1 ? 0 : 1))
+#	tap_skip "the man page renders" "no man here"
+#	tap_done
+#
+# A result is "ok N - NAME" or "not ok N - NAME", a test that this machine can't do
+# "ok N - NAME # SKIP REASON", and the last line is the plan "1..N": without it the script counts
+# as crashed. All else that is printed is for people to read.
+
+tap_count=0
+tap_failed=0
+
+# tap_result NAME STATUS: passed when STATUS is 0
+tap_result() {
+	tap_count=$((tap_count + 1))
+	if [ "$2" -eq 0 ]; then
+		printf 'ok %d - %s\n' "$tap_count" "$1"
+	else
+		tap_failed=$((tap_failed + 1))
+		printf 'not ok %d - %s\n' "$tap_count" "$1"
+	fi
+}
+
+# tap_run NAME COMMAND...: passed when the command ends with 0; what it says is shown if it does not
+tap_run() {
+	local name=$1 said status=0
+	shift
+	said=$("$@" 2>&1) || status=$?
+	[ "$status" -eq 0 ] || printf '%s\n' "$said"
+	tap_result "$name" "$status"
+}
+
+# tap_skip NAME REASON
+tap_skip() {
+	tap_count=$((tap_count + 1))
+	printf 'ok %d - %s # SKIP %s\n' "$tap_count" "$1" "$2"
+}
+
+# Ends the script: the plan, and 1 when a test failed.
+tap_done() {
+	printf '1..%d\n' "$tap_count"
+	[ "$tap_failed" -eq 0 ]
+	exit
+}

@@ -1,0 +1,132 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# Reads the sources without running them: layout, shell, static checks, and that each file has its
+# licence and its place in a Makefile. Reports as TAP; a checker that is not installed is skipped.
+# The layers are a check of their own (testing/layers.sh), which `make lint` runs too.
+set -u
+cd "$(dirname "$0")/.." || exit 1
+# shellcheck source=lib.sh
+. testing/lib.sh
+
+# The layout that clang-format makes differs between its versions, so one is the judge.
+format_version=14
+
+# files PATTERN...: of the tree, known to git or about to be
+files() {
+	git ls-files -co --exclude-standard -- "$@" | while read -r file; do
+		[ ! -f "$file" ] || printf '%s\n' "$file"
+	done
+}
+
+# By name, or by a first line that calls a shell. What busybox runs in a virtual machine is no
+# shell that shellcheck 0.9 knows.
+shell_files() {
+	files '*.sh' '*.bash'
+	files configure '.ci/*' 'testing/*' | while read -r file; do
+		case $(head -n 1 "$file" | tr -d '\0') in
+		'#!'*busybox*) ;;
+		'#!'*sh) printf '%s\n' "$file" ;;
+		esac
+	done
+}
+
+# Files, not lines: `make format` mends them all.
+check_format() {
+	local file wrong=0
+	while read -r file; do
+		"$1" "$file" | cmp -s - "$file" && continue
+		printf '%s:1: clang-format lays it out otherwise; see make format\n' "$file"
+		wrong=1
+	done < <(files '*.c' '*.h')
+	return "$wrong"
+}
+
+check_shell() {
+	shell_files | sort -u | xargs -r shellcheck -x
+}
+
+# What the host compiles of ours, but for tests.
+host_sources() {
+	files 'lib/*.c' 'xdp-ipfilter/*.c' | grep -v '\.bpf\.c$'
+}
+
+# Neither this nor clang-tidy knows the attribute behind auto_free, so leaks are not looked for. In text.c it takes
+# the member `seconds` for the variable of that name, and the two symbols around the embedded object
+# for two objects.
+check_cppcheck() {
+	host_sources | xargs -r cppcheck --quiet --enable=warning,portability --inline-suppr \
+		--error-exitcode=1 --std=c11 -I headers -I lib -D__x86_64__ -D_GNU_SOURCE \
+		-D'LIBBPF_OPTS(type,name,...)=struct type name = { __VA_ARGS__ }' \
+		-D'DECLARE_LIBXDP_OPTS(type,name,...)=struct type name = { __VA_ARGS__ }' \
+		-D'bpf_object__for_each_map(map,object)=while ((map = next_map(object)))' \
+		--suppress=memleak --suppress=zerodivcond:lib/util/text.c \
+		--suppress=comparePointers:lib/dataplane/program.c
+}
+
+# Without the path analyser: it can't know that error_set() never returns 0, and so finds paths that
+# are none.
+check_tidy() {
+	local sources
+	mapfile -t sources < <(host_sources)
+	clang-tidy --quiet --warnings-as-errors='*' --checks="-*,bugprone-suspicious-*,\
+-bugprone-suspicious-string-compare,bugprone-macro-parentheses,bugprone-signed-char-misuse,\
+bugprone-assert-side-effect,bugprone-infinite-loop,bugprone-not-null-terminated-result,\
+bugprone-redundant-branch-condition,bugprone-too-small-loop-variable,misc-redundant-expression" \
+		"${sources[@]}" -- -std=gnu11 -D_GNU_SOURCE= '-DXDP_IPFILTER_VERSION="0"' \
+		-Iheaders -Ilib
+}
+
+# Every source stands in the Makefile of its folder, and what stands there exists.
+check_sources() {
+	local folder wrong=0
+	for folder in lib/* testing/unit testing/bpf xdp-ipfilter; do
+		[ -f "$folder/Makefile" ] || continue
+		diff <(make -s -C "$folder" list | sort -u) \
+			<(cd "$folder" && find . -maxdepth 1 -name '*.[cS]' | cut -c 3- | sort) |
+			sed -n -e "s|^< |$folder/Makefile: there is no |p" \
+				-e "s|^> |$folder/Makefile: does not name |p" | grep . && wrong=1
+	done
+	return "$wrong"
+}
+
+check_licences() {
+	local file wrong=0
+	while read -r file; do
+		if ! head -n 3 "$file" | grep -q 'SPDX-License-Identifier: GPL-2\.0'; then
+			printf '%s:1: no SPDX-License-Identifier: GPL-2.0\n' "$file"
+			wrong=1
+		fi
+	done < <(files '*.c' '*.h' '*.S' '*.sh' '*.py' '*.mk' '*.bash' '*Makefile' configure .ci/run \
+		.clang-format .editorconfig .gitignore)
+	return "$wrong"
+}
+
+# with PROGRAM NAME CHECK...: the check when the program is there
+with() {
+	local program=$1
+	shift
+	if command -v "$program" >/dev/null; then
+		tap_run "$@"
+	else
+		tap_skip "$1" "$program is not installed"
+	fi
+}
+
+if clang_format=$(command -v clang-format-$format_version || command -v clang-format); then
+	version=$("$clang_format" --version | sed -n 's/.*version \([0-9]*\).*/\1/p')
+	if [ "$version" = $format_version ]; then
+		tap_run 'layout (clang-format)' check_format "$clang_format"
+	else
+		tap_skip 'layout (clang-format)' \
+			"clang-format $version lays out otherwise than $format_version, the judge"
+	fi
+else
+	tap_skip 'layout (clang-format)' 'clang-format is not installed'
+fi
+with shellcheck 'shell (shellcheck)' check_shell
+with cppcheck 'C (cppcheck)' check_cppcheck
+with clang-tidy 'C (clang-tidy)' check_tidy
+tap_run 'sources and Makefiles agree' check_sources
+tap_run 'licence lines' check_licences
+tap_done

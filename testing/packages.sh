@@ -1,0 +1,214 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# Installs what a group of work needs, on Debian and Ubuntu (apt-get) and Fedora (dnf).
+#
+#	testing/packages.sh build|test|demo...     installs what is missing of these groups
+#	testing/packages.sh --list GROUP...        prints the packages, installs nothing
+#
+# Does nothing, and asks no server, when all is there. Packages marked "optional" may be missing in
+# a distribution: that is said, and what needs them is skipped. On other distributions it installs
+# nothing; ./configure says there what is missing.
+set -eu
+
+# group  need      Debian and Ubuntu              Fedora
+#
+# "a|b" is the first of the two that the distribution has; "-" is part of another package there.
+table() {
+	cat <<'EOF'
+build    required  gcc                            gcc
+build    required  libc6-dev                      glibc-devel
+build    required  linux-libc-dev                 kernel-headers
+build    required  make                           make
+build    required  pkgconf|pkg-config             pkgconf-pkg-config
+build    required  clang                          clang
+build    required  llvm                           llvm
+build    required  libxdp-dev                     libxdp-devel
+build    required  libbpf-dev                     libbpf-devel
+build    required  libelf-dev                     elfutils-libelf-devel
+build    required  zlib1g-dev                     zlib-devel
+build    required  libjansson-dev                 jansson-devel
+demo     required  iproute2                       iproute
+demo     required  iputils-ping                   iputils
+demo     required  util-linux                     util-linux
+test     required  iproute2                       iproute
+test     required  iputils-ping                   iputils
+test     required  util-linux                     util-linux
+test     required  git                            git
+test     required  libcmocka-dev                  libcmocka-devel
+test     required  python3                        python3
+test     required  python3-pytest                 python3-pytest
+test     required  python3-scapy                  python3-scapy
+test     optional  xdp-tools                      xdp-tools
+test     optional  bpftool|linux-tools-common     bpftool
+test     optional  qemu-system-x86                qemu-system-x86-core
+test     optional  busybox-static                 busybox
+test     optional  kmod                           kmod
+test     optional  cpio                           cpio
+test     optional  zstd                           zstd
+test     optional  ethtool                        ethtool
+test     optional  tcpdump                        tcpdump
+test     optional  shellcheck                     ShellCheck
+test     optional  clang-format                   clang-tools-extra
+test     optional  clang-tidy                     -
+test     optional  cppcheck                       cppcheck
+test     optional  pandoc                         pandoc
+test     optional  man-db                         man-db
+test     optional  bash-completion                bash-completion
+EOF
+}
+
+say() {
+	printf 'packages: %s\n' "$*" >&2
+}
+
+list_only=no
+if [ "${1:-}" = --list ]; then
+	list_only=yes
+	shift
+fi
+for group; do
+	case $group in
+	build | test | demo) ;;
+	*)
+		say "$group: no such group; there are build, test and demo"
+		exit 2
+		;;
+	esac
+done
+[ $# -gt 0 ] || {
+	say 'name a group: build, test or demo'
+	exit 2
+}
+
+if command -v apt-get >/dev/null && command -v dpkg-query >/dev/null; then
+	family=debian
+elif command -v dnf >/dev/null && command -v rpm >/dev/null; then
+	family=fedora
+else
+	say 'neither apt-get nor dnf here: nothing installed; ./configure says what is missing'
+	exit 0
+fi
+
+installed() {
+	case $family in
+	# A package that another one provides counts: Ubuntu's pkg-config is a name of pkgconf.
+	debian) [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ] ;;
+	fedora) rpm -q --whatprovides "$1" >/dev/null 2>&1 ;;
+	esac
+}
+
+# Can it be installed? A package that only another one provides can not, by this name.
+available() {
+	case $family in
+	debian) LC_ALL=C apt-cache policy "$1" 2>/dev/null | grep -q '^  Candidate: [^(]' ;;
+	fedora) dnf -q list --available "$1" >/dev/null 2>&1 ;;
+	esac
+}
+
+# rows GROUP...: "NEED NAMES" of these groups on this family, each once, required ones first
+rows() {
+	table | awk -v groups=" $* " -v column="$([ $family = debian ] && echo 3 || echo 4)" '
+		index(groups, " " $1 " ") && $column != "-" { print $2, $column }' | sort -r -u
+}
+
+if [ $list_only = yes ]; then
+	rows "$@"
+	exit 0
+fi
+
+# Which alternatives have none installed yet?
+required_missing=()
+optional_missing=()
+while read -r need names; do
+	there=no
+	for name in ${names//|/ }; do
+		if installed "$name"; then
+			there=yes
+			break
+		fi
+	done
+	if [ $there = no ]; then
+		case $need in
+		required) required_missing+=("$names") ;;
+		optional) optional_missing+=("$names") ;;
+		esac
+	fi
+done < <(rows "$@")
+
+if [ $((${#required_missing[@]} + ${#optional_missing[@]})) -eq 0 ]; then
+	exit 0
+fi
+
+if [ "$(id -u)" -ne 0 ]; then
+	say "missing: ${required_missing[*]} ${optional_missing[*]}"
+	say "run as root: testing/packages.sh $*"
+	[ ${#required_missing[@]} -eq 0 ]
+	exit
+fi
+
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+
+# quietly COMMAND...: its words are shown only when it fails
+quietly() {
+	"$@" >"$log" 2>&1 </dev/null && return
+	tail -n 20 "$log" >&2
+	return 1
+}
+
+install_now() {
+	case $family in
+	debian)
+		DEBIAN_FRONTEND=noninteractive quietly apt-get install -y -q \
+			--no-install-recommends -o DPkg::Lock::Timeout=300 "$@"
+		;;
+	fedora) quietly dnf install -y -q --setopt=install_weak_deps=False "$@" ;;
+	esac
+}
+
+if [ $family = debian ]; then
+	quietly apt-get update -q || say 'apt-get update failed; going on with the lists that are here'
+fi
+
+# pick NAMES: the first alternative that can be installed
+pick() {
+	local name
+	for name in ${1//|/ }; do
+		if available "$name"; then
+			printf '%s\n' "$name"
+			return 0
+		fi
+	done
+	return 1
+}
+
+required=()
+optional=()
+for names in "${required_missing[@]}"; do
+	required+=("$(pick "$names" || printf '%s\n' "${names%%|*}")")
+done
+for names in "${optional_missing[@]}"; do
+	if name=$(pick "$names"); then
+		optional+=("$name")
+	else
+		say "$names: not in this distribution; what needs it is skipped"
+	fi
+done
+
+if [ ${#required[@]} -gt 0 ]; then
+	say "installing ${required[*]}"
+	install_now "${required[@]}" || {
+		say 'could not install what is needed'
+		exit 1
+	}
+fi
+if [ ${#optional[@]} -gt 0 ]; then
+	say "installing ${optional[*]}"
+	if ! install_now "${optional[@]}"; then
+		# One that can't be installed must not keep the others away.
+		for name in "${optional[@]}"; do
+			install_now "$name" || say "$name: could not be installed; what needs it is skipped"
+		done
+	fi
+fi

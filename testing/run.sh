@@ -1,0 +1,290 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# Runs all tests: installs what they need, builds with warnings as errors, runs the suites one after
+# the other, and ends with one line: "N passed, N failed, N skipped". Exit 0 when something ran and
+# nothing failed. Each test makes and removes its own network namespaces; this script's own files
+# lie in one temporary folder that goes with it.
+#
+#	testing/run.sh [--quick] [--no-install] [--keep FOLDER] [SUITE...]
+#
+# Test programs report in TAP (testing/lib.sh) or JUnit XML (pytest); testing/tally.py counts.
+set -u
+cd "$(dirname "$0")/.." || exit 1
+top=$PWD
+
+suites=(layers lint unit bpf docs e2e vm-6.1 vm-6.12)
+
+usage() {
+	cat <<EOF
+usage: testing/run.sh [--quick] [--no-install] [--keep FOLDER] [SUITE...]
+
+  --quick        no virtual machines, and fewer random cases (XDP_IPFILTER_QUICK=1)
+  --no-install   installs no packages
+  --keep FOLDER  leaves the reports in FOLDER
+
+Suites, in this order: ${suites[*]}
+EOF
+}
+
+quick=no
+install=yes
+keep=
+chosen=()
+while [ $# -gt 0 ]; do
+	case $1 in
+	--quick) quick=yes ;;
+	--no-install) install=no ;;
+	--keep)
+		[ $# -gt 1 ] || {
+			usage >&2
+			exit 2
+		}
+		keep=$2
+		shift
+		;;
+	-h | --help)
+		usage
+		exit 0
+		;;
+	-*)
+		usage >&2
+		exit 2
+		;;
+	*)
+		case " ${suites[*]} " in
+		*" $1 "*) chosen+=("$1") ;;
+		*)
+			printf 'run.sh: %s: no such suite\n' "$1" >&2
+			usage >&2
+			exit 2
+			;;
+		esac
+		;;
+	esac
+	shift
+done
+
+if [ ${#chosen[@]} -eq 0 ]; then
+	for suite in "${suites[@]}"; do
+		case $quick/$suite in
+		yes/vm-*) ;;
+		*) chosen+=("$suite") ;;
+		esac
+	done
+fi
+
+# The machine's own Python is the one that has Debian's pytest and scapy.
+python=/usr/bin/python3
+export PYTHONDONTWRITEBYTECODE=1
+export XDP_IPFILTER=$top/xdp-ipfilter/xdp-ipfilter
+[ $quick = no ] || export XDP_IPFILTER_QUICK=1
+
+work=$(mktemp -d) || exit 1
+running=
+# shellcheck disable=SC2317 # called by trap
+leave() {
+	# `timeout` leads a process group and hands the signal on to all of it.
+	[ -z "$running" ] || kill -TERM "$running" 2>/dev/null && wait "$running" 2>/dev/null
+	rm -rf "$work"
+}
+trap leave EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM HUP
+
+: >"$work/skips"
+: >"$work/failures"
+passed=0 failed=0 skipped=0
+
+heading() {
+	printf '\n== %s\n' "$1"
+}
+
+# limited SECONDS COMMAND...: runs it so that neither a hang nor Ctrl-C leaves it behind
+limited() {
+	timeout -k 15 "$@" </dev/null &
+	running=$!
+	wait "$running"
+	local status=$?
+	running=
+	return $status
+}
+
+# add REPORT STATUS PROGRAM: counts a report into the suite's and the run's figures
+add() {
+	local p f s
+	read -r p f s < <("$python" testing/tally.py "$1" "$2" "$3" "$work/skips.now" "$work/failures.now")
+	suite_passed=$((suite_passed + ${p:-0}))
+	suite_failed=$((suite_failed + ${f:-1}))
+	suite_skipped=$((suite_skipped + ${s:-0}))
+}
+
+# skip_suite REASON: what can't run here at all counts as one skipped test
+skip_suite() {
+	printf '%s\n' "$1" >>"$work/skips.now"
+	suite_skipped=$((suite_skipped + 1))
+}
+
+fail_suite() {
+	printf '%s\n' "$1" >>"$work/failures.now"
+	suite_failed=$((suite_failed + 1))
+}
+
+# tap_program SECONDS PROGRAM [ARGUMENT...]
+tap_program() {
+	local seconds=$1 report=$reports/${2##*/}.tap status before=$suite_failed
+	shift
+	limited "$seconds" "$@" >"$report" 2>"$report.err"
+	status=$?
+	add "$report" "$status" "${1#"$top"/}"
+	if [ "$suite_failed" -gt "$before" ]; then
+		printf -- '-- %s exited with %d and said:\n' "$1" "$status"
+		grep -v '^ok ' "$report" | tail -n 200
+		tail -n 50 "$report.err"
+	fi
+}
+
+# Loading programs and making network namespaces is root's.
+needs_root() {
+	[ "$(id -u)" -eq 0 ] && return
+	skip_suite 'needs root'
+	return 1
+}
+
+suite_layers() {
+	tap_program 120 testing/layers.sh
+}
+
+suite_lint() {
+	tap_program 900 testing/lint.sh
+}
+
+# test_programs FOLDER SECONDS: each has its name from its source, so one that was not built fails
+test_programs() {
+	local source
+	for source in "$1"/test_*.c; do
+		[ -f "$source" ] || fail_suite "$1: no tests"
+		CMOCKA_MESSAGE_OUTPUT=TAP tap_program "$2" "$top/${source%.c}"
+	done
+}
+
+suite_unit() {
+	test_programs testing/unit 600
+}
+
+suite_bpf() {
+	needs_root && test_programs testing/bpf 900
+}
+
+suite_docs() {
+	local check any=no
+	for check in testing/docs/check-*; do
+		[ -x "$check" ] || continue
+		any=yes
+		tap_program 600 "$top/$check"
+	done
+	[ "$any" = yes ] || fail_suite 'testing/docs: no checks'
+}
+
+suite_e2e() {
+	needs_root || return
+	limited 1500 "$python" -m pytest -p no:cacheprovider -q testing/e2e \
+		--junitxml="$reports/junit.xml" 2>&1
+	add "$reports/junit.xml" $? testing/e2e
+}
+
+# The suite e2e on another kernel. Exit 77 of the machine: it can't run here and says why.
+suite_vm() {
+	local kernel=$1 status
+	needs_root || return
+	# shellcheck disable=SC2016 # VM_OUT is known only inside the machine
+	limited 2460 testing/vm/run.sh -k "$kernel" -t 2400 -o "$reports" -- sh -c \
+		'exec "$0" -m pytest -p no:cacheprovider -q testing/e2e --junitxml="$VM_OUT/junit.xml"' \
+		"$python" 2>"$reports/vm.err"
+	status=$?
+	if [ $status -eq 77 ]; then
+		skip_suite "vm-$kernel: $(tail -n 1 "$reports/vm.err" | sed 's/^.*skipped: //')"
+		return
+	fi
+	cat "$reports/vm.err"
+	case $status in
+	70) fail_suite "vm-$kernel: the guest crashed" ;;
+	71) fail_suite "vm-$kernel: the kernel of the guest complained" ;;
+	72) fail_suite "vm-$kernel: the guest took too long" ;;
+	*)
+		add "$reports/junit.xml" $status "vm-$kernel"
+		return
+		;;
+	esac
+	# What the tests told before that still counts.
+	[ ! -f "$reports/junit.xml" ] || add "$reports/junit.xml" 0 "vm-$kernel"
+}
+
+run_suite() {
+	local suite=$1 start=$SECONDS
+	suite_passed=0 suite_failed=0 suite_skipped=0
+	reports=$work/reports/$suite
+	mkdir -p "$reports"
+	: >"$work/skips.now"
+	: >"$work/failures.now"
+
+	heading "$suite"
+	case $suite in
+	vm-*) suite_vm "${suite#vm-}" ;;
+	*) "suite_$suite" ;;
+	esac
+
+	cat "$work/failures.now" >>"$work/failures"
+	cat "$work/skips.now" >>"$work/skips"
+	passed=$((passed + suite_passed))
+	failed=$((failed + suite_failed))
+	skipped=$((skipped + suite_skipped))
+	printf '%s: passed %d, failed %d, skipped %d; %d s\n' "$suite" "$suite_passed" \
+		"$suite_failed" "$suite_skipped" $((SECONDS - start))
+}
+
+# finish: the list of what failed, of why something was skipped, and the one line
+finish() {
+	[ -z "$keep" ] || { mkdir -p "$keep" && cp -r "$work/reports/." "$keep"; }
+	if [ -s "$work/failures" ]; then
+		heading 'failed'
+		cat "$work/failures"
+	fi
+	if [ -s "$work/skips" ]; then
+		heading 'skipped, and why'
+		sort "$work/skips" | uniq -c | sort -rn
+	fi
+	printf '\n%d passed, %d failed, %d skipped\n' "$passed" "$failed" "$skipped"
+	[ "$failed" -eq 0 ] && [ $((passed + failed)) -gt 0 ]
+	exit
+}
+
+if [ $install = yes ]; then
+	testing/packages.sh build test demo || {
+		printf 'build: packages are missing\n' >>"$work/failures"
+		failed=1
+		finish
+	}
+fi
+
+heading 'build'
+start=$SECONDS
+built=no
+# A config.mk from before the packages were there would know nothing of them.
+[ ! -f config.mk ] || make -s reconfigure >"$work/build.log" 2>&1
+if make -j"$(nproc)" STRICT=1 all tests >>"$work/build.log" 2>&1; then
+	built=yes
+	printf 'built without a warning; %d s\n' $((SECONDS - start))
+else
+	cat "$work/build.log"
+	printf 'build: make STRICT=1 failed\n' >>"$work/failures"
+	failed=1
+fi
+
+for suite in "${chosen[@]}"; do
+	case $built/$suite in
+	# What reads only sources still helps to find out why they don't build.
+	yes/* | */layers | */lint) run_suite "$suite" ;;
+	esac
+done
+finish
