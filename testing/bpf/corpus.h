@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Which frames does a source filter meet, and what is each one?
+ *
+ * A frame is written as what it differs in from a plain one: Ethernet, no tags, a sound IPv4 or
+ * IPv6 header from CORPUS_IPV4 or CORPUS_IPV6, UDP. What it *is* is written beside it, by hand.
+ */
+#ifndef TEST_CORPUS_H
+#define TEST_CORPUS_H
+
+#include <ipfilter/abi.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "oracle.h"
+
+#define CORPUS_IPV4 "192.0.2.1"
+#define CORPUS_IPV6 "2001:db8:1:2:3:4:5:6"
+
+enum { FRAME_ROOM = 72 * 1024, FRAME_MIN = 14 };
+
+struct frame {
+	__u32 size;
+	__u8 bytes[FRAME_ROOM];
+};
+
+enum body { BODY_IPV4, BODY_IPV6, BODY_ARP };
+
+struct byte_set {
+	__u16 at; /* from the first byte behind the Ethernet header and its tags */
+	__u8 value;
+	__u8 used;
+};
+
+struct packet {
+	const char *name;
+	__u16 tags[5]; /* their TPIDs, outermost first */
+	__u16 tci;     /* of all of them; 0: VLANs 1, 2, ... */
+	enum body body;
+	__u16 ethertype; /* 0: the body's own */
+	struct byte_set set[8];
+	__u32 size; /* of the whole frame; 0: as it comes. Behind the body it is filled. */
+	__u32 cut;  /* bytes kept behind Ethernet header and tags, plus one; 0: all */
+	/* What it is: */
+	enum reading reading;
+	bool discovery;
+};
+
+extern const struct packet corpus[];
+extern const size_t corpus_count;
+
+void packet_build(const struct packet *packet, struct frame *frame);
+
+/* A plain frame from this source. */
+void frame_from(enum ipf_family family, const struct ipf_key *source, struct frame *frame);
+
+#endif

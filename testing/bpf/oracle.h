@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What should happen to a frame, said twice?
+ *
+ * oracle_decide() is written from the contract alone: bytes one by one, every rule looked at, no
+ * line shared with the program. headers_decide() compiles the program's own headers for the host.
+ */
+#ifndef TEST_ORACLE_H
+#define TEST_ORACLE_H
+
+#include <ipfilter/abi.h>
+#include <stddef.h>
+
+#include "program.h"
+
+struct ruleset;
+
+/* What a frame is, before any rule is asked. */
+enum reading { READ_SOURCE, READ_OTHER, READ_MALFORMED };
+
+struct reading_result {
+	enum reading reading;
+	unsigned int address_size; /* 4 or 16 */
+	__u8 address[16];
+	bool discovery;
+};
+struct reading_result oracle_read(const __u8 *frame, size_t size);
+
+/* `now` is the tick at which rules with a time are judged. */
+struct decision oracle_decide(const struct ruleset *rules, enum ipf_verdict policy, __u32 now,
+			      const __u8 *frame, size_t size);
+
+/* The same from the live table of the program, which may be damaged: the very bytes that the kernel
+ * reads, where it reads them. */
+struct decision headers_decide(const struct program *program, __u32 now, const __u8 *frame,
+			       size_t size);
+
+#endif

@@ -1,0 +1,516 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Do the XDP program in the kernel, its headers on the host, and a plain second filter agree on
+ * frames that nobody thought of?
+ *
+ *     FRAMES=1000000 SEED=... test_random [OBJECT]
+ *
+ * Each round has a random rule set under one of both policies and a few thousand frames: those of
+ * the corpus, mutated, and frames from addresses at and around the rules. In one round of eight the
+ * table is damaged; then only kernel and headers are compared: the same answer, and no fault.
+ * A difference prints the frame and the fewest rules that still show it.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <time.h>
+
+#include <util/text.h>
+
+#include "corpus.h"
+#include "oracle.h"
+#include "program.h"
+#include "rules.h"
+#include "tap.h"
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+enum {
+	FRAMES_PER_ROUND = 2000,
+	RULES_AT_MOST = 3000,
+	SETS = 3,
+	DIFFERENCES_SHOWN = 3,
+	LARGE_FRAMES = 400,  /* one frame of so many has more than a page */
+	FAR_TICKS = 1000000, /* 37 hours: no rule ends while a round runs */
+};
+
+static struct program programs[2];
+static struct frame frame;
+static char why[256];
+static unsigned long long differences;
+
+/* SplitMix64 (Steele, Lea, Flood 2014). */
+static __u64 state;
+
+static __u64 random_bits(void)
+{
+	__u64 z = state += 0x9e3779b97f4a7c15ull;
+
+	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9ull;
+	z = (z ^ z >> 27) * 0x94d049bb133111ebull;
+	return z ^ z >> 31;
+}
+
+static __u32 below(__u32 limit)
+{
+	return (__u32)(random_bits() % limit);
+}
+
+static bool one_in(__u32 n)
+{
+	return below(n) == 0;
+}
+
+/*
+ * Rules.
+ */
+
+/* Few networks, so that rules nest, touch and repeat. */
+static struct ipf_key random_key(enum ipf_family family)
+{
+	static const __u64 nets[] = { 0xc000020000000000, 0x20010db800000000, 0, 0xfe80000000000000,
+				      ~0ull };
+	struct ipf_key key = { random_bits(), random_bits() };
+	unsigned int kept = below(family == IPF_IPV4 ? 33 : 65);
+
+	if (!one_in(4)) {
+		__u64 mask = kept ? ~0ull << (64 - kept) : 0;
+
+		key.high = (nets[below(COUNT(nets))] & mask) | (key.high & ~mask);
+		if (one_in(2))
+			key.low = one_in(2) ? below(8) : ~(__u64)below(8);
+	}
+	if (family == IPF_IPV4) {
+		key.high &= ~0ull << 32;
+		key.low = 0;
+	}
+	return key;
+}
+
+static struct prefix random_prefix(void)
+{
+	enum ipf_family family = one_in(2) ? IPF_IPV4 : IPF_IPV6;
+	unsigned int most = family_bits(family);
+	unsigned int bits = one_in(3) ? most : one_in(2) ? below(most + 1) : most - below(most / 2);
+	struct prefix prefix = { .key = random_key(family),
+				 .family = (__u8)family,
+				 .bits = (__u8)bits };
+
+	prefix.key.high &= bits >= 64 ? ~0ull : bits ? ~0ull << (64 - bits) : 0;
+	prefix.key.low &= bits >= 128 ? ~0ull : bits > 64 ? ~0ull << (128 - bits) : 0;
+	return prefix;
+}
+
+static size_t random_rules(struct rule *rules, __u32 now)
+{
+	static const __u32 most[] = { 1, 2, 4, 10, 30, 100, 300, RULES_AT_MOST };
+	size_t count = below(most[below(COUNT(most))] + 1);
+
+	for (size_t i = 0; i < count; i++) {
+		rules[i] = (struct rule){
+			.prefix = random_prefix(),
+			.verdict = one_in(2) ? IPF_DROP : IPF_PASS,
+			.set = (__u16)below(SETS),
+			.expires = !one_in(4) ? IPF_NEVER :
+				   one_in(2)  ? now + FAR_TICKS :
+						now - below(now),
+			.counter = IPF_NO_COUNTER,
+		};
+		/* Another verdict, time or set for a prefix that is there. */
+		if (i && one_in(5))
+			rules[i].prefix = rules[below((__u32)i)].prefix;
+	}
+	return count;
+}
+
+/* Bits and words all over the table, its header and its rules above all. */
+static void damage(struct image *image)
+{
+	__u32 *words = image->data;
+	struct ipf_header *header = image->data;
+	size_t count = image->size / sizeof(*words);
+
+	for (__u32 i = below(20) + 1; i; i--) {
+		size_t at = one_in(3) ? below(sizeof(*header) / sizeof(*words)) :
+					(size_t)(random_bits() % count);
+
+		if (one_in(3) && header->rules < image->size)
+			at = (header->rules + random_bits() % (image->size - header->rules)) /
+			     sizeof(*words);
+		words[at] = one_in(3) ? (__u32)random_bits() :
+			    one_in(2) ? words[at] ^ 1u << below(32) :
+			    one_in(2) ? ~0u :
+					below(16);
+	}
+}
+
+/*
+ * Frames.
+ */
+
+static struct ipf_key near_rule(const struct rule *rule)
+{
+	struct ipf_key first = prefix_first(&rule->prefix);
+	struct ipf_key last = prefix_last(&rule->prefix);
+	struct ipf_key inside = { first.high | (random_bits() & (last.high ^ first.high)),
+				  first.low | (random_bits() & (last.low ^ first.low)) };
+
+	if (rule->prefix.family == IPF_IPV4) {
+		inside.low = 0;
+		inside.high &= ~0ull << 32;
+	}
+	switch (below(6)) {
+	case 0:
+		return first;
+	case 1:
+		return last;
+	case 2:
+		return key_before(rule->prefix.family, first);
+	case 3:
+		return key_after(rule->prefix.family, last);
+	default:
+		return inside;
+	}
+}
+
+static void resize(__u32 size)
+{
+	while (frame.size < size)
+		frame.bytes[frame.size++] = (__u8)random_bits();
+	frame.size = size < FRAME_MIN ? FRAME_MIN : size;
+}
+
+static void insert_tag(void)
+{
+	static const __u16 tpids[] = { 0x8100, 0x88a8, 0x9100, 0x9200, 0x8100 };
+	__u16 tpid = tpids[below(COUNT(tpids))];
+	__u8 tag[4] = { (__u8)(tpid >> 8), (__u8)tpid, (__u8)random_bits(), (__u8)random_bits() };
+
+	if (frame.size + 4 > FRAME_ROOM)
+		return;
+	memmove(frame.bytes + 16, frame.bytes + 12, frame.size - 12);
+	memcpy(frame.bytes + 12, tag, sizeof(tag));
+	frame.size += 4;
+}
+
+static void mutate(void)
+{
+	static const __u8 bytes[] = { 0,    1,    4,    5,    6,    8,    58,   0x40,
+				      0x44, 0x45, 0x4f, 0x60, 0x6f, 0x81, 0x86, 0x88,
+				      0x91, 0xa8, 0xdd, 132,  133,  137,  138,  0xff };
+	__u32 early = frame.size < 80 ? frame.size : 80;
+
+	switch (below(8)) {
+	case 0: /* a bit of the headers */
+		frame.bytes[below(early)] ^= (__u8)(1u << below(8));
+		break;
+	case 1: /* a byte that means something */
+		frame.bytes[below(early)] = bytes[below(COUNT(bytes))];
+		break;
+	case 2:
+		frame.bytes[12 + below(early - 12)] = (__u8)random_bits();
+		break;
+	case 3:
+		resize(FRAME_MIN + below(early - FRAME_MIN + 1));
+		break;
+	case 4:
+		if (frame.size < 1000)
+			resize(frame.size + below(100));
+		break;
+	case 5:
+		insert_tag();
+		break;
+	case 6: /* a tag less */
+		if (frame.size >= FRAME_MIN + 4) {
+			memmove(frame.bytes + 12, frame.bytes + 16, frame.size - 16);
+			frame.size -= 4;
+		}
+		break;
+	case 7:
+		if (one_in(LARGE_FRAMES / 8))
+			resize(3000 + below(62000));
+		break;
+	}
+}
+
+static void random_frame(const struct ruleset *rules)
+{
+	if (one_in(20)) { /* noise behind a type that leads on */
+		static const __u16 types[] = { 0x0800, 0x86dd, 0x8100, 0x88a8, 0x9100, 0x0806 };
+		__u16 type = types[below(COUNT(types))];
+
+		frame.size = 0;
+		resize(FRAME_MIN + below(100));
+		if (!one_in(4)) {
+			frame.bytes[12] = (__u8)(type >> 8);
+			frame.bytes[13] = (__u8)type;
+		}
+	} else if (rules->count && !one_in(4)) {
+		const struct rule *rule = &rules->rules[below((__u32)rules->count)];
+		struct ipf_key source = near_rule(rule);
+
+		frame_from(rule->prefix.family, &source, &frame);
+		if (rule->prefix.family == IPF_IPV6 && one_in(4)) {
+			frame.bytes[FRAME_MIN + 6] = 58;
+			frame.bytes[FRAME_MIN + 40] = (__u8)(130 + below(10));
+		}
+		for (__u32 tags = one_in(2) ? below(6) : 0; tags; tags--)
+			insert_tag();
+	} else {
+		do
+			packet_build(&corpus[below((__u32)corpus_count)], &frame);
+		while (frame.size > 2000 && !one_in(LARGE_FRAMES / 16));
+	}
+	for (__u32 times = one_in(2) ? below(4) : 0; times; times--)
+		mutate();
+}
+
+/*
+ * Differences.
+ */
+
+static void print_frame(void)
+{
+	__u32 shown = frame.size < 256 ? frame.size : 256;
+
+	printf("#   frame of %u bytes%s:\n#  ", frame.size,
+	       shown < frame.size ? ", the first 256" : "");
+	for (__u32 i = 0; i < shown; i++)
+		printf("%s%02x", i % 32 ? "" : " ", frame.bytes[i]);
+	putchar('\n');
+}
+
+static void print_rules(const struct rule *rules, size_t count, __u32 now)
+{
+	for (size_t i = 0; i < count && i < 40; i++) {
+		char text[PREFIX_TEXT_SIZE];
+
+		prefix_format(&rules[i].prefix, text);
+		tap_note("    %s %s, set %u%s", verdict_name(rules[i].verdict), text, rules[i].set,
+			 rules[i].expires == IPF_NEVER ? "" :
+			 rules[i].expires <= now       ? ", ended" :
+							 ", will end");
+	}
+	if (count > 40)
+		tap_note("    ... and %zu more", count - 40);
+}
+
+static bool same(const struct decision *a, const struct decision *b)
+{
+	return a->verdict == b->verdict && a->total == b->total && a->counter == b->counter;
+}
+
+static void print_decision(const char *who, const struct decision *decision)
+{
+	static const char *const totals[] = { "dropped", "passed", "other", "malformed" };
+
+	if (decision->counter == IPF_NO_COUNTER)
+		tap_note("    %s: %s, counted as %s", who, verdict_name(decision->verdict),
+			 totals[decision->total]);
+	else
+		tap_note("    %s: %s, counted as %s and by rule counter %u", who,
+			 verdict_name(decision->verdict), totals[decision->total],
+			 decision->counter);
+}
+
+static void publish(struct program *program, const struct table *table)
+{
+	unsigned int half = !(program->root->generation & 1);
+
+	if (program_add_blocks_for(program, table->rules.count) ||
+	    program_fill(program, half, &table->image))
+		tap_bail("a table cannot be published");
+	program_switch(program, half);
+}
+
+/* Does the frame still meet different answers with these rules only? */
+static bool differs_with(struct program *program, const struct rule *rules, size_t count, __u32 now)
+{
+	struct program_input input = { .frame = frame.bytes, .size = frame.size };
+	struct rule *copy = calloc(count + 1, sizeof(*copy));
+	struct decision want, headers;
+	struct table table;
+	bool differs;
+
+	if (!copy)
+		tap_bail("no memory");
+	memcpy(copy, rules, count * sizeof(*copy));
+	table_from_rules(&table, copy, count, SETS);
+	publish(program, &table);
+	want = oracle_decide(&table.rules, program->options.policy, now, frame.bytes, frame.size);
+	headers = headers_decide(program, now, frame.bytes, frame.size);
+	program_accept_counters(program, (__u32)table.rules.count);
+	snprintf(why, sizeof(why), "headers and oracle differ");
+	differs = !same(&want, &headers) ||
+		  !program_expect(program, &input, &want, why, sizeof(why));
+	table_done(&table);
+	free(copy);
+	return differs;
+}
+
+/* Leaves out ever smaller runs of rules for as long as the difference stays. */
+static size_t fewest_rules(struct program *program, struct rule *rules, size_t count, __u32 now)
+{
+	for (size_t run = count; run; run /= 2) {
+		for (size_t at = 0; at + run <= count;) {
+			struct rule *fewer = calloc(count + 1, sizeof(*fewer));
+
+			if (!fewer)
+				tap_bail("no memory");
+			memcpy(fewer, rules, at * sizeof(*fewer));
+			memcpy(fewer + at, rules + at + run, (count - at - run) * sizeof(*fewer));
+			if (differs_with(program, fewer, count - run, now)) {
+				count -= run;
+				memcpy(rules, fewer, count * sizeof(*fewer));
+			} else {
+				at += run;
+			}
+			free(fewer);
+		}
+	}
+	return count;
+}
+
+/* The live table is another one afterwards. */
+static void report(struct program *program, const struct table *table, __u32 now)
+{
+	size_t count = table->rules.count;
+	struct rule *rules = calloc(count + 1, sizeof(*rules));
+
+	if (!rules)
+		tap_bail("no memory");
+	memcpy(rules, table->rules.rules, count * sizeof(*rules));
+	print_frame();
+	if (differs_with(program, rules, count, now)) {
+		count = fewest_rules(program, rules, count, now);
+		differs_with(program, rules, count, now);
+		tap_note("  with these rules: %s", why);
+	} else {
+		tap_note("  alone it agrees; all rules of the round:");
+	}
+	print_rules(rules, count, now);
+	free(rules);
+}
+
+/*
+ * Rounds.
+ */
+
+struct tally {
+	unsigned long long totals[IPF_TOTALS];
+	unsigned long long by_rule, large, damaged;
+};
+
+static void run_round(struct program *program, unsigned long long frames, bool damaged,
+		      struct tally *tally)
+{
+	static struct rule rules[RULES_AT_MOST];
+	enum ipf_verdict policy = program->options.policy;
+	__u32 now = tick_now();
+	struct table table;
+
+	table_from_rules(&table, rules, random_rules(rules, now), SETS);
+	damaged = damaged && table.image.data;
+	if (damaged)
+		damage(&table.image);
+	publish(program, &table);
+
+	for (unsigned long long i = 0; i < frames; i++) {
+		struct program_input input = { .frame = frame.bytes };
+		struct decision headers, want;
+		bool agree;
+
+		random_frame(&table.rules);
+		input.size = frame.size;
+		headers = headers_decide(program, now, frame.bytes, frame.size);
+		want = damaged ? headers :
+				 oracle_decide(&table.rules, policy, now, frame.bytes, frame.size);
+		agree = same(&headers, &want);
+		/* A damaged rule may name a counter that is not there. */
+		if (want.counter != IPF_NO_COUNTER &&
+		    (want.counter >= PROGRAM_COUNTERS ||
+		     program->blocks[want.counter / IPF_COUNTER_BLOCK] < 0))
+			want.counter = IPF_NO_COUNTER;
+		snprintf(why, sizeof(why), "headers and oracle differ");
+		if (agree)
+			agree = program_expect(program, &input, &want, why, sizeof(why));
+		tally->totals[want.total]++;
+		tally->by_rule += want.counter != IPF_NO_COUNTER;
+		tally->large += frame.size > 4096;
+		tally->damaged += damaged;
+		if (agree)
+			continue;
+		if (differences++ >= DIFFERENCES_SHOWN)
+			continue;
+		tap_note("difference, policy %s%s: %s", policy == IPF_DROP ? "deny" : "allow",
+			 damaged ? ", damaged table" : "", why);
+		print_decision("headers", &headers);
+		if (damaged) {
+			print_frame();
+			continue;
+		}
+		print_decision("oracle", &want);
+		report(program, &table, now);
+		publish(program, &table);
+	}
+	if (!program_check_counters(program, RULES_AT_MOST, why, sizeof(why)) &&
+	    differences++ < DIFFERENCES_SHOWN)
+		tap_note("difference after a round: %s", why);
+	table_done(&table);
+}
+
+static unsigned long long setting(const char *name, unsigned long long standard)
+{
+	const char *text = getenv(name);
+	uint64_t value;
+
+	if (!text || !*text)
+		return standard;
+	if (number_parse(text, 0, ~0ull, &value))
+		tap_bail("%s=%s is not a number", name, text);
+	return value;
+}
+
+int main(int argc, char **argv)
+{
+	const char *unavailable = program_unavailable();
+	const char *path = program_object_path(argc, argv);
+	unsigned long long frames, done = 0, rounds = 0;
+	struct timespec from, to;
+	struct tally tally = { 0 };
+
+	if (unavailable)
+		return tap_skip_all(unavailable);
+	if (getrandom(&state, sizeof(state), 0) != sizeof(state))
+		state = (__u64)time(NULL);
+	state = setting("SEED", state);
+	frames = setting("FRAMES", 1000000);
+	tap_note("SEED=%llu FRAMES=%llu", state, frames);
+	for (enum ipf_verdict policy = IPF_PASS; policy <= IPF_DROP; policy++)
+		if (program_open(&programs[policy], path,
+				 &(struct program_options){ .policy = policy }))
+			tap_bail("%s cannot be loaded", path);
+
+	clock_gettime(CLOCK_MONOTONIC, &from);
+	while (done < frames) {
+		unsigned long long part = frames - done < FRAMES_PER_ROUND ? frames - done :
+									     FRAMES_PER_ROUND;
+
+		run_round(&programs[rounds & 1], part, rounds % 8 >= 6, &tally);
+		done += part;
+		rounds++;
+	}
+	clock_gettime(CLOCK_MONOTONIC, &to);
+
+	tap_ok(!differences, "%llu frames, %llu rule sets: %llu differences", done, rounds,
+	       differences);
+	tap_note("%llu dropped, %llu passed, %llu other, %llu malformed; %llu by a rule",
+		 tally.totals[0], tally.totals[1], tally.totals[2], tally.totals[3], tally.by_rule);
+	tap_note("%llu of several buffers, %llu with a damaged table; %.1f s", tally.large,
+		 tally.damaged,
+		 (double)(to.tv_sec - from.tv_sec) + (double)(to.tv_nsec - from.tv_nsec) / 1e9);
+	for (enum ipf_verdict policy = IPF_PASS; policy <= IPF_DROP; policy++)
+		program_close(&programs[policy]);
+	return tap_done();
+}

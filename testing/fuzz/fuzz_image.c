@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Can bytes that somebody else wrote into the table lead us out of it?
+ *
+ * The input is a list of overwritten words: each moves one 32-bit word of a sound image. Either the
+ * check refuses the result, or every walk over it stays within and ends.
+ */
+#include <assert.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <ruleset/image.h>
+#include <ruleset/ruleset.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+struct overwrite {
+	uint32_t where;
+	uint32_t what;
+};
+
+static struct rule rule_of(uint64_t high, uint64_t low, uint8_t family, uint8_t bits,
+			   uint8_t verdict, uint32_t expires)
+{
+	return (struct rule){ .prefix = { .key = { high, low }, .family = family, .bits = bits },
+			      .verdict = verdict,
+			      .expires = expires,
+			      .counter = IPF_NO_COUNTER };
+}
+
+static void sound_image(struct image *image)
+{
+	struct rule rules[] = {
+		rule_of(10ull << 56, 0, IPF_IPV4, 8, IPF_DROP, 0),
+		rule_of(0x0a010000ull << 32, 0, IPF_IPV4, 16, IPF_PASS, 500),
+		rule_of(0x0a010203ull << 32, 0, IPF_IPV4, 32, IPF_DROP, 900),
+		rule_of(0x20010db8ull << 32, 0, IPF_IPV6, 32, IPF_DROP, 0),
+		rule_of(0x20010db8ull << 32, 1, IPF_IPV6, 128, IPF_PASS, 700),
+	};
+	struct ruleset set;
+
+	ruleset_init(&set);
+	assert(ruleset_name_set(&set, RULE_DEFAULT_SET) == 0);
+	assert(!ruleset_add(&set, rules, sizeof(rules) / sizeof(rules[0]), NULL));
+	assert(!image_compile(&set, image));
+	ruleset_done(&set);
+}
+
+/* The header and the records behind the large indexes are where the words that matter are. */
+static size_t place(uint32_t where, size_t size)
+{
+	size_t near_end = size < 4096 ? size : 4096;
+
+	return where & 1 ? where / 2 % 128 & ~3u :
+			   (size - near_end + where / 2 % near_end) & ~(size_t)3;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct overwrite overwrite;
+	struct ruleset back;
+	struct image image;
+
+	sound_image(&image);
+	for (; size >= sizeof(overwrite); data += sizeof(overwrite), size -= sizeof(overwrite)) {
+		memcpy(&overwrite, data, sizeof(overwrite));
+		memcpy((uint8_t *)image.data + place(overwrite.where, image.size), &overwrite.what,
+		       sizeof(overwrite.what));
+	}
+	if (!image_check(&image, NULL)) {
+		for (uint64_t i = 0; i < 256; i++) {
+			struct address v4 = { IPF_IPV4, { i << 56 | 0x0001020300000000ull, 0 } };
+			struct address v6 = { IPF_IPV6,
+					      { i << 56 | 0x00010db800000000ull, i & 1 } };
+
+			image_lookup(&image, &v4, (uint32_t)i * 8);
+			image_lookup(&image, &v6, (uint32_t)i * 8);
+		}
+		assert(!image_rules(&image, &back));
+		ruleset_done(&back);
+	}
+	image_done(&image);
+	return 0;
+}

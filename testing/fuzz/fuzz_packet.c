@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Does any frame make the packet parser read outside of it, or answer nonsense?
+ */
+#include <assert.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <ipfilter/packet.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	/* On the heap and exactly as long, so that the sanitizer sees one byte too many. */
+	uint8_t *frame = malloc(size ? size : 1);
+	struct ipf_source source;
+
+	assert(frame);
+	memcpy(frame, data, size);
+	memset(&source, 0xee, sizeof(source));
+	if (ipf_packet_source(frame, frame + size, &source) == IPF_FRAME_SOURCE) {
+		assert(source.family == IPF_IPV4 || source.family == IPF_IPV6);
+		assert(source.discovery <= 1);
+		if (source.family == IPF_IPV4)
+			assert(!(source.key.high & 0xffffffff) && !source.key.low &&
+			       !source.discovery);
+	}
+	free(frame);
+	return 0;
+}

@@ -1,0 +1,145 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# What does a command do on another kernel?
+#
+#     run.sh -k VERSION [-t SECONDS] [-m MEMORY] [-o OUTDIR] -- COMMAND [ARG...]
+#
+# Boots Debian's kernel VERSION (6.1, 6.12) in qemu, without KVM and without a network. The guest
+# sees this machine's root with its programs, read-only; what it writes goes to memory and is gone
+# at the end, except files in $VM_OUT, which are afterwards in OUTDIR. COMMAND runs as root in the
+# folder of this checkout; its output appears here while it runs. /tmp and /run start empty.
+# $VM_KERNEL says what uname -r says. Change no file that the guest may read while it runs: it
+# caches them.
+#
+# Exit codes: that of COMMAND, or
+#     2  usage
+#    70  the guest ended without telling an exit code (crash); the end of the console is shown
+#    71  COMMAND ended, but the kernel complained (BUG, Oops, WARNING, Call Trace); the lines are
+#        shown
+#    72  the time limit passed; the end of the console is shown
+#    77  skipped: no qemu, or no such kernel; the reason is on stderr
+#
+# Invariant: whatever ends this script, its qemu and its temporary files are gone. (After SIGKILL,
+# qemu ends at the time limit.)
+
+set -euo pipefail
+
+say()  { echo "run.sh: $*" >&2; }
+skip() { say "skipped: $*"; exit 77; }
+usage() {
+	[[ $# -eq 0 ]] || say "$*"
+	echo "usage: run.sh -k VERSION [-t SECONDS] [-m MEMORY] [-o OUTDIR] -- COMMAND [ARG...]" >&2
+	exit 2
+}
+
+version='' seconds=600 memory=2G outdir=''
+while getopts k:t:m:o: option; do
+	case $option in
+	k) version=$OPTARG ;;
+	t) seconds=$OPTARG ;;
+	m) memory=$OPTARG ;;
+	o) outdir=$OPTARG ;;
+	*) usage ;;
+	esac
+done
+shift $((OPTIND - 1))
+[[ $version ]] || usage "no kernel version"
+[[ $# -gt 0 ]] || usage "no command"
+[[ $seconds =~ ^[1-9][0-9]*$ ]] || usage "'$seconds': not a number of seconds"
+[[ $memory =~ ^[1-9][0-9]*[MG]$ ]] || usage "'$memory': not a size such as 512M or 2G"
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
+checkout=$(cd "$here/../.." && pwd -P)
+
+command -v qemu-system-x86_64 >/dev/null || skip "no qemu-system-x86_64 (Debian package: qemu-system-x86)"
+command -v cpio >/dev/null || skip "no cpio (Debian package: cpio)"
+busybox=$(command -v busybox) || skip "no busybox (Debian package: busybox-static)"
+! ldd "$busybox" >/dev/null 2>&1 || skip "$busybox is not static (Debian package: busybox-static)"
+kernel=$("$here/kernels.sh" "$version") || exit
+
+work=$(mktemp -d "${TMPDIR:-/tmp}/xdp-ipfilter-vm.XXXXXX")
+qemu='' reader=''
+
+# Waits, so that nobody writes into the folder that is removed next.
+# shellcheck disable=SC2317  # the trap calls it
+end() {
+	trap '' HUP INT TERM
+	for pid in $qemu $reader; do
+		kill "$pid" 2>/dev/null || true
+		wait "$pid" 2>/dev/null || true
+	done
+	rm -rf "$work"
+}
+trap end EXIT
+trap 'exit 129' HUP
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+if [[ $outdir ]]; then
+	mkdir -p "$outdir"
+fi
+
+# The initramfs is two archives, one behind the other: the kernel unpacks both.
+mkdir -p "$work"/initramfs/{bin,dev,proc} "$work/share/out"
+cp "$busybox" "$work/initramfs/bin/busybox"
+cp "$here/init" "$work/initramfs/init"
+(cd "$work/initramfs" && find . | cpio --quiet -o -H newc) >"$work/init.cpio"
+cat "$kernel/modules.cpio" "$work/init.cpio" >"$work/initrd"
+
+share=$work/share console=$work/console
+echo "$checkout" >"$share/checkout"
+printf 'exec'     >"$share/command"
+printf ' %q' "$@" >>"$share/command"
+: >"$share/output"
+: >"$share/dmesg"
+: >"$console"
+
+# - thread=single: with a thread per CPU the guest died when a dispatcher was patched under traffic.
+# - The watchdogs wait longer, because a guest on a busy machine stands still at times.
+# - timeout(1) ends its qemu, also when this script is killed.
+append="console=ttyS0 quiet loglevel=4 panic=-1 oops=panic log_buf_len=4M mitigations=off"
+append+=" watchdog_thresh=60 rcupdate.rcu_cpu_stall_timeout=120"
+timeout --kill-after=5 "$seconds" qemu-system-x86_64 \
+	-machine q35 -accel tcg,thread=single -cpu max -smp 2 -m "$memory" \
+	-display none -monitor none -serial "file:$console" -no-reboot -net none \
+	-kernel "$kernel/vmlinuz" -initrd "$work/initrd" \
+	-append "$append" \
+	-virtfs local,path=/,mount_tag=root,security_model=none,readonly=on,multidevs=remap \
+	-virtfs "local,path=$share,mount_tag=out,security_model=none" </dev/null &
+qemu=$!
+tail --pid="$qemu" -s 0.2 -n +1 -f "$share/output" &
+reader=$!
+
+ended=0
+wait "$qemu" || ended=$?
+qemu=''
+wait "$reader" || true
+reader=''
+
+if [[ $outdir ]]; then
+	cp -R "$share/out/." "$outdir/"
+fi
+
+# Lines of the kernel itself: right after the time stamp, so that "RETBleed: WARNING: ..." at boot
+# or a text inside a line does not count. The console has what came after dmesg was written.
+stamp='^\[[ 0-9.]+\](\[ *[TC][0-9]+\])? '
+trouble='WARNING: |BUG: |kernel BUG at |Oops|Call Trace|(watchdog|rcu): (BUG|INFO): |INFO: task |UBSAN|KASAN|general protection'
+complaints_in() { grep -aE -m 4 -B 3 -A 25 "$stamp($trouble)" "$1"; }
+complaints=$(complaints_in "$share/dmesg" || complaints_in "$console") || true
+if [[ $complaints ]]; then
+	say "the kernel $version complained:"
+	echo "${complaints//$'\r'/}" >&2
+fi
+
+give_up() {
+	say "$2; the end of the console:"
+	tail -n 40 "$console" | tr -d '\r' >&2
+	exit "$1"
+}
+if [[ $ended -eq 124 || $ended -eq 137 ]]; then
+	give_up 72 "no end after $seconds seconds"
+fi
+[[ -e $share/rc ]] || give_up 70 "the guest ended without an exit code"
+[[ ! $complaints ]] || exit 71
+exit "$(cat "$share/rc")"
