@@ -80,7 +80,7 @@ bugprone-redundant-branch-condition,bugprone-too-small-loop-variable,misc-redund
 # Every source stands in the Makefile of its folder, and what stands there exists.
 check_sources() {
 	local folder wrong=0
-	for folder in lib/* testing/unit testing/bpf xdp-ipfilter; do
+	for folder in lib/* testing/unit testing/bpf testing/bench xdp-ipfilter; do
 		[ -f "$folder/Makefile" ] || continue
 		diff <(make -s -C "$folder" list | sort -u) \
 			<(cd "$folder" && find . -maxdepth 1 -name '*.[cS]' | cut -c 3- | sort) |

@@ -51,6 +51,7 @@ test     optional  tcpdump                        tcpdump
 test     optional  shellcheck                     ShellCheck
 test     optional  clang-format                   clang-tools-extra
 test     optional  clang-tidy                     -
+test     optional  libclang-rt-dev                compiler-rt
 test     optional  cppcheck                       cppcheck
 test     optional  pandoc                         pandoc
 test     optional  man-db                         man-db

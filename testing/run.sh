@@ -193,14 +193,13 @@ suite_e2e() {
 	add "$reports/junit.xml" $? testing/e2e
 }
 
-# The suite e2e on another kernel. Exit 77 of the machine: it can't run here and says why.
+# What depends on the kernel, on another kernel. Exit 77 of the machine: it can't run here and says
+# why.
 suite_vm() {
 	local kernel=$1 status
 	needs_root || return
-	# shellcheck disable=SC2016 # VM_OUT is known only inside the machine
-	limited 2460 testing/vm/run.sh -k "$kernel" -t 2400 -o "$reports" -- sh -c \
-		'exec "$0" -m pytest -p no:cacheprovider -q testing/e2e --junitxml="$VM_OUT/junit.xml"' \
-		"$python" 2>"$reports/vm.err"
+	limited 2460 testing/vm/run.sh -k "$kernel" -t 2400 -o "$reports" -- testing/vm/suite.sh \
+		2>"$reports/vm.err"
 	status=$?
 	if [ $status -eq 77 ]; then
 		skip_suite "vm-$kernel: $(tail -n 1 "$reports/vm.err" | sed 's/^.*skipped: //')"
@@ -208,16 +207,23 @@ suite_vm() {
 	fi
 	cat "$reports/vm.err"
 	case $status in
+	0 | 1) ;;
 	70) fail_suite "vm-$kernel: the guest crashed" ;;
 	71) fail_suite "vm-$kernel: the kernel of the guest complained" ;;
 	72) fail_suite "vm-$kernel: the guest took too long" ;;
-	*)
-		add "$reports/junit.xml" $status "vm-$kernel"
-		return
-		;;
+	*) fail_suite "vm-$kernel: exit status $status" ;;
 	esac
-	# What the tests told before that still counts.
-	[ ! -f "$reports/junit.xml" ] || add "$reports/junit.xml" 0 "vm-$kernel"
+	add_vm_reports "$kernel"
+}
+
+# What the programs told before a crash still counts.
+add_vm_reports() {
+	local kernel=$1 program status
+	[ -s "$reports/programs" ] || fail_suite "vm-$kernel: no tests ran"
+	while read -r status program; do
+		add "$reports/$program" "$status" "vm-$kernel: ${program%.*}"
+		[ "${program##*.}" = xml ] || grep '^not ok' "$reports/$program"
+	done <"$reports/programs"
 }
 
 run_suite() {

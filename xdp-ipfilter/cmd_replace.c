@@ -83,7 +83,7 @@ struct replacement {
 /* Does the input name this set? The first one is there even when no line stands in it. */
 static bool input_names(const struct rule_input *input, size_t set)
 {
-	if (set || input->set_count == 1)
+	if (set || input->set_count == 1 || input->first_set_named)
 		return true;
 	for (size_t i = 0; i < input->count; i++)
 		if (!input->rules[i].set)

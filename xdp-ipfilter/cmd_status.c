@@ -159,17 +159,20 @@ static void describe_cpus(struct report *report, const struct totals *totals)
 
 static void describe_rule(struct report *report, const struct snapshot *snapshot, size_t i)
 {
-	const struct rule *rule = &snapshot->target->rules.rules[i];
+	const struct ruleset *rules = &snapshot->target->rules;
+	const struct rule *rule = &rules->rules[i];
+	const char *set = rules->sets[rule->set].name;
 	char prefix[PREFIX_TEXT_SIZE];
 
 	prefix_format(&rule->prefix, prefix);
 	if (snapshot->counted[i])
-		report_line(report, "%s %-18s %10" PRIu64 " packets %12" PRIu64 " bytes",
+		report_line(report, "%s %-18s %10" PRIu64 " packets %12" PRIu64 " bytes  %s",
 			    verdict_name(rule->verdict), prefix,
 			    (uint64_t)snapshot->counters[i].packets,
-			    (uint64_t)snapshot->counters[i].bytes);
+			    (uint64_t)snapshot->counters[i].bytes, set);
 	else
-		report_line(report, "%s %s", verdict_name(rule->verdict), prefix);
+		report_line(report, "%s %-18s not counted  %s", verdict_name(rule->verdict), prefix,
+			    set);
 }
 
 /* Only in the text: `list --json` has them all. */

@@ -82,7 +82,8 @@ struct ipf_table {
 
 IPF_INLINE const void *ipf_table_at(const struct ipf_table *table, __u64 offset, __u32 size)
 {
-	__u32 slot = table->first_chunk + (__u32)(offset / IPF_CHUNK_SIZE);
+	/* Masked, so that even a damaged table leads to no chunk of the other half. */
+	__u32 slot = table->first_chunk + (__u32)(offset / IPF_CHUNK_SIZE % IPF_HALF_CHUNKS);
 	__u32 only = 0;
 	void *chunk = bpf_map_lookup_elem(&ipf_chunks, &slot);
 	__u8 *bytes;

@@ -80,7 +80,7 @@ void command_table_help(const struct command_table *table, FILE *out)
 		     "'" PROGRAM_NAME " help COMMAND' explains a command.\n\n"
 		     "exit codes:\n"
 		     "  0  done\n"
-		     "  1  failed, nothing changed\n"
+		     "  1  failed, nothing changed (of status and test: see their help)\n"
 		     "  2  wrong usage or bad input\n"
 		     "  3  the filter is not loaded there\n");
 }

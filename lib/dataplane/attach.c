@@ -156,6 +156,8 @@ static int find_single_reason(struct attachment *attachment, struct error *err)
 		snprintf(reason, size, "the BPF file system at /sys/fs/bpf is read-only");
 		return 0;
 	}
+	log_verbose("%s: trying whether the kernel has what a dispatcher needs",
+		    attachment->dev.name);
 	ret = program_probe_extension(&attachment->config, attachment->object);
 	if (ret)
 		snprintf(reason, size,
@@ -458,8 +460,8 @@ static int not_loaded(const struct netdev *dev, const struct chain *chain, struc
 	if (chain->state == FILTER_NOT_FILTERING)
 		return error_set(
 			err, -ENOENT,
-			"%s: not loaded; its dispatcher has lost programs, but %u of others are "
-			"still in it: 'xdp-loader status %s' shows them",
+			"%s: not loaded; its dispatcher has lost programs, and %u programs of "
+			"others are still in it: 'xdp-loader status %s' shows them",
 			dev->name, chain->count, dev->name);
 	return error_set(err, -ENOENT, "%s: not loaded", dev->name);
 }

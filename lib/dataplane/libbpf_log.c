@@ -35,6 +35,8 @@ static void take(const char *library, bool warning, const char *format, va_list 
 	while ((line = strsep(&rest, "\n"))) {
 		while (*line == ' ')
 			line++;
+		if (!strncmp(line, "libbpf: ", strlen("libbpf: ")))
+			line += strlen("libbpf: ");
 		if (!*line)
 			continue;
 		if (warning)

@@ -263,7 +263,7 @@ static int new_block(void)
  * where to go on. */
 static int make_blocks(const struct filter *filter, const __u32 *slots, size_t count, size_t *next)
 {
-	__u32 blocks[MAP_BATCH];
+	__u32 blocks[MAP_BATCH], last = IPF_COUNTER_BLOCKS;
 	int fds[MAP_BATCH];
 	__u32 made = 0;
 	int ret = 0;
@@ -272,10 +272,10 @@ static int make_blocks(const struct filter *filter, const __u32 *slots, size_t c
 		__u32 block = slots[*next] / IPF_COUNTER_BLOCK;
 		__u32 id;
 
-		if ((made && blocks[made - 1] == block) ||
+		if (block == last ||
 		    !bpf_map_lookup_elem(filter->rule_counts, &block, &id))
 			continue;
-		blocks[made] = block;
+		last = blocks[made] = block;
 		fds[made] = new_block();
 		if (fds[made] < 0) {
 			ret = fds[made];

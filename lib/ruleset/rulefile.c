@@ -111,9 +111,9 @@ static void note_host_bits(struct rule_input *input, const struct place *place,
 		 " means %s", text);
 }
 
-/* Appends what one RULE means, each prefix a rule like `like`. */
-static int add_rule(struct rule_input *input, const struct place *place, const struct word *word,
-		    const struct rule *like, struct error *err)
+/* Finds the prefixes that one RULE means. */
+static int read_target(struct rule_input *input, const struct place *place, const struct word *word,
+		       struct error *err)
 {
 	struct prefix_list *list = &input->scratch;
 	enum prefix_problem problem;
@@ -125,6 +125,16 @@ static int add_rule(struct rule_input *input, const struct place *place, const s
 		return no_memory(err);
 	if (problem)
 		return refuse(err, place, word, prefix_problem_text(problem));
+	if (host_bits)
+		note_host_bits(input, place, word, &list->items[0]);
+	return 0;
+}
+
+/* Appends the prefixes that were found, each a rule like `like`. */
+static int add_rules(struct rule_input *input, const struct rule *like, struct error *err)
+{
+	const struct prefix_list *list = &input->scratch;
+
 	if (array_reserve(&input->rules, &input->capacity, input->count + list->count,
 			  sizeof(*input->rules)))
 		return no_memory(err);
@@ -132,8 +142,6 @@ static int add_rule(struct rule_input *input, const struct place *place, const s
 		input->rules[input->count] = *like;
 		input->rules[input->count++].prefix = list->items[i];
 	}
-	if (host_bits)
-		note_host_bits(input, place, word, &list->items[0]);
 	return 0;
 }
 
@@ -163,7 +171,6 @@ static int read_rule_line(struct rule_input *input, const struct place *place,
 		.expires = input->expires,
 		.counter = IPF_NO_COUNTER,
 	};
-	const struct word *target;
 	size_t next = 0;
 	int ret;
 
@@ -178,7 +185,10 @@ static int read_rule_line(struct rule_input *input, const struct place *place,
 				      "an address, prefix or range must follow");
 		next = 1;
 	}
-	target = &words[next++];
+	/* Before what follows: in `deny 10.0.0.1` it is the first word that is wrong. */
+	ret = read_target(input, place, &words[next++], err);
+	if (ret)
+		return ret;
 	if (next < count) {
 		if (strcmp(words[next].text, "timeout") != 0)
 			return refuse(err, place, &words[next],
@@ -193,7 +203,7 @@ static int read_rule_line(struct rule_input *input, const struct place *place,
 	if (next < count)
 		return refuse(err, place, &words[next],
 			      "unexpected; a line is [pass|drop] RULE [timeout DURATION]");
-	return add_rule(input, place, target, &rule, err);
+	return add_rules(input, &rule, err);
 }
 
 /* set NAME */
@@ -218,6 +228,8 @@ static int read_set_line(struct rule_input *input, const struct place *place,
 	if (index < 0)
 		return no_memory(err);
 	*set = (__u16)index;
+	if (!index)
+		input->first_set_named = true;
 	return 0;
 }
 
@@ -348,7 +360,8 @@ int rule_input_argument(struct rule_input *input, const char *text, struct error
 	ret = open_first_set(input, err);
 	if (ret)
 		return ret;
-	return add_rule(input, &nowhere, &word, &like, err);
+	ret = read_target(input, &nowhere, &word, err);
+	return ret ? ret : add_rules(input, &like, err);
 }
 
 /* A set's rules as positions in the rule set, which keeps their order. */

@@ -34,7 +34,8 @@ struct rule_input {
 	struct ipf_set *sets; /* in order of appearance; the first is `set` or `default` */
 	size_t set_count;
 	size_t set_capacity;
-	size_t host_bits; /* rules whose host bits were cleared */
+	bool first_set_named; /* by a `set` line, not only by rules before any such line */
+	size_t host_bits;     /* rules whose host bits were cleared */
 	/* The first of them: "FILE:LINE:COLUMN: '10.0.0.1/8' means 10.0.0.0/8". */
 	char host_bits_example[512];
 	/* The reader's own: */

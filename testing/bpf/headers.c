@@ -17,7 +17,7 @@ struct ipf_table {
 /* In the kernel a record is looked for within one chunk, at its offset rounded down to its size. */
 static const void *ipf_table_at(const struct ipf_table *table, __u64 offset, __u32 size)
 {
-	__u32 slot = table->first_chunk + (__u32)(offset / IPF_CHUNK_SIZE);
+	__u32 slot = table->first_chunk + (__u32)(offset / IPF_CHUNK_SIZE % IPF_HALF_CHUNKS);
 	const struct program_chunk *chunk;
 
 	if (slot / IPF_HALF_CHUNKS >= PROGRAM_HALVES || slot % IPF_HALF_CHUNKS >= PROGRAM_CHUNKS)

@@ -151,9 +151,9 @@ static const struct bad_case bad_cases[] = {
 	{ "a verdict and a comment", TEXT("pass # 10.0.0.1\n"),
 	  "rules:1:1: 'pass': an address, prefix or range must follow" },
 	{ "two verdicts", TEXT("drop pass 10.0.0.1\n"),
-	  "rules:1:11: '10.0.0.1': unexpected; a line is [pass|drop] RULE [timeout DURATION]" },
+	  "rules:1:6: 'pass': not an address, prefix or range" },
 	{ "an upper case verdict", TEXT("DROP 10.0.0.1\n"),
-	  "rules:1:6: '10.0.0.1': unexpected; a line is [pass|drop] RULE [timeout DURATION]" },
+	  "rules:1:1: 'DROP': not an address, prefix or range" },
 	{ "a verdict behind", TEXT("10.0.0.1 drop\n"),
 	  "rules:1:10: 'drop': unexpected; a line is [pass|drop] RULE [timeout DURATION]" },
 	{ "two addresses", TEXT("10.0.0.1 10.0.0.2\n"),
@@ -172,8 +172,10 @@ static const struct bad_case bad_cases[] = {
 	  "rules:1:25: 'x': unexpected; a line is [pass|drop] RULE [timeout DURATION]" },
 	{ "many words", TEXT("drop 10.0.0.1 timeout 5 a b c d e f\n"),
 	  "rules:1:25: 'a': unexpected; a line is [pass|drop] RULE [timeout DURATION]" },
+	{ "of two faults the first is told", TEXT("deny 10.0.0.1 until tomorrow\n"),
+	  "rules:1:1: 'deny': not an address, prefix or range" },
 	{ "a timeout without a rule", TEXT("timeout 5\n"),
-	  "rules:1:9: '5': unexpected; a line is [pass|drop] RULE [timeout DURATION]" },
+	  "rules:1:1: 'timeout': not an address, prefix or range" },
 	{ "a set without name", TEXT("set\n"), "rules:1:1: 'set': a name must follow" },
 	{ "a bad name of a set", TEXT("set -x\n"),
 	  "rules:1:5: '-x': a set's name is 1 to 31 of A-Z a-z 0-9 . _ -, "
@@ -308,6 +310,19 @@ static void sets_end_with_their_file(void **state)
 	assert_int_equal(input.rules[2].set, 2);
 	assert_int_equal(input.rules[3].set, 1);
 	assert_int_equal(input.rules[4].set, 0);
+	rule_input_done(&input);
+}
+
+static void the_first_set_may_be_named(void **state)
+{
+	struct rule_input input = { .verdict = IPF_DROP };
+	struct error err = { 0 };
+
+	(void)state;
+	assert_int_equal(read_text(&input, "10.0.0.1\nset a\n10.0.0.2\n", &err), 0);
+	assert_false(input.first_set_named);
+	assert_int_equal(read_text(&input, "set default\n", &err), 0);
+	assert_true(input.first_set_named);
 	rule_input_done(&input);
 }
 
@@ -551,6 +566,7 @@ int main(void)
 	suite_add(&suite, "long words are shortened", long_words_are_shortened, NULL);
 	suite_add(&suite, "a set by option", a_set_by_option, NULL);
 	suite_add(&suite, "a file's set ends with the file", sets_end_with_their_file, NULL);
+	suite_add(&suite, "the first set may be named", the_first_set_may_be_named, NULL);
 	suite_add(&suite, "verdict and time of the options", verdict_and_time_of_the_options, NULL);
 	suite_add(&suite, "a line may not contradict a forced verdict", a_forced_verdict, NULL);
 	suite_add(&suite, "cleared host bits are noted", cleared_host_bits_are_noted, NULL);

@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: GPL-2.0
+"""What is in an org file: headings, description items, blocks?"""
+import re
+
+BEGIN = re.compile(r"\s*#\+begin_(src|example)\b\s*(.*)", re.IGNORECASE)
+END = re.compile(r"\s*#\+end_(src|example)\b", re.IGNORECASE)
+NAME = re.compile(r"\s*#\+name:\s*(\S+)", re.IGNORECASE)
+HEADING = re.compile(r"(\*+)\s+(.*)")
+ITEM = re.compile(r"- (.+?) ::(?:\s|$)")
+
+
+class Block:
+    """One #+begin_... to #+end_..., with what its first line says."""
+
+    def __init__(self, kind, header, name, line):
+        self.kind, self.name, self.line = kind, name, line
+        words = header.split()
+        self.language = words[0] if kind == "src" and words else ""
+        #: ":exit 2 :needs dispatcher" is {"exit": "2", "needs": "dispatcher"}
+        self.options = dict(re.findall(r":(\S+)\s+([^\s:]+)", header))
+        self.lines = []
+        #: the example that follows, with nothing but blank lines between
+        self.output = None
+
+
+def blocks(path):
+    """All blocks of the file, in order."""
+    found, block, name, last = [], None, None, None
+    with open(path, encoding="utf-8") as file:
+        for number, line in enumerate(file, 1):
+            line = line.rstrip("\n")
+            if block:
+                if END.match(line):
+                    block, last = None, block
+                else:
+                    block.lines.append(line)
+                continue
+            begin = BEGIN.match(line)
+            named = NAME.match(line)
+            if begin:
+                block = Block(begin.group(1).lower(), begin.group(2), name, number)
+                if (block.kind == "example" and not name and last and last.kind == "src"
+                        and last.output is None):
+                    last.output = block.lines
+                found.append(block)
+                name = last = None
+            elif named:
+                name = named.group(1)
+            elif line.strip():
+                name = last = None
+    assert block is None, f"{path}:{block.line}: this block has no end"
+    return found
+
+
+def plain(text):
+    """Org's marks taken off: =verbatim=, *bold*, /italic/."""
+    return re.sub(r"(?<![^\s(,])([=*/~])(\S(?:.*?\S)?)\1(?=$|[\s.,:;)?!])", r"\2", text)
+
+
+def sections(path):
+    """{heading: [lines]}, for headings of the first level; deeper ones are lines in it."""
+    found, current = {}, []
+    in_block = False
+    with open(path, encoding="utf-8") as file:
+        for line in file:
+            line = line.rstrip("\n")
+            heading = None if in_block else HEADING.match(line)
+            if BEGIN.match(line):
+                in_block = True
+            elif END.match(line):
+                in_block = False
+            if heading and len(heading.group(1)) == 1:
+                current = found.setdefault(heading.group(2).strip(), [])
+            else:
+                current.append(line)
+    return found
+
+
+def subsections(lines):
+    """{heading: [lines]} of the second level, of what sections() gave."""
+    found, current = {}, []
+    for line in lines:
+        heading = HEADING.match(line)
+        if heading and len(heading.group(1)) == 2:
+            current = found.setdefault(plain(heading.group(2).strip()), [])
+        else:
+            current.append(line)
+    return found
+
+
+def items(lines):
+    """The terms of the description lists at the left margin, org's marks taken off."""
+    return [plain(match.group(1)) for match in map(ITEM.match, lines) if match]

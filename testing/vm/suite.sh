@@ -1,0 +1,34 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# Which tests depend on the kernel, and are run in a virtual machine?
+#
+# Runs inside the guest. Each program's report goes to $VM_OUT, and its exit status and the report's
+# name to $VM_OUT/programs, which testing/run.sh reads. Exit status 1 when one failed.
+set -u
+
+failed=0
+
+# report NAME COMMAND...: until it is done, the status that stands for it is that of a kill, so that a
+# guest which ends in the middle leaves a failure
+report() {
+	local name=$1 status
+	shift
+	printf -- '-- %s\n' "$name"
+	printf '137 %s\n' "$name" >>"$VM_OUT/programs"
+	"$@"
+	status=$?
+	[ $status -eq 0 ] || failed=1
+	sed -i "\$s/^137/$status/" "$VM_OUT/programs"
+}
+
+tap() {
+	"$@" >"$VM_OUT/${1##*/}.tap" 2>"$VM_OUT/${1##*/}.err"
+}
+
+report test_verifier.tap tap testing/bpf/test_verifier
+report test_packets.tap tap testing/bpf/test_packets
+FRAMES=20000 report test_random.tap tap testing/bpf/test_random
+report check-examples.tap tap testing/docs/check-examples
+report junit.xml /usr/bin/python3 -m pytest -p no:cacheprovider -q testing/e2e \
+	--junitxml="$VM_OUT/junit.xml"
+exit $failed
