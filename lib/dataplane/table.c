@@ -272,8 +272,7 @@ static int make_blocks(const struct filter *filter, const __u32 *slots, size_t c
 		__u32 block = slots[*next] / IPF_COUNTER_BLOCK;
 		__u32 id;
 
-		if (block == last ||
-		    !bpf_map_lookup_elem(filter->rule_counts, &block, &id))
+		if (block == last || !bpf_map_lookup_elem(filter->rule_counts, &block, &id))
 			continue;
 		last = blocks[made] = block;
 		fds[made] = new_block();
