@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# Runs all tests: installs what they need, builds with warnings as errors, runs the suites one after
-# the other, and ends with one line: "N passed, N failed, N skipped". Exit 0 when something ran and
+# Runs all tests: installs what they need, builds with warnings as errors, runs the suites (one after
+# the other, then the virtual machines side by side), and ends with one line: "N passed, N failed, N skipped". Exit 0 when something ran and
 # nothing failed. Each test makes and removes its own network namespaces; this script's own files
 # lie in one temporary folder that goes with it.
 #
@@ -81,20 +81,24 @@ export XDP_IPFILTER=$top/xdp-ipfilter/xdp-ipfilter
 [ $quick = no ] || export XDP_IPFILTER_QUICK=1
 
 work=$(mktemp -d) || exit 1
-running=
+# Each suite leaves three files here: SUITE.counts, SUITE.failures, SUITE.skips.
+results=$work/results
+mkdir "$results"
+
+# What runs at the moment: `timeout`, which leads a process group and hands a signal on to all of it,
+# or suites in the background, which do the same with theirs.
+running=()
+stop_running() {
+	[ ${#running[@]} -eq 0 ] || kill -TERM "${running[@]}" 2>/dev/null && wait "${running[@]}" 2>/dev/null
+}
 # shellcheck disable=SC2317 # called by trap
 leave() {
-	# `timeout` leads a process group and hands the signal on to all of it.
-	[ -z "$running" ] || kill -TERM "$running" 2>/dev/null && wait "$running" 2>/dev/null
+	stop_running
 	rm -rf "$work"
 }
 trap leave EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM HUP
-
-: >"$work/skips"
-: >"$work/failures"
-passed=0 failed=0 skipped=0
 
 heading() {
 	printf '\n== %s\n' "$1"
@@ -103,17 +107,17 @@ heading() {
 # limited SECONDS COMMAND...: runs it so that neither a hang nor Ctrl-C leaves it behind
 limited() {
 	timeout -k 15 "$@" </dev/null &
-	running=$!
-	wait "$running"
+	running=($!)
+	wait "${running[0]}"
 	local status=$?
-	running=
+	running=()
 	return $status
 }
 
 # add REPORT STATUS PROGRAM: counts a report into the suite's and the run's figures
 add() {
 	local p f s
-	read -r p f s < <("$python" testing/tally.py "$1" "$2" "$3" "$work/skips.now" "$work/failures.now")
+	read -r p f s < <("$python" testing/tally.py "$1" "$2" "$3" "$results/$suite.skips" "$results/$suite.failures")
 	suite_passed=$((suite_passed + ${p:-0}))
 	suite_failed=$((suite_failed + ${f:-1}))
 	suite_skipped=$((suite_skipped + ${s:-0}))
@@ -121,12 +125,12 @@ add() {
 
 # skip_suite REASON: what can't run here at all counts as one skipped test
 skip_suite() {
-	printf '%s\n' "$1" >>"$work/skips.now"
+	printf '%s\n' "$1" >>"$results/$suite.skips"
 	suite_skipped=$((suite_skipped + 1))
 }
 
 fail_suite() {
-	printf '%s\n' "$1" >>"$work/failures.now"
+	printf '%s\n' "$1" >>"$results/$suite.failures"
 	suite_failed=$((suite_failed + 1))
 }
 
@@ -227,12 +231,13 @@ add_vm_reports() {
 }
 
 run_suite() {
-	local suite=$1 start=$SECONDS
+	local start=$SECONDS
+	suite=$1
 	suite_passed=0 suite_failed=0 suite_skipped=0
 	reports=$work/reports/$suite
 	mkdir -p "$reports"
-	: >"$work/skips.now"
-	: >"$work/failures.now"
+	: >"$results/$suite.skips"
+	: >"$results/$suite.failures"
 
 	heading "$suite"
 	case $suite in
@@ -240,35 +245,63 @@ run_suite() {
 	*) "suite_$suite" ;;
 	esac
 
-	cat "$work/failures.now" >>"$work/failures"
-	cat "$work/skips.now" >>"$work/skips"
-	passed=$((passed + suite_passed))
-	failed=$((failed + suite_failed))
-	skipped=$((skipped + suite_skipped))
+	printf '%d %d %d\n' "$suite_passed" "$suite_failed" "$suite_skipped" >"$results/$suite.counts"
 	printf '%s: passed %d, failed %d, skipped %d; %d s\n' "$suite" "$suite_passed" \
 		"$suite_failed" "$suite_skipped" $((SECONDS - start))
 }
 
+# side_by_side SUITE...: a virtual machine keeps one processor busy, so they needn't wait for each
+# other; each tells what it has to tell when it is done
+side_by_side() {
+	local each pids=()
+	[ $# -gt 0 ] || return
+	heading "side by side: $*"
+	for each; do
+		(
+			trap 'stop_running; exit 143' TERM
+			running=()
+			run_suite "$each"
+		) >"$work/$each.out" 2>&1 &
+		pids+=($!)
+	done
+	running=("${pids[@]}")
+	for each; do
+		wait "${pids[0]}"
+		pids=("${pids[@]:1}")
+		cat "$work/$each.out"
+	done
+	running=()
+}
+
 # finish: the list of what failed, of why something was skipped, and the one line
 finish() {
+	local p f s passed=0 failed=0 skipped=0
+	while read -r p f s; do
+		passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
+	done < <(cat "$results"/*.counts)
 	[ -z "$keep" ] || { mkdir -p "$keep" && cp -r "$work/reports/." "$keep"; }
-	if [ -s "$work/failures" ]; then
+	if [ "$failed" -gt 0 ]; then
 		heading 'failed'
-		cat "$work/failures"
+		cat "$results"/*.failures
 	fi
-	if [ -s "$work/skips" ]; then
+	if [ "$skipped" -gt 0 ]; then
 		heading 'skipped, and why'
-		sort "$work/skips" | uniq -c | sort -rn
+		sort "$results"/*.skips | uniq -c | sort -rn
 	fi
 	printf '\n%d passed, %d failed, %d skipped\n' "$passed" "$failed" "$skipped"
 	[ "$failed" -eq 0 ] && [ $((passed + failed)) -gt 0 ]
 	exit
 }
 
+# broken WHAT: what comes before the suites counts as one failed test
+broken() {
+	printf 'build: %s\n' "$1" >"$results/build.failures"
+	printf '0 1 0\n' >"$results/build.counts"
+}
+
 if [ $install = yes ]; then
 	testing/packages.sh build test demo || {
-		printf 'build: packages are missing\n' >>"$work/failures"
-		failed=1
+		broken 'packages are missing'
 		finish
 	}
 fi
@@ -283,14 +316,16 @@ if make -j"$(nproc)" STRICT=1 all tests >>"$work/build.log" 2>&1; then
 	printf 'built without a warning; %d s\n' $((SECONDS - start))
 else
 	cat "$work/build.log"
-	printf 'build: make STRICT=1 failed\n' >>"$work/failures"
-	failed=1
+	broken 'make STRICT=1 failed'
 fi
 
+machines=()
 for suite in "${chosen[@]}"; do
 	case $built/$suite in
+	yes/vm-*) machines+=("$suite") ;;
 	# What reads only sources still helps to find out why they don't build.
 	yes/* | */layers | */lint) run_suite "$suite" ;;
 	esac
 done
+side_by_side "${machines[@]}"
 finish
