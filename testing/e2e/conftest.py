@@ -1,0 +1,240 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Fixtures: a namespace with a veth pair, the tool in it, and a look at what is left behind."""
+import os
+import shutil
+import time
+
+import pytest
+
+import kernel
+import product
+from netlab import Namespace, Wire, quiet_pair, sh, wait_for
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "dispatcher: needs a kernel that can chain XDP programs")
+
+
+def pytest_collection_modifyitems(items):
+    if os.geteuid():
+        for item in items:
+            item.add_marker(pytest.mark.skip(reason="needs root"))
+
+
+def pytest_report_header():
+    return [f"tool: {product.BINARY}",
+            f"kernel: {os.uname().release}, one process takes {_one_process() * 1000:.0f} ms"]
+
+
+def _one_process():
+    start = time.monotonic()
+    for _ in range(5):
+        sh("true")
+    return (time.monotonic() - start) / 5
+
+
+@pytest.fixture(scope="session")
+def slow():
+    """Is this an emulated machine? Random campaigns are shorter there."""
+    return _one_process() > 0.012
+
+
+@pytest.fixture(scope="session")
+def patience(slow):
+    """Seconds to wait for what has to happen at once."""
+    return 60.0 if slow else 15.0
+
+
+@pytest.fixture(scope="session", autouse=True)
+def nothing_left_behind():
+    """After the last test the kernel holds no program, map, link or pin more than before."""
+    if not os.access(product.BINARY, os.X_OK):
+        pytest.exit(f"{product.BINARY}: not built (run make first, or set XDP_IPFILTER)", 3)
+    before = _census()
+    yield
+    new = _since(before, _census())
+    deadline = time.monotonic() + 30
+    # The kernel frees programs and maps a moment after their last user is gone. What comes while
+    # we wait belongs to somebody else on this machine.
+    while any(new.values()) and time.monotonic() < deadline:
+        time.sleep(0.2)
+        now = _census()
+        new = {kind: ids & now[kind] for kind, ids in new.items()}
+    assert not any(new.values()), f"left behind: {new}"
+
+
+def _since(before, now):
+    return {kind: now[kind] - before[kind] for kind in now}
+
+
+#: Maps are told from those of other users by name; the tests note the names as they meet them.
+_our_map_names = set()
+
+
+def note_our_maps(program_id):
+    _our_map_names.update(name for name in kernel.program_maps(program_id) if name)
+
+
+def _census():
+    programs = kernel.programs()
+    ours = {number for number, one in programs.items()
+            if one.get("name", "").startswith(kernel.OUR_NAMES)}
+    named = {number for number, one in kernel.maps().items()
+             if one.get("name", "") in _our_map_names}
+    links = {number for number, one in kernel.links().items()
+             if one.get("prog_id") in ours}
+    return {"programs": ours, "maps": named, "links": links, "pins": set(product.pins())}
+
+
+@pytest.fixture(scope="session")
+def dispatcher():
+    """(does it work here, why not)"""
+    return kernel.dispatcher_works()
+
+
+@pytest.fixture(autouse=True)
+def _needs_dispatcher(request):
+    if request.node.get_closest_marker("dispatcher"):
+        works, reason = request.getfixturevalue("dispatcher")
+        if not works:
+            pytest.skip(f"the dispatcher is refused on this kernel: {reason}")
+
+
+class Lab(product.Tool):
+    """A namespace with one interface to filter (`dev`), the far end of its cable (`peer`), and
+    the tool running beside them."""
+
+    def __init__(self, patience):
+        super().__init__(Namespace())
+        self.patience = patience
+        self.dev, self.peer = "f0", "p0"
+        self._noted = False
+        self.wires = {}
+        try:
+            quiet_pair(self.namespace, self.dev, self.peer)
+            self.wire.settle()
+        except BaseException:
+            self.close()
+            raise
+
+    @property
+    def ns(self):
+        return self.namespace
+
+    @property
+    def wire(self):
+        if self.dev not in self.wires:
+            self.wires[self.dev] = Wire(self.ns, self.dev, self.peer, patience=self.patience)
+        return self.wires[self.dev]
+
+    def load(self, *args, dev=None, **kwargs):
+        """Load, native unless told otherwise, and note which maps are ours."""
+        if not {"-m", "--mode"} & set(args):
+            args = ("-m", "native", *args)
+        result = self.good("load", *args, dev or self.dev, **kwargs)
+        if not self._noted:
+            self._noted = True
+            note_our_maps(self.status(dev or self.dev)["program_id"])
+        return result
+
+    def reset(self):
+        """No XDP program on any interface, whatever the test did."""
+        self.dev, self.peer = "f0", "p0"
+        for take_off in (self._unload, self._unload_chain, self._turn_off):
+            busy = [name for name, link in self.ns.links().items() if "xdp" in link]
+            if not busy:
+                return
+            for name in busy:
+                take_off(name)
+
+    def _unload(self, name):
+        self("unload", name)
+
+    def _unload_chain(self, name):
+        if shutil.which("xdp-loader"):
+            self.ns.run("xdp-loader", "unload", name, "-a", check=False)
+
+    def _turn_off(self, name):
+        for kind in ("xdp", "xdpgeneric", "xdpdrv"):
+            self.ns.run("ip", "link", "set", name, kind, "off", check=False)
+
+    def add_pair(self, near, far, **kwargs):
+        if near not in self.ns.links():
+            quiet_pair(self.ns, near, far, **kwargs)
+
+    def close(self):
+        for wire in self.wires.values():
+            wire.close()
+        try:
+            self.reset()
+        finally:
+            self.ns.close()
+
+
+@pytest.fixture(scope="module")
+def module_lab(patience):
+    lab = Lab(patience)
+    yield lab
+    lab.close()
+
+
+@pytest.fixture
+def lab(module_lab):
+    """Two ends of a cable and no filter; the filter is gone again after the test."""
+    yield module_lab
+    module_lab.reset()
+
+
+@pytest.fixture
+def own_lab(patience):
+    """A lab of one test, for tests that rename, delete or reconfigure interfaces."""
+    lab = Lab(patience)
+    yield lab
+    lab.close()
+
+
+@pytest.fixture(scope="module")
+def loaded_once(patience):
+    lab = Lab(patience)
+    lab.load()
+    yield lab
+    lab.close()
+
+
+@pytest.fixture
+def loaded(loaded_once):
+    """The filter, policy allow, no rules; for tests that only come and go with rules."""
+    yield loaded_once
+    loaded_once.good("flush", "-a")
+
+
+@pytest.fixture
+def no_more_progs():
+    """The programs of ours in the kernel after the test are those of before."""
+    before = kernel.our_programs()
+    yield
+    new = kernel.our_programs() - before
+    wait_for(lambda: not new & kernel.our_programs(), "programs of ours are freed", 20)
+
+
+@pytest.fixture
+def deleted_chain():
+    """deleted_chain(): the pins that are there now belong to a chain whose interface was deleted;
+    they are removed at the end. libxdp leaves them, and so do we: nobody can tell for sure that the
+    interface has not just moved to another network namespace, where the chain still runs."""
+    dead = []
+    yield lambda: dead.extend(pin for pin in product.pins() if "/dispatch-" in pin)
+    for pin in dead:
+        os.unlink(pin)
+    for folder in {os.path.dirname(pin) for pin in dead}:
+        os.rmdir(folder)
+
+
+@pytest.fixture
+def need():
+    """need("ethtool"): skip with the reason when a program is missing."""
+    def check(*names):
+        for name in names:
+            if not shutil.which(name):
+                pytest.skip(f"{name} is not installed")
+    return check

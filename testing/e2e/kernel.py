@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: GPL-2.0
+"""What the kernel holds, as bpftool tells it, independent of the tool under test."""
+import functools
+import json
+import pathlib
+import shutil
+
+from netlab import Namespace, quiet_pair, sh
+
+NEIGHBOURS = pathlib.Path(__file__).resolve().parent / "neighbours"
+
+#: Names that only we and the neighbours of these tests give to BPF programs.
+OUR_NAMES = ("xdp_ipfilter", "xdp_dispatcher", "nb_", "xdp_pass", "xdp_ipf")
+
+
+def bpftool(*args):
+    done = sh("bpftool", "-j", *args, check=False)
+    if done.returncode or not done.stdout.strip():
+        return []
+    answer = json.loads(done.stdout)
+    return [] if isinstance(answer, dict) and "error" in answer else answer
+
+
+def programs():
+    return {one["id"]: one for one in bpftool("prog", "show")}
+
+
+def maps():
+    return {one["id"]: one for one in bpftool("map", "show")}
+
+
+def links():
+    return {one["id"]: one for one in bpftool("link", "show")}
+
+
+def our_programs():
+    return {number for number, one in programs().items()
+            if one.get("name", "").startswith(OUR_NAMES)}
+
+
+def program_maps(program_id):
+    """{name: id} of the maps of one program."""
+    known = maps()
+    return {known[number].get("name", ""): number
+            for number in programs()[program_id].get("map_ids", []) if number in known}
+
+
+def array_value(map_id, slot=0):
+    """An __u64 out of a plain array map."""
+    for entry in bpftool("map", "dump", "id", map_id):
+        formatted = entry.get("formatted")
+        if formatted is not None:
+            if formatted["key"] == slot:
+                return formatted["value"]
+        elif int(entry["key"][0], 16) == slot:
+            return int.from_bytes(bytes(int(byte, 16) for byte in entry["value"]), "little")
+    raise LookupError(f"map {map_id} has no slot {slot}")
+
+
+@functools.lru_cache(maxsize=None)
+def neighbour(name):
+    """The object file of a neighbour, built when it is missing or old."""
+    sh("make", "-s", "-C", NEIGHBOURS)
+    return str(NEIGHBOURS / f"{name}.o")
+
+
+def bpffs_mounted(path="/sys/fs/bpf"):
+    with open("/proc/self/mounts") as mounts:
+        return any(line.split()[1:3] == [path, "bpf"] for line in mounts)
+
+
+def dispatcher_works():
+    """Can two programs share an interface on this kernel? Tried with xdp-loader alone, in a mount
+    namespace and a network namespace of its own, so that nothing is left."""
+    if not shutil.which("xdp-loader"):
+        return False, "xdp-loader is not installed"
+    first, second = neighbour("count"), neighbour("dropmac")
+    ns = Namespace()
+    try:
+        quiet_pair(ns, "try0", "try1")
+        done = ns.run("unshare", "-m", "sh", "-c",
+                      f"mount -t bpf bpf /sys/fs/bpf && xdp-loader load try0 {first} && "
+                      f"xdp-loader load try0 {second}", check=False)
+        said = (done.stderr or done.stdout).strip().splitlines()
+        return done.returncode == 0, said[-1].strip() if said else ""
+    finally:
+        ns.close()

@@ -1,0 +1,511 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Beside other XDP programs: each one's function is proved by packets, whoever comes and goes.
+
+All of it needs a kernel where libxdp's dispatcher works (the virtual machine's)."""
+import itertools
+import os
+import pathlib
+import random
+import re
+import signal
+import subprocess
+import threading
+
+import pytest
+
+import kernel
+import product
+from frames import udp
+from netlab import Namespace, sh, wait_for
+from product import DONE, FAILED, NOT_LOADED, OBJECT
+
+pytestmark = pytest.mark.dispatcher
+
+OURS, THEIRS, FREE = "192.0.2.66", "192.0.2.77", "192.0.2.88"
+THEIR_MAC = "02:00:00:00:00:dd"
+
+
+class XdpFilter:
+    """xdp-filter of xdp-tools, told to drop THEIRS."""
+
+    name, program = "xdp-filter", "xdpfilt_alw_ip"
+
+    def __init__(self, lab):
+        self.lab = lab
+
+    def come(self):
+        self.lab.ns.run("xdp-filter", "load", "-f", "ipv4", "f0")
+        self.lab.ns.run("xdp-filter", "ip", "-m", "src", THEIRS)
+
+    def go(self):
+        self.lab.ns.run("xdp-filter", "unload", "f0")
+
+    def works(self):
+        return self.lab.wire.exchange([udp(THEIRS), udp(FREE)]) == [False, True]
+
+
+class Loaded:
+    """A program that xdp-loader loads: it goes by its id."""
+
+    def __init__(self, lab):
+        self.lab = lab
+        self.id = None
+
+    def come(self):
+        before = set(chain(self.lab))
+        self.lab.ns.run("xdp-loader", "load", "f0", kernel.neighbour(self.object))
+        [self.id] = [number for number, name in chain(self.lab) if
+                     (number, name) not in before and name == self.program]
+
+    def go(self):
+        self.lab.ns.run("xdp-loader", "unload", "f0", "-i", self.id)
+
+
+class DropMac(Loaded):
+    name, object, program = "dropmac", "dropmac", "nb_dropmac"
+
+    def works(self):
+        return self.lab.wire.exchange([udp(FREE, source_mac=THEIR_MAC), udp(FREE)]) == [False, True]
+
+
+class Count(Loaded):
+    name, object, program = "count", "count", "nb_count"
+
+    def seen(self):
+        [number] = kernel.program_maps(self.id).values()
+        return kernel.array_value(number)
+
+    def works(self):
+        before = self.seen()
+        assert self.lab.wire.passes(udp(FREE))
+        return self.seen() == before + 2  # the frame and the control frame
+
+
+NEIGHBOURS = [XdpFilter, DropMac, Count]
+
+
+def chain(lab, dev="f0"):
+    """(id, name) of the programs on an interface, in their order, says `xdp-loader status`."""
+    said = lab.ns.run("xdp-loader", "status", dev).stdout
+    return [(int(found[2]), found[1])
+            for found in re.finditer(r"(?m)^ =>\s+\d+\s+(\S+)\s+(\d+)\s", said)]
+
+
+def names(lab):
+    return [name for _, name in chain(lab)]
+
+
+def we_work(lab, dev="f0"):
+    """Ours drops OURS and lets FREE pass, and status tells so."""
+    status = lab.status(dev)
+    assert status["state"] == "filtering-chained" and status["chained"] is True, status
+    return lab.wire.exchange([udp(OURS), udp(FREE)]) == [False, True]
+
+
+@pytest.fixture
+def chained(lab, need):
+    need("xdp-loader", "xdp-filter")
+    return lab
+
+
+@pytest.mark.parametrize("kind", NEIGHBOURS, ids=lambda kind: kind.name)
+@pytest.mark.parametrize("first", ["we first", "they first"])
+@pytest.mark.parametrize("leaves", ["we leave first", "they leave first"])
+def test_two_on_one_interface_in_every_order(chained, kind, first, leaves):
+    lab, they = chained, kind(chained)
+    if first == "we first":
+        lab.load("-i", OURS)
+        they.come()
+    else:
+        they.come()
+        lab.load("-i", OURS)
+    assert we_work(lab) and they.works()
+    assert set(names(lab)) == {"xdp_ipfilter", they.program}
+    lab.good("add", FREE)
+    assert not lab.wire.passes(udp(FREE))
+    lab.good("del", FREE)
+    if leaves == "we leave first":
+        lab.good("unload", "f0")
+        assert names(lab) == [they.program] and they.works()
+        assert lab.wire.passes(udp(OURS))
+        they.go()
+    else:
+        they.go()
+        assert we_work(lab) and names(lab) == ["xdp_ipfilter"]
+        assert lab.prefixes("f0") == {OURS: "drop"}
+        lab.good("unload", "f0")
+    assert "xdp" not in lab.ns.links()["f0"]
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(range(3))),
+                         ids=lambda order: "".join(map(str, order)))
+def test_three_beside_us_leave_in_every_order(chained, order, slow):
+    """We come second of four; each that leaves takes only itself."""
+    lab = chained
+    they = [kind(lab) for kind in NEIGHBOURS]
+    they[order[0]].come()
+    lab.load("-i", OURS)
+    they[order[1]].come()
+    they[order[2]].come()
+    assert all(one.works() for one in they) and we_work(lab)
+    assert names(lab) == ["nb_dropmac", "xdp_ipfilter", "xdpfilt_alw_ip", "nb_count"], \
+        "by priority: 3, 5, 10, 20"
+    assert lab.status("f0")["position"] in (1, 2)
+    counters = lab.counters("f0")
+    for index, leaver in enumerate(order):
+        they[leaver].go()
+        assert we_work(lab)
+        assert all(they[rest].works() for rest in order[index + 1:])
+    now = lab.counters("f0")
+    assert now["drop"][0] == counters["drop"][0] + 3, "counters survive every rebuild"
+    lab.good("unload", "f0")
+
+
+def test_position_and_priority_are_told(chained):
+    lab = chained
+    lab.load("-P", 15, "-i", OURS)
+    assert (lab.status("f0")["priority"], lab.status("f0")["position"]) in ((15, 0), (15, 1))
+    base = lab.status("f0")["position"]
+    DropMac(lab).come()
+    assert lab.status("f0")["position"] == base + 1
+    Count(lab).come()
+    assert lab.status("f0")["position"] == base + 1
+    said = lab.good("status", "f0").out
+    assert "filtering, chained" in said and "15" in said
+
+
+def test_our_program_keeps_its_id_and_rules_through_rebuilds(chained, slow):
+    lab = chained
+    lab.load("-i", OURS)
+    number, they = lab.status("f0")["program_id"], DropMac(lab)
+    for _ in range(3 if slow else 10):
+        they.come()
+        assert lab.status("f0")["program_id"] == number
+        assert we_work(lab)
+        they.go()
+        assert we_work(lab)
+    assert dict(chain(lab))[number] == "xdp_ipfilter"
+    assert lab.prefixes("f0") == {OURS: "drop"}
+
+
+def test_no_blocked_packet_slips_while_the_chain_is_rebuilt(chained):
+    lab, they, stop = chained, DropMac(chained), threading.Event()
+    lab.load("-i", OURS)
+    errors = []
+
+    def rebuild():
+        try:
+            for _ in range(2):
+                sh("nsenter", f"--net={lab.ns.path}", "xdp-loader", "load", "f0",
+                   kernel.neighbour("count"))
+                lab.good("add", THEIRS)
+                sh("nsenter", f"--net={lab.ns.path}", "xdp-loader", "unload", "f0", "-i",
+                   [number for number, name in chain_of(lab) if name == "nb_count"][0])
+                lab.good("del", THEIRS)
+        except Exception as error:  # shown below
+            errors.append(error)
+        stop.set()
+
+    def chain_of(lab):
+        said = sh("nsenter", f"--net={lab.ns.path}", "xdp-loader", "status", "f0").stdout
+        return [(int(found[2]), found[1])
+                for found in re.finditer(r"(?m)^ =>\s+\d+\s+(\S+)\s+(\d+)\s", said)]
+
+    they.come()
+    worker = threading.Thread(target=rebuild)
+    worker.start()
+    frames, slipped, lost = [udp(OURS), udp(FREE)] * 10, 0, 0
+    while not stop.is_set():
+        got = lab.wire.exchange(frames)
+        slipped += sum(got[0::2])
+        lost += got[1::2].count(False)
+    worker.join()
+    assert not errors, errors
+    assert (slipped, lost) == (0, 0)
+
+
+def test_xdp_loader_shows_us_and_can_take_us_away(chained):
+    lab = chained
+    lab.load("-i", OURS)
+    said = lab.ns.run("xdp-loader", "status", "f0").stdout
+    assert re.search(r"(?m)^ =>\s+5\s+xdp_ipfilter\s+\d+\s+\S+\s+XDP_PASS", said), said
+    lab.ns.run("xdp-loader", "unload", "f0", "-i", lab.status("f0")["program_id"])
+    assert lab.status("f0")["state"] == "not-loaded"
+    lab.refused(NOT_LOADED, "add", "-d", "f0", FREE, words="not loaded")
+    lab.load("-i", OURS)
+    assert we_work(lab)
+
+
+def test_xdp_loader_loads_us_beside_a_neighbour(chained):
+    lab, they = chained, DropMac(chained)
+    if not os.path.exists(OBJECT):
+        pytest.skip(f"{OBJECT} is not built")
+    they.come()
+    lab.ns.run("xdp-loader", "load", "f0", OBJECT)
+    status = lab.status("f0")
+    assert status["state"] == "filtering-chained" and status["priority"] == 5
+    assert lab.wire.exchange([udp(OURS), udp(FREE)]) == [True, True]
+    lab.good("add", OURS)
+    assert we_work(lab) and they.works()
+    with lab.unchanged("f0"):
+        lab.refused(FAILED, "load", "f0", words="already")
+    lab.good("unload", "f0")
+    assert names(lab) == ["nb_dropmac"] and they.works()
+
+
+def test_unload_all_of_xdp_loader_leaves_not_loaded(chained):
+    lab = chained
+    DropMac(lab).come()
+    lab.load("-i", OURS)
+    lab.ns.run("xdp-loader", "unload", "f0", "-a")
+    assert lab.status("f0")["state"] == "not-loaded"
+    assert lab("unload", "f0").rc == NOT_LOADED
+
+
+@pytest.mark.parametrize("neighbour", [False, True], ids=["alone", "beside a neighbour"])
+def test_removed_pins_are_attached_but_not_filtering(chained, neighbour):
+    """Fact 9: the dispatcher stays on the interface, but its component links are gone."""
+    lab = chained
+    lab.load("-i", OURS)
+    if neighbour:
+        DropMac(lab).come()
+    link = lab.ns.links()["f0"]
+    sh("rm", "-r", f"/sys/fs/bpf/xdp/dispatch-{link['ifindex']}-{link['xdp']['prog']['id']}")
+    assert lab.wire.exchange([udp(OURS), udp(FREE)]) == [True, True], "nothing filters any more"
+    result = lab("status", "-j", "f0")
+    assert result.json()["interfaces"][0]["state"] == "not-filtering", result
+    text = lab("status", "f0")
+    assert "attached but NOT filtering" in text.out + text.err, text
+    repaired = lab("unload", "f0")
+    assert repaired.rc in (DONE, NOT_LOADED), repaired
+    if not neighbour:
+        assert "xdp" not in lab.ns.links()["f0"], "unload clears what is left of us"
+        lab.load("-i", OURS)
+        assert we_work(lab)
+
+
+def test_a_second_bpffs_on_top_only_hides_the_pins(chained):
+    lab = chained
+    lab.load("-i", OURS)
+    hidden = ["unshare", "-m", "sh", "-c", 'mount -t bpf bpf /sys/fs/bpf; exec "$@"', "sh"]
+    result = lab("status", "-j", "f0", prefix=hidden)
+    assert result.json()["interfaces"][0]["state"] == "filtering-chained", result
+
+
+def test_a_dispatcher_without_us_is_not_loaded(chained):
+    lab = chained
+    DropMac(lab).come()
+    assert lab.status("f0")["state"] == "not-loaded"
+    lab.refused(NOT_LOADED, "unload", "f0", words="not loaded")
+    lab.good("unload", "-a")
+    assert names(lab) == ["nb_dropmac"]
+
+
+def test_another_mode_than_that_of_the_chain_is_refused(chained):
+    lab = chained
+    for theirs, ours in (("skb", "native"), ("native", "skb")):
+        lab.ns.run("xdp-loader", "load", "-m", theirs, "f0", kernel.neighbour("dropmac"))
+        before = chain(lab)
+        with lab.unchanged("f0"):
+            lab.refused(FAILED, "load", "-m", ours, "f0", words=["f0", f"--mode {theirs}"])
+        assert chain(lab) == before and DropMac(lab).works()
+        lab.load("-m", theirs, "-i", OURS)
+        assert we_work(lab) and lab.status("f0")["mode"] == theirs
+        lab.good("unload", "f0")
+        assert chain(lab) == before and DropMac(lab).works()
+        lab.ns.run("xdp-loader", "unload", "f0", "-a")
+
+
+def test_a_full_chain_is_refused(chained):
+    """Ten programs are the dispatcher's limit (fact 5)."""
+    lab, they = chained, DropMac(chained)
+    they.come()
+    lab.ns.run("xdp-loader", "load", "f0", *[kernel.neighbour("count")] * 9)
+    before = chain(lab)
+    assert len(before) == 10
+    with lab.unchanged("f0"):
+        lab.refused(FAILED, "load", "f0", words=["f0", "full"])
+    assert chain(lab) == before and they.works()
+
+
+def test_the_tenth_place_is_ours(chained):
+    lab = chained
+    lab.ns.run("xdp-loader", "load", "f0", *[kernel.neighbour("count")] * 9)
+    lab.load("-i", OURS)
+    assert we_work(lab) and len(chain(lab)) == 10
+    lab.good("unload", "f0")
+    assert len(chain(lab)) == 9
+
+
+def test_a_neighbour_without_frags_works_beside_us_at_mtu_1500(chained):
+    lab = chained
+    lab.ns.run("xdp-loader", "load", "f0", kernel.neighbour("plain"))
+    lab.load("-i", OURS)
+    assert we_work(lab)
+    assert names(lab) == ["nb_plain", "xdp_ipfilter"]
+
+
+def test_at_mtu_9000_we_have_frags_and_one_without_is_kept_out(chained):
+    lab = chained
+    lab.add_pair("j0", "j1", mtu=9000)
+    lab.dev, lab.peer = "j0", "j1"
+    lab.load("-i", OURS)
+    frames = [udp(OURS, 8000), udp(FREE, 8000)]
+    assert lab.wire.exchange(frames) == [False, True]
+    with lab.unchanged("j0"):
+        for command in (("xdp-loader", "load", "j0", kernel.neighbour("plain")),
+                        ("xdp-filter", "load", "-f", "ipv4", "j0")):
+            assert lab.ns.run(*command, check=False).returncode != 0
+    assert we_work(lab, "j0")
+    assert lab.wire.exchange(frames) == [False, True]
+    assert lab.counters("j0")["drop"] == (3, 2 * len(frames[0]) + len(udp(OURS)))
+
+
+def test_the_mtu_is_named_where_a_neighbour_without_frags_makes_it_too_large(chained):
+    """In SKB mode such a neighbour lives with any MTU, so ours must work or name the MTU."""
+    lab = chained
+    lab.add_pair("j0", "j1", mtu=9000)
+    lab.dev, lab.peer = "j0", "j1"
+    lab.ns.run("xdp-loader", "load", "-m", "skb", "j0", kernel.neighbour("plain"))
+    result = lab("load", "-m", "skb", "-i", OURS, "j0")
+    if result.rc == DONE:
+        assert lab.wire.exchange([udp(OURS, 8000), udp(FREE, 100)]) == [False, True]
+    else:
+        assert result.rc == FAILED and len(result.err_lines) == 1 and "MTU" in result.err, result
+
+
+def test_xdpdump_sees_our_verdicts(chained, need):
+    need("xdpdump", "stdbuf")
+    lab = chained
+    lab.load("-i", OURS)
+    Count(lab).come()
+    with lab.ns:
+        dump = subprocess.Popen(["stdbuf", "-oL", "xdpdump", "-i", "f0", "-p", "all",
+                                 "--rx-capture", "entry,exit"],
+                                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        said = dump.stderr.readline()
+        assert "xdp_ipfilter" in said, said + dump.stderr.read()
+        assert we_work(lab), "being watched changes nothing"
+        heard = []
+        os.set_blocking(dump.stdout.fileno(), False)
+
+        def both():
+            heard.extend(dump.stdout.readlines())
+            text = "".join(heard)
+            return "xdp_ipfilter()@exit[DROP]" in text and "xdp_ipfilter()@exit[PASS]" in text
+        wait_for(both, "xdpdump shows our drop and our pass", lab.patience)
+        text = "".join(heard)
+        assert "xdp_ipfilter()@entry" in text
+        length = len(udp(OURS))
+        assert re.search(rf"xdp_ipfilter\(\)@exit\[DROP\]: packet size {length} bytes", text), text
+        assert len(re.findall(r"nb_count\(\)@entry", text)) < len(
+            re.findall(r"xdp_ipfilter\(\)@entry", text)), "what we drop ends with us"
+        lab.good("add", FREE)
+        assert not lab.wire.passes(udp(FREE))
+    finally:
+        dump.send_signal(signal.SIGINT)
+        dump.communicate(timeout=60)
+    assert not lab.wire.passes(udp(OURS))
+
+
+def test_a_renamed_interface_keeps_its_chain(own_lab, need):
+    need("xdp-loader")
+    lab = own_lab
+    lab.load("-i", OURS)
+    lab.ns.ip("link", "set", "f0", "down")
+    lab.ns.ip("link", "set", "f0", "name", "wan7")
+    lab.ns.ip("link", "set", "wan7", "up")
+    lab.wire.settle()
+    assert lab.status("wan7")["state"] == "filtering-chained"
+    lab.ns.run("xdp-loader", "load", "wan7", kernel.neighbour("dropmac"))
+    assert lab.status("wan7")["state"] == "filtering-chained"
+    assert lab.wire.exchange([udp(OURS), udp(FREE, source_mac=THEIR_MAC), udp(FREE)]) == [
+        False, False, True]
+    lab.good("add", "-d", "wan7", FREE)
+    assert not lab.wire.passes(udp(FREE))
+    lab.good("unload", "wan7")
+    assert [name for _, name in chain(lab, "wan7")] == ["nb_dropmac"]
+    lab.ns.run("xdp-loader", "unload", "wan7", "-a")
+
+
+def test_an_interface_moved_to_another_namespace_keeps_its_filter(own_lab):
+    lab = own_lab
+    lab.load("-i", OURS)
+    away = Namespace()
+    try:
+        lab.ns.ip("link", "set", "f0", "netns", away.name)
+        away.ip("link", "set", "f0", "up")
+        moved = product.Tool(away)
+        assert moved.status("f0")["state"] == "filtering-chained"
+        assert moved.prefixes("f0") == {OURS: "drop"}
+        moved.good("unload", "f0")
+        assert "xdp" not in away.links()["f0"]
+    finally:
+        away.close()
+
+
+def test_xdp_off_by_others_is_not_loaded_and_can_be_loaded_again(chained):
+    lab = chained
+    before = set(product.pins())
+    lab.load("-i", OURS)
+    lab.ns.ip("link", "set", "f0", "xdp", "off")
+    assert set(product.pins()) > before
+    product.age_pins()
+    assert lab.status("f0")["state"] == "not-loaded"
+    lab.load("-i", OURS)
+    assert set(product.pins()) > before, "the live chain has pins, and only it"
+    assert we_work(lab)
+    lab.good("unload", "f0")
+    assert set(product.pins()) <= before, "the pins of the dead chain are swept"
+
+
+def test_a_neighbour_that_is_killed_while_loading_hurts_nobody(chained, slow):
+    lab = chained
+    lab.load("-i", OURS)
+    stale = pathlib.Path("/run/xdp-loader.lck")  # its lock does not die with it
+    for delay in ([0.2, 0.6, 1.0] if slow else [0.005, 0.02, 0.04]):
+        with lab.ns:
+            process = subprocess.Popen(["xdp-loader", "load", "f0", kernel.neighbour("count")],
+                                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        killer = threading.Timer(delay, process.kill)
+        killer.start()
+        process.wait()
+        killer.join()
+        stale.unlink(missing_ok=True)
+        assert we_work(lab)
+        lab.good("add", THEIRS)
+        lab.good("del", THEIRS)
+    lab.good("unload", "f0")
+    assert "xdp_ipfilter" not in names(lab)
+    if "xdp" in lab.ns.links()["f0"]:
+        lab.ns.run("xdp-loader", "unload", "f0", "-a")
+    lab.ns.run("xdp-loader", "clean", "f0")
+
+
+def test_a_killed_load_beside_a_neighbour_leaves_the_neighbour(chained, slow):
+    seed = random.randrange(2 ** 32)
+    print(f"seed {seed}")
+    rng = random.Random(seed)
+    lab, they = chained, DropMac(chained)
+    they.come()
+    for _ in range(4 if slow else 10):
+        process = lab.start("load", "-i", OURS, "f0")
+        killer = threading.Timer(rng.uniform(0, 1.5 if slow else 0.15), process.kill)
+        killer.start()
+        process.communicate(timeout=60)
+        killer.join()
+        assert they.works()
+        if lab.status("f0")["state"] == "not-loaded":
+            lab.load("-i", OURS)
+        assert we_work(lab)
+        lab.good("unload", "f0")
+        assert names(lab) == ["nb_dropmac"] and they.works()
+    product.age_pins()
+    lab.load("-i", OURS)
+    assert we_work(lab) and they.works()
+    lab.good("unload", "f0")
+    live = lab.ns.links()["f0"]["xdp"]["prog"]["id"]
+    assert all(f"dispatch-{lab.ns.links()['f0']['ifindex']}-{live}/" in pin
+               for pin in product.pins() if "/dispatch-" in pin), "what the kills left is swept"
+    assert they.works()

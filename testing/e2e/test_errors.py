@@ -1,0 +1,250 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Every error an operator meets: one line, what to do, the exit code, and everything as it was."""
+import os
+import re
+import subprocess
+
+import pytest
+
+import kernel
+import product
+from frames import udp
+from netlab import sh
+from product import BINARY, DONE, FAILED, NOT_LOADED, USAGE
+
+RULES = [("add", "192.0.2.1"), ("del", "192.0.2.1"), ("flush",), ("list",), ("test", "192.0.2.1"),
+         ("replace", "-f", "-")]
+
+
+def without(*capabilities):
+    """A root that lacks these capabilities."""
+    dropped = ",".join(f"-{name}" for name in capabilities)
+    return ["setpriv", f"--bounding-set={dropped}", f"--inh-caps={dropped}"]
+
+
+NOBODY = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--inh-caps=-all",
+          "--bounding-set=-all"]
+
+
+@pytest.mark.parametrize("args", [("load", "nosuch0"), ("run", "--count", "1", "nosuch0"),
+                                  ("unload", "nosuch0"), ("status", "nosuch0"),
+                                  ("poll", "--count", "1", "nosuch0"),
+                                  *[(command, "-d", "nosuch0", *rest) for command, *rest in RULES],
+                                  ("load", "x" * 40), ("load", "f0/../f0"), ("load", ""),
+                                  ("unload", "../../etc")], ids=" ".join)
+def test_an_unknown_interface_is_named(module_lab, args):
+    name = args[2] if len(args) > 2 and args[1] == "-d" else args[-1]
+    module_lab.refused(FAILED, *args, words=[name, "no such interface"], stdin="192.0.2.1\n")
+
+
+def test_json_status_of_an_unknown_interface_fails(module_lab):
+    module_lab.refused(FAILED, "status", "-j", "nosuch0", words=["nosuch0", "no such interface"])
+
+
+@pytest.mark.parametrize("prefix, words", [
+    (NOBODY, re.compile("CAP_(SYS|NET)_ADMIN")),
+    (without("sys_admin"), "CAP_SYS_ADMIN"),
+    (without("net_admin"), "CAP_NET_ADMIN"),
+    (without("net_admin", "sys_admin"), re.compile("CAP_(SYS|NET)_ADMIN")),
+], ids=["not root", "without CAP_SYS_ADMIN", "without CAP_NET_ADMIN", "without both"])
+def test_a_missing_capability_is_named(lab, prefix, words, no_more_progs):
+    with lab.unchanged("f0"):
+        lab.refused(FAILED, "load", "f0", prefix=prefix, words=words)
+        lab.refused(FAILED, "run", "--count", 1, "f0", prefix=prefix, words=words)
+    assert "xdp" not in lab.ns.links()["f0"]
+    lab.load("-i", "192.0.2.66")
+    with lab.unchanged("f0"):
+        lab.refused(FAILED, "unload", "f0", prefix=prefix, words=words)
+        lab.refused(FAILED, "unload", "-a", prefix=prefix, words=words)
+        lab.refused(FAILED, "load", "f0", prefix=prefix)
+    assert not lab.wire.passes(udp("192.0.2.66"))
+    lab.good("unload", "f0")
+
+
+@pytest.mark.parametrize("args", [*RULES, ("flush", "-a"), ("status", "f0"),
+                                  ("status",), ("poll", "--count", "1", "f0")], ids=" ".join)
+@pytest.mark.parametrize("prefix, words", [(NOBODY, re.compile("CAP_[A-Z]+")),
+                                           (without("sys_admin"), "CAP_SYS_ADMIN")],
+                         ids=["not root", "without CAP_SYS_ADMIN"])
+def test_rules_and_status_without_permission_say_so(loaded_once, args, prefix, words):
+    loaded_once.good("add", "192.0.2.66")
+    result = loaded_once(*args, prefix=prefix, stdin="192.0.2.7\n")
+    assert loaded_once.prefixes("f0") == {"192.0.2.66": "drop"}
+    assert result.rc == FAILED, result
+    assert len(result.err_lines) == 1 or (args[0] == "status" and not result.err), result
+    said = result.out + result.err
+    assert words.search(said) if isinstance(words, re.Pattern) else words in said, result
+    if args[0] == "status":
+        assert "not permitted" in said, result
+    product.assert_own_voice(result)
+
+
+@pytest.mark.parametrize("command", ["load", "run"])
+@pytest.mark.parametrize("how", ["no bpffs", "a directory in its place"])
+def test_a_missing_bpffs_in_a_private_mount_namespace_is_refused(lab, command, how):
+    """A bpffs mounted there would take the filter away with it (fact 8): what to run is said."""
+    private = ["unshare", "-m", "sh", "-c",
+               ("mount -t sysfs sysfs /sys; " if how == "no bpffs" else
+                "umount -l /sys/fs/bpf; mount -t tmpfs tmpfs /sys/fs/bpf; ") + 'exec "$@"', "sh"]
+    with lab.unchanged("f0"):
+        more = ["--count", 1] if command == "run" else []
+        lab.refused(FAILED, command, *more, "f0", prefix=private, words=["/sys/fs/bpf", "mount"])
+    assert "xdp" not in lab.ns.links()["f0"]
+
+
+def test_a_read_only_bpffs_is_refused_or_warned_about(lab):
+    private = ["unshare", "-m", "sh", "-c",
+               'mount -t bpf bpf /sys/fs/bpf && mount -o remount,ro,bind /sys/fs/bpf; '
+               'exec "$@"', "sh"]
+    result = lab("load", "f0", prefix=private)
+    product.assert_own_voice(result)
+    assert len(result.err_lines) == 1, result
+    if result.rc == DONE:
+        assert lab.status("f0")["state"] == "filtering-single"
+    else:
+        assert result.rc == FAILED and "xdp" not in lab.ns.links()["f0"]
+
+
+def test_a_missing_bpffs_is_mounted_in_the_mount_namespace_of_pid_1(lab):
+    if kernel.bpffs_mounted():
+        if not os.environ.get("VM_KERNEL"):
+            pytest.skip("bpffs is mounted already, and this machine is not ours to unmount it")
+        if product.pins():
+            pytest.skip("bpffs is in use")
+        sh("umount", "/sys/fs/bpf")
+    lab.good("load", "-i", "192.0.2.66", "f0")
+    assert kernel.bpffs_mounted()
+    assert not lab.wire.passes(udp("192.0.2.66"))
+
+
+@pytest.mark.parametrize("kind", ["lo", "dummy", "bridge"])
+def test_no_native_xdp_hints_at_skb(own_lab, kind):
+    dev = "lo" if kind == "lo" else "d0"
+    if kind != "lo":
+        own_lab.ns.run("ip", "link", "add", dev, "up", "type", kind, check=False)
+        if dev not in own_lab.ns.links():
+            pytest.skip(f"this kernel has no {kind} interfaces")
+    with own_lab.unchanged(dev):
+        own_lab.refused(FAILED, "load", "-m", "native", dev, words=[dev, "native", "--mode skb"])
+    assert "xdp" not in own_lab.ns.links()[dev]
+    own_lab.load("-m", "skb", dev=dev)
+    assert own_lab.status(dev)["mode"] == "skb"
+
+
+def test_hardware_mode_where_the_card_has_none(lab):
+    with lab.unchanged("f0"):
+        lab.refused(FAILED, "load", "-m", "hw", "f0", words=["f0"])
+    assert "xdp" not in lab.ns.links()["f0"]
+
+
+# A foreign program without a dispatcher in the way
+
+def foreign_by_ip(lab):
+    lab.ns.ip("link", "set", "f0", "xdpdrv", "obj", kernel.neighbour("dropmac"), "sec", "xdp.frags")
+
+
+def foreign_by_xdp_loader(lab):
+    lab.ns.run("xdp-loader", "load", "f0", kernel.neighbour("dropmac"),
+               env={**os.environ, "LIBXDP_SKIP_DISPATCHER": "1"})
+
+
+def foreign_in_skb_mode(lab):
+    lab.ns.run("xdp-loader", "load", "-m", "skb", "f0", kernel.neighbour("dropmac"),
+               env={**os.environ, "LIBXDP_SKIP_DISPATCHER": "1"})
+
+
+@pytest.mark.parametrize("foreign", [foreign_by_ip, foreign_by_xdp_loader, foreign_in_skb_mode])
+@pytest.mark.parametrize("mode", ["native", "skb", "unspecified"])
+def test_a_foreign_program_without_dispatcher_is_named_and_stays(lab, need, foreign, mode):
+    need("xdp-loader", "ip")
+    foreign(lab)
+    link = lab.ns.links()["f0"]["xdp"]
+    with lab.unchanged("f0"):
+        for command in (("load",), ("load", "--force"), ("load", "--require-dispatcher"),
+                        ("run", "--count", "1")):
+            lab.refused(FAILED, *command, "-m", mode, "f0",
+                        words=["f0", "nb_dropmac", re.compile(rf"\b{link['prog']['id']}\b")])
+    assert lab.ns.links()["f0"]["xdp"] == link
+    assert lab.status("f0")["state"] == "not-loaded"
+    lab.refused(NOT_LOADED, "unload", "f0", words="not loaded")
+    lab.good("unload", "-a")
+    assert lab.ns.links()["f0"]["xdp"] == link, "what is not ours stays"
+    dropped, passed = (udp("192.0.2.1", source_mac=mac)
+                       for mac in ("02:00:00:00:00:dd", "02:00:00:00:00:01"))
+    assert lab.wire.exchange([dropped, passed]) == [False, True]
+
+
+def test_others_cannot_be_added_over_ours_when_single(lab, need):
+    """What our neighbours meet then is theirs; ours must stay as it was."""
+    need("xdp-loader")
+    lab.good("load", "-i", "192.0.2.66", "f0", env={"LIBXDP_SKIP_DISPATCHER": "1"})
+    with lab.unchanged("f0"):
+        assert lab.ns.run("xdp-loader", "load", "f0", kernel.neighbour("count"),
+                          check=False).returncode != 0
+    assert not lab.wire.passes(udp("192.0.2.66"))
+
+
+# The rest
+
+@pytest.mark.parametrize("args", RULES, ids=" ".join)
+def test_not_loaded_says_so(module_lab, args):
+    command, *rest = args
+    module_lab.refused(NOT_LOADED, command, "-d", "f0", *rest, words=["f0", "not loaded"],
+                       stdin="192.0.2.1\n")
+
+
+def test_loaded_already_says_so(lab):
+    lab.load()
+    with lab.unchanged("f0"):
+        lab.refused(FAILED, "load", "f0", words=["f0", "loaded already"])
+
+
+@pytest.mark.parametrize("rule", ["10.0.0.300", "2001:db8::/129"])
+def test_a_bad_rule_loads_nothing(lab, rule):
+    with lab.unchanged("f0"):
+        lab.refused(USAGE, "load", "-i", "192.0.2.1", "-i", rule, "f0", words=rule)
+    assert "xdp" not in lab.ns.links()["f0"]
+
+
+@pytest.mark.parametrize("args, words", [
+    (("load", "-f", "/nonexistent", "f0"), "/nonexistent"),
+    (("add", "-f", "/nonexistent"), "/nonexistent"),
+    (("add", "-f", ""), ""),
+], ids=str)
+def test_a_missing_file_is_a_failure(lab, args, words):
+    if args[0] == "add":
+        lab.load()
+    lab.refused(FAILED, *args, words=words)
+
+
+def test_results_that_cannot_be_written_are_a_failure(loaded):
+    loaded.good("add", "192.0.2.1")
+    for args in (("list",), ("list", "-j"), ("status",), ("status", "-j")):
+        with open("/dev/full", "w") as full:
+            process = loaded.start(*args, stdout=full)
+            _, err = process.communicate(timeout=60)
+        assert process.returncode == FAILED, (args, err)
+        assert err.startswith("xdp-ipfilter: ") and len(err.splitlines()) == 1, err
+
+
+def test_a_closed_stderr_or_stdout_hurts_nobody(lab):
+    """Fact 11: a closed pipe on stderr kills other loaders before they attach."""
+    with lab.ns:
+        done = subprocess.run(["sh", "-c", '"$@" 2>&- >&- <&-', "sh", BINARY, "load", "-i",
+                               "192.0.2.66", "f0"])
+    assert done.returncode == DONE
+    assert not lab.wire.passes(udp("192.0.2.66"))
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "w") as closed:
+        process = lab.start("load", "f0", stderr=closed)
+        process.communicate(timeout=60)
+    assert process.returncode in (FAILED, -13)
+    assert lab.prefixes("f0") == {"192.0.2.66": "drop"}
+
+
+def test_verbose_may_say_more_but_ends_the_same(lab):
+    result = lab("load", "-v", "nosuch0")
+    assert result.rc == FAILED
+    assert any(line.startswith("xdp-ipfilter: ") and "no such interface" in line
+               for line in result.err_lines), result

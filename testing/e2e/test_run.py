@@ -1,0 +1,212 @@
+# SPDX-License-Identifier: GPL-2.0
+"""run, the article's program: load, print each CPU's drops, and leave nothing behind."""
+import os
+import re
+import signal
+import socket
+import time
+
+import pytest
+
+import product
+from frames import udp
+from netlab import wait_for
+from product import DONE, FAILED, NOT_LOADED, USAGE
+
+
+def drops(line):
+    """{cpu: drops} of the line of one round."""
+    return {int(cpu): int(packets) for cpu, packets in re.findall(r"\bcpu (\d+): (\d+)", line)}
+
+
+class Run:
+    """A `run` under way, its output read as it comes."""
+
+    def __init__(self, lab, *args, **kwargs):
+        self.lab = lab
+        self.process = lab.start("run", *args, **kwargs)
+        self.lines = []
+
+    def read(self, want, seconds=None):
+        """Read lines until want(line) is true."""
+        deadline = time.monotonic() + (seconds or self.lab.patience)
+        os.set_blocking(self.process.stdout.fileno(), False)
+        while time.monotonic() < deadline:
+            line = self.process.stdout.readline()
+            if line:
+                self.lines.append(line)
+                if want(line):
+                    return line
+            elif self.process.poll() is not None:
+                break
+            else:
+                time.sleep(0.01)
+        raise AssertionError(f"in vain: {self.lines} {self.process.poll()}")
+
+    def end(self, number=None):
+        if number:
+            self.process.send_signal(number)
+        out, err = self.process.communicate(timeout=self.lab.patience * 2)
+        self.lines += out.splitlines(True)
+        return product.Result(self.process.args, self.process.returncode, "".join(self.lines), err)
+
+
+@pytest.fixture
+def run(lab, no_more_progs):
+    """Start a `run` and make sure that it has left nothing behind."""
+    before = product.pins()
+    started = []
+
+    def start(*args, **kwargs):
+        started.append(Run(lab, *args, **kwargs))
+        return started[-1]
+
+    yield start
+    for one in started:
+        if one.process.poll() is None:
+            one.process.kill()
+            one.process.communicate()
+    lab.reset()
+    assert product.pins() == before
+
+
+def nothing_is_left(lab, dev):
+    assert "xdp" not in lab.ns.links()[dev]
+    assert lab("status", dev).rc == NOT_LOADED
+
+
+def test_the_program_of_the_article_filters_on_loopback(lab, run):
+    started = run("-m", "skb", "-i", "127.0.0.66", "--interval", 100, "lo")
+    started.read(drops)
+    assert lab.status("lo")["mode"] == "skb"
+    with lab.ns:
+        server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        bad, good = (socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(2))
+    with server, bad, good:
+        server.bind(("127.0.0.1", 0))
+        server.settimeout(lab.patience)
+        bad.bind(("127.0.0.66", 0))
+        good.bind(("127.0.0.2", 0))
+        for _ in range(3):
+            bad.sendto(b"no", server.getsockname())
+        good.sendto(b"yes", server.getsockname())
+        assert server.recv(10) == b"yes"
+    started.read(lambda line: sum(drops(line).values()) == 3)
+    result = started.end(signal.SIGINT)
+    assert result.rc == DONE and not result.complaints, result
+    nothing_is_left(lab, "lo")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda n: n.name)
+@pytest.mark.parametrize("mode", ["native", "skb"])
+def test_a_signal_ends_it_with_success(lab, run, number, mode):
+    started = run("-m", mode, "-i", "192.0.2.66", "--interval", 50, "f0")
+    started.read(drops)
+    assert lab.wire.exchange([udp("192.0.2.66"), udp("192.0.2.67")]) == [False, True]
+    result = started.end(number)
+    assert result.rc == DONE and not result.complaints, result
+    nothing_is_left(lab, "f0")
+    assert lab.wire.passes(udp("192.0.2.66"))
+
+
+@pytest.mark.parametrize("rounds", [1, 3])
+def test_it_ends_by_itself_after_a_number_of_rounds(lab, run, rounds):
+    result = run("-i", "192.0.2.66", "--interval", 20, "--count", rounds, "f0").end()
+    assert result.rc == DONE and not result.complaints, result
+    seen = [drops(line) for line in result.out.splitlines() if drops(line)]
+    assert len(seen) == rounds, result
+    cpus = len(os.sched_getaffinity(0))
+    assert all(len(counts) >= cpus for counts in seen), "a count for each CPU"
+    nothing_is_left(lab, "f0")
+
+
+def test_it_prints_every_2_seconds_unless_said(lab, run):
+    started = run("-i", "192.0.2.66", "f0")
+    started.read(drops)
+    start = time.monotonic()
+    started.read(drops)
+    assert 1.5 < time.monotonic() - start < 2.5 + lab.patience / 10
+    assert started.end(signal.SIGINT).rc == DONE
+
+
+def test_rules_may_change_while_it_runs(lab, run):
+    started = run("--interval", 50, "f0")
+    started.read(drops)
+    lab.good("add", "192.0.2.66")
+    assert not lab.wire.passes(udp("192.0.2.66"))
+    assert started.end(signal.SIGTERM).rc == DONE
+
+
+def test_its_output_comes_line_by_line_through_a_pipe(lab, run):
+    """Somebody pipes it into a log: each round is there when it was printed."""
+    started = run("--interval", 50, "f0")
+    for _ in range(3):
+        started.read(drops)
+    assert started.end(signal.SIGINT).rc == DONE
+
+
+def test_a_closed_pipe_leaves_nothing_behind(lab, run):
+    started = run("-i", "192.0.2.66", "--interval", 20, "f0")
+    started.read(drops)
+    started.process.stdout.close()
+    started.process.wait(timeout=lab.patience)
+    started.process.stdout = open(os.devnull)
+    nothing_is_left(lab, "f0")
+
+
+def test_a_hangup_leaves_nothing_behind(lab, run):
+    started = run("-i", "192.0.2.66", "--interval", 20, "f0")
+    started.read(drops)
+    started.end(signal.SIGHUP)
+    nothing_is_left(lab, "f0")
+
+
+def test_a_signal_right_after_the_start_leaves_nothing_behind(lab, run, slow):
+    for delay in ([0.0, 0.1, 0.3, 0.6] if slow else [0.0, 0.002, 0.005, 0.01, 0.02, 0.04, 0.08]):
+        started = run("-i", "192.0.2.66", "--interval", 20, "f0")
+        time.sleep(delay)  # not a wait: the moment is the case
+        started.end(signal.SIGTERM)
+        nothing_is_left(lab, "f0")
+
+
+def test_a_killed_run_is_repaired_by_the_next_command(lab, run):
+    """Nothing can catch SIGKILL; what stays must be visible, and the next command works."""
+    started = run("-i", "192.0.2.66", "--interval", 20, "f0")
+    started.read(drops)
+    started.end(signal.SIGKILL)
+    state = lab.status("f0")["state"]
+    if state != "not-loaded":
+        lab.good("unload", "f0")
+    result = run("-i", "192.0.2.66", "--interval", 20, "--count", 1, "f0").end()
+    assert result.rc == DONE, result
+    nothing_is_left(lab, "f0")
+
+
+def test_unload_by_another_ends_it(lab, run):
+    started = run("--interval", 20, "f0")
+    started.read(drops)
+    lab.good("unload", "f0")
+    result = started.end()
+    assert result.rc in (FAILED, NOT_LOADED), result
+    assert len(result.complaints) == 1 and "f0" in result.complaints[0], result
+
+
+@pytest.mark.parametrize("args, rc, words", [
+    (["-i", "10.0.0.300", "f0"], USAGE, "10.0.0.300"),
+    (["nosuch0"], FAILED, "no such interface"),
+    (["-m", "native", "lo"], FAILED, "--mode skb"),
+    (["-f", "/nonexistent/rules", "f0"], FAILED, "/nonexistent/rules"),
+    (["-i", "0.0.0.0/0", "f0"], FAILED, "--force"),
+    (["-p", "sometimes", "f0"], USAGE, "sometimes"),
+], ids=lambda value: " ".join(value) if isinstance(value, list) else "")
+def test_what_load_refuses_run_refuses(lab, run, args, rc, words):
+    with lab.unchanged("f0", "lo"):
+        lab.refused(rc, "run", "--count", 1, *args, words=words)
+
+
+def test_where_the_filter_is_loaded_run_is_refused_and_it_stays(lab, run):
+    lab.load("-i", "192.0.2.66")
+    with lab.unchanged("f0"):
+        lab.refused(FAILED, "run", "--count", 1, "f0", words=["f0", "already"])
+    assert not lab.wire.passes(udp("192.0.2.66"))
+    wait_for(lambda: lab("unload", "f0").rc == DONE, "unload", 1)

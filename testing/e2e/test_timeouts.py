@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Timeouts: a rule ends by itself, in the kernel, without a daemon. Real seconds, short ones."""
+import re
+import time
+
+import pytest
+
+from frames import udp
+from netlab import wait_for
+from product import DONE, FAILED
+
+
+@pytest.mark.parametrize("text, seconds", [
+    ("90", 90), ("90s", 90), ("2m", 120), ("1h30m", 5400), ("1d", 86400), ("1d2h3m4s", 93784),
+    ("3650d", 3650 * 86400)])
+def test_a_duration_is_read(loaded, text, seconds):
+    loaded.good("add", "-t", text, "192.0.2.1")
+    [rule] = loaded.rules("f0")
+    assert seconds - 60 <= rule["expires_s"] <= seconds
+
+
+def test_rules_end_by_themselves(loaded):
+    """A prefix, an exception inside another rule, and a rule that lives on, in one second."""
+    loaded.good("add", "192.0.2.0/24", "203.0.113.1")
+    loaded.good("add", "-t", "2", "198.51.100.1", "2001:db8::/32")
+    loaded.good("add", "-t", "2", "--pass", "192.0.2.128/25")
+    start = time.monotonic()
+    frames = [udp(source) for source in ("198.51.100.1", "2001:db8::9", "192.0.2.129", "192.0.2.1",
+                                         "203.0.113.1")]
+    first = loaded.wire.exchange(frames)
+    if time.monotonic() - start < 1.5:
+        assert first == [False, False, True, False, False]
+    wait_for(lambda: loaded.wire.exchange(frames) == [True, True, False, False, False],
+             "three rules end, their covers stay", 4 + loaded.patience)
+    assert time.monotonic() - start > 1.0, "not before their time"
+    assert set(loaded.prefixes("f0")) == {"192.0.2.0/24", "203.0.113.1"}
+    assert loaded("test", "-q", "198.51.100.1").rc == FAILED
+    assert loaded("test", "-q", "192.0.2.129").rc == DONE
+    assert loaded.status("f0")["rules"]["ipv4"] == 2
+    assert "198.51.100.1" not in loaded.good("list").out
+
+
+def test_list_shows_what_is_left(loaded):
+    loaded.good("add", "-t", "1h", "192.0.2.1")
+    loaded.good("add", "192.0.2.2")
+    said = loaded.good("list", "-d", "f0").out
+    assert re.search(r"(?m)^(drop )?192\.0\.2\.1 timeout (1h|59m\d*s?|3[56]\d\ds?)\s*$", said), said
+    assert re.search(r"(?m)^(drop )?192\.0\.2\.2\s*$", said), said
+
+
+def test_add_again_changes_the_timeout(loaded):
+    loaded.good("add", "-t", "1h", "192.0.2.1")
+    loaded.good("add", "-t", "2h", "192.0.2.1")
+    assert 7100 < loaded.rules("f0")[0]["expires_s"] <= 7200
+    loaded.good("add", "-t", "10m", "192.0.2.1")
+    assert 500 < loaded.rules("f0")[0]["expires_s"] <= 600
+    loaded.good("add", "192.0.2.1")
+    assert loaded.rules("f0")[0]["expires_s"] is None, "without a timeout it stays for good"
+
+
+def test_a_timeout_in_a_file_goes_before_the_option(loaded):
+    loaded.good("add", "-t", "1h", "-f", "-", stdin="192.0.2.1 timeout 10s\n192.0.2.2\n")
+    left = {rule["prefix"]: rule["expires_s"] for rule in loaded.rules("f0")}
+    assert left["192.0.2.1"] <= 10 < 3000 < left["192.0.2.2"]
+
+
+def test_other_changes_leave_the_clock_running(loaded):
+    loaded.good("add", "-t", "2", "192.0.2.1")
+    start = time.monotonic()
+    loaded.good("add", "192.0.2.2")
+    loaded.good("del", "192.0.2.2")
+    wait_for(lambda: loaded.wire.passes(udp("192.0.2.1")), "the rule ends on time",
+             3 + loaded.patience / 5)
+    assert time.monotonic() - start < 3 + loaded.patience / 5
+
+
+@pytest.mark.parametrize("text", ["0", "0s"])
+def test_a_rule_that_ends_at_once_is_refused(loaded, text):
+    with loaded.unchanged("f0"):
+        loaded.refused(2, "add", "-t", text, "192.0.2.1")
+
+
+def test_an_ended_rule_can_be_added_again_and_counts_anew(loaded):
+    loaded.good("add", "-t", "1", "192.0.2.1")
+    wait_for(lambda: loaded.wire.passes(udp("192.0.2.1")), "the rule ends", 3 + loaded.patience)
+    loaded.good("add", "192.0.2.1")
+    assert loaded.rules("f0")[0]["packets"] == 0
+    assert not loaded.wire.passes(udp("192.0.2.1"))
+    assert loaded.rules("f0")[0]["packets"] == 1
+
+
+def test_the_same_prefix_with_a_timeout_in_one_set_lives_on_in_the_other(loaded):
+    loaded.good("add", "-s", "one", "-t", "1", "--pass", "192.0.2.0/24")
+    loaded.good("add", "-s", "two", "192.0.2.0/24")
+    wait_for(lambda: not loaded.wire.passes(udp("192.0.2.9")), "pass ends, drop stays",
+             3 + loaded.patience)
+    assert [(rule["set"], rule["verdict"]) for rule in loaded.rules("f0")] == [("two", "drop")]
+
+
+def test_under_deny_access_ends_with_its_timeout(lab):
+    lab.load("-p", "deny", "-i", "203.0.113.1")
+    lab.good("add", "-t", "1", "192.0.2.1")
+    wait_for(lambda: not lab.wire.passes(udp("192.0.2.1")), "the pass rule ends", 3 + lab.patience)
+    assert lab.wire.passes(udp("203.0.113.1"))
