@@ -62,6 +62,15 @@ struct ipf_counter {
 };
 _Static_assert(sizeof(struct ipf_counter) == 16, "both sides read this layout");
 
+/* Where a program was loaded: the interface, so surely that another one is not taken for it. */
+struct ipf_place {
+	__u64 netns_cookie; /* of the network namespace; never given twice. 0: not known */
+	__u32 ifindex;
+	__u8 hardware_address[6];
+	__u8 reserved[6];
+};
+_Static_assert(sizeof(struct ipf_place) == 24, "both sides read this layout");
+
 /* Fixed at load, in a read-only map of its own: the verifier prunes by it, and the tool knows a
  * program as ours by it. */
 struct ipf_config {
@@ -72,8 +81,9 @@ struct ipf_config {
 	__u8 trace;               /* log each verdict */
 	__u8 frame_length_helper; /* the kernel has bpf_xdp_get_buff_len (5.18) */
 	__u8 reserved[6];
+	struct ipf_place place;
 };
-_Static_assert(sizeof(struct ipf_config) == 24, "both sides read this layout");
+_Static_assert(sizeof(struct ipf_config) == 48, "both sides read this layout");
 
 struct ipf_root {
 	__u64 generation; /* of the live table; its lowest bit is the half of the chunk slots it lies in */

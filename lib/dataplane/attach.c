@@ -27,6 +27,7 @@
 #include <dataplane/filter.h>
 #include <dataplane/libbpf_log.h>
 #include <dataplane/program.h>
+#include <dataplane/sweep.h>
 #include <dataplane/table.h>
 #include <util/cleanup.h>
 #include <util/error.h>
@@ -233,6 +234,9 @@ int attach_prepare(const struct netdev *dev, const struct attach_options *option
 		.trace = options->trace,
 	};
 
+	netdev_place(dev, &attachment->config.place);
+
+	sweep(dev);
 	ret = chain_read(dev, &attachment->before, err);
 	if (!ret)
 		ret = check_place(dev, &attachment->before, options, err);
@@ -502,6 +506,7 @@ int detach(const struct netdev *dev, struct error *err)
 
 	block_signals(&before);
 	ret = detach_now(dev, err);
+	sweep(dev);
 	sigprocmask(SIG_SETMASK, &before, NULL);
 	return ret;
 }

@@ -80,6 +80,17 @@ bool filter_is_ours(int program_fd)
 	return !ret || ret == -EPROTO;
 }
 
+bool filter_was_loaded_at(int program_fd, const struct ipf_place *place)
+{
+	struct bpf_prog_info info;
+	struct ipf_config config;
+	__u32 map_ids[MAX_MAPS];
+
+	return place->netns_cookie && !program_info(program_fd, &info, map_ids) &&
+	       !strcmp(info.name, IPF_PROGRAM_NAME) && !read_config(&info, map_ids, &config) &&
+	       !memcmp(&config.place, place, sizeof(*place));
+}
+
 static int open_maps(const struct bpf_prog_info *info, const __u32 *map_ids, struct filter *filter)
 {
 	const struct {

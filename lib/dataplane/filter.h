@@ -34,4 +34,7 @@ void filter_close(struct filter *filter);
 /* Is this program ours (name and configuration)? */
 bool filter_is_ours(int program_fd);
 
+/* Is it ours, and was it loaded here? False also where that is not sure. */
+bool filter_was_loaded_at(int program_fd, const struct ipf_place *place);
+
 #endif

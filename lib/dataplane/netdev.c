@@ -65,6 +65,23 @@ int netdev_all(struct netdev **out, size_t *count, struct error *err)
 	return 0;
 }
 
+void netdev_place(const struct netdev *dev, struct ipf_place *out)
+{
+	struct ifreq request = {};
+	auto_fd int socket_fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	socklen_t size = sizeof(out->netns_cookie);
+
+	memset(out, 0, sizeof(*out));
+	out->ifindex = dev->ifindex;
+	if (socket_fd < 0 ||
+	    getsockopt(socket_fd, SOL_SOCKET, SO_NETNS_COOKIE, &out->netns_cookie, &size))
+		out->netns_cookie = 0;
+	memcpy(request.ifr_name, dev->name, sizeof(request.ifr_name));
+	if (socket_fd >= 0 && !ioctl(socket_fd, SIOCGIFHWADDR, &request))
+		memcpy(out->hardware_address, request.ifr_hwaddr.sa_data,
+		       sizeof(out->hardware_address));
+}
+
 unsigned int netdev_mtu(const struct netdev *dev)
 {
 	struct ifreq request = {};

@@ -5,6 +5,7 @@
 #ifndef DATAPLANE_NETDEV_H
 #define DATAPLANE_NETDEV_H
 
+#include <ipfilter/abi.h>
 #include <net/if.h>
 #include <stddef.h>
 
@@ -20,6 +21,9 @@ int netdev_find(const char *name, struct netdev *out, struct error *err);
 
 /* All interfaces of this network namespace, by ifindex. *out is the caller's to free. */
 int netdev_all(struct netdev **out, size_t *count, struct error *err);
+
+/* Where the interface is (<ipfilter/abi.h>). What cannot be told stays zero. */
+void netdev_place(const struct netdev *dev, struct ipf_place *out);
 
 /* The interface's MTU, or 0 where it cannot be told. */
 unsigned int netdev_mtu(const struct netdev *dev);

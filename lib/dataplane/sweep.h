@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What did killed commands and others leave in bpffs, and may it go?
+ *
+ * libxdp pins a chain's programs before it attaches the chain, and removes the pins of the old one
+ * after. A loader that is killed between, and a chain that is taken off the interface by another
+ * hand ('ip link set IFNAME xdp off'), leave pins that keep programs and maps in the kernel for
+ * ever.
+ */
+#ifndef DATAPLANE_SWEEP_H
+#define DATAPLANE_SWEEP_H
+
+struct netdev;
+
+/* Removes the pins of chains that surely were this interface's and surely are no more:
+ * - it has another main program, and
+ * - nothing was pinned there for SWEEP_AGE_S seconds (a loader at work is past that long before), and
+ * - a component of it is in the interface's live chain, or all are ours, loaded on this interface.
+ * An interface that was moved to another network namespace keeps its chain and its pins: what may
+ * be that is left alone. Says with -v what it removed. Never fails: what is left is for the next. */
+#define SWEEP_AGE_S 10
+void sweep(const struct netdev *dev);
+
+#endif
