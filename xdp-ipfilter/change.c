@@ -29,7 +29,7 @@ struct pending {
 
 enum exit_code target_read_rules(struct target *target, __u32 now, struct error *err)
 {
-	int ret = table_read(&target->filter, &target->rules, NULL, err);
+	int ret = table_read(&target->filter, &target->rules, &target->live, err);
 
 	if (ret) {
 		error_prefix(err, ret, "%s", target->dev.name);
@@ -106,7 +106,7 @@ static enum exit_code prepare(struct pending *pending, struct error *err)
 
 	if (!pending->changed)
 		return EXIT_DONE;
-	ret = table_prepare(&target->filter, &target->rules, &pending->table, err);
+	ret = table_prepare(&target->filter, &target->live, &target->rules, &pending->table, err);
 	if (ret) {
 		error_prefix(err, ret, "%s", target->dev.name);
 		return EXIT_FAILED;

@@ -146,20 +146,17 @@ static enum exit_code replace_target(struct target *target, const void *context,
 static enum exit_code replace_aside(struct target *target, const struct replacement *replacement,
 				    struct ruleset *before, struct error *err)
 {
-	enum exit_code code = EXIT_DONE;
-	struct image image = { 0 };
 	__u32 now = tick_now();
 	size_t changed;
+	int ret;
 
-	if (table_read(&target->filter, before, &image, err)) {
-		error_prefix(err, -EIO, "%s", target->dev.name);
+	ret = table_read(&target->filter, before, &target->live, err);
+	if (!ret)
+		ret = image_rules(&target->live, &target->rules, err);
+	if (ret) {
+		error_prefix(err, ret, "%s", target->dev.name);
 		return EXIT_FAILED;
 	}
-	if (image_rules(&image, &target->rules))
-		code = no_memory(err);
-	image_done(&image);
-	if (code)
-		return code;
 	ruleset_tidy(before, now);
 	ruleset_tidy(&target->rules, now);
 	return replace_target(target, replacement, &changed, err);

@@ -77,20 +77,8 @@ static enum exit_code parse_addresses(struct test_request *request, struct error
 	return EXIT_DONE;
 }
 
-static void rule_prefix_format(const struct ipf_rule *rule, enum ipf_family family,
-			       char text[PREFIX_TEXT_SIZE])
-{
-	const struct prefix prefix = {
-		.key = rule->key,
-		.family = (__u8)family,
-		.bits = rule->bits,
-	};
-
-	prefix_format(&prefix, text);
-}
-
 /* "10.0.0.5: drop by 10.0.0.0/8 (default)" */
-static void print_verdict(const struct address *address, const struct ipf_rule *rule,
+static void print_verdict(const struct address *address, const struct rule *rule,
 			  enum ipf_verdict verdict, const struct target *target, bool with_ifname)
 {
 	char text[ADDRESS_TEXT_SIZE], prefix[PREFIX_TEXT_SIZE];
@@ -99,7 +87,7 @@ static void print_verdict(const struct address *address, const struct ipf_rule *
 	address_format(address, text);
 	report_init(&report, REPORT_TEXT, stdout);
 	if (rule) {
-		rule_prefix_format(rule, address->family, prefix);
+		prefix_format(&rule->prefix, prefix);
 		report_line(&report, "%s%s%s: %s by %s (%s)", with_ifname ? target->dev.name : "",
 			    with_ifname ? ": " : "", text, verdict_name(verdict), prefix,
 			    target->rules.sets[rule->set].name);
@@ -109,50 +97,66 @@ static void print_verdict(const struct address *address, const struct ipf_rule *
 	}
 }
 
-/* Are all dropped on this interface? */
-static bool test_target(const struct test_request *request, const struct target *target,
-			const struct image *image, bool with_ifname)
+/* Asked twice: the table, by the lines that packets run, and the rules, which know their names. */
+static enum exit_code find_verdict(const struct target *target, const struct address *address,
+				   const struct rule **rule, enum ipf_verdict *verdict,
+				   struct error *err)
 {
 	__u32 now = tick_now();
-	bool all_dropped = true;
+	struct ipf_match match = image_lookup(&target->live, address, now);
+	char text[ADDRESS_TEXT_SIZE];
 
+	*rule = ruleset_decide(&target->rules, address, now);
+	*verdict = *rule ? (*rule)->verdict : target->filter.config.policy;
+	if (match.verdict == (*rule ? (*rule)->verdict : IPF_NO_VERDICT))
+		return EXIT_DONE;
+	address_format(address, text);
+	error_set(err, -EBADMSG,
+		  "%s: the rule table is damaged: packets from %s meet another verdict than the rules "
+		  "say; 'xdp-ipfilter replace' with all rules writes it anew",
+		  target->dev.name, text);
+	return EXIT_FAILED;
+}
+
+static enum exit_code test_target(const struct test_request *request, const struct target *target,
+				  bool with_ifname, bool *all_dropped, struct error *err)
+{
 	for (size_t i = 0; i < request->words.count; i++) {
 		const struct address *address = &request->addresses[i];
-		const struct ipf_rule *rule = image_lookup(image, address, now);
-		enum ipf_verdict verdict = rule ? rule->verdict : target->filter.config.policy;
+		const struct rule *rule;
+		enum ipf_verdict verdict;
+		enum exit_code code = find_verdict(target, address, &rule, &verdict, err);
 
-		all_dropped = all_dropped && verdict == IPF_DROP;
+		if (code)
+			return code;
+		*all_dropped = *all_dropped && verdict == IPF_DROP;
 		if (!request->quiet)
 			print_verdict(address, rule, verdict, target, with_ifname);
 	}
-	return all_dropped;
+	return EXIT_DONE;
 }
 
 static enum exit_code test_targets(const struct test_request *request, struct targets *targets,
 				   struct error *err)
 {
-	auto_free struct image *images = calloc(targets->count, sizeof(*images));
-	enum exit_code code = EXIT_DONE;
-	size_t read;
+	bool all_dropped = true;
+	enum exit_code code;
 
-	if (!images)
-		return no_memory(err);
-	for (read = 0; read < targets->count; read++) {
-		struct target *target = &targets->items[read];
+	for (size_t i = 0; i < targets->count; i++) {
+		struct target *target = &targets->items[i];
 
-		if (table_read(&target->filter, &target->rules, &images[read], err)) {
+		if (table_read(&target->filter, &target->rules, &target->live, err)) {
 			error_prefix(err, -EIO, "%s", target->dev.name);
-			code = EXIT_FAILED;
-			goto done;
+			return EXIT_FAILED;
 		}
 	}
-	for (size_t i = 0; i < targets->count; i++)
-		if (!test_target(request, &targets->items[i], &images[i], targets->count > 1))
-			code = EXIT_FAILED;
-done:
-	while (read--)
-		image_done(&images[read]);
-	return code;
+	for (size_t i = 0; i < targets->count; i++) {
+		code = test_target(request, &targets->items[i], targets->count > 1, &all_dropped,
+				   err);
+		if (code)
+			return code;
+	}
+	return all_dropped ? EXIT_DONE : EXIT_FAILED;
 }
 
 static enum exit_code test(struct options *options, struct error *err)

@@ -11,8 +11,8 @@ _xdp_ipfilter_commands='load run unload add del replace flush list test status p
 _xdp_ipfilter_options()
 {
 	case $1 in
-	load) echo '-m --mode -p --policy -P --prio -i --ip -f --file --require-dispatcher --trace --force -h --help -v --verbose' ;;
-	run) echo '-m --mode -p --policy -P --prio -i --ip -f --file --require-dispatcher --trace --force --interval --count -h --help -v --verbose' ;;
+	load) echo '-m --mode -p --policy -P --prio -i --ip -f --file --require-dispatcher --trace --counters --force -h --help -v --verbose' ;;
+	run) echo '-m --mode -p --policy -P --prio -i --ip -f --file --require-dispatcher --trace --counters --force --interval --count -h --help -v --verbose' ;;
 	unload) echo '-a --all -h --help -v --verbose' ;;
 	add) echo '-d --dev -s --set -t --timeout --pass --drop --force -f --file -h --help -v --verbose' ;;
 	del) echo '-d --dev -s --set -f --file -h --help -v --verbose' ;;
@@ -51,6 +51,7 @@ _xdp_ipfilter_argument()
 	case $1 in
 	-m | --mode) echo 'native skb hw unspecified' ;;
 	-p | --policy) echo 'allow deny' ;;
+	--counters) echo 'auto always never' ;;
 	-d | --dev) _xdp_ipfilter_interfaces ;;
 	-s | --set) _xdp_ipfilter_sets ;;
 	*) return 1 ;;

@@ -58,6 +58,25 @@ static enum exit_code policy_option(enum ipf_verdict *policy, const struct optio
 	return EXIT_DONE;
 }
 
+static enum exit_code counting_option(enum ipf_counting *counting, const struct options *options,
+				      struct error *err)
+{
+	static const char *const names[] = {
+		[IPF_COUNT_AUTO] = "auto",
+		[IPF_COUNT_ALWAYS] = "always",
+		[IPF_COUNT_NEVER] = "never",
+	};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		if (strcmp(options->value, names[i]) != 0)
+			continue;
+		*counting = (enum ipf_counting)i;
+		return EXIT_DONE;
+	}
+	options_refuse(options, err, "'%s': one of auto, always, never", options->value);
+	return EXIT_USAGE;
+}
+
 enum exit_code loading_option(struct loading_request *request, int id,
 			      const struct options *options, struct error *err)
 {
@@ -78,6 +97,8 @@ enum exit_code loading_option(struct loading_request *request, int id,
 	case LOAD_TRACE:
 		request->attach.trace = true;
 		return EXIT_DONE;
+	case LOAD_COUNTERS:
+		return counting_option(&request->attach.counting, options, err);
 	case LOAD_FORCE:
 		request->force = true;
 		return EXIT_DONE;

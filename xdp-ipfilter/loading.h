@@ -17,6 +17,7 @@ struct error;
 enum {
 	LOAD_REQUIRE_DISPATCHER = OPTION_LONG,
 	LOAD_TRACE,
+	LOAD_COUNTERS,
 	LOAD_FORCE,
 	LOAD_OPTIONS_END,
 };
@@ -34,6 +35,8 @@ enum {
 	{ LOAD_REQUIRE_DISPATCHER, "require-dispatcher", NULL, \
 	  "fail rather than run alone, outside a chain" }, \
 	{ LOAD_TRACE, "trace", NULL, "log each verdict to the kernel's trace_pipe" }, \
+	{ LOAD_COUNTERS, "counters", "WHEN", \
+	  "count each rule's packets: auto (up to 65536 rules; the default), always or never" }, \
 	{ LOAD_FORCE, "force", NULL, "accept rules that drop a whole family" }
 /* clang-format on */
 

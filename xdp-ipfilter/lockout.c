@@ -52,27 +52,10 @@ static bool ssh_peer(struct address *peer)
 	return !address_parse(text, peer, NULL);
 }
 
-/* Like the packet path, but by reading every rule: one address is not worth compiling a table. Of
- * one prefix the first rule decides that has not ended. */
-static const struct rule *deciding_rule(const struct ruleset *set, const struct address *address,
-					__u32 now)
-{
-	const struct rule *best = NULL;
-
-	for (size_t i = 0; i < set->count; i++) {
-		const struct rule *rule = &set->rules[i];
-
-		if (prefix_has_address(&rule->prefix, address) && !tick_ended(rule->expires, now) &&
-		    (!best || rule->prefix.bits > best->prefix.bits))
-			best = rule;
-	}
-	return best;
-}
-
 static bool drops(const struct ruleset *rules, enum ipf_verdict policy,
 		  const struct address *address, __u32 now)
 {
-	const struct rule *rule = deciding_rule(rules, address, now);
+	const struct rule *rule = ruleset_decide(rules, address, now);
 
 	return (rule ? (enum ipf_verdict)rule->verdict : policy) == IPF_DROP;
 }

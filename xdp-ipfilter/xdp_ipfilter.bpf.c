@@ -30,13 +30,8 @@ const volatile struct ipf_config ipf_config SEC(IPF_CONFIG_SECTION) = {
 	.frame_length_helper = 1,
 };
 
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 1);
-	__uint(map_flags, BPF_F_MMAPABLE);
-	__type(key, __u32);
-	__type(value, struct ipf_root);
-} ipf_root SEC(".maps");
+/* Written by the tool, through a mapping of the section's map. */
+struct ipf_root ipf_root SEC(IPF_MAP_ROOT);
 
 /* The inner maps are templates without types: up to 6.1 the kernel takes a map that was made without
  * BTF, as the tool makes them, only where the template has none either. */
@@ -77,24 +72,23 @@ struct {
 } ipf_rule_counts SEC(".maps");
 
 struct ipf_table {
-	__u32 first_chunk; /* slot of the live half's first chunk */
+	__u64 half; /* 0 or 1: which half of the slots, which layout */
 };
 
-IPF_INLINE const void *ipf_table_at(const struct ipf_table *table, __u64 offset, __u32 size)
+IPF_INLINE const struct ipf_layout *ipf_table_layout(const struct ipf_table *table)
+{
+	return &ipf_root.layout[table->half & 1];
+}
+
+IPF_INLINE const __u8 *ipf_table_chunk(const struct ipf_table *table, __u64 offset)
 {
 	/* Masked, so that even a damaged table leads to no chunk of the other half. */
-	__u32 slot = table->first_chunk + (__u32)(offset / IPF_CHUNK_SIZE % IPF_HALF_CHUNKS);
-	__u32 only = 0;
+	__u32 slot = (__u32)(table->half & 1) * IPF_HALF_CHUNKS +
+		     ((__u32)(offset >> IPF_CHUNK_SHIFT) & (IPF_HALF_CHUNKS - 1));
 	void *chunk = bpf_map_lookup_elem(&ipf_chunks, &slot);
-	__u8 *bytes;
+	__u32 only = 0;
 
-	if (!chunk)
-		return NULL;
-	bytes = bpf_map_lookup_elem(chunk, &only);
-	if (!bytes)
-		return NULL;
-	/* Also tells the verifier that the record ends within the chunk. */
-	return bytes + (offset & (IPF_CHUNK_SIZE - size));
+	return chunk ? bpf_map_lookup_elem(chunk, &only) : NULL;
 }
 
 IPF_INLINE __u32 ipf_table_now(const struct ipf_table *table)
@@ -103,6 +97,8 @@ IPF_INLINE __u32 ipf_table_now(const struct ipf_table *table)
 	return (__u32)(bpf_ktime_get_boot_ns() >> IPF_TICK_SHIFT);
 }
 
+/* Global, so that the verifier looks at them once, and not for each way that leads there. */
+#define IPF_OUTLINE __attribute__((noinline))
 #include <ipfilter/lookup.h>
 
 IPF_INLINE void count(struct ipf_counter *counter, __u64 bytes)
@@ -113,13 +109,13 @@ IPF_INLINE void count(struct ipf_counter *counter, __u64 bytes)
 	counter->bytes += bytes;
 }
 
-IPF_INLINE void count_rule(const struct ipf_rule *rule, __u64 bytes)
+IPF_INLINE void count_rule(__u32 counter, __u64 bytes)
 {
-	__u32 block = rule->counter / IPF_COUNTER_BLOCK;
-	__u32 slot = rule->counter % IPF_COUNTER_BLOCK;
+	__u32 block = counter / IPF_COUNTER_BLOCK;
+	__u32 slot = counter % IPF_COUNTER_BLOCK;
 	void *counters;
 
-	if (rule->counter == IPF_NO_COUNTER)
+	if (counter == IPF_NO_COUNTER)
 		return;
 	counters = bpf_map_lookup_elem(&ipf_rule_counts, &block);
 	if (counters)
@@ -161,20 +157,13 @@ IPF_INLINE void trace_frame(enum ipf_frame frame, __u32 ifindex, enum ipf_verdic
 /* The verdict for a readable source; its rule's counter counts. */
 IPF_INLINE enum ipf_verdict decide(const struct ipf_source *source, __u64 bytes)
 {
-	const struct ipf_rule *rule = NULL;
-	struct ipf_table table;
-	struct ipf_root *root;
-	__u32 only = 0;
+	/* Read once: a packet uses one table from start to end. */
+	struct ipf_table table = { *(volatile __u64 *)&ipf_root.generation & 1 };
+	struct ipf_match match = ipf_lookup(&table, source->family, &source->key);
 
-	root = bpf_map_lookup_elem(&ipf_root, &only);
-	if (root) {
-		/* Read once: a packet uses one table from start to end. */
-		table.first_chunk = (*(volatile __u64 *)&root->generation & 1) * IPF_HALF_CHUNKS;
-		rule = ipf_lookup(&table, source->family, &source->key);
-	}
-	if (rule) {
-		count_rule(rule, bytes);
-		return rule->verdict == IPF_DROP ? IPF_DROP : IPF_PASS;
+	if (match.verdict == IPF_DROP || match.verdict == IPF_PASS) {
+		count_rule(ipf_counter_slot(&table, match.rule), bytes);
+		return match.verdict;
 	}
 	/* Without its neighbours' answers an IPv6 host is cut off, whatever its rules pass. */
 	if (source->discovery)

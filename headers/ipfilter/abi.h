@@ -6,43 +6,46 @@
  * so a layout stands here once. Change any of it and raise IPF_ABI_VERSION: the tool refuses to
  * touch a program of another version.
  *
- * The table image is one run of bytes that the tool compiles from a rule set:
- *
- *     +--------+-----------+-----------+-------+--------+------+
- *     | header | IPv4      | IPv4      | IPv6  | IPv6   | rules| set names
- *     |        | index     | points    | index | points |      |
- *     +--------+-----------+-----------+-------+--------+------+
- *
- * A family's address space is cut into spans, each owned by the longest prefix over it (or by
- * none). A point is where a span starts; the points are sorted, and the index over the upper 16
- * bits of the address tells which few of them to search. The owner is a rule; the rules hold
- * verdict, end of life and counter. The idea of ranges behind a direct index is that of DXR (Zec,
- * Rizzo, Mikuc: "DXR: Towards a Billion Routing Lookups per Second in Software", 2012).
+ * The table image is one run of bytes that the tool compiles from a rule set. What packets read of
+ * it is, for each family, an index and the points behind it; <ipfilter/lookup.h> walks them, and
+ * docs/engine.md draws them. The rest is there to be read back: which rules, in which sets.
  *
  * In the kernel the image lies in chunks of one fixed size, each an array map of one element, in
  * the slots of an array of maps (fixed-size inner maps keep the lookups inlined). The slots are
  * two halves: one is live, the next image is built in the other, and one 64-bit store into the
- * root map makes it live.
+ * root makes it live.
  */
 #ifndef IPFILTER_ABI_H
 #define IPFILTER_ABI_H
 
 #include <linux/types.h>
 
-#define IPF_ABI_VERSION 1
+#define IPF_ABI_VERSION 2
 #define IPF_MAGIC 0x69706631u /* "ipf1" */
 
 #define IPF_PROGRAM_NAME "xdp_ipfilter"
 #define IPF_PRIORITY 5 /* Before xdp-filter (10) and xdpdump (50): a dropped source costs least. */
 
 /* Names as the kernel keeps them: 15 bytes at most. */
-#define IPF_MAP_ROOT "ipf_root"
+#define IPF_MAP_ROOT ".data.ipf" /* a section: read without a lookup */
 #define IPF_MAP_CHUNKS "ipf_chunks"
 #define IPF_MAP_TOTALS "ipf_totals"
 #define IPF_MAP_RULE_COUNTERS "ipf_rule_counts"
 #define IPF_CONFIG_SECTION ".rodata.ipf"
 
-enum ipf_verdict { IPF_PASS = 0, IPF_DROP = 1 };
+/* What is decided; IPF_NO_VERDICT where no rule is there, and the policy decides. */
+enum ipf_verdict { IPF_PASS = 0, IPF_DROP = 1, IPF_NO_VERDICT = 2 };
+
+/* What a lookup answers. */
+struct ipf_match {
+	__u32 verdict; /* enum ipf_verdict */
+	__u32 rule;    /* its number; IPF_NO_RULE without a verdict, and where nobody asks for it */
+};
+
+/* When each rule has counters of its own. A cold counter costs a packet up to three cache misses,
+ * which is what one source costs out of a million: so by default up to IPF_COUNTED_RULES rules. */
+enum ipf_counting { IPF_COUNT_AUTO = 0, IPF_COUNT_ALWAYS = 1, IPF_COUNT_NEVER = 2 };
+#define IPF_COUNTED_RULES 65536u
 
 enum ipf_family { IPF_IPV4 = 0, IPF_IPV6 = 1, IPF_FAMILIES = 2 };
 
@@ -80,74 +83,90 @@ struct ipf_config {
 	__u32 priority;           /* run priority asked for at load */
 	__u8 trace;               /* log each verdict */
 	__u8 frame_length_helper; /* the kernel has bpf_xdp_get_buff_len (5.18) */
-	__u8 reserved[6];
+	__u8 counting;            /* enum ipf_counting; read by the tool, not by packets */
+	__u8 reserved[5];
 	struct ipf_place place;
 };
 _Static_assert(sizeof(struct ipf_config) == 48, "both sides read this layout");
 
-struct ipf_root {
-	__u64 generation; /* of the live table; its lowest bit is the half of the chunk slots it lies in */
-};
-
-/* The table image. Offsets are bytes from its start; every record's size is a power of two and
+/* -- The table image -- Offsets are bytes from its start; every record's size is a power of two and
  * its offset a multiple of that, so no record lies across two chunks. */
-#define IPF_CHUNK_SIZE (1u << 22) /* the largest value of an array map on 5.15 */
-#define IPF_HALF_CHUNKS 8192u     /* 32 GiB of image */
-#define IPF_INDEX_BITS 16
-#define IPF_INDEX_SLOTS ((1u << IPF_INDEX_BITS) + 1)
+#define IPF_CHUNK_SHIFT 20
+#define IPF_CHUNK_SIZE (1u << IPF_CHUNK_SHIFT)
+#define IPF_HALF_CHUNKS 8192u /* 8 GiB of image */
 #define IPF_NO_RULE 0xffffffffu
 #define IPF_NO_COUNTER 0xffffffffu
 #define IPF_SET_NAME_SIZE 32
 #define IPF_MAX_SETS 65535u
+#define IPF_MAX_RULES 0x1ffffffeu /* a reference has 29 bits */
 
 /* Time stamps of rules count CLOCK_BOOTTIME in ticks of 2^27 ns (134 ms): 18 years in 32 bits. */
 #define IPF_TICK_SHIFT 27
 #define IPF_NEVER 0
 
-struct ipf_family_table {
-	__u64 index;  /* offset of IPF_INDEX_SLOTS __u32: the point in force at the start of each
-		       * block of 2^112 keys, then the last point of all */
-	__u64 points; /* offset of the points, sorted, the first at address zero */
-	__u32 point_count; /* 0: the family has no rules, and index and points are absent */
-	__u32 rule_count;
+/* An address is read in words of 32 bits: IPv4 is one, IPv6 four. The index cuts the words between
+ * the lowest and the highest that rules cover into groups of 2^shift, and a group into 32 parts. */
+#define IPF_PARTS_SHIFT 5
+#define IPF_INDEX_MAX_BITS 19 /* 524,288 groups, 4 MiB */
+#define IPF_WORDS 4
+
+struct ipf_group {
+	__u32 base;  /* position of the group's first point */
+	__u32 parts; /* bit n: a rule covers something in part n; 0: nothing to look for there */
+};
+_Static_assert(sizeof(struct ipf_group) == 8, "both sides read this layout");
+
+/* What holds from a point on, until the next one. */
+enum ipf_state {
+	IPF_STATE_NONE, /* no rule */
+	IPF_STATE_PASS,
+	IPF_STATE_DROP,
+	IPF_STATE_HOST_PASS, /* IPv4: the rule covers just the point's own address, none the rest */
+	IPF_STATE_HOST_DROP,
+	IPF_STATE_RULE,   /* IPv6: the only rule here; compare the whole address with it */
+	IPF_STATE_DEEPER, /* IPv6: this one word; the next word decides, by another run */
+	IPF_STATE_SPLIT,  /* IPv6: the points from here on lie in a run of their own */
 };
 
-struct ipf_header {
-	__u32 magic;
-	__u32 abi_version;
-	__u64 size; /* bytes of the whole image */
-	__u64 rules;
-	__u64 sets;
-	__u32 rule_count; /* IPv4 first, each family sorted by prefix */
-	__u32 set_count;
-	struct ipf_family_table family[IPF_FAMILIES];
-	__u8 reserved[40];
-};
-_Static_assert(sizeof(struct ipf_header) == 128, "both sides read this layout");
-
-struct ipf_point4 {
-	__u32 start; /* address, host byte order */
-	__u32 rule;  /* the span's owner, or IPF_NO_RULE */
-};
-_Static_assert(sizeof(struct ipf_point4) == 8, "both sides read this layout");
+/* A run of points starts with one at the run's first word. That is known without saying so; its
+ * `start` says how many points the run has. No run lies across two chunks: the points of a group
+ * are fewer (at most one for each word, or two for each rule; the index sees to it that one of them
+ * is small), longer runs are split. */
+#define IPF_RUN_MAX_SHIFT 17
+#define IPF_RUN_MAX (1u << IPF_RUN_MAX_SHIFT)
+#define IPF_STATE_BITS 3 /* IPv4: start << 3 | state, in one __u32; start counts from the group */
 
 struct ipf_point6 {
-	struct ipf_key start;
-	__u32 rule;
-	__u8 reserved[12];
+	__u32 start;     /* of a group's points from the group, of deeper ones the word itself */
+	__u32 reference; /* state << 29 | the rule, or of DEEPER and SPLIT the run's position */
 };
-_Static_assert(sizeof(struct ipf_point6) == 32, "both sides read this layout");
+_Static_assert(sizeof(struct ipf_point6) == 8, "both sides read this layout");
+#define IPF_REFERENCE_BITS 29
 
-struct ipf_rule {
-	struct ipf_key key; /* host bits clear */
-	__u32 expires;      /* tick at which the rule ends, or IPF_NEVER */
-	__u32 next;         /* who decides once this rule has ended, or IPF_NO_RULE */
-	__u32 counter;      /* slot, or IPF_NO_COUNTER */
+struct ipf_rule4 {
+	__u32 address; /* host byte order, host bits clear */
 	__u16 set;
-	__u8 bits; /* length of the prefix within its family */
+	__u8 bits; /* length of the prefix */
 	__u8 verdict;
 };
-_Static_assert(sizeof(struct ipf_rule) == 32, "both sides read this layout");
+_Static_assert(sizeof(struct ipf_rule4) == 8, "both sides read this layout");
+
+struct ipf_rule6 {
+	__u64 high; /* the upper half of the key */
+	__u32 low;  /* position of the lower half, where the prefix is longer than 64 bits */
+	__u16 set;
+	__u8 bits;
+	__u8 verdict;
+};
+_Static_assert(sizeof(struct ipf_rule6) == 16, "both sides read this layout");
+
+struct ipf_timer {
+	__u32 expires; /* tick at which the rule ends, or IPF_NEVER */
+	__u32 next;    /* the rule that decides once this one has ended, behind its verdict in the
+			* highest bit; or IPF_NO_RULE */
+};
+#define IPF_NEXT_VERDICT_SHIFT 31
+_Static_assert(sizeof(struct ipf_timer) == 8, "both sides read this layout");
 
 /* The longest chain of `next`: every length of an IPv6 prefix, once with each verdict. */
 #define IPF_MAX_CHAIN (2 * 129)
@@ -155,6 +174,49 @@ _Static_assert(sizeof(struct ipf_rule) == 32, "both sides read this layout");
 struct ipf_set {
 	char name[IPF_SET_NAME_SIZE]; /* ends with a NUL */
 };
+
+/* How the addresses of a family are looked up. */
+struct ipf_space {
+	__u32 rule_count; /* 0: no rules, and nothing else here is set */
+	__u32 point_count;
+	__u32 first;      /* the lowest word of the index */
+	__u32 span;       /* of its words, less one */
+	__u32 shift;      /* 2^shift words are a group */
+	__u32 first_rule; /* rules are numbered through: IPv4, then IPv6 */
+	__u64 index;      /* offset of struct ipf_group, one for each group */
+	__u64 points;     /* IPv4: __u32, IPv6: struct ipf_point6 */
+	__u64 owners;     /* IPv4, with counters or timers: __u32, the rule of each point */
+	__u64 rules;      /* struct ipf_rule4 or ipf_rule6, sorted by prefix */
+};
+_Static_assert(sizeof(struct ipf_space) == 56, "both sides read this layout");
+
+struct ipf_layout {
+	struct ipf_space space[IPF_FAMILIES];
+	__u64 lows;     /* __u64: lower halves of IPv6 keys */
+	__u64 timers;   /* struct ipf_timer, one for each rule; 0: no rule has a time */
+	__u64 counters; /* __u32, slot of each rule's counter; 0: rules are not counted */
+};
+_Static_assert(sizeof(struct ipf_layout) == 136, "both sides read this layout");
+
+struct ipf_header {
+	__u32 magic;
+	__u32 abi_version;
+	__u64 size; /* bytes of the whole image */
+	__u64 sum;  /* of all its bytes, this field taken as 0 */
+	__u64 sets;
+	__u32 set_count;
+	__u32 low_count;
+	struct ipf_layout layout;
+	__u8 reserved[80];
+};
+_Static_assert(sizeof(struct ipf_header) == 256, "both sides read this layout");
+
+/* What a packet reads first: one load tells the live half and which of the two layouts is its. */
+struct ipf_root {
+	__u64 generation; /* of the live table; its lowest bit is the half of the chunk slots it lies in */
+	struct ipf_layout layout[2]; /* of each half's table; all zero: no rules */
+};
+_Static_assert(sizeof(struct ipf_root) == 280, "both sides read this layout");
 
 /* Counters of rules lie in blocks, per-CPU arrays in the slots of an array of maps. */
 #define IPF_COUNTER_BLOCK 16384u

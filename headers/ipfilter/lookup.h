@@ -1,17 +1,31 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Address and table -> the rule that decides.
+ * Address and table -> the verdict, and the rule that decides.
  *
  * The XDP program, the tool (`test`) and the unit tests run these very lines. Who includes this
  * file says first how a table is reached:
  *
  *     struct ipf_table;
- *     const void *ipf_table_at(const struct ipf_table *table, __u64 offset, __u32 size);
+ *     const struct ipf_layout *ipf_table_layout(const struct ipf_table *table);
+ *     const __u8 *ipf_table_chunk(const struct ipf_table *table, __u64 offset);
  *     __u32 ipf_table_now(const struct ipf_table *table);
  *
- * ipf_table_at() returns `size` bytes (a power of two that divides `offset`), or NULL where the
- * table has no such bytes. ipf_table_now() is the current tick; it is asked only on the way
- * through a rule with a timeout, because the clock costs more than the search.
+ * ipf_table_chunk() returns the IPF_CHUNK_SIZE bytes in which the table's byte at `offset` lies, or
+ * NULL where the table has no such chunk. ipf_table_now() is the current tick; it is asked only on
+ * the way through a rule with a timeout, because the clock costs more than the search.
+ *
+ * The walk, for IPv4:
+ *
+ *     word - first >> shift ----> index[group]: parts, base
+ *     the word's part of the group has no bit in `parts`: no rule    (most misses end here)
+ *     base ----> points[base ...]: the last one that starts at or before the word holds
+ *
+ * and for IPv6 the same with the upper 32 bits. A point there can name the only rule below it,
+ * whose prefix is then compared whole, or further points for the next 32 bits.
+ *
+ * Ranges behind a direct index are the idea of DXR (Zec, Rizzo, Mikuc: "DXR: Towards a Billion
+ * Routing Lookups per Second in Software", 2012); a bit map that answers for the empty parts is in
+ * the spirit of Poptrie (Asai, Ohara: SIGCOMM 2015).
  */
 #ifndef IPFILTER_LOOKUP_H
 #define IPFILTER_LOOKUP_H
@@ -22,132 +36,260 @@
 #define IPF_INLINE static inline __attribute__((always_inline))
 #endif
 
-/* A block of the index spans at most all points of a table: 2^31 of them, halved each step. */
-#define IPF_SEARCH_STEPS 32
+/* For the XDP program a function that the verifier looks at once, whoever calls it; it takes numbers
+ * and a pointer that may be NULL, and returns a number. */
+#ifndef IPF_OUTLINE
+#define IPF_OUTLINE static inline
+#endif
 
-/* 1 where a < b, without a branch: each branch here doubles the verifier's work per step. */
-IPF_INLINE __u64 ipf_less(__u64 a, __u64 b)
+/* Each word of an IPv6 address is looked up in one run, each behind the first perhaps in two. */
+#define IPF_MAX_RUNS (2 * IPF_WORDS - 1)
+
+/* The record at this offset, in the chunk that holds it. The mask also tells the verifier that the
+ * record ends within the chunk. */
+#define ipf_in_chunk(chunk, offset, type) \
+	((const type *)((chunk) + ((offset) & (IPF_CHUNK_SIZE - sizeof(type)))))
+
+/* All ones where a >= b, else 0; of numbers below 2^63. Without a branch: each would double the
+ * verifier's work per step, and cost the processor a guess. */
+IPF_INLINE __u64 ipf_reaches(__u64 a, __u64 b)
 {
-	return ((~a & b) | ((~a | b) & (a - b))) >> 63;
+	return ((a - b) >> 63) - 1;
 }
 
-IPF_INLINE __u64 ipf_key_less(const struct ipf_key *a, const struct ipf_key *b)
+/* The offset of the last of a run's points whose first word is at or below `bound`; that of the run's
+ * first one is. Points have `size` bytes, a __u32 start first; the run lies in `chunk`. */
+IPF_INLINE __u64 ipf_search(const __u8 *chunk, __u64 from, __u32 size, __u64 count, __u64 bound)
 {
-	__u64 differ = a->high ^ b->high;
-	__u64 equal = ~((differ | (0 - differ)) >> 63) & 1;
-
-	return ipf_less(a->high, b->high) | (equal & ipf_less(a->low, b->low));
-}
-
-/* The position of the last point at or before the key, among `count` points from `first` on, of
- * which the first is known to be at or before it. Fails (-1) where the table ends early. */
-IPF_INLINE __s64 ipf_search4(const struct ipf_table *table, __u64 points, __u64 first, __u64 count,
-			     __u64 address)
-{
-	for (int step = 0; step < IPF_SEARCH_STEPS && count > 1; step++) {
+	for (int step = 0; step < IPF_RUN_MAX_SHIFT && count > 1; step++) {
 		__u64 half = count >> 1;
-		const struct ipf_point4 *middle =
-			ipf_table_at(table, points + (first + half) * sizeof(*middle),
-				     sizeof(*middle));
+		__u32 middle = *ipf_in_chunk(chunk, from + half * size, __u32);
 
-		if (!middle)
-			return -1;
-		/* All ones where the middle is at or before the address. */
-		first += half & (ipf_less(address, middle->start) - 1);
+		from += half * size & ipf_reaches(bound, middle);
 		count -= half;
 	}
-	return (__s64)first;
+	return from;
 }
 
-IPF_INLINE __s64 ipf_search6(const struct ipf_table *table, __u64 points, __u64 first, __u64 count,
-			     const struct ipf_key *key)
+/* The word's group, and the word within it. Returns 0 where no rule covers anything near it. */
+IPF_INLINE int ipf_find_group(const struct ipf_table *table, const struct ipf_space *space,
+			      __u32 word, struct ipf_group *group, __u32 *within)
 {
-	for (int step = 0; step < IPF_SEARCH_STEPS && count > 1; step++) {
-		__u64 half = count >> 1;
-		const struct ipf_point6 *middle =
-			ipf_table_at(table, points + (first + half) * sizeof(*middle),
-				     sizeof(*middle));
+	__u32 distance = word - space->first;
+	__u32 shift = space->shift & 31;
+	__u64 offset = space->index + (__u64)(distance >> shift) * sizeof(*group);
+	const __u8 *chunk;
 
-		if (!middle)
-			return -1;
-		first += half & (ipf_key_less(key, &middle->start) - 1);
-		count -= half;
+	if (!space->rule_count || distance > space->span)
+		return 0;
+	chunk = ipf_table_chunk(table, offset);
+	if (!chunk)
+		return 0;
+	*group = *ipf_in_chunk(chunk, offset, struct ipf_group);
+	*within = distance & ((1u << shift) - 1);
+	return group->parts >> (*within >> ((shift - IPF_PARTS_SHIFT) & 31)) & 1;
+}
+
+IPF_INLINE struct ipf_match ipf_no_match(void)
+{
+	return (struct ipf_match){ IPF_NO_VERDICT, IPF_NO_RULE };
+}
+
+IPF_INLINE __u64 ipf_pack(struct ipf_match match)
+{
+	return (__u64)match.verdict << 32 | match.rule;
+}
+
+IPF_INLINE struct ipf_match ipf_unpack(__u64 packed)
+{
+	return (struct ipf_match){ (__u32)(packed >> 32), (__u32)packed };
+}
+
+/* Computed, not chosen: to the verifier a constant would be a case of its own. */
+IPF_INLINE __u32 ipf_state_verdict(__u32 state)
+{
+	return (state - IPF_STATE_PASS) & 1;
+}
+
+IPF_INLINE struct ipf_match ipf_match4(const struct ipf_table *table, __u32 word)
+{
+	const struct ipf_space *space = &ipf_table_layout(table)->space[IPF_IPV4];
+	struct ipf_match match = ipf_no_match();
+	__u64 points = space->points, first, found;
+	struct ipf_group group = { 0, 0 };
+	__u32 within = 0, point, state;
+	const __u8 *chunk;
+
+	if (!ipf_find_group(table, space, word, &group, &within))
+		return match;
+	first = points + (__u64)group.base * sizeof(point);
+	chunk = ipf_table_chunk(table, first);
+	if (!chunk)
+		return match;
+	point = *ipf_in_chunk(chunk, first, __u32);
+	found = ipf_search(chunk, first, sizeof(point), point >> IPF_STATE_BITS,
+			   (__u64)within << IPF_STATE_BITS | ((1u << IPF_STATE_BITS) - 1));
+	point = *ipf_in_chunk(chunk, found, __u32);
+
+	state = point & ((1u << IPF_STATE_BITS) - 1);
+	if (state == IPF_STATE_NONE ||
+	    (state >= IPF_STATE_HOST_PASS && point >> IPF_STATE_BITS != within))
+		return match;
+	match.verdict = ipf_state_verdict(state);
+	if (space->owners) {
+		__u64 owner = space->owners + (found - points);
+
+		chunk = ipf_table_chunk(table, owner);
+		if (!chunk)
+			return ipf_no_match();
+		match.rule = *ipf_in_chunk(chunk, owner, __u32);
 	}
-	return (__s64)first;
+	return match;
 }
 
-/* The rule that owns the key's span, whether it has ended or not; IPF_NO_RULE for none. */
-IPF_INLINE __u32 ipf_span_owner(const struct ipf_table *table, const struct ipf_header *header,
-				enum ipf_family family, const struct ipf_key *key)
+/* The rule's verdict if its prefix covers the key. */
+IPF_INLINE struct ipf_match ipf_compare6(const struct ipf_table *table, __u64 high, __u64 low,
+					 __u32 rule)
 {
-	const struct ipf_family_table *space = &header->family[family == IPF_IPV6];
-	__u64 block = key->high >> (64 - IPF_INDEX_BITS);
-	__u64 points = space->points;
-	const __u32 *from, *to;
-	__u64 first, count;
-	__s64 found;
+	const struct ipf_layout *layout = ipf_table_layout(table);
+	const struct ipf_space *space = &layout->space[IPF_IPV6];
+	__u64 offset = space->rules + (__u64)(rule - space->first_rule) * sizeof(struct ipf_rule6);
+	const __u8 *chunk = ipf_table_chunk(table, offset);
+	const struct ipf_rule6 *record;
+	struct ipf_match match = { IPF_NO_VERDICT, rule };
+	__u64 rest;
+	__u32 bits;
 
-	if (!space->point_count)
-		return IPF_NO_RULE;
-	from = ipf_table_at(table, space->index + block * sizeof(*from), sizeof(*from));
-	to = ipf_table_at(table, space->index + (block + 1) * sizeof(*to), sizeof(*to));
-	if (!from || !to)
-		return IPF_NO_RULE;
-	first = *from;
-	count = (__u64)*to - first + 1;
-
-	if (family == IPF_IPV4) {
-		const struct ipf_point4 *point;
-
-		found = ipf_search4(table, points, first, count, key->high >> 32);
-		if (found < 0)
-			return IPF_NO_RULE;
-		point = ipf_table_at(table, points + (__u64)found * sizeof(*point), sizeof(*point));
-		return point ? point->rule : IPF_NO_RULE;
-	} else {
-		const struct ipf_point6 *point;
-
-		found = ipf_search6(table, points, first, count, key);
-		if (found < 0)
-			return IPF_NO_RULE;
-		point = ipf_table_at(table, points + (__u64)found * sizeof(*point), sizeof(*point));
-		return point ? point->rule : IPF_NO_RULE;
+	if (!chunk)
+		return ipf_no_match();
+	record = ipf_in_chunk(chunk, offset, struct ipf_rule6);
+	bits = record->bits;
+	match.verdict = record->verdict;
+	if (bits <= 64) {
+		/* By two shifts, since one by 64 is none. */
+		if (bits && (high ^ record->high) >> ((64 - bits) & 63))
+			return ipf_no_match();
+		return match;
 	}
+	if (high != record->high)
+		return ipf_no_match();
+	offset = layout->lows + (__u64)record->low * sizeof(rest);
+	chunk = ipf_table_chunk(table, offset);
+	if (!chunk)
+		return ipf_no_match();
+	rest = *ipf_in_chunk(chunk, offset, __u64);
+	return (low ^ rest) >> ((128 - bits) & 63) ? ipf_no_match() : match;
 }
 
-/* The rule that decides for the key now: the longest prefix over it whose time has not ended; of
- * one prefix with both verdicts, pass. NULL: no rule, the policy decides. */
-IPF_INLINE const struct ipf_rule *ipf_lookup(const struct ipf_table *table, enum ipf_family family,
-					     const struct ipf_key *key)
+IPF_OUTLINE __u64 ipf_match6(const struct ipf_table *table, __u64 high, __u64 low)
 {
-	const struct ipf_header *header = ipf_table_at(table, 0, sizeof(*header));
-	const struct ipf_rule *rule;
-	__u64 rules;
-	__u32 owner;
+	__u64 rest_high = high, rest_low = low, points, base, within;
+	const struct ipf_space *space;
+	struct ipf_group group = { 0, 0 };
+	__u32 word = 0;
+
+	if (!table)
+		return ipf_pack(ipf_no_match());
+	space = &ipf_table_layout(table)->space[IPF_IPV6];
+	if (!ipf_find_group(table, space, (__u32)(high >> 32), &group, &word))
+		return ipf_pack(ipf_no_match());
+	points = space->points;
+	base = group.base;
+	within = word;
+	for (int run = 0; run < IPF_MAX_RUNS; run++) {
+		__u64 offset = points + base * sizeof(struct ipf_point6);
+		const __u8 *chunk = ipf_table_chunk(table, offset);
+		__u32 reference, state;
+
+		if (!chunk)
+			break;
+		offset = ipf_search(chunk, offset, sizeof(struct ipf_point6),
+				    ipf_in_chunk(chunk, offset, struct ipf_point6)->start, within);
+		reference = ipf_in_chunk(chunk, offset, struct ipf_point6)->reference;
+		state = reference >> IPF_REFERENCE_BITS;
+		reference &= (1u << IPF_REFERENCE_BITS) - 1;
+		if (state == IPF_STATE_PASS || state == IPF_STATE_DROP)
+			return ipf_pack((struct ipf_match){ ipf_state_verdict(state), reference });
+		if (state == IPF_STATE_RULE)
+			return ipf_pack(ipf_compare6(table, high, low, reference));
+		if (state < IPF_STATE_DEEPER)
+			break;
+		base = reference;
+		if (state == IPF_STATE_SPLIT)
+			continue;
+		rest_high = rest_high << 32 | rest_low >> 32;
+		rest_low <<= 32;
+		within = rest_high >> 32;
+	}
+	return ipf_pack(ipf_no_match());
+}
+
+IPF_INLINE const struct ipf_timer *ipf_timer_of(const struct ipf_table *table, __u32 rule)
+{
+	__u64 offset = ipf_table_layout(table)->timers + (__u64)rule * sizeof(struct ipf_timer);
+	const __u8 *chunk = ipf_table_chunk(table, offset);
+
+	return chunk ? ipf_in_chunk(chunk, offset, struct ipf_timer) : NULL;
+}
+
+/* From the rule of this match on, the first that has not ended. */
+IPF_OUTLINE __u64 ipf_living(const struct ipf_table *table, __u64 packed)
+{
+	const struct ipf_timer *timer;
 	__u32 now;
 
-	if (!header)
-		return NULL;
-	rules = header->rules;
-	owner = ipf_span_owner(table, header, family, key);
-	if (owner == IPF_NO_RULE)
-		return NULL;
-	rule = ipf_table_at(table, rules + (__u64)owner * sizeof(*rule), sizeof(*rule));
-	if (!rule || rule->expires == IPF_NEVER)
-		return rule;
-
+	if (!table)
+		return ipf_pack(ipf_no_match());
+	timer = ipf_timer_of(table, (__u32)packed);
+	if (!timer)
+		return ipf_pack(ipf_no_match());
+	if (timer->expires == IPF_NEVER)
+		return packed;
 	now = ipf_table_now(table);
 	for (int link = 0; link < IPF_MAX_CHAIN; link++) {
-		if (rule->expires == IPF_NEVER || now < rule->expires)
-			return rule;
-		owner = rule->next;
-		if (owner == IPF_NO_RULE)
-			return NULL;
-		rule = ipf_table_at(table, rules + (__u64)owner * sizeof(*rule), sizeof(*rule));
-		if (!rule)
-			return NULL;
+		__u32 next;
+
+		if (timer->expires == IPF_NEVER || now < timer->expires)
+			return packed;
+		next = timer->next;
+		if (next == IPF_NO_RULE)
+			break;
+		packed = (__u64)(next >> IPF_NEXT_VERDICT_SHIFT) << 32 |
+			 (next & ~(1u << IPF_NEXT_VERDICT_SHIFT));
+		timer = ipf_timer_of(table, (__u32)packed);
+		if (!timer)
+			break;
 	}
-	return NULL;
+	return ipf_pack(ipf_no_match());
+}
+
+/* What decides for the key now: the longest prefix over it whose time has not ended; of one prefix
+ * with both verdicts, pass. */
+IPF_INLINE struct ipf_match ipf_lookup(const struct ipf_table *table, enum ipf_family family,
+				       const struct ipf_key *key)
+{
+	struct ipf_match match;
+
+	if (family == IPF_IPV4)
+		match = ipf_match4(table, (__u32)(key->high >> 32));
+	else
+		match = ipf_unpack(ipf_match6(table, key->high, key->low));
+	if (!ipf_table_layout(table)->timers || match.rule == IPF_NO_RULE)
+		return match;
+	return ipf_unpack(ipf_living(table, ipf_pack(match)));
+}
+
+/* The slot of the rule's counter, or IPF_NO_COUNTER. */
+IPF_INLINE __u32 ipf_counter_slot(const struct ipf_table *table, __u32 rule)
+{
+	const struct ipf_layout *layout = ipf_table_layout(table);
+	__u64 offset = layout->counters + (__u64)rule * sizeof(__u32);
+	const __u8 *chunk;
+
+	if (!layout->counters || rule == IPF_NO_RULE)
+		return IPF_NO_COUNTER;
+	chunk = ipf_table_chunk(table, offset);
+	return chunk ? *ipf_in_chunk(chunk, offset, __u32) : IPF_NO_COUNTER;
 }
 
 #endif

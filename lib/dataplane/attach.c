@@ -209,7 +209,7 @@ static int put_rules(struct attachment *attachment, struct ruleset *rules, struc
 		.totals = bpf_object__find_map_fd_by_name(object, IPF_MAP_TOTALS),
 		.rule_counts = bpf_object__find_map_fd_by_name(object, IPF_MAP_RULE_COUNTERS),
 	};
-	int ret = table_prepare(&filter, rules, &change, err);
+	int ret = table_prepare(&filter, &(struct image){ 0 }, rules, &change, err);
 
 	if (!ret)
 		table_commit(&change);
@@ -232,6 +232,7 @@ int attach_prepare(const struct netdev *dev, const struct attach_options *option
 		.policy = options->policy,
 		.priority = options->priority,
 		.trace = options->trace,
+		.counting = options->counting,
 	};
 
 	netdev_place(dev, &attachment->config.place);

@@ -23,6 +23,7 @@ struct attach_options {
 	unsigned int priority;
 	bool require_dispatcher;
 	bool trace;
+	enum ipf_counting counting;
 };
 
 /* Checks what can be checked and builds all that the interface needs, without touching it. *rules get

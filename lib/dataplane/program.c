@@ -31,7 +31,7 @@ static int reuse_maps(struct bpf_object *object, struct bpf_object *maps)
 		int ret;
 
 		/* Read-only data is frozen with its content and cheap: each object has its own. */
-		if (bpf_map__is_internal(map))
+		if (bpf_map__map_flags(map) & BPF_F_RDONLY_PROG)
 			continue;
 		ret = twin ? bpf_map__reuse_fd(map, bpf_map__fd(twin)) : -ENOENT;
 		if (ret)

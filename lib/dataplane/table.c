@@ -70,83 +70,96 @@ static void remove_chunks(const struct filter *filter, __u32 first, __u32 count)
 	}
 }
 
-/* Copies from one chunk; -ENOENT where it is not there any more. */
-static int copy_chunk(const struct filter *filter, __u32 slot, void *out, size_t size)
+static int read_root(const struct filter *filter, struct ipf_root *root)
 {
-	auto_fd int fd = open_slot(filter->chunks, slot);
-	void *bytes;
-
-	if (fd < 0)
-		return fd;
-	bytes = mmap(NULL, IPF_CHUNK_SIZE, PROT_READ, MAP_SHARED, fd, 0);
-	if (bytes == MAP_FAILED)
-		return -errno;
-	memcpy(out, bytes, size);
-	munmap(bytes, IPF_CHUNK_SIZE);
-	return 0;
-}
-
-/* Copies the whole table of this half. */
-static int copy_table(const struct filter *filter, __u32 first, struct image *out)
-{
-	__u32 chunks = count_chunks(filter, first);
-	auto_free __u8 *data = NULL;
-	struct ipf_header header;
-	int ret;
-
-	if (!chunks)
-		return 0;
-	ret = copy_chunk(filter, first, &header, sizeof(header));
-	if (ret)
-		return ret;
-	/* Not trusted yet: only bytes that are there are copied. */
-	if (header.size < sizeof(header) || header.size > (__u64)chunks * IPF_CHUNK_SIZE)
-		return -EBADMSG;
-	data = malloc(header.size);
-	if (!data)
-		return -ENOMEM;
-	for (__u64 offset = 0; offset < header.size; offset += IPF_CHUNK_SIZE) {
-		__u64 left = header.size - offset;
-
-		ret = copy_chunk(filter, first + (__u32)(offset / IPF_CHUNK_SIZE), data + offset,
-				 left < IPF_CHUNK_SIZE ? left : IPF_CHUNK_SIZE);
-		if (ret)
-			return ret;
-	}
-	out->data = data;
-	out->size = header.size;
-	data = NULL;
-	return 0;
-}
-
-static int read_generation(const struct filter *filter, __u64 *generation)
-{
-	struct ipf_root root;
 	__u32 only = 0;
 
-	if (bpf_map_lookup_elem(filter->root, &only, &root))
-		return -errno;
-	*generation = root.generation;
+	return bpf_map_lookup_elem(filter->root, &only, root) ? -errno : 0;
+}
+
+/* Maps the chunks of this half one behind the other, as one run of bytes. -ENOENT where one is not
+ * there any more. */
+static int map_chunks(const struct filter *filter, __u32 first, __u32 count, __u8 *where)
+{
+	for (__u32 i = 0; i < count; i++) {
+		auto_fd int fd = open_slot(filter->chunks, first + i);
+
+		if (fd < 0)
+			return fd;
+		if (mmap(where + (size_t)i * IPF_CHUNK_SIZE, IPF_CHUNK_SIZE, PROT_READ,
+			 MAP_SHARED | MAP_FIXED, fd, 0) == MAP_FAILED)
+			return -errno;
+	}
 	return 0;
 }
 
-/* The live table, whole: what was copied counts only if it was live before and after. */
+/* The table of this half, where it lies: its bytes never change, and stay as long as they are
+ * mapped. */
+static int map_table(const struct filter *filter, __u32 first, struct image *out)
+{
+	__u32 count = count_chunks(filter, first);
+	struct image image = { .mapped = (size_t)count * IPF_CHUNK_SIZE };
+	int ret;
+
+	*out = (struct image){ 0 };
+	if (!count)
+		return 0;
+	image.data = mmap(NULL, image.mapped, PROT_NONE,
+			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (image.data == MAP_FAILED)
+		return -errno;
+	ret = map_chunks(filter, first, count, image.data);
+	if (!ret) {
+		/* Not trusted yet: only bytes that are there may be looked at. */
+		image.size = ((const struct ipf_header *)image.data)->size;
+		if (image.size < sizeof(struct ipf_header) || image.size > image.mapped)
+			ret = -EBADMSG;
+	}
+	if (ret)
+		image_done(&image);
+	else
+		*out = image;
+	return ret;
+}
+
+/* Packets go by the root's copy of the layout. */
+static int check_layout(const struct image *image, const struct ipf_layout *layout,
+			struct error *err)
+{
+	static const struct ipf_layout empty;
+	const struct ipf_header *header = image->data;
+
+	if (!memcmp(layout, header ? &header->layout : &empty, sizeof(*layout)))
+		return 0;
+	return error_set(err, -EBADMSG,
+			 "the rule table is damaged: its root describes another table");
+}
+
+static int check_image(const struct image *image, const struct ipf_layout *layout,
+		       struct error *err)
+{
+	int ret = image_check(image, err);
+
+	return ret ? ret : check_layout(image, layout, err);
+}
+
+/* The live table: what was mapped counts only if it was live before and after. */
 static int read_image(const struct filter *filter, struct image *out, struct error *err)
 {
 	int ret = -EAGAIN;
 
 	for (int i = 0; i < MAX_READS; i++) {
-		struct image image = {};
-		__u64 before = 0, after = 0;
+		struct ipf_root before, after;
+		struct image image = { 0 };
 
-		ret = read_generation(filter, &before);
+		ret = read_root(filter, &before);
 		if (ret)
 			break;
-		ret = copy_table(filter, first_slot(before), &image);
-		if (!read_generation(filter, &after) && after == before) {
+		ret = map_table(filter, first_slot(before.generation), &image);
+		if (!read_root(filter, &after) && after.generation == before.generation) {
 			if (ret)
 				break;
-			ret = image_check(&image, err);
+			ret = check_image(&image, &before.layout[before.generation & 1], err);
 			if (ret)
 				image_done(&image);
 			else
@@ -157,56 +170,36 @@ static int read_image(const struct filter *filter, struct image *out, struct err
 		ret = -EAGAIN;
 	}
 	if (ret == -EBADMSG)
-		return error_set(err, ret, "the live table is damaged: its size is wrong");
+		return error_set(err, ret, "the rule table is damaged: its size is wrong");
 	return error_set(err, ret, "cannot read the live table: %s", strerror(-ret));
 }
 
 int table_read(const struct filter *filter, struct ruleset *out, struct image *image,
 	       struct error *err)
 {
-	struct image live = {};
+	struct image live = { 0 };
 	int ret = read_image(filter, &live, err);
 
-	if (ret)
-		return ret;
-	ret = image_rules(&live, out);
-	if (ret) {
-		image_done(&live);
-		return error_set(err, ret, "out of memory for the rules");
-	}
-	if (image)
+	if (!ret)
+		ret = image_rules(&live, out, err);
+	if (!ret && image)
 		*image = live;
 	else
 		image_done(&live);
-	return 0;
+	return ret;
 }
 
-/* The counter slots that packets may be counted in right now; *out is the caller's to free. */
-static int live_counters(const struct filter *filter, __u32 **out, size_t *count, struct error *err)
+/* The counter slots that packets may be counted in right now. */
+static const __u32 *live_counters(const struct image *live, size_t *count)
 {
-	struct image live = {};
-	const struct ipf_header *header;
-	const struct ipf_rule *rules;
-	__u32 *slots;
-	int ret = read_image(filter, &live, err);
+	const struct ipf_header *header = live->data;
+	const struct ipf_space *spaces = header ? header->layout.space : NULL;
 
-	*out = NULL;
 	*count = 0;
-	if (ret || !live.data)
-		return ret;
-	header = live.data;
-	rules = (const void *)((const __u8 *)live.data + header->rules);
-	slots = malloc((header->rule_count + 1) * sizeof(*slots));
-	if (!slots) {
-		ret = error_set(err, -ENOMEM, "out of memory");
-	} else {
-		for (__u32 i = 0; i < header->rule_count; i++)
-			slots[i] = rules[i].counter;
-		*out = slots;
-		*count = header->rule_count;
-	}
-	image_done(&live);
-	return ret;
+	if (!header || !header->layout.counters)
+		return NULL;
+	*count = (size_t)spaces[IPF_IPV4].rule_count + spaces[IPF_IPV6].rule_count;
+	return (const void *)((const __u8 *)live->data + header->layout.counters);
 }
 
 static int by_number(const void *a, const void *b)
@@ -319,31 +312,41 @@ static void raise_bound(__u32 counter, __u32 *bound)
 		*bound = counter / IPF_COUNTER_BLOCK + 1;
 }
 
-static int assign_counters(const struct filter *filter, struct ruleset *rules, __u32 *block_bound,
-			   struct error *err)
+static bool wants_counters(const struct filter *filter, size_t rules)
+{
+	return filter->config.counting == IPF_COUNT_ALWAYS ||
+	       (filter->config.counting == IPF_COUNT_AUTO && rules <= IPF_COUNTED_RULES);
+}
+
+static int give_counters(const struct filter *filter, struct ruleset *rules, const __u32 *live,
+			 size_t live_count, struct error *err)
 {
 	auto_free __u32 *fresh = malloc((rules->count + 1) * sizeof(*fresh));
-	auto_free __u32 *live = NULL;
-	size_t live_count, fresh_count;
+	size_t fresh_count;
 	int ret;
 
-	if (!fresh)
+	if (!fresh || ruleset_assign_counters(rules, live, live_count, fresh, &fresh_count))
 		return error_set(err, -ENOMEM, "out of memory");
-	ret = live_counters(filter, &live, &live_count, err);
-	if (ret)
-		return ret;
-	ret = ruleset_assign_counters(rules, live, live_count, fresh, &fresh_count);
-	if (ret)
-		return error_set(err, ret, "out of memory");
 	ret = prepare_counters(filter, fresh, fresh_count);
-	if (ret)
-		return error_set(err, ret, "cannot make the rules' counters: %s", strerror(-ret));
+	return ret ? error_set(err, ret, "cannot make the rules' counters: %s", strerror(-ret)) : 0;
+}
 
+static int assign_counters(const struct filter *filter, const struct image *live_image,
+			   struct ruleset *rules, __u32 *block_bound, struct error *err)
+{
+	size_t live_count;
+	const __u32 *live = live_counters(live_image, &live_count);
+	int ret = 0;
+
+	if (wants_counters(filter, rules->count))
+		ret = give_counters(filter, rules, live, live_count, err);
+	else
+		ruleset_drop_counters(rules);
 	for (size_t i = 0; i < live_count; i++)
 		raise_bound(live[i], block_bound);
 	for (size_t i = 0; i < rules->count; i++)
 		raise_bound(rules->rules[i].counter, block_bound);
-	return 0;
+	return ret;
 }
 
 /* Gives back the blocks in which no rule of the table counts, and the next ones, which a killed
@@ -414,75 +417,6 @@ static int fill(const struct filter *filter, __u32 first, const struct image *im
 	return ret;
 }
 
-int table_prepare(const struct filter *filter, struct ruleset *rules, struct table_change *out,
-		  struct error *err)
-{
-	struct table_change change = { .filter = filter };
-	struct image image = {};
-	__u32 other_half;
-	int ret;
-
-	ret = assign_counters(filter, rules, &change.block_bound, err);
-	if (ret)
-		return ret;
-	ret = image_compile(rules, &image);
-	if (ret == -E2BIG || (!ret && image.size > (size_t)IPF_HALF_CHUNKS * IPF_CHUNK_SIZE)) {
-		image_done(&image);
-		return error_set(err, -E2BIG, "%zu rules are more than one table can hold",
-				 rules->count);
-	}
-	if (ret)
-		return error_set(err, ret, "out of memory for a table of %zu rules", rules->count);
-
-	change.used_blocks = calloc(IPF_COUNTER_BLOCKS, sizeof(*change.used_blocks));
-	if (!change.used_blocks) {
-		ret = error_set(err, -ENOMEM, "out of memory");
-		goto free_image;
-	}
-	for (size_t i = 0; i < rules->count; i++) {
-		if (rules->rules[i].counter != IPF_NO_COUNTER)
-			change.used_blocks[rules->rules[i].counter / IPF_COUNTER_BLOCK] = true;
-	}
-
-	change.root = mmap(NULL, sizeof(*change.root), PROT_READ | PROT_WRITE, MAP_SHARED,
-			   filter->root, 0);
-	if (change.root == MAP_FAILED) {
-		ret = -errno;
-		error_set(err, ret, "cannot map the root of the table: %s", strerror(-ret));
-		goto free_blocks;
-	}
-	change.generation = change.root->generation + 1;
-	other_half = first_slot(change.generation);
-	change.old_chunks = count_chunks(filter, first_slot(change.root->generation));
-	remove_chunks(filter, other_half, count_chunks(filter, other_half));
-
-	ret = fill(filter, other_half, &image);
-	if (ret) {
-		error_set(err, ret, "cannot build the new table (%zu bytes): %s", image.size,
-			  strerror(-ret));
-		goto undo_fill;
-	}
-	image_done(&image);
-	*out = change;
-	return 0;
-
-undo_fill:
-	remove_chunks(filter, other_half, count_chunks(filter, other_half));
-	munmap(change.root, sizeof(*change.root));
-free_blocks:
-	free(change.used_blocks);
-free_image:
-	image_done(&image);
-	return ret;
-}
-
-static void change_done(struct table_change *change)
-{
-	munmap(change->root, sizeof(*change->root));
-	free(change->used_blocks);
-	memset(change, 0, sizeof(*change));
-}
-
 /* The kernel answers an update of an array of maps only after every packet that was under way is
  * done (synchronize_rcu). So the first chunk of the old table is put where it is already. */
 static void wait_for_packets(const struct filter *filter, __u32 slot)
@@ -491,6 +425,104 @@ static void wait_for_packets(const struct filter *filter, __u32 slot)
 
 	if (fd >= 0 && bpf_map_update_elem(filter->chunks, &slot, &fd, BPF_ANY))
 		log_verbose("cannot wait for packets under way: %s", strerror(errno));
+}
+
+static int compile(const struct ruleset *rules, struct image *image, struct error *err)
+{
+	int ret = image_compile(rules, image);
+
+	if (ret == -E2BIG)
+		return error_set(err, ret, "%zu rules are more than one table can hold",
+				 rules->count);
+	if (ret)
+		return error_set(err, ret, "out of memory for a table of %zu rules", rules->count);
+	return 0;
+}
+
+static int find_used_blocks(const struct ruleset *rules, bool **out, struct error *err)
+{
+	bool *used = calloc(IPF_COUNTER_BLOCKS, sizeof(*used));
+
+	if (!used)
+		return error_set(err, -ENOMEM, "out of memory");
+	for (size_t i = 0; i < rules->count; i++) {
+		if (rules->rules[i].counter != IPF_NO_COUNTER)
+			used[rules->rules[i].counter / IPF_COUNTER_BLOCK] = true;
+	}
+	*out = used;
+	return 0;
+}
+
+/* Builds the table in the half that is not live, and writes its layout where nobody looks yet. */
+static int build(struct table_change *change, const struct image *image, struct error *err)
+{
+	const struct filter *filter = change->filter;
+	__u32 half = change->generation & 1, first = first_slot(change->generation);
+	int ret;
+
+	remove_chunks(filter, first, count_chunks(filter, first));
+	ret = fill(filter, first, image);
+	if (ret) {
+		remove_chunks(filter, first, count_chunks(filter, first));
+		return error_set(err, ret, "cannot build the new table (%zu bytes): %s",
+				 image->size, strerror(-ret));
+	}
+	/* A killed command can have switched to this half and back without waiting for packets; to
+	 * fill the half waited for them. An empty table has nothing to fill. */
+	if (!image->data)
+		wait_for_packets(filter, first_slot(change->generation - 1));
+	memset(&change->root->layout[half], 0, sizeof(change->root->layout[half]));
+	if (image->data)
+		change->root->layout[half] = ((const struct ipf_header *)image->data)->layout;
+	return 0;
+}
+
+int table_prepare(const struct filter *filter, const struct image *live, struct ruleset *rules,
+		  struct table_change *out, struct error *err)
+{
+	struct table_change change = { .filter = filter };
+	struct image image = { 0 };
+	int ret;
+
+	ret = assign_counters(filter, live, rules, &change.block_bound, err);
+	if (!ret)
+		ret = find_used_blocks(rules, &change.used_blocks, err);
+	if (ret)
+		return ret;
+	ret = compile(rules, &image, err);
+	if (ret)
+		goto free_blocks;
+
+	change.root = mmap(NULL, sizeof(*change.root), PROT_READ | PROT_WRITE, MAP_SHARED,
+			   filter->root, 0);
+	if (change.root == MAP_FAILED) {
+		ret = -errno;
+		error_set(err, ret, "cannot map the root of the table: %s", strerror(-ret));
+		goto free_image;
+	}
+	change.generation = change.root->generation + 1;
+	change.old_chunks = count_chunks(filter, first_slot(change.root->generation));
+	ret = build(&change, &image, err);
+	if (ret)
+		goto unmap_root;
+	image_done(&image);
+	*out = change;
+	return 0;
+
+unmap_root:
+	munmap(change.root, sizeof(*change.root));
+free_image:
+	image_done(&image);
+free_blocks:
+	free(change.used_blocks);
+	return ret;
+}
+
+static void change_done(struct table_change *change)
+{
+	munmap(change->root, sizeof(*change->root));
+	free(change->used_blocks);
+	memset(change, 0, sizeof(*change));
 }
 
 void table_commit(struct table_change *change)

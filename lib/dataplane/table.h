@@ -16,9 +16,9 @@
 
 struct error;
 
-/* Reads the live table back, checks it and rebuilds its rules; while commands change it meanwhile, reads again.
- * On success *out owns memory: ruleset_done(). image (may be NULL) receives the checked image
- * itself: image_done(). -EBADMSG: the table is damaged. */
+/* Reads the live table back, checks it and rebuilds its rules; while commands change it meanwhile,
+ * reads again. On success *out owns memory: ruleset_done(). image (may be NULL) receives the checked
+ * image itself, as it was at that moment: image_done(). -EBADMSG: the table is damaged. */
 int table_read(const struct filter *filter, struct ruleset *out, struct image *image,
 	       struct error *err);
 
@@ -31,11 +31,12 @@ struct table_change {
 	__u32 block_bound;     /* no rule, old or new, has a counter in a block from here on */
 };
 
-/* Assigns counters to the new rules, compiles, and builds the table in the half that is not live. The live
- * table is untouched. The caller holds the lock. On failure nothing is owed. Then exactly one of
- * table_commit() and table_abort() must follow. `filter` must stay open until then. */
-int table_prepare(const struct filter *filter, struct ruleset *rules, struct table_change *out,
-		  struct error *err);
+/* Assigns counters to the new rules, compiles, and builds the table in the half that is not live. `live`
+ * is the table that is live now, as table_read() gave it. The live table is untouched. The caller
+ * holds the lock since it read. On failure nothing is owed. Then exactly one of table_commit() and
+ * table_abort() must follow. `filter` must stay open until then. */
+int table_prepare(const struct filter *filter, const struct image *live, struct ruleset *rules,
+		  struct table_change *out, struct error *err);
 
 /* Makes the new table live for every packet that comes; when it returns, no packet uses the old one, and its
  * memory is given back. */

@@ -1,13 +1,9 @@
-// SPDX-License-Identifier: GPL-2.0
+/* SPDX-License-Identifier: GPL-2.0 */
 /*
  * How does a rule set become the table that packets are looked up in, and how is it read back?
  *
- * One pass over the sorted rules does it. Prefixes nest or are apart, never overlap by halves, so
- * a stack holds those that are open at the current address; where one ends, its cover is in force
- * again.
- *
- * A rule set has exactly one image, byte for byte. image_check() rests on that: after the checks
- * that make an image safe to read it compiles the rules again and compares.
+ * The rules alone are enough to rebuild everything: they come first, the points that packets are
+ * looked up in (cut.c) behind them. A rule set has exactly one image, byte for byte.
  */
 #include <ruleset/image.h>
 
@@ -15,23 +11,29 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include <ruleset/address.h>
+#include <ruleset/cut.h>
 #include <util/cleanup.h>
 #include <util/error.h>
 
 /* What <ipfilter/lookup.h> asks of us: a table in memory, at a moment the caller names. */
 struct ipf_table {
 	const uint8_t *data;
-	uint64_t size;
+	uint64_t mapped;
 	__u32 now;
 };
 
-static const void *ipf_table_at(const struct ipf_table *table, __u64 offset, __u32 size)
+static const struct ipf_layout *ipf_table_layout(const struct ipf_table *table)
 {
-	if (offset % size || offset > table->size || table->size - offset < size)
-		return NULL;
-	return table->data + offset;
+	return &((const struct ipf_header *)table->data)->layout;
+}
+
+static const __u8 *ipf_table_chunk(const struct ipf_table *table, __u64 offset)
+{
+	return offset < table->mapped ? table->data + offset / IPF_CHUNK_SIZE * IPF_CHUNK_SIZE :
+					NULL;
 }
 
 static __u32 ipf_table_now(const struct ipf_table *table)
@@ -43,24 +45,25 @@ static __u32 ipf_table_now(const struct ipf_table *table)
 
 /* Sections begin where a cache line does; so no record of any size lies across two chunks. */
 #define SECTION_ALIGN 64
-#define INDEX_SIZE ((__u64)IPF_INDEX_SLOTS * sizeof(__u32))
-#define INDEX_BLOCKS (1u << IPF_INDEX_BITS)
 #define IMAGE_MAX_SIZE ((__u64)IPF_HALF_CHUNKS * IPF_CHUNK_SIZE)
 
-/* n prefixes cut a space into at most 2n + 1 spans, which must stay below 2^32. */
-#define IMAGE_MAX_RULES 0x7fffffffu
+int image_reserve(struct image *image, size_t size)
+{
+	size_t mapped = (size + IPF_CHUNK_SIZE - 1) / IPF_CHUNK_SIZE * IPF_CHUNK_SIZE;
+	void *data = mmap(NULL, mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
-/* Open prefixes at one address: one of each length. */
-#define STACK_SIZE 129
-
-static const __u32 point_sizes[IPF_FAMILIES] = {
-	[IPF_IPV4] = sizeof(struct ipf_point4),
-	[IPF_IPV6] = sizeof(struct ipf_point6),
-};
+	if (data == MAP_FAILED)
+		return -ENOMEM;
+	/* Only faster where it works. */
+	madvise(data, mapped, MADV_HUGEPAGE);
+	*image = (struct image){ data, size, mapped };
+	return 0;
+}
 
 void image_done(struct image *image)
 {
-	free(image->data);
+	if (image->data)
+		munmap(image->data, image->mapped);
 	*image = (struct image){ 0 };
 }
 
@@ -74,324 +77,253 @@ static const struct ipf_header *image_header(const struct image *image)
 	return image->data;
 }
 
-static __u64 align_section(__u64 offset)
+/* --- Where the parts lie ---------------------------------------------------------------------- */
+
+/* The next part begins behind `size` bytes; 0 where it has none. */
+static __u64 place(__u64 *end, __u64 size)
 {
-	return (offset + SECTION_ALIGN - 1) / SECTION_ALIGN * SECTION_ALIGN;
+	__u64 offset = *end;
+
+	*end = (offset + size + SECTION_ALIGN - 1) / SECTION_ALIGN * SECTION_ALIGN;
+	return size ? offset : 0;
 }
 
-/* Writes all offsets of the header, and the size, from its counts: the layout is a function of them.
- * No sum overflows: each count has 32 bits, each record at most 6. */
-static void lay_out(struct ipf_header *header)
+static __u64 group_count(const struct ipf_space *space)
 {
+	return space->rule_count ? ((__u64)space->span >> space->shift) + 1 : 0;
+}
+
+/* Writes all offsets of the header, and the size, from its counts: the layout is a function of
+ * them. No sum overflows: each count has 32 bits, each record at most 6. */
+static void lay_out(struct ipf_header *header, bool timed, bool counted)
+{
+	struct ipf_layout *layout = &header->layout;
+	struct ipf_space *space4 = &layout->space[IPF_IPV4], *space6 = &layout->space[IPF_IPV6];
+	__u64 rules = (__u64)space4->rule_count + space6->rule_count;
 	__u64 end = sizeof(*header);
 
-	for (int family = 0; family < IPF_FAMILIES; family++) {
-		struct ipf_family_table *table = &header->family[family];
-
-		table->index = 0;
-		table->points = 0;
-		if (!table->point_count)
-			continue;
-		table->index = align_section(end);
-		table->points = align_section(table->index + INDEX_SIZE);
-		end = table->points + (__u64)table->point_count * point_sizes[family];
-	}
-	header->rules = align_section(end);
-	header->sets =
-		align_section(header->rules + (__u64)header->rule_count * sizeof(struct ipf_rule));
-	header->size = header->sets + (__u64)header->set_count * sizeof(struct ipf_set);
+	header->sets = place(&end, header->set_count * sizeof(struct ipf_set));
+	space4->first_rule = 0;
+	space6->first_rule = space4->rule_count;
+	space4->rules = place(&end, space4->rule_count * sizeof(struct ipf_rule4));
+	space6->rules = place(&end, space6->rule_count * sizeof(struct ipf_rule6));
+	layout->lows = place(&end, header->low_count * sizeof(__u64));
+	layout->timers = place(&end, timed ? rules * sizeof(struct ipf_timer) : 0);
+	layout->counters = place(&end, counted ? rules * sizeof(__u32) : 0);
+	for (int family = 0; family < IPF_FAMILIES; family++)
+		layout->space[family].index =
+			place(&end, group_count(&layout->space[family]) * sizeof(struct ipf_group));
+	space4->points = place(&end, (__u64)space4->point_count * sizeof(__u32));
+	space4->owners =
+		place(&end, timed || counted ? (__u64)space4->point_count * sizeof(__u32) : 0);
+	space6->owners = 0;
+	space6->points = place(&end, (__u64)space6->point_count * sizeof(struct ipf_point6));
+	header->size = end;
 }
 
-/* --- The cut into spans, and who follows whom ------------------------------------------------- */
+/* --- The sum ---------------------------------------------------------------------------------- */
 
-/* Rules of one prefix: the first decides until it has ended, then the first that drops. Positions
- * in the rule set; `drop` is `first` where none passes, and IPF_NO_RULE where none drops. */
-struct group {
-	__u32 first;
-	__u32 drop;
-	__u32 end; /* one behind the last */
-};
+#define SUM_LANES 4
 
-static struct group next_group(const struct ruleset *set, size_t at)
+/* Against bytes that others wrote and bits that flipped, not against forgers: root can write the
+ * sum as well. Multiplying spreads each bit upwards, turning brings it down again; four lanes,
+ * because a multiplication is slow but four take no longer. Whole stripes: the bytes behind the
+ * image are zero. */
+static __u64 sum_words(const __u64 *words, size_t size)
 {
-	const struct rule *rules = set->rules;
-	struct group group = { .first = (__u32)at, .drop = IPF_NO_RULE };
+	__u64 lanes[SUM_LANES] = { 1, 2, 3, 4 };
+	__u64 sum = size;
 
-	for (; at < set->count && !prefix_compare(&rules[at].prefix, &rules[group.first].prefix);
-	     at++)
-		if (group.drop == IPF_NO_RULE && rules[at].verdict == IPF_DROP)
-			group.drop = (__u32)at;
-	group.end = (__u32)at;
-	return group;
+	for (size_t i = 0; i * sizeof(*words) < size; i += SUM_LANES)
+		for (size_t lane = 0; lane < SUM_LANES; lane++) {
+			__u64 mixed = (lanes[lane] ^ words[i + lane]) * 0x9e3779b97f4a7c15ull;
+
+			lanes[lane] = mixed << 29 | mixed >> 35;
+		}
+	for (size_t lane = 0; lane < SUM_LANES; lane++)
+		sum = (sum ^ lanes[lane]) * 0xd6e8feb86659fd93ull;
+	return sum ^ sum >> 32;
 }
 
-/* Receives the start of each span and the position of its owner, in ascending order. */
-struct points {
-	enum ipf_family family;
-	void *out; /* NULL: only counted */
-	__u32 count;
-	struct ipf_key last_start;
-};
-
-/* From `start` on `owner` is in force. A point at the same address gives way: the prefix that ends
- * and one that follows it directly both mark that address, and so do a prefix and its cover that
- * start together. Two neighbours never have one owner, because the earlier one's prefix ended or
- * a longer one began. */
-static void points_add(struct points *points, const struct ipf_key *start, __u32 owner)
+static __u64 image_sum(const struct image *image)
 {
-	if (!points->count || key_compare(&points->last_start, start) != 0)
-		points->count++;
-	points->last_start = *start;
-	if (!points->out)
-		return;
-	if (points->family == IPF_IPV4)
-		((struct ipf_point4 *)points->out)[points->count - 1] =
-			(struct ipf_point4){ (__u32)(start->high >> 32), owner };
-	else
-		((struct ipf_point6 *)points->out)[points->count - 1] =
-			(struct ipf_point6){ .start = *start, .rule = owner };
+	struct ipf_header header = *image_header(image);
+	__u64 sum;
+
+	header.sum = 0;
+	sum = sum_words((const __u64 *)&header, sizeof(header));
+	return sum * 31 + sum_words(image_at(image, sizeof(header)), image->size - sizeof(header));
 }
 
-/* The prefixes open at the current address, each inside the one before it. */
-struct open_prefixes {
-	struct {
-		struct ipf_key last;
-		__u32 owner;
-	} items[STACK_SIZE];
-	unsigned int count;
-};
-
-static __u32 innermost(const struct open_prefixes *open)
+void image_seal(struct image *image)
 {
-	return open->count ? open->items[open->count - 1].owner : IPF_NO_RULE;
-}
-
-/* Closes what ends before `start` (NULL: everything), the inner ones first. */
-static void close_before(struct open_prefixes *open, const struct ipf_key *start,
-			 struct points *points)
-{
-	while (open->count) {
-		struct ipf_key last = open->items[open->count - 1].last;
-		struct ipf_key behind = { last.high + (last.low == UINT64_MAX), last.low + 1 };
-
-		if (start && key_compare(&last, start) >= 0)
-			return;
-		open->count--;
-		if (behind.high || behind.low) /* Zero: it ended with the address space. */
-			points_add(points, &behind, innermost(open));
-	}
-}
-
-/* The first rule on the way from `rule` that lasts longer than `expires`: what has ended by then
- * need not be visited. */
-static __u32 skip_ended(const struct ipf_rule *rules, __u32 rule, __u32 expires)
-{
-	while (rule != IPF_NO_RULE && rules[rule].expires != IPF_NEVER &&
-	       rules[rule].expires <= expires)
-		rule = rules[rule].next;
-	return rule;
-}
-
-/* Who decides once the rules of the group have ended, given the deciding rule of the closest cover.
- * The covers' are known, since covers come first. Rules that never decide have no next. */
-static void link_group(struct ipf_rule *rules, const struct group *group, __u32 cover)
-{
-	struct ipf_rule *first = &rules[group->first];
-
-	if (group->drop != IPF_NO_RULE && group->drop != group->first) {
-		struct ipf_rule *drop = &rules[group->drop];
-
-		if (drop->expires != IPF_NEVER)
-			drop->next = skip_ended(rules, cover, drop->expires);
-		cover = group->drop;
-	}
-	if (first->expires != IPF_NEVER)
-		first->next = skip_ended(rules, cover, first->expires);
-}
-
-/* One pass over the rules of a family, from position `at` to `end`: hands out the points and, where
- * `rules` isn't NULL, links the rules. */
-static void sweep(const struct ruleset *set, size_t at, size_t end, struct points *points,
-		  struct ipf_rule *rules)
-{
-	struct open_prefixes open = { .count = 0 };
-
-	if (at == end)
-		return;
-	points_add(points, &(struct ipf_key){ 0, 0 }, IPF_NO_RULE);
-	while (at < end) {
-		const struct prefix *prefix = &set->rules[at].prefix;
-		struct group group = next_group(set, at);
-
-		close_before(&open, &prefix->key, points);
-		if (rules)
-			link_group(rules, &group, innermost(&open));
-		points_add(points, &prefix->key, group.first);
-		open.items[open.count].last = prefix_last(prefix);
-		open.items[open.count++].owner = group.first;
-		at = group.end;
-	}
-	close_before(&open, NULL, points);
-}
-
-/* The upper 16 bits of a point's start, which choose its block of the index. */
-static __u32 point_block(enum ipf_family family, const void *points, __u32 position)
-{
-	if (family == IPF_IPV4)
-		return ((const struct ipf_point4 *)points)[position].start >> (32 - IPF_INDEX_BITS);
-	return (__u32)(((const struct ipf_point6 *)points)[position].start.high >>
-		       (64 - IPF_INDEX_BITS));
-}
-
-static bool point_starts_block(enum ipf_family family, const void *points, __u32 position)
-{
-	const struct ipf_point6 *point6;
-
-	if (family == IPF_IPV4)
-		return !(((const struct ipf_point4 *)points)[position].start << IPF_INDEX_BITS);
-	point6 = (const struct ipf_point6 *)points + position;
-	return !(point6->start.high << IPF_INDEX_BITS) && !point6->start.low;
-}
-
-/* index[block] is the last point that starts at or before the block does. */
-static void fill_index(enum ipf_family family, const void *points, __u32 point_count, __u32 *index)
-{
-	__u32 block = 0;
-
-	for (__u32 i = 1; i < point_count; i++) {
-		__u32 until = point_block(family, points, i);
-
-		/* A point within a block is in force from the next block on. */
-		if (!point_starts_block(family, points, i))
-			until++;
-		while (block < until)
-			index[block++] = i - 1;
-	}
-	while (block <= INDEX_BLOCKS)
-		index[block++] = point_count - 1;
+	if (image->data)
+		((struct ipf_header *)image->data)->sum = image_sum(image);
 }
 
 /* --- Rule set to image ------------------------------------------------------------------------ */
 
-static void write_rules(const struct ruleset *set, struct ipf_rule *out)
+/* What the rules ask for, from one look at each. */
+struct needs {
+	__u32 low_count;
+	bool timed, counted;
+};
+
+static struct needs find_needs(const struct ruleset *set)
 {
-	for (size_t i = 0; i < set->count; i++)
-		out[i] = (struct ipf_rule){
-			.key = set->rules[i].prefix.key,
-			.expires = set->rules[i].expires,
-			.next = IPF_NO_RULE,
-			.counter = set->rules[i].counter,
-			.set = set->rules[i].set,
-			.bits = set->rules[i].prefix.bits,
-			.verdict = set->rules[i].verdict,
-		};
-}
+	struct needs needs = { 0 };
 
-/* Counts what the image will hold, and from that its layout. */
-static int plan(const struct ruleset *set, struct ipf_header *header)
-{
-	size_t at = 0;
+	for (size_t i = 0; i < set->count; i++) {
+		const struct rule *rule = &set->rules[i];
 
-	if (set->count > IMAGE_MAX_RULES || set->set_count > IPF_MAX_SETS)
-		return -E2BIG;
-	*header = (struct ipf_header){
-		.magic = IPF_MAGIC,
-		.abi_version = IPF_ABI_VERSION,
-		.rule_count = (__u32)set->count,
-		.set_count = (__u32)set->set_count,
-	};
-	for (int family = 0; family < IPF_FAMILIES; family++) {
-		struct ipf_family_table *table = &header->family[family];
-		struct points counted = { .family = family };
-
-		table->rule_count = (__u32)ruleset_count_family(set, family);
-		sweep(set, at, at + table->rule_count, &counted, NULL);
-		table->point_count = counted.count;
-		at += table->rule_count;
+		needs.low_count += rule->prefix.bits > 64;
+		needs.timed |= rule->expires != IPF_NEVER;
+		needs.counted |= rule->counter != IPF_NO_COUNTER;
 	}
-	lay_out(header);
-	return header->size > IMAGE_MAX_SIZE || header->size > SIZE_MAX ? -E2BIG : 0;
+	return needs;
 }
 
-int image_compile(const struct ruleset *set, struct image *out)
+static void write_rules(const struct ruleset *set, const struct image *image)
 {
-	struct image image = { 0 };
-	struct ipf_header header;
-	struct ipf_rule *rules;
-	size_t at = 0;
-	int ret;
+	const struct ipf_layout *layout = &image_header(image)->layout;
+	struct ipf_rule4 *rules4 = image_at(image, layout->space[IPF_IPV4].rules);
+	struct ipf_rule6 *rules6 = image_at(image, layout->space[IPF_IPV6].rules);
+	__u32 *counters = image_at(image, layout->counters);
+	__u64 *lows = image_at(image, layout->lows);
+	__u32 low = 0;
 
-	if (!set->count) {
-		*out = image;
+	for (size_t i = 0; i < set->count; i++) {
+		const struct rule *rule = &set->rules[i];
+		const struct prefix *prefix = &rule->prefix;
+
+		if (prefix->family == IPF_IPV4) {
+			*rules4++ = (struct ipf_rule4){ (__u32)(prefix->key.high >> 32), rule->set,
+							prefix->bits, rule->verdict };
+		} else {
+			*rules6++ = (struct ipf_rule6){ prefix->key.high,
+							prefix->bits > 64 ? low : 0, rule->set,
+							prefix->bits, rule->verdict };
+			if (prefix->bits > 64)
+				lows[low++] = prefix->key.low;
+		}
+		if (layout->counters)
+			*counters++ = rule->counter;
+	}
+}
+
+static void write_cut(const struct cut *cut, enum ipf_family family, const struct image *image)
+{
+	const struct ipf_space *space = &image_header(image)->layout.space[family];
+	size_t points = space->point_count;
+
+	if (!points)
+		return;
+	memcpy(image_at(image, space->index), cut->groups,
+	       group_count(space) * sizeof(*cut->groups));
+	if (family == IPF_IPV6)
+		memcpy(image_at(image, space->points), cut->points6,
+		       points * sizeof(*cut->points6));
+	else
+		memcpy(image_at(image, space->points), cut->points4,
+		       points * sizeof(*cut->points4));
+	if (space->owners)
+		memcpy(image_at(image, space->owners), cut->owners, points * sizeof(*cut->owners));
+}
+
+/* The timers that the rules have, not linked yet; NULL where none has. */
+static int make_timers(const struct ruleset *set, const struct needs *needs, struct ipf_timer **out)
+{
+	*out = NULL;
+	if (!needs->timed)
 		return 0;
-	}
-	ret = plan(set, &header);
-	if (ret)
-		return ret;
-	image.size = header.size;
-	image.data = calloc(1, image.size); /* Zeroed: gaps and reserved bytes. */
-	if (!image.data)
+	*out = malloc(set->count * sizeof(**out));
+	if (!*out)
 		return -ENOMEM;
+	for (size_t i = 0; i < set->count; i++)
+		(*out)[i] = (struct ipf_timer){ set->rules[i].expires, IPF_NO_RULE };
+	return 0;
+}
 
-	memcpy(image.data, &header, sizeof(header));
-	rules = image_at(&image, header.rules);
-	write_rules(set, rules);
+/* Cuts both families. Where the points of one lie follows from what comes before them, so the
+ * layout is made anew after each. */
+static int cut_families(const struct ruleset *set, const struct needs *needs,
+			struct ipf_timer *timers, struct ipf_header *header,
+			struct cut cuts[IPF_FAMILIES])
+{
+	size_t count4 = ruleset_count_family(set, IPF_IPV4);
+	const size_t bounds[] = { 0, count4, set->count };
+
+	for (int family = 0; family < IPF_FAMILIES; family++)
+		cut_plan(set, bounds[family], bounds[family + 1], &header->layout.space[family]);
 	for (int family = 0; family < IPF_FAMILIES; family++) {
-		const struct ipf_family_table *table = &header.family[family];
-		struct points points = { .family = family };
+		struct ipf_space *space = &header->layout.space[family];
+		int ret;
 
-		if (!table->point_count)
-			continue;
-		points.out = image_at(&image, table->points);
-		sweep(set, at, at + table->rule_count, &points, rules);
-		fill_index(family, points.out, points.count, image_at(&image, table->index));
-		at += table->rule_count;
+		/* With one point, so that the points have a place. */
+		space->point_count = space->rule_count ? 1 : 0;
+		lay_out(header, needs->timed, needs->counted);
+		ret = cut_rules(set, bounds[family], bounds[family + 1], space, space->points,
+				timers, needs->timed || needs->counted, &cuts[family]);
+		if (ret)
+			return ret;
+		space->point_count = cuts[family].space.point_count;
 	}
-	if (set->set_count)
-		memcpy(image_at(&image, header.sets), set->sets,
-		       set->set_count * sizeof(*set->sets));
+	lay_out(header, needs->timed, needs->counted);
+	return 0;
+}
+
+static int assemble(const struct ruleset *set, const struct ipf_header *header,
+		    const struct cut cuts[IPF_FAMILIES], const struct ipf_timer *timers,
+		    struct image *out)
+{
+	struct image image;
+
+	if (header->size > IMAGE_MAX_SIZE || header->size > SIZE_MAX)
+		return -E2BIG;
+	if (image_reserve(&image, header->size))
+		return -ENOMEM;
+	memcpy(image.data, header, sizeof(*header));
+	memcpy(image_at(&image, header->sets), set->sets, set->set_count * sizeof(*set->sets));
+	write_rules(set, &image);
+	if (timers)
+		memcpy(image_at(&image, header->layout.timers), timers,
+		       set->count * sizeof(*timers));
+	for (int family = 0; family < IPF_FAMILIES; family++)
+		write_cut(&cuts[family], family, &image);
+	image_seal(&image);
 	*out = image;
 	return 0;
 }
 
-/* --- Image to rule set ------------------------------------------------------------------------ */
-
-static struct rule read_rule(const struct ipf_header *header, const struct ipf_rule *rules,
-			     __u32 position)
+static int compile(const struct ruleset *set, struct image *out)
 {
-	const struct ipf_rule *rule = &rules[position];
-	enum ipf_family family = position < header->family[IPF_IPV4].rule_count ? IPF_IPV4 :
-										  IPF_IPV6;
-
-	return (struct rule){
-		.prefix = { .key = rule->key, .family = (__u8)family, .bits = rule->bits },
-		.verdict = rule->verdict,
-		.set = rule->set,
-		.expires = rule->expires,
-		.counter = rule->counter,
+	struct needs needs = find_needs(set);
+	struct cut cuts[IPF_FAMILIES] = { 0 };
+	auto_free struct ipf_timer *timers = NULL;
+	struct ipf_header header = {
+		.magic = IPF_MAGIC,
+		.abi_version = IPF_ABI_VERSION,
+		.set_count = (__u32)set->set_count,
+		.low_count = needs.low_count,
 	};
+	int ret = make_timers(set, &needs, &timers);
+
+	if (!ret)
+		ret = cut_families(set, &needs, timers, &header, cuts);
+	if (!ret)
+		ret = assemble(set, &header, cuts, timers, out);
+	for (int family = 0; family < IPF_FAMILIES; family++)
+		cut_done(&cuts[family]);
+	return ret;
 }
 
-int image_rules(const struct image *image, struct ruleset *out)
+int image_compile(const struct ruleset *set, struct image *out)
 {
-	const struct ipf_header *header = image_header(image);
-	const struct ipf_rule *rules;
-
-	ruleset_init(out);
-	if (!image->data)
-		return 0;
-	out->rules = calloc(header->rule_count, sizeof(*out->rules));
-	out->sets = calloc(header->set_count, sizeof(*out->sets));
-	if (!out->rules || !out->sets) {
-		ruleset_done(out);
-		return -ENOMEM;
-	}
-	rules = image_at(image, header->rules);
-	for (__u32 i = 0; i < header->rule_count; i++)
-		out->rules[i] = read_rule(header, rules, i);
-	memcpy(out->sets, image_at(image, header->sets), header->set_count * sizeof(*out->sets));
-	out->count = out->capacity = header->rule_count;
-	out->set_count = out->set_capacity = header->set_count;
+	if (set->count > IPF_MAX_RULES || set->set_count > IPF_MAX_SETS)
+		return -E2BIG;
+	if (set->count)
+		return compile(set, out);
+	*out = (struct image){ 0 };
 	return 0;
 }
 
@@ -406,30 +338,34 @@ static int check_header(const struct image *image, struct error *err)
 {
 	const struct ipf_header *header = image_header(image);
 	struct ipf_header expected;
+	__u64 rules = 0;
 
 	if (image->size < sizeof(*header))
 		return unsound(err, "it is shorter than its header");
-	if ((uintptr_t)image->data % _Alignof(struct ipf_header))
-		return unsound(err, "it is not aligned");
 	if (header->magic != IPF_MAGIC)
 		return unsound(err, "it doesn't begin like one");
 	if (header->abi_version != IPF_ABI_VERSION)
 		return unsound(err, "it has another version");
 	if (header->size != image->size)
 		return unsound(err, "it has another size than it says");
-	if (!header->rule_count || header->rule_count > IMAGE_MAX_RULES ||
-	    (__u64)header->family[IPF_IPV4].rule_count + header->family[IPF_IPV6].rule_count !=
-		    header->rule_count)
-		return unsound(err, "the numbers of rules don't add up");
 	if (!header->set_count || header->set_count > IPF_MAX_SETS)
 		return unsound(err, "the number of sets is out of range");
-	for (int family = 0; family < IPF_FAMILIES; family++)
-		if (!header->family[family].point_count != !header->family[family].rule_count)
+	for (int family = 0; family < IPF_FAMILIES; family++) {
+		const struct ipf_space *space = &header->layout.space[family];
+
+		rules += space->rule_count;
+		if (!space->rule_count != !space->point_count)
 			return unsound(err, "a family has rules without points or the reverse");
+		if (space->shift > 31)
+			return unsound(err, "its groups are too large");
+	}
+	if (!rules || rules > IPF_MAX_RULES ||
+	    header->low_count > header->layout.space[IPF_IPV6].rule_count)
+		return unsound(err, "the number of rules is out of range");
 
 	expected = *header;
 	memset(expected.reserved, 0, sizeof(expected.reserved));
-	lay_out(&expected);
+	lay_out(&expected, header->layout.timers, header->layout.counters);
 	if (memcmp(header, &expected, sizeof(expected)) != 0)
 		return unsound(err, "its parts don't lie where they should");
 	return 0;
@@ -468,13 +404,30 @@ static int check_sets(const struct image *image, struct error *err)
 	return 0;
 }
 
+int image_check(const struct image *image, struct error *err)
+{
+	int ret;
+
+	if (!image->data)
+		return image->size ? unsound(err, "it has a size, but no bytes") : 0;
+	ret = check_header(image, err);
+	if (!ret && image_header(image)->sum != image_sum(image))
+		ret = unsound(err, "its bytes are not those that were written");
+	if (!ret)
+		ret = check_sets(image, err);
+	return ret;
+}
+
+/* --- Image to rule set ------------------------------------------------------------------------ */
+
 static const char *rule_fault(const struct rule *rule, __u32 set_count)
 {
 	const struct prefix *prefix = &rule->prefix;
-	struct ipf_key host_mask = prefix_last(&(struct prefix){ .bits = prefix->bits });
+	struct ipf_key host_mask;
 
 	if (prefix->bits > family_bits(prefix->family))
 		return "a rule's prefix is too long";
+	host_mask = prefix_last(&(struct prefix){ .bits = prefix->bits });
 	if ((prefix->key.high & host_mask.high) || (prefix->key.low & host_mask.low))
 		return "a rule's prefix has host bits";
 	if (rule->verdict != IPF_PASS && rule->verdict != IPF_DROP)
@@ -487,79 +440,132 @@ static const char *rule_fault(const struct rule *rule, __u32 set_count)
 	return NULL;
 }
 
-/* One by one, in their order, and no prefix twice in a set. */
-static int check_rules(const struct image *image, struct error *err)
-{
-	const struct ipf_header *header = image_header(image);
-	const struct ipf_rule *rules = image_at(image, header->rules);
+/* Reads rules one after the other, in their order. */
+struct reader {
+	const struct ipf_header *header;
+	const struct ipf_rule4 *rules4;
+	const struct ipf_rule6 *rules6;
+	const struct ipf_timer *timers;
+	const __u32 *counters;
+	const __u64 *lows;
+	__u32 low; /* the next lower half */
 	/* For each set the last prefix that it had, as the position of that prefix's first rule, and
 	 * one. */
-	auto_free __u32 *seen = calloc(header->set_count, sizeof(*seen));
-	struct rule before;
-	__u32 group = 0;
+	__u32 *seen;
+	__u32 prefix;
+};
 
-	if (!seen)
-		return error_set(err, -ENOMEM, "out of memory");
-	for (__u32 i = 0; i < header->rule_count; i++) {
-		struct rule rule = read_rule(header, rules, i);
-		const char *fault = rule_fault(&rule, header->set_count);
+static const char *read_rule6(struct reader *reader, __u32 position, struct rule *out)
+{
+	const struct ipf_rule6 *rule = &reader->rules6[position];
 
-		if (fault)
-			return unsound(err, fault);
-		if (i && rule_compare(&before, &rule) >= 0)
-			return unsound(err, "the rules are not in order");
-		if (!i || prefix_compare(&before.prefix, &rule.prefix) != 0)
-			group = i + 1;
-		if (seen[rule.set] == group)
-			return unsound(err, "a set has a prefix twice");
-		seen[rule.set] = group;
-		before = rule;
+	out->prefix = (struct prefix){ { rule->high, 0 }, IPF_IPV6, rule->bits };
+	out->verdict = rule->verdict;
+	out->set = rule->set;
+	if (rule->bits <= 64)
+		return rule->low ? "a rule has a lower half that it needn't have" : NULL;
+	if (rule->low != reader->low || rule->low >= reader->header->low_count)
+		return "a rule's lower half isn't the next one";
+	out->prefix.key.low = reader->lows[reader->low++];
+	return NULL;
+}
+
+static const char *read_rule(struct reader *reader, __u32 i, struct rule *out)
+{
+	const struct ipf_layout *layout = &reader->header->layout;
+	__u32 count4 = layout->space[IPF_IPV4].rule_count;
+	const char *fault = NULL;
+
+	if (i < count4) {
+		const struct ipf_rule4 *rule = &reader->rules4[i];
+
+		out->prefix =
+			(struct prefix){ { (__u64)rule->address << 32, 0 }, IPF_IPV4, rule->bits };
+		out->verdict = rule->verdict;
+		out->set = rule->set;
+	} else {
+		fault = read_rule6(reader, i - count4, out);
 	}
-	return 0;
+	out->expires = layout->timers ? reader->timers[i].expires : IPF_NEVER;
+	out->counter = layout->counters ? reader->counters[i] : IPF_NO_COUNTER;
+	return fault ? fault : rule_fault(out, reader->header->set_count);
 }
 
-/* Points, index and links follow from the rules. */
-static int check_derived(const struct image *image, struct error *err)
+/* Each rule behind the one before, and no prefix twice in a set. */
+static const char *check_order(struct reader *reader, const struct rule *rule, __u32 i)
 {
-	struct image expected = { 0 };
-	struct ruleset set;
-	int ret;
+	const struct rule *before = rule - 1;
 
-	ret = image_rules(image, &set);
-	if (!ret)
-		ret = image_compile(&set, &expected);
-	if (ret)
-		error_set(err, ret, "out of memory");
-	else if (expected.size != image->size ||
-		 memcmp(expected.data, image->data, image->size) != 0)
-		ret = unsound(err, "its points, index or links don't follow from its rules");
-	image_done(&expected);
-	ruleset_done(&set);
-	return ret;
+	if (i && rule_compare(before, rule) >= 0)
+		return "the rules are not in order";
+	if (!i || prefix_compare(&before->prefix, &rule->prefix) != 0)
+		reader->prefix = i + 1;
+	if (reader->seen[rule->set] == reader->prefix)
+		return "a set has a prefix twice";
+	reader->seen[rule->set] = reader->prefix;
+	return NULL;
 }
 
-int image_check(const struct image *image, struct error *err)
+static const char *read_rules(struct reader *reader, struct rule *rules, size_t count)
 {
-	int ret;
+	const char *fault = NULL;
 
+	for (__u32 i = 0; i < count && !fault; i++) {
+		fault = read_rule(reader, i, &rules[i]);
+		if (!fault)
+			fault = check_order(reader, &rules[i], i);
+	}
+	if (!fault && reader->low != reader->header->low_count)
+		fault = "a lower half belongs to no rule";
+	return fault;
+}
+
+int image_rules(const struct image *image, struct ruleset *out, struct error *err)
+{
+	const struct ipf_header *header = image_header(image);
+	const struct ipf_layout *layout;
+	auto_free __u32 *seen = NULL;
+	const char *fault;
+	size_t count;
+
+	ruleset_init(out);
 	if (!image->data)
-		return image->size ? unsound(err, "it has a size, but no bytes") : 0;
-	ret = check_header(image, err);
-	if (!ret)
-		ret = check_sets(image, err);
-	if (!ret)
-		ret = check_rules(image, err);
-	if (!ret)
-		ret = check_derived(image, err);
-	return ret;
+		return 0;
+	layout = &header->layout;
+	count = (size_t)layout->space[IPF_IPV4].rule_count + layout->space[IPF_IPV6].rule_count;
+	seen = calloc(header->set_count, sizeof(*seen));
+	if (!seen || ruleset_reserve(out, count, header->set_count)) {
+		ruleset_done(out);
+		return error_set(err, -ENOMEM, "out of memory");
+	}
+	fault = read_rules(
+		&(struct reader){
+			.header = header,
+			.rules4 = image_at(image, layout->space[IPF_IPV4].rules),
+			.rules6 = image_at(image, layout->space[IPF_IPV6].rules),
+			.timers = image_at(image, layout->timers),
+			.counters = image_at(image, layout->counters),
+			.lows = image_at(image, layout->lows),
+			.seen = seen,
+		},
+		out->rules, count);
+	if (fault) {
+		ruleset_done(out);
+		return unsound(err, fault);
+	}
+	memcpy(out->sets, image_at(image, header->sets), header->set_count * sizeof(*out->sets));
+	out->count = count;
+	out->set_count = header->set_count;
+	return 0;
 }
 
 /* --- Lookup ----------------------------------------------------------------------------------- */
 
-const struct ipf_rule *image_lookup(const struct image *image, const struct address *address,
-				    __u32 now)
+struct ipf_match image_lookup(const struct image *image, const struct address *address, __u32 now)
 {
-	const struct ipf_table table = { .data = image->data, .size = image->size, .now = now };
+	const struct ipf_table table = { .data = image->data, .mapped = image->mapped, .now = now };
 
+	if (!image->data)
+		return ipf_no_match();
 	return ipf_lookup(&table, address->family, &address->key);
 }

@@ -8,36 +8,42 @@
 #ifndef RULESET_IMAGE_H
 #define RULESET_IMAGE_H
 
+#include <ipfilter/abi.h>
 #include <ruleset/ruleset.h>
 #include <stddef.h>
 
 struct error;
 
+/* The bytes lie in whole chunks (IPF_CHUNK_SIZE), page-aligned; those behind `size` are zero. */
 struct image {
-	void *data; /* on the heap; NULL: no rules at all, an empty table */
-	size_t size;
+	void *data;    /* NULL: no rules at all, an empty table */
+	size_t size;   /* bytes that count */
+	size_t mapped; /* bytes that are there, to be unmapped */
 };
 
+/* Room for `size` zeroed bytes. Returns 0 or -ENOMEM. */
+int image_reserve(struct image *image, size_t size);
 void image_done(struct image *image);
 
 /* Compiles the rule set (sorted as ruleset.h says). Rules that ended take part: the packet path
- * steps over them. Returns 0, -ENOMEM, or -E2BIG beyond what the layout can number. On success
- * *out owns memory: release it with image_done(). */
+ * steps over them. Rules are counted when at least one has a counter. Returns 0, -ENOMEM, or -E2BIG
+ * beyond what the layout can number. On success *out owns memory: release it with image_done(). */
 int image_compile(const struct ruleset *set, struct image *out);
 
-/* Is every length, offset, index and order in the image sound, so that lookup and image_rules() stay
- * within it and end? What comes from a map is checked before use. Returns 0, or -EBADMSG with the
- * first fault named. An empty image (data NULL) is sound. */
+/* Are these the bytes that image_compile() wrote, and do its parts lie within? What comes from a
+ * map is checked before use. Returns 0, or -EBADMSG with the first fault named. An empty image (data
+ * NULL) is sound. */
 int image_check(const struct image *image, struct error *err);
 
-/* Rebuilds the rules that an image was compiled from. The image must have passed image_check(). On
- * success *out owns memory: release it with ruleset_done(). Returns -ENOMEM and leaves *out empty
- * when memory runs out. */
-int image_rules(const struct image *image, struct ruleset *out);
+/* Rebuilds the rules that an image was compiled from. The image must have passed image_check(); the
+ * rules are checked one by one all the same. On success *out owns memory: release it with
+ * ruleset_done(). Returns -EBADMSG with the fault named or -ENOMEM, and leaves *out empty. */
+int image_rules(const struct image *image, struct ruleset *out, struct error *err);
 
-/* The rule that decides for the address at tick `now`, by the lines that the XDP program runs; NULL:
- * the policy. It points into the image. */
-const struct ipf_rule *image_lookup(const struct image *image, const struct address *address,
-				    __u32 now);
+/* The verdict for the address at tick `now`, by the lines that the XDP program runs. */
+struct ipf_match image_lookup(const struct image *image, const struct address *address, __u32 now);
+
+/* Writes the sum that image_check() compares; image_compile() did. For who changes bytes. */
+void image_seal(struct image *image);
 
 #endif

@@ -56,6 +56,16 @@ static bool covers_key(const struct prefix *prefix, const struct ipf_key *key)
 	       !((prefix->key.low ^ key->low) & ~mask.low);
 }
 
+struct prefix prefix_of_address(const struct address *address, unsigned int bits)
+{
+	struct ipf_key mask = host_mask(bits);
+
+	return (struct prefix){ .key = { address->key.high & ~mask.high,
+					 address->key.low & ~mask.low },
+				.family = (__u8)address->family,
+				.bits = (__u8)bits };
+}
+
 bool prefix_contains(const struct prefix *outer, const struct prefix *inner)
 {
 	return outer->family == inner->family && outer->bits <= inner->bits &&

@@ -30,6 +30,8 @@ void prefix_list_done(struct prefix_list *list);
 int prefix_compare(const struct prefix *a, const struct prefix *b);
 bool prefix_contains(const struct prefix *outer, const struct prefix *inner);
 bool prefix_has_address(const struct prefix *prefix, const struct address *address);
+/* The prefix of this length over the address. */
+struct prefix prefix_of_address(const struct address *address, unsigned int bits);
 struct ipf_key prefix_first(const struct prefix *prefix);
 struct ipf_key prefix_last(const struct prefix *prefix); /* of IPv4: the low 96 bits all one */
 

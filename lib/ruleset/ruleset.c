@@ -31,6 +31,14 @@ void ruleset_done(struct ruleset *set)
 	ruleset_init(set);
 }
 
+int ruleset_reserve(struct ruleset *set, size_t rules, size_t sets)
+{
+	if (array_reserve(&set->rules, &set->capacity, rules, sizeof(*set->rules)) ||
+	    array_reserve(&set->sets, &set->set_capacity, sets, sizeof(*set->sets)))
+		return -ENOMEM;
+	return 0;
+}
+
 int ruleset_find_set(const struct ruleset *set, const char *name)
 {
 	for (size_t i = 0; i < set->set_count; i++)
@@ -322,20 +330,42 @@ size_t ruleset_count_set(const struct ruleset *set, size_t index)
 	return count;
 }
 
-size_t ruleset_count_family(const struct ruleset *set, enum ipf_family family)
+/* The position of the first rule at or behind the prefix. */
+static size_t find_prefix(const struct ruleset *set, const struct prefix *prefix)
 {
 	size_t low = 0, high = set->count;
 
-	/* The rules of IPv4 come first: find where those of IPv6 begin. */
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
 
-		if (set->rules[middle].prefix.family == IPF_IPV4)
+		if (prefix_compare(&set->rules[middle].prefix, prefix) < 0)
 			low = middle + 1;
 		else
 			high = middle;
 	}
-	return family == IPF_IPV4 ? low : set->count - low;
+	return low;
+}
+
+size_t ruleset_count_family(const struct ruleset *set, enum ipf_family family)
+{
+	const struct prefix first6 = { .family = IPF_IPV6 };
+	size_t count4 = find_prefix(set, &first6);
+
+	return family == IPF_IPV4 ? count4 : set->count - count4;
+}
+
+const struct rule *ruleset_decide(const struct ruleset *set, const struct address *address,
+				  __u32 now)
+{
+	for (unsigned int bits = family_bits(address->family) + 1; bits--;) {
+		const struct prefix prefix = prefix_of_address(address, bits);
+
+		for (size_t i = find_prefix(set, &prefix);
+		     i < set->count && !prefix_compare(&set->rules[i].prefix, &prefix); i++)
+			if (!tick_ended(set->rules[i].expires, now))
+				return &set->rules[i];
+	}
+	return NULL;
 }
 
 static bool share_counter(const struct rule *a, const struct rule *b)
@@ -385,4 +415,10 @@ int ruleset_assign_counters(struct ruleset *set, const __u32 *reserved, size_t r
 	if (fresh_count)
 		*fresh_count = given;
 	return 0;
+}
+
+void ruleset_drop_counters(struct ruleset *set)
+{
+	for (size_t i = 0; i < set->count; i++)
+		set->rules[i].counter = IPF_NO_COUNTER;
 }

@@ -24,6 +24,8 @@ struct ruleset {
 
 void ruleset_init(struct ruleset *set);
 void ruleset_done(struct ruleset *set); /* also of a zeroed one */
+/* Makes room for so many rules and sets in all; the counts stay. Returns 0 or -ENOMEM. */
+int ruleset_reserve(struct ruleset *set, size_t rules, size_t sets);
 
 /* Finds the set's index, or -ENOENT. */
 int ruleset_find_set(const struct ruleset *set, const char *name);
@@ -53,6 +55,11 @@ int ruleset_replace(struct ruleset *set, const bool *sets, struct rule *rules, s
  * rules follow). */
 void ruleset_tidy(struct ruleset *set, __u32 now);
 
+/* The rule that decides for the address at tick `now`: the first that has not ended, of the longest
+ * prefix over it that has one. NULL: the policy decides. */
+const struct rule *ruleset_decide(const struct ruleset *set, const struct address *address,
+				  __u32 now);
+
 /* How many rules a set, or a family, has. */
 size_t ruleset_count_set(const struct ruleset *set, size_t index);
 size_t ruleset_count_family(const struct ruleset *set, enum ipf_family family);
@@ -64,5 +71,7 @@ size_t ruleset_count_family(const struct ruleset *set, enum ipf_family family);
  * their number. -ENOMEM leaves all as it was. */
 int ruleset_assign_counters(struct ruleset *set, const __u32 *reserved, size_t reserved_count,
 			    __u32 *fresh, size_t *fresh_count);
+/* Takes all counters away. */
+void ruleset_drop_counters(struct ruleset *set);
 
 #endif

@@ -10,22 +10,24 @@
 
 struct ipf_table {
 	const struct program *program;
-	__u32 first_chunk;
+	__u64 half;
 	__u32 now;
 };
 
-/* In the kernel a record is looked for within one chunk, at its offset rounded down to its size. */
-static const void *ipf_table_at(const struct ipf_table *table, __u64 offset, __u32 size)
+static const struct ipf_layout *ipf_table_layout(const struct ipf_table *table)
 {
-	__u32 slot = table->first_chunk + (__u32)(offset / IPF_CHUNK_SIZE % IPF_HALF_CHUNKS);
+	return (const void *)&table->program->root->layout[table->half];
+}
+
+static const __u8 *ipf_table_chunk(const struct ipf_table *table, __u64 offset)
+{
+	__u32 position = (__u32)(offset >> IPF_CHUNK_SHIFT) & (IPF_HALF_CHUNKS - 1);
 	const struct program_chunk *chunk;
 
-	if (slot / IPF_HALF_CHUNKS >= PROGRAM_HALVES || slot % IPF_HALF_CHUNKS >= PROGRAM_CHUNKS)
+	if (position >= PROGRAM_CHUNKS)
 		return NULL;
-	chunk = &table->program->chunks[slot / IPF_HALF_CHUNKS][slot % IPF_HALF_CHUNKS];
-	if (!chunk->in_slot)
-		return NULL;
-	return (const __u8 *)chunk->bytes + (offset & (IPF_CHUNK_SIZE - size));
+	chunk = &table->program->chunks[table->half][position];
+	return chunk->in_slot ? chunk->bytes : NULL;
 }
 
 static __u32 ipf_table_now(const struct ipf_table *table)
@@ -40,12 +42,12 @@ struct decision headers_decide(const struct program *program, __u32 now, const _
 {
 	struct ipf_table table = {
 		.program = program,
-		.first_chunk = (program->root->generation & 1) * IPF_HALF_CHUNKS,
+		.half = program->root->generation & 1,
 		.now = now,
 	};
 	struct decision decision = { program->options.policy, IPF_MALFORMED, IPF_NO_COUNTER };
-	const struct ipf_rule *rule = NULL;
 	struct ipf_source source;
+	struct ipf_match match;
 
 	switch (ipf_packet_source(frame, frame + size, &source)) {
 	case IPF_FRAME_MALFORMED:
@@ -55,10 +57,10 @@ struct decision headers_decide(const struct program *program, __u32 now, const _
 	default:
 		break;
 	}
-	rule = ipf_lookup(&table, source.family, &source.key);
-	if (rule) {
-		decision.verdict = rule->verdict == IPF_DROP ? IPF_DROP : IPF_PASS;
-		decision.counter = rule->counter;
+	match = ipf_lookup(&table, source.family, &source.key);
+	if (match.verdict == IPF_DROP || match.verdict == IPF_PASS) {
+		decision.verdict = match.verdict;
+		decision.counter = ipf_counter_slot(&table, match.rule);
 	} else if (source.discovery) {
 		decision.verdict = IPF_PASS;
 	}

@@ -185,12 +185,13 @@ static int make_chunk(struct program_chunk *chunk)
 /* Chunks stay in their slots and are written again: an update of a slot waits for RCU. */
 int program_fill(struct program *program, unsigned int half, const struct image *image)
 {
-	/* No image: a header that is all zeros, a table without rules. */
-	size_t size = image->data ? image->size : 1;
+	const struct ipf_header *header = image->data;
 	const __u8 *data = image->data;
+	size_t size = image->size;
 
 	if (size > (size_t)PROGRAM_CHUNKS * IPF_CHUNK_SIZE)
 		return -E2BIG;
+	memset((void *)&program->root->layout[half], 0, sizeof(program->root->layout[half]));
 	for (__u32 i = 0; i * (size_t)IPF_CHUNK_SIZE < size; i++) {
 		struct program_chunk *chunk = &program->chunks[half][i];
 		__u32 slot = half * IPF_HALF_CHUNKS + i;
@@ -200,16 +201,16 @@ int program_fill(struct program *program, unsigned int half, const struct image 
 
 		if (ret)
 			return ret;
-		if (data)
-			memcpy(chunk->bytes, data + offset, part);
-		else
-			memset(chunk->bytes, 0, sizeof(struct ipf_header));
+		memcpy(chunk->bytes, data + offset, part);
 		if (chunk->in_slot)
 			continue;
 		if (bpf_map_update_elem(program->chunks_fd, &slot, &chunk->fd, BPF_ANY))
 			return -errno;
 		chunk->in_slot = true;
 	}
+	if (header)
+		memcpy((void *)&program->root->layout[half], &header->layout,
+		       sizeof(header->layout));
 	return 0;
 }
 

@@ -18,7 +18,7 @@ struct image;
 
 enum {
 	PROGRAM_HALVES = 2,
-	PROGRAM_CHUNKS = 16, /* of each half; tests' images are smaller */
+	PROGRAM_CHUNKS = 64, /* of each half; tests' images are smaller */
 	PROGRAM_BLOCKS = 12, /* counters for 196,608 rules; the last is never in the way */
 	PROGRAM_COUNTERS = PROGRAM_BLOCKS * IPF_COUNTER_BLOCK,
 };
@@ -69,7 +69,8 @@ const char *program_unavailable(void);
 int program_open(struct program *program, const char *path, const struct program_options *options);
 void program_close(struct program *program);
 
-/* Copies the image into a half of the chunk slots. Best not the live one. */
+/* Copies the image into a half of the chunk slots, and its layout into the root. Best not the live
+ * one. */
 int program_fill(struct program *program, unsigned int half, const struct image *image);
 /* Makes a half live. */
 void program_switch(struct program *program, unsigned int half);

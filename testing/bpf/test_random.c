@@ -124,7 +124,15 @@ static size_t random_rules(struct rule *rules, __u32 now)
 	return count;
 }
 
-/* Bits and words all over the table, its header and its rules above all. */
+/* A place behind where the points of a family begin; the header may be damaged already. */
+static size_t points_from(const struct ipf_header *header, size_t size)
+{
+	__u64 points = header->layout.space[below(IPF_FAMILIES)].points;
+
+	return points < size ? points + random_bits() % (size - points) : 0;
+}
+
+/* Bits and words all over the table, its header and its points above all. */
 static void damage(struct image *image)
 {
 	__u32 *words = image->data;
@@ -135,9 +143,8 @@ static void damage(struct image *image)
 		size_t at = one_in(3) ? below(sizeof(*header) / sizeof(*words)) :
 					(size_t)(random_bits() % count);
 
-		if (one_in(3) && header->rules < image->size)
-			at = (header->rules + random_bits() % (image->size - header->rules)) /
-			     sizeof(*words);
+		if (one_in(3))
+			at = points_from(header, image->size) / sizeof(*words);
 		words[at] = one_in(3) ? (__u32)random_bits() :
 			    one_in(2) ? words[at] ^ 1u << below(32) :
 			    one_in(2) ? ~0u :

@@ -33,7 +33,7 @@ static void *at(const struct image *image, __u64 offset)
 
 static void no_rules_no_bytes(void **state)
 {
-	struct image image = { (void *)1, 1 };
+	struct image image = { (void *)1, 1, 1 };
 	struct error err = { 0 };
 	struct address address = { IPF_IPV4, { 0, 0 } };
 	struct ruleset set;
@@ -45,96 +45,93 @@ static void no_rules_no_bytes(void **state)
 	assert_null(image.data);
 	assert_int_equal(image.size, 0);
 	assert_int_equal(image_check(&image, &err), 0);
-	assert_null(image_lookup(&image, &address, 0));
+	assert_int_equal(image_lookup(&image, &address, 0).verdict, IPF_NO_VERDICT);
 	ruleset_done(&set);
-	assert_int_equal(image_rules(&image, &set), 0);
+	assert_int_equal(image_rules(&image, &set, &err), 0);
 	assert_int_equal(set.count, 0);
 	assert_int_equal(set.set_count, 0);
 	image_done(&image);
 	ruleset_done(&set);
 }
 
-struct span4 {
-	__u32 start;
-	__u32 rule;
-};
-
-struct span_case {
+struct cut_case {
 	const char *name;
 	const char *rules;
-	struct span4 spans[8];
-	__u32 count;
+	enum ipf_family family;
+	const char *points; /* each as START:STATE, of a run's first its number of points */
 };
 
 #define NONE IPF_NO_RULE
 
-static const struct span_case span_cases[] = {
-	{ "a net in the middle",
-	  "10.0.0.0/8",
-	  { { 0, NONE }, { 0x0a000000, 0 }, { 0x0b000000, NONE } },
-	  3 },
-	{ "a net at the start", "0.0.0.0/8", { { 0, 0 }, { 0x01000000, NONE } }, 2 },
-	{ "a net at the end", "255.0.0.0/8", { { 0, NONE }, { 0xff000000, 0 } }, 2 },
-	{ "the whole space", "0.0.0.0/0", { { 0, 0 } }, 1 },
-	{ "both halves", "0.0.0.0/1\n128.0.0.0/1", { { 0, 0 }, { 0x80000000, 1 } }, 2 },
-	{ "neighbours have no gap",
-	  "10.0.0.0/8\n11.0.0.0/8",
-	  { { 0, NONE }, { 0x0a000000, 0 }, { 0x0b000000, 1 }, { 0x0c000000, NONE } },
-	  4 },
-	{ "a hole in a net",
-	  "10.0.0.0/8\n10.1.0.0/16",
-	  { { 0, NONE },
-	    { 0x0a000000, 0 },
-	    { 0x0a010000, 1 },
-	    { 0x0a020000, 0 },
-	    { 0x0b000000, NONE } },
-	  5 },
-	{ "nets that start together",
-	  "10.0.0.0/8\n10.0.0.0/16",
-	  { { 0, NONE }, { 0x0a000000, 1 }, { 0x0a010000, 0 }, { 0x0b000000, NONE } },
-	  4 },
-	{ "nets that end together",
-	  "10.0.0.0/8\n10.255.0.0/16",
-	  { { 0, NONE }, { 0x0a000000, 0 }, { 0x0aff0000, 1 }, { 0x0b000000, NONE } },
-	  4 },
-	{ "a net that is filled by others",
-	  "10.0.0.0/8\n10.0.0.0/9\n10.128.0.0/9",
-	  { { 0, NONE }, { 0x0a000000, 1 }, { 0x0a800000, 2 }, { 0x0b000000, NONE } },
-	  4 },
-	{ "all covers end with the space",
-	  "0.0.0.0/0\n128.0.0.0/1\n255.255.255.255",
-	  { { 0, 0 }, { 0x80000000, 1 }, { 0xffffffff, 2 } },
-	  3 },
-	{ "the first and the last address",
-	  "0.0.0.0\n255.255.255.255",
-	  { { 0, 0 }, { 1, NONE }, { 0xffffffff, 1 } },
-	  3 },
-	{ "the first rule of a prefix owns its span",
-	  "set a\n10.0.0.0/8\nset b\npass 10.0.0.0/8",
-	  { { 0, NONE }, { 0x0a000000, 0 }, { 0x0b000000, NONE } },
-	  3 },
+/* The index covers from the first rule's address on, so that is where starts count from. */
+static const struct cut_case cut_cases[] = {
+	{ "a net", "10.0.0.0/8", IPF_IPV4,
+	  "1:drop 1:drop 1:drop 1:drop 1:drop 1:drop 1:drop 1:drop" },
+	{ "a host at its group's start", "10.0.0.0", IPF_IPV4, "2:drop 1:none" },
+	{ "a host elsewhere needs no end", "10.0.0.5", IPF_IPV4, "2:none 5:host-drop" },
+	{ "a host that passes", "pass 10.0.0.5", IPF_IPV4, "2:none 5:host-pass" },
+	{ "hosts side by side", "10.0.0.5\n10.0.0.6", IPF_IPV4, "3:none 5:host-drop 6:host-drop" },
+	{ "a net in the middle of a group", "10.0.0.8/30\n10.0.0.1", IPF_IPV4,
+	  "4:none 1:host-drop 8:drop 12:none" },
+	{ "neighbours with one verdict are one", "10.0.0.8/30\n10.0.0.12/30", IPF_IPV4,
+	  "3:none 8:drop 16:none" },
+	{ "neighbours with two verdicts are two", "10.0.0.8/30\npass 10.0.0.12/30", IPF_IPV4,
+	  "4:none 8:drop 12:pass 16:none" },
+	{ "an exception", "10.0.0.0/27\npass 10.0.0.8/29", IPF_IPV4, "3:drop 8:pass 16:drop" },
+	{ "a host under a cover is no lonely one", "10.0.0.0/27\npass 10.0.0.9", IPF_IPV4,
+	  "3:drop 9:pass 10:drop" },
+	{ "an exception at the start", "10.0.0.0/27\npass 10.0.0.0/29", IPF_IPV4, "2:pass 8:drop" },
+	{ "an exception at the end", "10.0.0.0/27\npass 10.0.0.24/29", IPF_IPV4, "2:drop 24:pass" },
+	{ "the last address of all", "255.255.255.255", IPF_IPV4, "2:none 31:host-drop" },
+	{ "a prefix of 32 bits", "2001:db8::/32", IPF_IPV6, "3:none 24:drop 25:none" },
+	{ "a lonely longer one is compared whole", "2001:db8::/48", IPF_IPV6, "1:rule" },
+	{ "two below one word", "2001:db8::/48\n2001:db8:1::/48", IPF_IPV6,
+	  "3:drop 65536:drop 131072:none 3:none 24:deeper 25:none" },
+	{ "one below a cover", "2001:db8::/32\npass 2001:db8::/48", IPF_IPV6,
+	  "2:pass 65536:drop 3:none 24:deeper 25:none" },
+	{ "hosts that differ in the last word", "2001:db8::1\n2001:db8::2", IPF_IPV6,
+	  "4:none 1:drop 2:drop 3:none 2:deeper 1:none 2:deeper 1:none 3:none 24:deeper 25:none" },
 };
 
-static void check_spans(void **state)
+static void write_points(const struct image *image, enum ipf_family family, char *out, size_t size)
 {
-	const struct span_case *c = *state;
-	const struct ipf_family_table *table;
-	const struct ipf_point4 *points;
-	struct error err = { 0 };
-	struct image image;
+	static const char *const states[] = { "none",      "pass", "drop",   "host-pass",
+					      "host-drop", "rule", "deeper", "split" };
+	const struct ipf_space *space = &header_of(image)->layout.space[family];
+	const struct ipf_point6 *points6 = at(image, space->points);
+	const __u32 *points4 = at(image, space->points);
+	size_t length = 0;
 
-	compile_text(c->rules, &image);
-	assert_int_equal(image_check(&image, &err), 0);
-	table = &header_of(&image)->family[IPF_IPV4];
-	points = at(&image, table->points);
-	assert_int_equal(table->point_count, c->count);
-	for (__u32 i = 0; i < c->count; i++) {
-		assert_int_equal(points[i].start, c->spans[i].start);
-		assert_int_equal(points[i].rule, c->spans[i].rule);
+	for (__u32 i = 0; i < space->point_count; i++) {
+		__u32 start = family == IPF_IPV4 ? points4[i] >> IPF_STATE_BITS : points6[i].start;
+		__u32 state = family == IPF_IPV4 ? points4[i] & 7 :
+						   points6[i].reference >> IPF_REFERENCE_BITS;
+
+		length += (size_t)snprintf(out + length, size - length, "%s%u:%s", i ? " " : "",
+					   start, states[state]);
+		assert_true(length < size);
 	}
-	assert_int_equal(header_of(&image)->family[IPF_IPV6].point_count, 0);
-	assert_int_equal(header_of(&image)->family[IPF_IPV6].points, 0);
+}
+
+/* Without counters and timers: with them every rule has to be told from its neighbours. */
+static void check_cut(void **state)
+{
+	const struct cut_case *c = *state;
+	struct error err = { 0 };
+	struct ruleset set;
+	struct image image;
+	char points[400];
+
+	ruleset_from_text(&set, c->rules);
+	ruleset_drop_counters(&set);
+	assert_int_equal(image_compile(&set, &image), 0);
+	assert_int_equal(image_check(&image, &err), 0);
+	write_points(&image, c->family, points, sizeof(points));
+	assert_string_equal(points, c->points);
+	assert_int_equal(header_of(&image)->layout.space[!c->family].point_count, 0);
+	assert_int_equal(header_of(&image)->layout.space[!c->family].points, 0);
 	image_done(&image);
+	ruleset_done(&set);
 }
 
 struct next_case {
@@ -179,16 +176,30 @@ static const struct next_case next_cases[] = {
 static void check_next(void **state)
 {
 	const struct next_case *c = *state;
-	const struct ipf_rule *rules;
+	const struct ipf_layout *layout;
+	const struct ipf_timer *timers;
 	struct error err = { 0 };
+	struct ruleset set;
 	struct image image;
 
-	compile_text(c->rules, &image);
+	ruleset_from_text(&set, c->rules);
+	assert_int_equal(image_compile(&set, &image), 0);
 	assert_int_equal(image_check(&image, &err), 0);
-	rules = at(&image, header_of(&image)->rules);
-	for (__u32 i = 0; i < header_of(&image)->rule_count; i++)
-		assert_int_equal(rules[i].next, c->next[i]);
+	layout = &header_of(&image)->layout;
+	timers = at(&image, layout->timers);
+	for (size_t i = 0; i < set.count; i++) {
+		__u32 next = layout->timers ? timers[i].next : NONE;
+
+		if (next != NONE) {
+			__u32 verdict = next >> IPF_NEXT_VERDICT_SHIFT;
+
+			next &= ~(1u << IPF_NEXT_VERDICT_SHIFT);
+			assert_int_equal(verdict, set.rules[next].verdict);
+		}
+		assert_int_equal(next, c->next[i]);
+	}
 	image_done(&image);
+	ruleset_done(&set);
 }
 
 /* What <ipfilter/abi.h> promises about the places of things. */
@@ -207,16 +218,16 @@ static void records_lie_within_chunks(void **state)
 		assert_int_equal(header->magic, IPF_MAGIC);
 		assert_int_equal(header->abi_version, IPF_ABI_VERSION);
 		assert_int_equal(header->size, image.size);
-		assert_int_equal(header->rules % sizeof(struct ipf_rule), 0);
 		assert_int_equal(header->sets % sizeof(struct ipf_set), 0);
+		assert_int_equal(image.mapped % IPF_CHUNK_SIZE, 0);
 		for (int family = 0; family < IPF_FAMILIES; family++) {
-			const struct ipf_family_table *table = &header->family[family];
+			const struct ipf_space *space = &header->layout.space[family];
 
-			assert_int_equal(table->index % 64, 0);
-			assert_int_equal(table->points % 64, 0);
-			assert_int_equal(!table->point_count, !table->rule_count);
-			assert_int_equal(table->rule_count, ruleset_count_family(&set, family));
-			assert_true(table->point_count <= 2 * table->rule_count + 1);
+			assert_int_equal(space->index % 64, 0);
+			assert_int_equal(space->points % 64, 0);
+			assert_int_equal(space->rules % 64, 0);
+			assert_int_equal(!space->point_count, !space->rule_count);
+			assert_int_equal(space->rule_count, ruleset_count_family(&set, family));
 		}
 		image_done(&image);
 		ruleset_done(&set);
@@ -240,7 +251,7 @@ static void rules_survive_the_image(void **state)
 		assert_int_equal(image_compile(&set, &image), 0);
 		if (image_check(&image, &err))
 			fail_msg("%s", err.text);
-		assert_int_equal(image_rules(&image, &back), 0);
+		assert_int_equal(image_rules(&image, &back, &err), 0);
 		assert_sound_ruleset(&back);
 		assert_same_ruleset(&set, &back);
 		assert_int_equal(image_compile(&back, &again), 0);
@@ -263,8 +274,10 @@ static void rules_survive_the_image(void **state)
 	"10.0.0.0/8\npass 10.0.0.0/16 timeout 5\n2001:db8::/32\n" \
 	"set a\n10.0.0.0/8 timeout 9\npass 2001:db8::1\n"
 
+/* The rules in their order: 10.0.0.0/8 twice, 10.0.0.0/16; 2001:db8::/32, 2001:db8::1. */
+
 /* A field that is overwritten: `size` bytes (up to 8) at an offset from where `part` begins. */
-enum part { HEADER, RULES, SETS, POINTS4, POINTS6, INDEX4, INDEX6 };
+enum part { HEADER, RULES4, RULES6, LOWS, SETS, COUNTERS, POINTS };
 
 struct damage_case {
 	const char *name;
@@ -272,19 +285,22 @@ struct damage_case {
 	size_t offset;
 	size_t size;
 	__u64 value;
-	const char *fault;
+	const char *fault; /* that is found when the sum was forged, too */
 };
 
 #define IN_HEADER(field) \
 	HEADER, offsetof(struct ipf_header, field), sizeof(((struct ipf_header *)0)->field)
-#define IN_RULE(index, field)                                                        \
-	RULES, (index) * sizeof(struct ipf_rule) + offsetof(struct ipf_rule, field), \
-		sizeof(((struct ipf_rule *)0)->field)
+#define IN_RULE(family, index, field)                             \
+	RULES##family,                                            \
+		(index) * sizeof(struct ipf_rule##family) +       \
+			offsetof(struct ipf_rule##family, field), \
+		sizeof(((struct ipf_rule##family *)0)->field)
 
 static const char places[] = "its parts don't lie where they should";
-static const char numbers[] = "the numbers of rules don't add up";
-static const char derived[] = "its points, index or links don't follow from its rules";
+static const char numbers[] = "the number of rules is out of range";
 static const char order[] = "the rules are not in order";
+static const char host_bits[] = "a rule's prefix has host bits";
+static const char half[] = "a rule's lower half isn't the next one";
 
 static const struct damage_case damage_cases[] = {
 	{ "another magic", IN_HEADER(magic), 0, "it doesn't begin like one" },
@@ -292,60 +308,57 @@ static const struct damage_case damage_cases[] = {
 	  "it has another version" },
 	{ "a size too small", IN_HEADER(size), 128, "it has another size than it says" },
 	{ "a size too large", IN_HEADER(size), 1ull << 40, "it has another size than it says" },
-	{ "rules before the image", IN_HEADER(rules), 0, places },
-	{ "rules beyond the image", IN_HEADER(rules), 1ull << 40, places },
-	{ "rules at the end of 64 bits", IN_HEADER(rules), UINT64_MAX - 31, places },
+	{ "rules before the image", IN_HEADER(layout.space[0].rules), 0, places },
+	{ "rules beyond the image", IN_HEADER(layout.space[0].rules), 1ull << 40, places },
+	{ "rules at the end of 64 bits", IN_HEADER(layout.space[1].rules), UINT64_MAX - 31,
+	  places },
 	{ "set names elsewhere", IN_HEADER(sets), 128, places },
-	{ "an index elsewhere", IN_HEADER(family[0].index), 132, places },
-	{ "points elsewhere", IN_HEADER(family[1].points), 128, places },
-	{ "no rules", IN_HEADER(rule_count), 0, numbers },
-	{ "more rules than the families have", IN_HEADER(rule_count), 6, numbers },
-	{ "more rules in a family", IN_HEADER(family[0].rule_count), 4, numbers },
-	{ "rules that wrap 32 bits", IN_HEADER(family[0].rule_count), 0xfffffffe, numbers },
+	{ "an index elsewhere", IN_HEADER(layout.space[0].index), 132, places },
+	{ "points elsewhere", IN_HEADER(layout.space[1].points), 128, places },
+	{ "no timers", IN_HEADER(layout.timers), 0, places },
+	{ "no counters", IN_HEADER(layout.counters), 0, places },
+	{ "lower halves elsewhere", IN_HEADER(layout.lows), 64, places },
+	{ "owners of IPv6", IN_HEADER(layout.space[1].owners), 64, places },
+	{ "groups too large", IN_HEADER(layout.space[0].shift), 32, "its groups are too large" },
+	{ "a longer index", IN_HEADER(layout.space[0].span), 0xffffffff, places },
+	{ "no rules of a family", IN_HEADER(layout.space[0].rule_count), 0,
+	  "a family has rules without points or the reverse" },
+	{ "more rules in a family", IN_HEADER(layout.space[0].rule_count), 400, places },
+	{ "rules that wrap 32 bits", IN_HEADER(layout.space[0].rule_count), 0xfffffffe, numbers },
+	{ "more lower halves than rules", IN_HEADER(low_count), 3, numbers },
 	{ "no set", IN_HEADER(set_count), 0, "the number of sets is out of range" },
 	{ "too many sets", IN_HEADER(set_count), 65536, "the number of sets is out of range" },
-	{ "fewer sets", IN_HEADER(set_count), 1, places },
-	{ "a family with rules but without points", IN_HEADER(family[0].point_count), 0,
+	{ "a family with rules but without points", IN_HEADER(layout.space[0].point_count), 0,
 	  "a family has rules without points or the reverse" },
-	{ "too many points", IN_HEADER(family[0].point_count), 0xffffffff, places },
-	{ "something in the reserved bytes", IN_HEADER(reserved[39]), 1, places },
+	{ "too many points", IN_HEADER(layout.space[0].point_count), 0xffffffff, places },
+	{ "something in the reserved bytes", IN_HEADER(reserved[79]), 1, places },
 
 	{ "a set without a name", SETS, 0, 1, 0, "a set has no proper name" },
 	{ "a set with a bad name", SETS, 0, 1, '-', "a set has no proper name" },
 	{ "something behind a set's name", SETS, 31, 1, 'x', "something lies behind a set's name" },
 	{ "two sets with one name", SETS, 0, 8, 'a', "two sets have one name" },
 
-	{ "an IPv4 prefix of 33 bits", IN_RULE(0, bits), 33, "a rule's prefix is too long" },
-	{ "an IPv6 prefix of 129 bits", IN_RULE(3, bits), 129, "a rule's prefix is too long" },
-	{ "a prefix of 255 bits", IN_RULE(3, bits), 255, "a rule's prefix is too long" },
-	{ "host bits in the upper half", IN_RULE(0, key.high), 0x0a00000100000000,
-	  "a rule's prefix has host bits" },
-	{ "host bits in the lower half", IN_RULE(0, key.low), 1, "a rule's prefix has host bits" },
-	{ "a verdict that is none", IN_RULE(0, verdict), 2, "a rule has no verdict" },
-	{ "a set that isn't there", IN_RULE(0, set), 2, "a rule belongs to no set" },
-	{ "the last set of 16 bits", IN_RULE(0, set), 65535, "a rule belongs to no set" },
-	{ "a counter out of range", IN_RULE(0, counter), IPF_COUNTER_BLOCK *IPF_COUNTER_BLOCKS,
+	{ "an IPv4 prefix of 33 bits", IN_RULE(4, 0, bits), 33, "a rule's prefix is too long" },
+	{ "an IPv6 prefix of 129 bits", IN_RULE(6, 1, bits), 129, "a rule's prefix is too long" },
+	{ "a prefix of 255 bits", IN_RULE(6, 1, bits), 255, "a rule's prefix is too long" },
+	{ "host bits in IPv4", IN_RULE(4, 0, address), 0x0a000001, host_bits },
+	{ "host bits in the upper half", IN_RULE(6, 0, high), 0x20010db800000001, host_bits },
+	{ "host bits in the lower half", IN_RULE(6, 1, bits), 127, host_bits },
+	{ "a verdict that is none", IN_RULE(4, 0, verdict), 2, "a rule has no verdict" },
+	{ "a set that isn't there", IN_RULE(4, 0, set), 2, "a rule belongs to no set" },
+	{ "the last set of 16 bits", IN_RULE(6, 0, set), 65535, "a rule belongs to no set" },
+	{ "a counter out of range", COUNTERS, 0, 4, IPF_COUNTER_BLOCK *IPF_COUNTER_BLOCKS,
 	  "a rule's counter is out of range" },
-	{ "a rule out of order", IN_RULE(0, key.high), 0x0b00000000000000, order },
-	{ "rules of a prefix out of order", IN_RULE(0, expires), 1, order },
-	{ "the same set for two rules of a prefix", IN_RULE(1, set), 0,
+	{ "a rule out of order", IN_RULE(4, 0, address), 0x0b000000, order },
+	{ "rules of a prefix out of order", IN_RULE(4, 0, verdict), 2, "a rule has no verdict" },
+	{ "the same set for two rules of a prefix", IN_RULE(4, 1, set), 0,
 	  "a set has a prefix twice" },
-	{ "a next out of range", IN_RULE(2, next), 5, derived },
-	{ "a next to itself", IN_RULE(2, next), 2, derived },
-	{ "a next to a rule behind", IN_RULE(2, next), 4, derived },
-	{ "a next that is left out", IN_RULE(2, next), NONE, derived },
-	{ "a next of a rule without end", IN_RULE(0, next), 1, derived },
-	{ "an expiry that changes a next", IN_RULE(2, expires), IPF_NEVER, derived },
-
-	{ "the first point not at zero", POINTS4, 0, 4, 1, derived },
-	{ "a point out of order", POINTS4, 8, 4, 0x0c000000, derived },
-	{ "a point with another owner", POINTS4, 12, 4, 1, derived },
-	{ "a point with an owner out of range", POINTS4, 12, 4, 5, derived },
-	{ "an IPv6 point with an owner of IPv4", POINTS6, 32 + 16, 4, 0, derived },
-	{ "something in a point's reserved bytes", POINTS6, 31, 1, 1, derived },
-	{ "an index out of range", INDEX4, 0, 4, 1000, derived },
-	{ "an index that falls", INDEX4, 4 * 65536, 4, 0, derived },
-	{ "an IPv6 index out of range", INDEX6, 4 * 65536, 4, 0xffffffff, derived },
+	{ "a lower half out of range", IN_RULE(6, 1, low), 1, half },
+	{ "a lower half that isn't needed", IN_RULE(6, 0, low), 1,
+	  "a rule has a lower half that it needn't have" },
+	{ "a lower half of no rule", IN_RULE(6, 1, bits), 64, "a lower half belongs to no rule" },
+	{ "another lower half", LOWS, 0, 8, 2, NULL },
+	{ "another point", POINTS, 0, 4, 0xffffffff, NULL },
 };
 
 static __u64 part_offset(const struct ipf_header *header, enum part part)
@@ -353,90 +366,102 @@ static __u64 part_offset(const struct ipf_header *header, enum part part)
 	switch (part) {
 	case HEADER:
 		return 0;
-	case RULES:
-		return header->rules;
+	case RULES4:
+		return header->layout.space[IPF_IPV4].rules;
+	case RULES6:
+		return header->layout.space[IPF_IPV6].rules;
+	case LOWS:
+		return header->layout.lows;
 	case SETS:
 		return header->sets;
-	case POINTS4:
-		return header->family[IPF_IPV4].points;
-	case POINTS6:
-		return header->family[IPF_IPV6].points;
-	case INDEX4:
-		return header->family[IPF_IPV4].index;
+	case COUNTERS:
+		return header->layout.counters;
 	default:
-		return header->family[IPF_IPV6].index;
+		return header->layout.space[IPF_IPV4].points;
 	}
+}
+
+/* Header and names are looked at by the check, each rule when it is read. */
+static int check_and_read(const struct image *image, struct error *err)
+{
+	struct ruleset back;
+	int ret = image_check(image, err);
+
+	if (!ret)
+		ret = image_rules(image, &back, err);
+	if (!ret)
+		ruleset_done(&back);
+	return ret;
 }
 
 static void check_damage(void **state)
 {
 	const struct damage_case *c = *state;
 	struct error err = { 0 };
+	struct ruleset set;
 	struct image image;
 	char message[200];
 
-	compile_text(DAMAGED_RULES, &image);
-	assert_int_equal(image_check(&image, &err), 0);
+	ruleset_from_text(&set, DAMAGED_RULES);
+	assert_int_equal(ruleset_assign_counters(&set, NULL, 0, NULL, NULL), 0);
+	assert_int_equal(image_compile(&set, &image), 0);
+	ruleset_done(&set);
+	assert_int_equal(check_and_read(&image, &err), 0);
 	memcpy(at(&image, part_offset(header_of(&image), c->part) + c->offset), &c->value, c->size);
 	assert_int_equal(image_check(&image, &err), -EBADMSG);
-	snprintf(message, sizeof(message), "the rule table is damaged: %s", c->fault);
-	assert_string_equal(err.text, message);
+	assert_memory_equal(err.text, "the rule table is damaged: ", 27);
+	if (!c->fault)
+		assert_string_equal(
+			err.text,
+			"the rule table is damaged: its bytes are not those that were written");
+
+	/* The size is what the sum goes by. */
+	if (header_of(&image)->size == image.size)
+		image_seal(&image);
+	if (c->fault) {
+		assert_int_equal(check_and_read(&image, &err), -EBADMSG);
+		snprintf(message, sizeof(message), "the rule table is damaged: %s", c->fault);
+		assert_string_equal(err.text, message);
+	} else {
+		assert_int_equal(check_and_read(&image, &err), 0);
+	}
 	image_done(&image);
 }
 
-static void what_may_differ_is_sound(void **state)
+/* A copy of the first `size` bytes. */
+static void copy_image(const struct image *image, size_t size, struct image *out)
 {
-	struct error err = { 0 };
-	struct ipf_rule *rules;
-	struct image image;
-
-	(void)state;
-	compile_text(DAMAGED_RULES, &image);
-	rules = at(&image, header_of(&image)->rules);
-	rules[0].counter = IPF_COUNTER_BLOCK * IPF_COUNTER_BLOCKS - 1;
-	assert_int_equal(image_check(&image, &err), 0);
-	rules[0].verdict = IPF_PASS; /* Another rule set, but one. */
-	assert_int_equal(image_check(&image, &err), 0);
-	image_done(&image);
+	assert_int_equal(image_reserve(out, size ? size : 1), 0);
+	memcpy(out->data, image->data, size < image->size ? size : image->size);
+	out->size = size;
 }
 
 static void wrong_sizes(void **state)
 {
-	struct image image, cut, none = { NULL, 1 };
+	struct image image, other, none = { NULL, 1, 0 };
 	struct error err = { 0 };
 
 	(void)state;
 	compile_text("10.0.0.1", &image);
-	for (size_t size = 0; size < image.size; size += size < 300 ? 1 : 4099) {
-		cut.size = size;
-		cut.data = malloc(size + !size);
-		memcpy(cut.data, image.data, size);
-		assert_int_equal(image_check(&cut, &err), -EBADMSG);
-		free(cut.data);
+	for (size_t size = 0; size < image.size; size += size < 300 ? 1 : 61) {
+		copy_image(&image, size, &other);
+		assert_int_equal(image_check(&other, &err), -EBADMSG);
+		image_done(&other);
 	}
-	cut.size = image.size + 1;
-	cut.data = calloc(1, cut.size);
-	memcpy(cut.data, image.data, image.size);
-	assert_int_equal(image_check(&cut, &err), -EBADMSG);
+	copy_image(&image, image.size + 1, &other);
+	assert_int_equal(image_check(&other, &err), -EBADMSG);
 	/* Even when the header says that size. */
-	((struct ipf_header *)cut.data)->size = cut.size;
-	assert_int_equal(image_check(&cut, &err), -EBADMSG);
-	free(cut.data);
+	((struct ipf_header *)other.data)->size = other.size;
+	assert_int_equal(image_check(&other, &err), -EBADMSG);
+	image_done(&other);
 	assert_int_equal(image_check(&none, &err), -EBADMSG);
-
-	cut.size = image.size;
-	cut.data = malloc(image.size + 1);
-	memcpy((char *)cut.data + 1, image.data, image.size);
-	assert_int_equal(image_check(&(struct image){ (char *)cut.data + 1, image.size }, &err),
-			 -EBADMSG);
-	free(cut.data);
 	image_done(&image);
 }
 
 static void more_than_can_be_numbered(void **state)
 {
 	struct rule rule = { .prefix.bits = 32 };
-	struct ruleset many_rules = { .rules = &rule, .count = 1ull << 31 };
+	struct ruleset many_rules = { .rules = &rule, .count = IPF_MAX_RULES + 1ull };
 	struct ruleset many_sets = { .rules = &rule, .count = 1, .set_count = IPF_MAX_SETS + 1 };
 	struct image image = { 0 };
 
@@ -461,7 +486,7 @@ static void as_many_sets_as_there_may_be(void **state)
 		snprintf(set.sets[set.set_count].name, IPF_SET_NAME_SIZE, "s%zu", set.set_count);
 	assert_int_equal(image_compile(&set, &image), 0);
 	assert_int_equal(image_check(&image, &err), 0);
-	assert_int_equal(image_rules(&image, &back), 0);
+	assert_int_equal(image_rules(&image, &back, &err), 0);
 	assert_same_ruleset(&set, &back);
 	ruleset_done(&back);
 	image_done(&image);
@@ -473,18 +498,12 @@ static void look_everywhere(const struct image *image)
 {
 	for (int i = 0; i < 60; i++) {
 		struct address address = random_address(i % 2 ? IPF_IPV4 : IPF_IPV6);
-		const struct ipf_rule *rule;
 
 		if (i % 3 == 0)
 			address.key = (struct ipf_key){ 0x0a00000000000000 | (__u64)i << 32, 0 };
 		if (i % 5 == 0)
 			address.key.high = UINT64_MAX;
-		rule = image_lookup(image, &address, (__u32)random_below(RANDOM_MAX_EXPIRES));
-		if (rule) {
-			assert_true((const char *)rule >= (const char *)image->data);
-			assert_true((const char *)(rule + 1) <=
-				    (const char *)image->data + image->size);
-		}
+		image_lookup(image, &address, (__u32)random_below(RANDOM_MAX_EXPIRES));
 	}
 }
 
@@ -511,17 +530,18 @@ static __u64 random_place(const struct image *image)
 {
 	const struct ipf_header *header = header_of(image);
 
+	const struct ipf_space *space = &header->layout.space[random_below(2)];
+
 	switch (random_below(4)) {
 	case 0:
 		return random_below(sizeof(*header));
 	case 1:
-		return header->rules + random_below(image->size - header->rules);
-	case 2: {
-		const struct ipf_family_table *table = &header->family[random_below(2)];
-
-		if (table->point_count)
-			return table->points + random_below(table->point_count * 8ull);
-	}
+		if (space->rule_count)
+			return space->rules + random_below(space->rule_count * 8ull);
+	/* fall through */
+	case 2:
+		if (space->point_count)
+			return space->points + random_below(space->point_count * 4ull);
 	/* fall through */
 	default:
 		return random_below(image->size);
@@ -543,11 +563,11 @@ static void random_damage_does_no_harm(void **state)
 		random_ruleset(&set, (enum shape)(i % SHAPES), 1 + random_below(12));
 		assert_int_equal(image_compile(&set, &image), 0);
 		for (int k = 0; k < 40; k++) {
-			struct image damaged = { malloc(image.size), image.size };
+			struct image damaged;
 			struct error err = { 0 };
 			struct ruleset back;
 
-			memcpy(damaged.data, image.data, image.size);
+			copy_image(&image, image.size, &damaged);
 			for (uint64_t n = 1 + random_below(3); n > 0; n--) {
 				__u64 place = random_place(&image);
 				__u64 value = random_value(&image);
@@ -557,11 +577,14 @@ static void random_damage_does_no_harm(void **state)
 				if (place + width <= image.size)
 					memcpy(at(&damaged, place), &value, width);
 			}
-			if (image_check(&damaged, &err)) {
+			if (memcmp(damaged.data, image.data, image.size) != 0)
+				assert_int_equal(image_check(&damaged, &err), -EBADMSG);
+			/* Forged, it has to be looked at more closely. */
+			image_seal(&damaged);
+			if (image_check(&damaged, &err) || image_rules(&damaged, &back, &err)) {
 				assert_memory_equal(err.text, "the rule table is damaged: ", 27);
 				refused++;
 			} else {
-				assert_int_equal(image_rules(&damaged, &back), 0);
 				assert_sound_ruleset(&back);
 				ruleset_done(&back);
 				taken++;
@@ -572,7 +595,7 @@ static void random_damage_does_no_harm(void **state)
 		image_done(&image);
 		ruleset_done(&set);
 	}
-	assert_true(refused > taken);
+	assert_true(refused > 0 && taken > 0);
 }
 
 int main(void)
@@ -580,13 +603,12 @@ int main(void)
 	static struct suite suite;
 
 	suite_add(&suite, "no rules make no bytes", no_rules_no_bytes, NULL);
-	SUITE_TABLE(&suite, check_spans, span_cases);
+	SUITE_TABLE(&suite, check_cut, cut_cases);
 	SUITE_TABLE(&suite, check_next, next_cases);
 	suite_add(&suite, "records lie within chunks", records_lie_within_chunks, NULL);
 	for (size_t i = 0; i < SHAPES; i++)
 		suite_add(&suite, shape_names[i], rules_survive_the_image, &shape_names[i]);
 	SUITE_TABLE(&suite, check_damage, damage_cases);
-	suite_add(&suite, "what may differ is sound", what_may_differ_is_sound, NULL);
 	suite_add(&suite, "more than can be numbered is refused", more_than_can_be_numbered, NULL);
 	suite_add(&suite, "as many sets as there may be", as_many_sets_as_there_may_be, NULL);
 	suite_add(&suite, "wrong sizes are refused", wrong_sizes, NULL);

@@ -126,7 +126,12 @@ static const struct lookup_case lookup_cases[] = {
 static void check_lookup(void **state)
 {
 	const struct lookup_case *c = *state;
-	const struct ipf_rule *rule;
+	static const __u32 verdicts[] = {
+		[DROP] = IPF_DROP,
+		[PASS] = IPF_PASS,
+		[POLICY] = IPF_NO_VERDICT,
+	};
+	__u32 now = c->now ? tick_after(0, c->now) : 0;
 	struct address address;
 	struct ruleset set;
 	struct image image;
@@ -134,13 +139,7 @@ static void check_lookup(void **state)
 	ruleset_from_text(&set, c->rules);
 	assert_int_equal(image_compile(&set, &image), 0);
 	assert_int_equal(address_parse(c->address, &address, NULL), 0);
-	rule = image_lookup(&image, &address, c->now ? tick_after(0, c->now) : 0);
-	if (c->verdict == POLICY) {
-		assert_null(rule);
-	} else {
-		assert_non_null(rule);
-		assert_int_equal(rule->verdict, c->verdict == DROP ? IPF_DROP : IPF_PASS);
-	}
+	assert_int_equal(image_lookup(&image, &address, now).verdict, verdicts[c->verdict]);
 	image_done(&image);
 	ruleset_done(&set);
 }
@@ -188,6 +187,14 @@ static const struct rule *search_all(const struct rule *const *over, size_t coun
 	return best;
 }
 
+/* Do packets ask which rule decides? */
+static bool has_owners(const struct image *image)
+{
+	const struct ipf_header *header = image->data;
+
+	return header && (header->layout.timers || header->layout.counters);
+}
+
 /* One address at every tick at which something may change. */
 static void check_address(const struct ruleset *set, const struct image *image,
 			  const struct address *address)
@@ -201,18 +208,17 @@ static void check_address(const struct ruleset *set, const struct image *image,
 			over[count++] = &set->rules[i];
 	for (__u32 now = 0; now <= RANDOM_MAX_EXPIRES + 1; now++) {
 		const struct rule *expected = search_all(over, count, now);
-		const struct ipf_rule *found = image_lookup(image, address, now);
+		struct ipf_match found = image_lookup(image, address, now);
 
 		address_format(address, text);
-		if (!found != !expected)
-			fail_msg("%s at tick %u: %s", text, now, found ? "a rule" : "no rule");
-		if (!found)
-			continue;
-		if (found->bits != expected->prefix.bits || found->verdict != expected->verdict ||
-		    found->set != expected->set || found->expires != expected->expires ||
-		    found->counter != expected->counter ||
-		    key_compare(&found->key, &expected->prefix.key) != 0)
+		if (found.verdict != (expected ? expected->verdict : IPF_NO_VERDICT))
+			fail_msg("%s at tick %u: verdict %u", text, now, found.verdict);
+		if (found.rule != IPF_NO_RULE && &set->rules[found.rule] != expected)
 			fail_msg("%s at tick %u: another rule decides", text, now);
+		if (expected && found.rule == IPF_NO_RULE && has_owners(image))
+			fail_msg("%s at tick %u: no rule decides", text, now);
+		if (ruleset_decide(set, address, now) != expected)
+			fail_msg("%s at tick %u: the rules say otherwise", text, now);
 	}
 }
 
@@ -304,29 +310,32 @@ static void the_longest_chain(void **state)
 	assert_int_equal(set.count, IPF_MAX_CHAIN);
 	assert_int_equal(image_compile(&set, &image), 0);
 	for (__u32 now = 0; now < IPF_MAX_CHAIN; now++) {
-		const struct ipf_rule *rule = image_lookup(&image, &address, now);
+		struct ipf_match match = image_lookup(&image, &address, now);
 
-		assert_non_null(rule);
-		assert_int_equal(rule->expires, now + 1);
-		assert_int_equal(rule->bits, 128 - now / 2);
-		assert_int_equal(rule->verdict, now % 2 ? IPF_DROP : IPF_PASS);
+		assert_int_equal(match.verdict, now % 2 ? IPF_DROP : IPF_PASS);
+		assert_true(match.rule < set.count);
+		assert_int_equal(set.rules[match.rule].expires, now + 1);
+		assert_int_equal(set.rules[match.rule].prefix.bits, 128 - now / 2);
 	}
-	assert_null(image_lookup(&image, &address, IPF_MAX_CHAIN));
+	assert_int_equal(image_lookup(&image, &address, IPF_MAX_CHAIN).verdict, IPF_NO_VERDICT);
 	image_done(&image);
 	ruleset_done(&set);
 }
 
-/* One block of the index with very many points, and the blocks around it. */
-static void a_crowded_block(void **state)
+/* One group of the index with very many points, and what is around it. */
+static void a_crowded_group(void **state)
 {
 	const size_t count = 20000;
 	struct rule *rules = calloc(count, sizeof(*rules));
+	struct rule far = { .prefix = { { 0xf0ull << 56, 0 }, IPF_IPV4, 32 }, .verdict = IPF_DROP };
 	struct ruleset set;
 	struct image image;
 
 	(void)state;
 	ruleset_init(&set);
 	ruleset_name_set(&set, "default");
+	/* So that the index has to cover nearly everything. */
+	assert_int_equal(ruleset_add(&set, &far, 1, NULL), 0);
 	for (size_t i = 0; i < count; i++) /* Every third address of 10.1.0.0/16. */
 		rules[i] = (struct rule){
 			.prefix = { { (0x0a010000ull + 3 * i) << 32, 0 }, IPF_IPV4, 32 },
@@ -339,7 +348,38 @@ static void a_crowded_block(void **state)
 		bool hit = host >= 0x0a010000 && host < 0x0a010000 + 3 * count &&
 			   (host - 0x0a010000) % 3 == 0;
 
-		assert_int_equal(image_lookup(&image, &address, 0) != NULL, hit);
+		assert_int_equal(image_lookup(&image, &address, 0).verdict,
+				 hit ? IPF_DROP : IPF_NO_VERDICT);
+	}
+	image_done(&image);
+	ruleset_done(&set);
+	free(rules);
+}
+
+/* So many points below one word that they make several runs, and a run that refers to them. */
+static void a_split_run(void **state)
+{
+	const size_t count = IPF_RUN_MAX + 10; /* rules, each with a gap behind it */
+	struct rule *rules = calloc(count, sizeof(*rules));
+	struct ruleset set;
+	struct image image;
+
+	(void)state;
+	ruleset_init(&set);
+	ruleset_name_set(&set, "default");
+	for (size_t i = 0; i < count; i++)
+		rules[i] = (struct rule){
+			.prefix = { { 0x20010db800000000 + 3 * i, 0 }, IPF_IPV6, 64 },
+			.verdict = IPF_DROP,
+		};
+	assert_int_equal(ruleset_add(&set, rules, count, NULL), 0);
+	assert_int_equal(image_compile(&set, &image), 0);
+	for (__u64 net = 0; net < 3 * count + 3; net++) {
+		struct address address = { IPF_IPV6, { 0x20010db800000000 + net, net } };
+		bool hit = net < 3 * count && net % 3 == 0;
+
+		assert_int_equal(image_lookup(&image, &address, 0).verdict,
+				 hit ? IPF_DROP : IPF_NO_VERDICT);
 	}
 	image_done(&image);
 	ruleset_done(&set);
@@ -354,6 +394,7 @@ int main(void)
 	for (size_t i = 0; i < SHAPES; i++)
 		suite_add(&suite, shape_names[i], check_shape, &shape_names[i]);
 	suite_add(&suite, "the longest chain is walked to its end", the_longest_chain, NULL);
-	suite_add(&suite, "a crowded block of the index", a_crowded_block, NULL);
+	suite_add(&suite, "a crowded group of the index", a_crowded_group, NULL);
+	suite_add(&suite, "a run that is split", a_split_run, NULL);
 	return suite_run(&suite, "lookup");
 }

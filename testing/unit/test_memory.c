@@ -119,7 +119,7 @@ static void copy_base(struct ruleset *copy)
 	unsigned int later = failing;
 
 	failing = 0;
-	assert_int_equal(image_rules(&image, copy), 0);
+	assert_int_equal(image_rules(&image, copy, NULL), 0);
 	failing = later;
 }
 
@@ -213,7 +213,7 @@ static int attempt_rules(void)
 	struct ruleset back;
 	int ret;
 
-	ret = image_rules(&image, &back);
+	ret = image_rules(&image, &back, NULL);
 	if (ret)
 		assert_null(back.rules);
 	ruleset_done(&back);
