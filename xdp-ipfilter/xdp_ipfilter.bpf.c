@@ -162,7 +162,7 @@ IPF_INLINE enum ipf_verdict decide(const struct ipf_source *source, __u64 bytes)
 	struct ipf_match match = ipf_lookup(&table, source->family, &source->key);
 
 	if (match.verdict == IPF_DROP || match.verdict == IPF_PASS) {
-		count_rule(ipf_counter_slot(&table, match.rule), bytes);
+		count_rule(ipf_counter_slot(&table, source->family, match.owner), bytes);
 		return match.verdict;
 	}
 	/* Without its neighbours' answers an IPv6 host is cut off, whatever its rules pass. */
@@ -176,8 +176,9 @@ IPF_INLINE enum ipf_verdict decide(const struct ipf_source *source, __u64 bytes)
 IPF_INLINE enum ipf_frame read_split_frame(struct xdp_md *ctx, __u64 bytes,
 					   struct ipf_source *source)
 {
-	__u8 headers[IPF_HEADERS_SIZE] = {};
-	__u32 size = bytes < sizeof(headers) ? bytes : sizeof(headers);
+	__u8 copy[IPF_HEADERS_PAD + IPF_HEADERS_SIZE] __attribute__((aligned(8))) = {};
+	__u32 size = bytes < IPF_HEADERS_SIZE ? bytes : IPF_HEADERS_SIZE;
+	__u8 *headers = copy + IPF_HEADERS_PAD;
 
 	if (size < IPF_ETHERNET_SIZE || bpf_xdp_load_bytes(ctx, 0, headers, size))
 		return IPF_FRAME_MALFORMED;

@@ -39,7 +39,8 @@ enum ipf_verdict { IPF_PASS = 0, IPF_DROP = 1, IPF_NO_VERDICT = 2 };
 /* What a lookup answers. */
 struct ipf_match {
 	__u32 verdict; /* enum ipf_verdict */
-	__u32 rule;    /* its number; IPF_NO_RULE without a verdict, and where nobody asks for it */
+	__u32 owner; /* who decided, as the table says it; IPF_NO_RULE without a verdict, and where
+			* nobody asks for it */
 };
 
 /* When each rule has counters of its own. A cold counter costs a packet up to three cache misses,
@@ -107,38 +108,51 @@ _Static_assert(sizeof(struct ipf_config) == 48, "both sides read this layout");
 /* An address is read in words of 32 bits: IPv4 is one, IPv6 four. The index cuts the words between
  * the lowest and the highest that rules cover into groups of 2^shift, and a group into 32 parts. */
 #define IPF_PARTS_SHIFT 5
+#define IPF_PARTS (1 << IPF_PARTS_SHIFT)
 #define IPF_INDEX_MAX_BITS 19 /* 524,288 groups, 4 MiB */
 #define IPF_WORDS 4
 
 struct ipf_group {
-	__u32 base;  /* position of the group's first point */
-	__u32 parts; /* bit n: a rule covers something in part n; 0: nothing to look for there */
+	__u32 base; /* position of the group's points, one for each bit of `parts`; with the highest bit
+		      * set, in front of them one for all other parts */
+	__u32 parts; /* bit n: part n has a point of its own; 0: it has not, and without the one for all
+		      * others there is no rule */
 };
 _Static_assert(sizeof(struct ipf_group) == 8, "both sides read this layout");
+#define IPF_COVERED_SHIFT 31
 
-/* What holds from a point on, until the next one. */
+/* What a point says of its part, or in a run, of the words from its start to the next point's. */
 enum ipf_state {
 	IPF_STATE_NONE, /* no rule */
 	IPF_STATE_PASS,
 	IPF_STATE_DROP,
-	IPF_STATE_HOST_PASS, /* IPv4: the rule covers just the point's own address, none the rest */
+	IPF_STATE_HOST_PASS, /* IPv4: the rule covers just the word `start`, none the others */
 	IPF_STATE_HOST_DROP,
 	IPF_STATE_RULE,   /* IPv6: the only rule here; compare the whole address with it */
-	IPF_STATE_DEEPER, /* IPv6: this one word; the next word decides, by another run */
-	IPF_STATE_SPLIT,  /* IPv6: the points from here on lie in a run of their own */
+	IPF_STATE_DEEPER, /* IPv6: of the word `start` the next word decides, in a run of its own */
+	IPF_STATE_RUN,    /* there is more to say than one point can: a run of points does */
 };
 
-/* A run of points starts with one at the run's first word. That is known without saying so; its
- * `start` says how many points the run has. No run lies across two chunks: the points of a group
- * are fewer (at most one for each word, or two for each rule; the index sees to it that one of them
- * is small), longer runs are split. */
-#define IPF_RUN_MAX_SHIFT 17
-#define IPF_RUN_MAX (1u << IPF_RUN_MAX_SHIFT)
-#define IPF_STATE_BITS 3 /* IPv4: start << 3 | state, in one __u32; start counts from the group */
+/* A run is a head, whose start is the number of points, and the points, by start. The first one holds
+ * from the run's first word on, whatever its start. Neither a run nor the points of a group lie
+ * across two chunks: longer runs are split by points of IPF_STATE_RUN. */
+#define IPF_RUN_MAX_SHIFT 16
+#define IPF_RUN_MAX ((1u << IPF_RUN_MAX_SHIFT) - 1)
+
+/* Of IPv4: start << 3 | state, start << 3 of a run being its position. With counters or timers an
+ * owner follows: the rule; or, where there are no timers, the slot of its counter. */
+typedef __u32 ipf_point4;
+#define IPF_STATE_BITS 3
+
+struct ipf_owned_point4 {
+	ipf_point4 point;
+	__u32 owner;
+};
+_Static_assert(sizeof(struct ipf_owned_point4) == 8, "both sides read this layout");
 
 struct ipf_point6 {
-	__u32 start;     /* of a group's points from the group, of deeper ones the word itself */
-	__u32 reference; /* state << 29 | the rule, or of DEEPER and SPLIT the run's position */
+	__u32 start;     /* in a group from its first word on, deeper the word itself */
+	__u32 reference; /* state << 29 | the rule, or the run's position */
 };
 _Static_assert(sizeof(struct ipf_point6) == 8, "both sides read this layout");
 #define IPF_REFERENCE_BITS 29
@@ -177,16 +191,17 @@ struct ipf_set {
 
 /* How the addresses of a family are looked up. */
 struct ipf_space {
-	__u32 rule_count; /* 0: no rules, and nothing else here is set */
+	__u32 rule_count;  /* 0: no rules, and nothing else here is set */
+	__u32 first_rule;  /* rules are numbered through: IPv4, then IPv6 */
+	__u32 first;       /* the lowest word of the index */
+	__u32 span;        /* of its words, less one */
+	__u32 shift;       /* 2^shift words are a group */
+	__u32 point_shift; /* a point has 2^point_shift bytes */
+	__u64 index;       /* offset of struct ipf_group, one for each group */
+	__u64 points;      /* ipf_point4, or struct ipf_owned_point4; struct ipf_point6 */
+	__u64 rules;       /* struct ipf_rule4 or ipf_rule6, sorted by prefix */
 	__u32 point_count;
-	__u32 first;      /* the lowest word of the index */
-	__u32 span;       /* of its words, less one */
-	__u32 shift;      /* 2^shift words are a group */
-	__u32 first_rule; /* rules are numbered through: IPv4, then IPv6 */
-	__u64 index;      /* offset of struct ipf_group, one for each group */
-	__u64 points;     /* IPv4: __u32, IPv6: struct ipf_point6 */
-	__u64 owners;     /* IPv4, with counters or timers: __u32, the rule of each point */
-	__u64 rules;      /* struct ipf_rule4 or ipf_rule6, sorted by prefix */
+	__u32 reserved;
 };
 _Static_assert(sizeof(struct ipf_space) == 56, "both sides read this layout");
 

@@ -16,16 +16,17 @@
  *
  * The walk, for IPv4:
  *
- *     word - first >> shift ----> index[group]: parts, base
- *     the word's part of the group has no bit in `parts`: no rule    (most misses end here)
- *     base ----> points[base ...]: the last one that starts at or before the word holds
+ *     (word - first) >> shift ----> index[group]: base, parts
+ *     the word's part has no bit in `parts`: no rule               (most misses end here)
+ *     base + the number of bits below the part's ----> the part's point: pass, drop, this host only,
+ *     or, where rules crowd, a run of points, of which the last that starts at or before the word holds
  *
  * and for IPv6 the same with the upper 32 bits. A point there can name the only rule below it,
- * whose prefix is then compared whole, or further points for the next 32 bits.
+ * whose prefix is then compared whole, or a run for the next 32 bits.
  *
- * Ranges behind a direct index are the idea of DXR (Zec, Rizzo, Mikuc: "DXR: Towards a Billion
- * Routing Lookups per Second in Software", 2012); a bit map that answers for the empty parts is in
- * the spirit of Poptrie (Asai, Ohara: SIGCOMM 2015).
+ * An index of groups with a bit map that counts as an index into what follows is that of Poptrie
+ * (Asai, Ohara: SIGCOMM 2015); runs of sorted starts behind a direct index are those of DXR (Zec,
+ * Rizzo, Mikuc: "DXR: Towards a Billion Routing Lookups per Second in Software", 2012).
  */
 #ifndef IPFILTER_LOOKUP_H
 #define IPFILTER_LOOKUP_H
@@ -42,7 +43,7 @@
 #define IPF_OUTLINE static inline
 #endif
 
-/* Each word of an IPv6 address is looked up in one run, each behind the first perhaps in two. */
+/* Each word of an IPv6 address is looked up in one run, or in two where it was split. */
 #define IPF_MAX_RUNS (2 * IPF_WORDS - 1)
 
 /* The record at this offset, in the chunk that holds it. The mask also tells the verifier that the
@@ -57,27 +58,25 @@ IPF_INLINE __u64 ipf_reaches(__u64 a, __u64 b)
 	return ((a - b) >> 63) - 1;
 }
 
-/* The offset of the last of a run's points whose first word is at or below `bound`; that of the run's
- * first one is. Points have `size` bytes, a __u32 start first; the run lies in `chunk`. */
-IPF_INLINE __u64 ipf_search(const __u8 *chunk, __u64 from, __u32 size, __u64 count, __u64 bound)
+/* How many bits are set. BPF has no instruction for it. */
+IPF_INLINE __u32 ipf_count_bits(__u32 bits)
 {
-	for (int step = 0; step < IPF_RUN_MAX_SHIFT && count > 1; step++) {
-		__u64 half = count >> 1;
-		__u32 middle = *ipf_in_chunk(chunk, from + half * size, __u32);
-
-		from += half * size & ipf_reaches(bound, middle);
-		count -= half;
-	}
-	return from;
+	bits -= bits >> 1 & 0x55555555;
+	bits = (bits & 0x33333333) + (bits >> 2 & 0x33333333);
+	bits = (bits + (bits >> 4)) & 0x0f0f0f0f;
+	return bits * 0x01010101 >> 24;
 }
 
-/* The word's group, and the word within it. Returns 0 where no rule covers anything near it. */
-IPF_INLINE int ipf_find_group(const struct ipf_table *table, const struct ipf_space *space,
-			      __u32 word, struct ipf_group *group, __u32 *within)
+/* The position of the point for the word, and the word within its group. Returns 0 where no rule
+ * covers anything near it. */
+IPF_INLINE int ipf_find_point(const struct ipf_table *table, const struct ipf_space *space,
+			      __u32 word, __u64 *position, __u32 *within)
 {
 	__u32 distance = word - space->first;
 	__u32 shift = space->shift & 31;
-	__u64 offset = space->index + (__u64)(distance >> shift) * sizeof(*group);
+	__u64 offset = space->index + (__u64)(distance >> shift) * sizeof(struct ipf_group);
+	const struct ipf_group *group;
+	__u32 part, own, covered;
 	const __u8 *chunk;
 
 	if (!space->rule_count || distance > space->span)
@@ -85,9 +84,33 @@ IPF_INLINE int ipf_find_group(const struct ipf_table *table, const struct ipf_sp
 	chunk = ipf_table_chunk(table, offset);
 	if (!chunk)
 		return 0;
-	*group = *ipf_in_chunk(chunk, offset, struct ipf_group);
+	group = ipf_in_chunk(chunk, offset, struct ipf_group);
 	*within = distance & ((1u << shift) - 1);
-	return group->parts >> (*within >> ((shift - IPF_PARTS_SHIFT) & 31)) & 1;
+	part = *within >> ((shift - IPF_PARTS_SHIFT) & 31) & (IPF_PARTS - 1);
+	own = group->parts >> part & 1;
+	covered = group->base >> IPF_COVERED_SHIFT;
+	if (!(own | covered))
+		return 0;
+	/* By a mask, for which of the two it is can't be guessed. */
+	*position = (group->base & ~(1u << IPF_COVERED_SHIFT)) +
+		    ((covered + ipf_count_bits(group->parts & ((1u << part) - 1))) & -own);
+	return 1;
+}
+
+/* The offset of the last point of the run at `head` whose start is at or below `bound`, or of its
+ * first. Points have 2^shift bytes, a __u32 with the start first. */
+IPF_INLINE __u64 ipf_search(const __u8 *chunk, __u64 head, __u32 shift, __u64 count, __u64 bound)
+{
+	__u64 from = head + (1u << shift);
+
+	for (int step = 0; step < IPF_RUN_MAX_SHIFT && count > 1; step++) {
+		__u64 half = count >> 1;
+		__u64 middle = from + (half << shift);
+
+		from += half << shift & ipf_reaches(bound, *ipf_in_chunk(chunk, middle, __u32));
+		count -= half;
+	}
+	return from;
 }
 
 IPF_INLINE struct ipf_match ipf_no_match(void)
@@ -97,7 +120,7 @@ IPF_INLINE struct ipf_match ipf_no_match(void)
 
 IPF_INLINE __u64 ipf_pack(struct ipf_match match)
 {
-	return (__u64)match.verdict << 32 | match.rule;
+	return (__u64)match.verdict << 32 | match.owner;
 }
 
 IPF_INLINE struct ipf_match ipf_unpack(__u64 packed)
@@ -115,35 +138,36 @@ IPF_INLINE struct ipf_match ipf_match4(const struct ipf_table *table, __u32 word
 {
 	const struct ipf_space *space = &ipf_table_layout(table)->space[IPF_IPV4];
 	struct ipf_match match = ipf_no_match();
-	__u64 points = space->points, first, found;
-	struct ipf_group group = { 0, 0 };
-	__u32 within = 0, point, state;
+	__u32 within = 0, shift = space->point_shift & 3, state;
+	__u64 position = 0, offset;
 	const __u8 *chunk;
+	ipf_point4 point;
 
-	if (!ipf_find_group(table, space, word, &group, &within))
+	if (!ipf_find_point(table, space, word, &position, &within))
 		return match;
-	first = points + (__u64)group.base * sizeof(point);
-	chunk = ipf_table_chunk(table, first);
+	offset = space->points + (position << shift);
+	chunk = ipf_table_chunk(table, offset);
 	if (!chunk)
 		return match;
-	point = *ipf_in_chunk(chunk, first, __u32);
-	found = ipf_search(chunk, first, sizeof(point), point >> IPF_STATE_BITS,
-			   (__u64)within << IPF_STATE_BITS | ((1u << IPF_STATE_BITS) - 1));
-	point = *ipf_in_chunk(chunk, found, __u32);
-
+	point = *ipf_in_chunk(chunk, offset, ipf_point4);
 	state = point & ((1u << IPF_STATE_BITS) - 1);
-	if (state == IPF_STATE_NONE ||
+	if (state == IPF_STATE_RUN) {
+		offset = space->points + ((__u64)(point >> IPF_STATE_BITS) << shift);
+		chunk = ipf_table_chunk(table, offset);
+		if (!chunk)
+			return match;
+		offset = ipf_search(chunk, offset, shift,
+				    *ipf_in_chunk(chunk, offset, ipf_point4) >> IPF_STATE_BITS,
+				    (__u64)within << IPF_STATE_BITS | ((1u << IPF_STATE_BITS) - 1));
+		point = *ipf_in_chunk(chunk, offset, ipf_point4);
+		state = point & ((1u << IPF_STATE_BITS) - 1);
+	}
+	if (state == IPF_STATE_NONE || state >= IPF_STATE_RULE ||
 	    (state >= IPF_STATE_HOST_PASS && point >> IPF_STATE_BITS != within))
 		return match;
 	match.verdict = ipf_state_verdict(state);
-	if (space->owners) {
-		__u64 owner = space->owners + (found - points);
-
-		chunk = ipf_table_chunk(table, owner);
-		if (!chunk)
-			return ipf_no_match();
-		match.rule = *ipf_in_chunk(chunk, owner, __u32);
-	}
+	if (shift > 2)
+		match.owner = ipf_in_chunk(chunk, offset, struct ipf_owned_point4)->owner;
 	return match;
 }
 
@@ -181,45 +205,63 @@ IPF_INLINE struct ipf_match ipf_compare6(const struct ipf_table *table, __u64 hi
 	return (low ^ rest) >> ((128 - bits) & 63) ? ipf_no_match() : match;
 }
 
+/* What a run says of the word: start << 32 | reference. */
+IPF_OUTLINE __u64 ipf_run_point6(const struct ipf_table *table, __u64 position, __u64 word)
+{
+	const struct ipf_point6 *point;
+	const __u8 *chunk;
+	__u64 offset;
+
+	if (!table)
+		return 0;
+	offset = ipf_table_layout(table)->space[IPF_IPV6].points + position * sizeof(*point);
+	chunk = ipf_table_chunk(table, offset);
+	if (!chunk)
+		return 0;
+	offset = ipf_search(chunk, offset, 3, ipf_in_chunk(chunk, offset, struct ipf_point6)->start,
+			    word);
+	point = ipf_in_chunk(chunk, offset, struct ipf_point6);
+	return (__u64)point->start << 32 | point->reference;
+}
+
 IPF_OUTLINE __u64 ipf_match6(const struct ipf_table *table, __u64 high, __u64 low)
 {
-	__u64 rest_high = high, rest_low = low, points, base, within;
+	__u64 rest_high = high, rest_low = low, position = 0, offset, within, point;
+	const struct ipf_point6 *first;
 	const struct ipf_space *space;
-	struct ipf_group group = { 0, 0 };
+	const __u8 *chunk;
 	__u32 word = 0;
 
 	if (!table)
 		return ipf_pack(ipf_no_match());
 	space = &ipf_table_layout(table)->space[IPF_IPV6];
-	if (!ipf_find_group(table, space, (__u32)(high >> 32), &group, &word))
+	if (!ipf_find_point(table, space, (__u32)(high >> 32), &position, &word))
 		return ipf_pack(ipf_no_match());
-	points = space->points;
-	base = group.base;
+	offset = space->points + position * sizeof(*first);
+	chunk = ipf_table_chunk(table, offset);
+	if (!chunk)
+		return ipf_pack(ipf_no_match());
+	first = ipf_in_chunk(chunk, offset, struct ipf_point6);
+	point = (__u64)first->start << 32 | first->reference;
 	within = word;
-	for (int run = 0; run < IPF_MAX_RUNS; run++) {
-		__u64 offset = points + base * sizeof(struct ipf_point6);
-		const __u8 *chunk = ipf_table_chunk(table, offset);
-		__u32 reference, state;
+	for (int run = 0; run <= IPF_MAX_RUNS; run++) {
+		__u32 state = (__u32)point >> IPF_REFERENCE_BITS;
+		__u32 reference = (__u32)point & ((1u << IPF_REFERENCE_BITS) - 1);
 
-		if (!chunk)
-			break;
-		offset = ipf_search(chunk, offset, sizeof(struct ipf_point6),
-				    ipf_in_chunk(chunk, offset, struct ipf_point6)->start, within);
-		reference = ipf_in_chunk(chunk, offset, struct ipf_point6)->reference;
-		state = reference >> IPF_REFERENCE_BITS;
-		reference &= (1u << IPF_REFERENCE_BITS) - 1;
-		if (state == IPF_STATE_PASS || state == IPF_STATE_DROP)
-			return ipf_pack((struct ipf_match){ ipf_state_verdict(state), reference });
 		if (state == IPF_STATE_RULE)
 			return ipf_pack(ipf_compare6(table, high, low, reference));
+		if (state == IPF_STATE_PASS || state == IPF_STATE_DROP)
+			return ipf_pack((struct ipf_match){ ipf_state_verdict(state), reference });
 		if (state < IPF_STATE_DEEPER)
 			break;
-		base = reference;
-		if (state == IPF_STATE_SPLIT)
-			continue;
-		rest_high = rest_high << 32 | rest_low >> 32;
-		rest_low <<= 32;
-		within = rest_high >> 32;
+		if (state == IPF_STATE_DEEPER) {
+			if (point >> 32 != within)
+				break;
+			rest_high = rest_high << 32 | rest_low >> 32;
+			rest_low <<= 32;
+			within = rest_high >> 32;
+		}
+		point = ipf_run_point6(table, reference, within);
 	}
 	return ipf_pack(ipf_no_match());
 }
@@ -274,20 +316,23 @@ IPF_INLINE struct ipf_match ipf_lookup(const struct ipf_table *table, enum ipf_f
 		match = ipf_match4(table, (__u32)(key->high >> 32));
 	else
 		match = ipf_unpack(ipf_match6(table, key->high, key->low));
-	if (!ipf_table_layout(table)->timers || match.rule == IPF_NO_RULE)
+	if (!ipf_table_layout(table)->timers || match.owner == IPF_NO_RULE)
 		return match;
 	return ipf_unpack(ipf_living(table, ipf_pack(match)));
 }
 
-/* The slot of the rule's counter, or IPF_NO_COUNTER. */
-IPF_INLINE __u32 ipf_counter_slot(const struct ipf_table *table, __u32 rule)
+/* The slot in which the owner of a match counts, or IPF_NO_COUNTER. */
+IPF_INLINE __u32 ipf_counter_slot(const struct ipf_table *table, enum ipf_family family,
+				  __u32 owner)
 {
 	const struct ipf_layout *layout = ipf_table_layout(table);
-	__u64 offset = layout->counters + (__u64)rule * sizeof(__u32);
+	__u64 offset = layout->counters + (__u64)owner * sizeof(__u32);
 	const __u8 *chunk;
 
-	if (!layout->counters || rule == IPF_NO_RULE)
+	if (!layout->counters || owner == IPF_NO_RULE)
 		return IPF_NO_COUNTER;
+	if (family == IPF_IPV4 && !layout->timers)
+		return owner;
 	chunk = ipf_table_chunk(table, offset);
 	return chunk ? *ipf_in_chunk(chunk, offset, __u32) : IPF_NO_COUNTER;
 }

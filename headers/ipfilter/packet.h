@@ -36,6 +36,16 @@ struct ipf_source {
 	__u8 discovery; /* IPv6 neighbour discovery (RFC 4861: ICMPv6 133 to 137) */
 };
 
+/* Numbers in the order of the wire, wherever they lie. clang's BPF target would read them byte by byte,
+ * so it is told otherwise: packets may be read anywhere, and who makes a copy on the stack puts it so
+ * that words lie well (IPF_HEADERS_PAD). */
+#if defined(__bpf__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+#define ipf_read16(bytes) __builtin_bswap16(*(const __u16 *)(bytes))
+#define ipf_read32(bytes) __builtin_bswap32(*(const __u32 *)(bytes))
+#elif defined(__bpf__)
+#define ipf_read16(bytes) (*(const __u16 *)(bytes))
+#define ipf_read32(bytes) (*(const __u32 *)(bytes))
+#else
 IPF_INLINE __u16 ipf_read16(const __u8 *bytes)
 {
 	return (__u16)((bytes[0] << 8) | bytes[1]);
@@ -45,6 +55,10 @@ IPF_INLINE __u32 ipf_read32(const __u8 *bytes)
 {
 	return ((__u32)ipf_read16(bytes) << 16) | ipf_read16(bytes + 2);
 }
+#endif
+
+/* Behind an Ethernet header and so many bytes, words of 32 bits are aligned, with tags or without. */
+#define IPF_HEADERS_PAD 2
 
 IPF_INLINE __u64 ipf_read64(const __u8 *bytes)
 {
@@ -94,7 +108,8 @@ IPF_INLINE enum ipf_frame ipf_packet_source(const void *data, const void *end,
 	next += IPF_ETHERNET_SIZE;
 
 	for (int tag = 0; tag < IPF_MAX_TAGS; tag++) {
-		if (!ipf_is_tag(ethertype))
+		/* What nearly all frames are needn't be compared with each tag. */
+		if (ethertype == ETH_P_IP || ethertype == ETH_P_IPV6 || !ipf_is_tag(ethertype))
 			break;
 		if (next + IPF_TAG_SIZE > (const __u8 *)end)
 			return IPF_FRAME_MALFORMED;

@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * How do the rules of a family cut its addresses into runs of points, and which rule follows which?
+ * How do the rules of a family cut its addresses into groups, parts and runs of points, and which
+ * rule follows which?
  *
  * One pass over the sorted rules does it. Prefixes nest or are apart, never overlap by halves, so
  * a stack holds those that are open at the current address; where one ends, its cover is in force
- * again. That gives a sequence of "from this word on, that is in force", which becomes spans, which
- * are laid into the groups of the index as points.
+ * again. That gives a sequence of "from this word on, that is in force", which becomes spans. At
+ * the first level the spans fall into groups of the index; at a group's end each part of it gets
+ * what it needs: nothing, a point, or a run.
  *
  * IPv6 rules longer than a word are a level of their own, with a stack of its own, below the word
- * that they have in common. Their run is written before the run that refers to it.
+ * that they have in common. Their run is written before the point that refers to it.
  */
 #include <ruleset/cut.h>
 
@@ -36,16 +38,33 @@ struct point {
 	struct value value;
 };
 
-/* The run that is being made at one level. Of the first level it is a group's. */
-struct level {
+struct span {
+	__u32 from, to; /* of a group's spans from its first word on */
+	struct value value;
+};
+
+/* A run that is being made. */
+struct run {
 	struct point *points;
 	size_t count;
 	size_t capacity;
-	__u64 covered; /* the first word of the run behind its last span */
-	/* In force from `from` on, unless something else comes to be so at the same word. */
+	__u64 covered; /* the first word behind the last span */
+};
+
+/* A level is a word of the address: what is in force from `from` on, unless something else comes to
+ * be so at the same word, and the run that the spans before it made. */
+struct level {
 	__u32 from;
 	struct value value;
-	__u64 group; /* of the first level: which one */
+	struct run run; /* of the first level: of a part */
+};
+
+/* The group of the first level that the last spans fell into. */
+struct open_group {
+	__u64 number;
+	struct span *spans;
+	size_t count;
+	size_t capacity;
 };
 
 struct cutter {
@@ -55,6 +74,7 @@ struct cutter {
 	__u32 phase; /* of the points' section, in points from its chunk's start */
 	enum ipf_family family;
 	struct cut *cut;
+	struct open_group group;
 	struct level levels[IPF_WORDS];
 	int error; /* the first that happened; what follows is thrown away */
 };
@@ -89,51 +109,17 @@ static bool goes_deeper(const struct rule *rule, unsigned int level)
 	return rule->prefix.bits > (level + 1) * WORD_BITS;
 }
 
-/* --- Runs ------------------------------------------------------------------------------------- */
+/* --- Points ----------------------------------------------------------------------------------- */
 
 /* A value that says itself where it does not hold needs no point behind it that says so. */
 static bool is_exact(enum ipf_state state)
 {
-	return state == IPF_STATE_HOST_PASS || state == IPF_STATE_HOST_DROP ||
-	       state == IPF_STATE_RULE;
+	return state >= IPF_STATE_HOST_PASS && state <= IPF_STATE_DEEPER;
 }
 
-static void add_point(struct cutter *cutter, struct level *level, __u64 start, struct value value)
+static bool same_value(const struct value *a, const struct value *b)
 {
-	if (array_reserve(&level->points, &level->capacity, level->count + 1,
-			  sizeof(*level->points))) {
-		cutter->error = -ENOMEM;
-		return;
-	}
-	level->points[level->count++] = (struct point){ (__u32)start, value };
-}
-
-/* Lays [from, to] (counted from the run's first word) into the run. Spans come in order. */
-static void run_add(struct cutter *cutter, struct level *level, __u64 from, __u64 to,
-		    struct value value)
-{
-	enum ipf_state before = level->count ? level->points[level->count - 1].value.state :
-					       IPF_STATE_NONE;
-
-	/* The first point's start has another meaning, so it can't be compared with a host. */
-	if (!from && value.state == IPF_STATE_HOST_PASS)
-		value.state = IPF_STATE_PASS;
-	else if (!from && value.state == IPF_STATE_HOST_DROP)
-		value.state = IPF_STATE_DROP;
-
-	if (!level->count) {
-		if (from && value.state != IPF_STATE_RULE)
-			add_point(cutter, level, 0, nothing);
-		add_point(cutter, level, from, value);
-	} else if (level->covered < from) {
-		if (!is_exact(before))
-			add_point(cutter, level, level->covered, nothing);
-		add_point(cutter, level, from, value);
-	} else if (cutter->owned || cutter->family == IPF_IPV6 || before != value.state ||
-		   is_exact(before)) {
-		add_point(cutter, level, from, value);
-	} /* Else nobody can tell it from its neighbour. */
-	level->covered = to + 1;
+	return a->state == b->state && a->reference == b->reference;
 }
 
 static int reserve_points(struct cutter *cutter, size_t count)
@@ -150,122 +136,275 @@ static int reserve_points(struct cutter *cutter, size_t count)
 	return array_reserve(&cut->points4, &cut->capacity, count, sizeof(*cut->points4));
 }
 
-/* A run that would lie across a chunk's end begins at that end instead. */
-static __u32 place_run(const struct cutter *cutter, size_t count)
-{
-	__u32 in_chunk = IPF_CHUNK_SIZE /
-			 (cutter->family == IPF_IPV6 ? sizeof(struct ipf_point6) : sizeof(__u32));
-	__u32 base = cutter->cut->space.point_count;
-	__u32 left = in_chunk - (cutter->phase + base) % in_chunk;
-
-	return count > left ? base + left : base;
-}
-
-static void write_point(const struct cutter *cutter, __u32 position, const struct point *point)
+static void write_point(const struct cutter *cutter, __u32 position, __u32 start,
+			struct value value)
 {
 	struct cut *cut = cutter->cut;
 
 	if (cutter->family == IPF_IPV6) {
 		cut->points6[position] =
-			(struct ipf_point6){ point->start,
-					     (__u32)point->value.state << IPF_REFERENCE_BITS |
-						     point->value.reference };
+			(struct ipf_point6){ start, (__u32)value.state << IPF_REFERENCE_BITS |
+							    value.reference };
 		return;
 	}
-	cut->points4[position] = point->start << IPF_STATE_BITS | point->value.state;
+	if (value.state == IPF_STATE_RUN)
+		start = value.reference;
+	cut->points4[position] = start << IPF_STATE_BITS | value.state;
 	if (cutter->owned)
-		cut->owners[position] =
-			point->value.state == IPF_STATE_NONE ? IPF_NO_RULE : point->value.reference;
+		cut->owners[position] = value.state == IPF_STATE_NONE ||
+							value.state == IPF_STATE_RUN ?
+						IPF_NO_RULE :
+						value.reference;
 }
 
-/* Writes some points as a run; the first one's start gives way to their number. Returns the run's
- * position. */
-static __u32 write_points(struct cutter *cutter, struct point *points, size_t count)
+/* Makes room for some points that lie in one chunk. Returns the position of the first. */
+static __u32 place_points(struct cutter *cutter, size_t count)
 {
 	struct ipf_space *space = &cutter->cut->space;
-	__u32 base = place_run(cutter, count);
+	__u32 in_chunk = IPF_CHUNK_SIZE >> space->point_shift;
+	__u32 base = space->point_count;
+	__u32 left = in_chunk - (cutter->phase + base) % in_chunk;
 
+	if (count > left)
+		base += left;
 	if (!cutter->error)
 		cutter->error = reserve_points(cutter, base + count);
 	if (cutter->error)
 		return 0;
 	for (; space->point_count < base; space->point_count++)
-		write_point(cutter, space->point_count, &(struct point){ 0, nothing });
-	points[0].start = (__u32)count;
-	for (size_t i = 0; i < count; i++)
-		write_point(cutter, base + (__u32)i, &points[i]);
+		write_point(cutter, space->point_count, 0, nothing);
 	space->point_count += (__u32)count;
 	return base;
 }
 
+/* --- Runs ------------------------------------------------------------------------------------- */
+
+static void add_point(struct cutter *cutter, struct run *run, __u64 start, struct value value)
+{
+	if (array_reserve(&run->points, &run->capacity, run->count + 1, sizeof(*run->points))) {
+		cutter->error = -ENOMEM;
+		return;
+	}
+	run->points[run->count++] = (struct point){ (__u32)start, value };
+}
+
+/* Lays a span into the run that begins at `first`. Spans come in order. */
+static void run_add(struct cutter *cutter, struct run *run, __u32 first, const struct span *span)
+{
+	if (!run->count) {
+		if (span->from > first && !is_exact(span->value.state))
+			add_point(cutter, run, first, nothing);
+	} else if (run->covered < span->from &&
+		   !is_exact(run->points[run->count - 1].value.state)) {
+		add_point(cutter, run, run->covered, nothing);
+	}
+	add_point(cutter, run, span->from, span->value);
+	run->covered = (__u64)span->to + 1;
+}
+
+/* Writes some points as a run. Returns its position. */
+static __u32 write_points(struct cutter *cutter, const struct point *points, size_t count)
+{
+	__u32 base = place_points(cutter, count + 1);
+
+	if (cutter->error)
+		return 0;
+	write_point(cutter, base, (__u32)count, nothing);
+	for (__u32 i = 0; i < count; i++)
+		write_point(cutter, base + 1 + i, points[i].start, points[i].value);
+	return base;
+}
+
 /* Writes a long run piece by piece, and puts in its stead one that refers to the pieces. */
-static void split_run(struct cutter *cutter, struct level *level)
+static void split_run(struct cutter *cutter, struct run *run)
 {
 	size_t pieces = 0;
 
-	for (size_t at = 0; at < level->count; at += IPF_RUN_MAX, pieces++) {
-		size_t left = level->count - at;
-		__u32 start = level->points[at].start;
-		__u32 base = write_points(cutter, level->points + at,
+	for (size_t at = 0; at < run->count; at += IPF_RUN_MAX, pieces++) {
+		size_t left = run->count - at;
+		__u32 start = run->points[at].start;
+		__u32 base = write_points(cutter, run->points + at,
 					  left < IPF_RUN_MAX ? left : IPF_RUN_MAX);
 
-		level->points[pieces] = (struct point){ start, { IPF_STATE_SPLIT, base } };
+		run->points[pieces] = (struct point){ start, { IPF_STATE_RUN, base } };
 	}
-	level->count = pieces;
+	run->count = pieces;
 }
 
 /* Ends the run at its last word, writes it out and empties it. Returns its position. */
-static __u32 write_run(struct cutter *cutter, struct level *level, __u64 last)
+static __u32 write_run(struct cutter *cutter, struct run *run, __u32 last)
 {
 	__u32 base = 0;
 
-	if (level->count && level->covered <= last &&
-	    !is_exact(level->points[level->count - 1].value.state))
-		add_point(cutter, level, level->covered, nothing);
-	if (level->count > IPF_RUN_MAX)
-		split_run(cutter, level);
+	if (run->count && run->covered <= last &&
+	    !is_exact(run->points[run->count - 1].value.state))
+		add_point(cutter, run, run->covered, nothing);
+	if (run->count > IPF_RUN_MAX)
+		split_run(cutter, run);
 	if (!cutter->error)
-		base = write_points(cutter, level->points, level->count);
-	level->count = 0;
-	level->covered = 0;
+		base = write_points(cutter, run->points, run->count);
+	run->count = 0;
 	return base;
 }
 
 /* --- Groups of the first level ------------------------------------------------------------------ */
 
-static void close_group(struct cutter *cutter, struct level *level)
-{
-	const struct ipf_space *space = &cutter->cut->space;
+/* What becomes of a group's parts. */
+struct parts {
+	__u32 bits; /* parts in which there is something */
+	__u32 full; /* of these, the parts in which all words have one value */
+	struct point points[IPF_PARTS];
+};
 
-	if (level->count)
-		cutter->cut->groups[level->group].base =
-			write_run(cutter, level, (1ull << space->shift) - 1);
+/* A run for the part from `first` to `last`, of the spans that reach into it. */
+static __u32 write_part(struct cutter *cutter, const struct span *spans, size_t count, __u32 first,
+			__u32 last)
+{
+	struct run *run = &cutter->levels[0].run;
+
+	for (size_t i = 0; i < count; i++) {
+		struct span piece = spans[i];
+
+		if (piece.from < first)
+			piece.from = first;
+		if (piece.to > last)
+			piece.to = last;
+		run_add(cutter, run, first, &piece);
+	}
+	return write_run(cutter, run, last);
 }
 
-/* The bits from `first` to `last`. */
-static __u32 part_bits(__u64 first, __u64 last)
+static void find_parts(struct cutter *cutter, struct parts *parts)
 {
-	return WORD_MAX >> (31 - last) & WORD_MAX << first;
+	const struct span *span = cutter->group.spans, *end = span + cutter->group.count, *behind;
+	unsigned int shift = cutter->cut->space.shift - IPF_PARTS_SHIFT;
+	__u32 part = 0, first, last;
+
+	parts->bits = parts->full = 0;
+	for (; span < end && !cutter->error; part++) {
+		if (span->from >> shift > part)
+			part = span->from >> shift;
+		first = part << shift;
+		last = first | ((1u << shift) - 1);
+		for (behind = span; behind < end && behind->from <= last; behind++)
+			;
+		parts->bits |= 1u << part;
+		if (behind == span + 1 && is_exact(span->value.state)) {
+			parts->points[part] = (struct point){ span->from, span->value };
+		} else if (behind == span + 1 && span->from <= first && span->to >= last) {
+			parts->full |= 1u << part;
+			parts->points[part] = (struct point){ 0, span->value };
+		} else {
+			parts->points[part].start = 0;
+			parts->points[part].value.state = IPF_STATE_RUN;
+			parts->points[part].value.reference =
+				write_part(cutter, span, (size_t)(behind - span), first, last);
+		}
+		while (span < behind && span->to <= last)
+			span++;
+	}
 }
 
-static void groups_add(struct cutter *cutter, struct level *level, __u32 from, __u32 to,
-		       struct value value)
+/* The value that most parts have, all over; `nothing` where that is no rule's. */
+static struct value common_value(const struct parts *parts)
+{
+	struct value common = nothing;
+	int votes = 0, count = 0;
+
+	if (__builtin_popcount(parts->full) * 2 <= IPF_PARTS)
+		return nothing;
+	for (unsigned int part = 0; part < IPF_PARTS; part++) {
+		if (!(parts->full >> part & 1))
+			continue;
+		if (!votes)
+			common = parts->points[part].value;
+		votes += same_value(&parts->points[part].value, &common) ? 1 : -1;
+	}
+	for (unsigned int part = 0; part < IPF_PARTS; part++)
+		count += parts->full >> part & 1 && same_value(&parts->points[part].value, &common);
+	return count * 2 > IPF_PARTS ? common : nothing;
+}
+
+static void write_group(struct cutter *cutter, struct parts *parts)
+{
+	struct ipf_group *group = &cutter->cut->groups[cutter->group.number];
+	struct value common = common_value(parts);
+	bool covered = common.state != IPF_STATE_NONE;
+	__u32 next;
+
+	/* Where there is one for all others, who has nothing must say so. */
+	if (covered) {
+		for (unsigned int part = 0; part < IPF_PARTS; part++) {
+			if (!(parts->bits >> part & 1))
+				parts->points[part] = (struct point){ 0, nothing };
+			else if (parts->full >> part & 1 &&
+				 same_value(&parts->points[part].value, &common))
+				continue;
+			group->parts |= 1u << part;
+		}
+	} else {
+		group->parts = parts->bits;
+	}
+	next = place_points(cutter, (size_t)__builtin_popcount(group->parts) + covered);
+	if (cutter->error)
+		return;
+	group->base = next | (__u32)covered << IPF_COVERED_SHIFT;
+	if (covered)
+		write_point(cutter, next++, 0, common);
+	for (unsigned int part = 0; part < IPF_PARTS; part++)
+		if (group->parts >> part & 1)
+			write_point(cutter, next++, parts->points[part].start,
+				    parts->points[part].value);
+}
+
+static void close_group(struct cutter *cutter)
+{
+	struct parts parts;
+
+	if (!cutter->group.count || cutter->error)
+		return;
+	find_parts(cutter, &parts);
+	if (!cutter->error)
+		write_group(cutter, &parts);
+	cutter->group.count = 0;
+}
+
+static void group_add(struct cutter *cutter, const struct span *span)
+{
+	struct open_group *group = &cutter->group;
+	struct span *before = group->count ? &group->spans[group->count - 1] : NULL;
+
+	/* Where nobody asks who decides, neighbours with one verdict are one. */
+	if (before && !cutter->owned && cutter->family == IPF_IPV4 &&
+	    before->to + 1 == span->from && before->value.state == span->value.state &&
+	    !is_exact(span->value.state)) {
+		before->to = span->to;
+		return;
+	}
+	if (array_reserve(&group->spans, &group->capacity, group->count + 1,
+			  sizeof(*group->spans))) {
+		cutter->error = -ENOMEM;
+		return;
+	}
+	group->spans[group->count++] = *span;
+}
+
+/* Lays a span into the groups that it reaches into. */
+static void groups_add(struct cutter *cutter, __u32 from, __u32 to, struct value value)
 {
 	const struct ipf_space *space = &cutter->cut->space;
 	__u64 distance = from - space->first, end = to - space->first;
 	__u64 mask = (1ull << space->shift) - 1;
-	unsigned int part_shift = space->shift - IPF_PARTS_SHIFT;
 
 	while (distance <= end && !cutter->error) {
-		__u64 group = distance >> space->shift;
 		__u64 last = end < (distance | mask) ? end : distance | mask;
 
-		if (level->count && group != level->group)
-			close_group(cutter, level);
-		level->group = group;
-		run_add(cutter, level, distance & mask, last & mask, value);
-		cutter->cut->groups[group].parts |=
-			part_bits((distance & mask) >> part_shift, (last & mask) >> part_shift);
+		if (distance >> space->shift != cutter->group.number) {
+			close_group(cutter);
+			cutter->group.number = distance >> space->shift;
+		}
+		group_add(cutter,
+			  &(struct span){ (__u32)(distance & mask), (__u32)(last & mask), value });
 		distance = last + 1;
 	}
 }
@@ -275,16 +414,16 @@ static void groups_add(struct cutter *cutter, struct level *level, __u32 from, _
 static void add_span(struct cutter *cutter, unsigned int depth, __u32 to)
 {
 	struct level *level = &cutter->levels[depth];
-	struct value value = level->value;
+	struct span span = { level->from, to, level->value };
 
-	if (value.state == IPF_STATE_NONE || cutter->error)
+	if (span.value.state == IPF_STATE_NONE || cutter->error)
 		return;
-	if (is_exact(value.state))
-		to = level->from;
+	if (is_exact(span.value.state))
+		span.to = span.from;
 	if (depth)
-		run_add(cutter, level, level->from, to, value);
+		run_add(cutter, &level->run, 0, &span);
 	else
-		groups_add(cutter, level, level->from, to, value);
+		groups_add(cutter, span.from, span.to, span.value);
 }
 
 /* From `word` on the value is in force. What came before at the same word gives way: the prefix
@@ -478,8 +617,8 @@ static __u32 cut_level(struct cutter *cutter, unsigned int depth, size_t at, siz
 	close_before(cutter, depth, &open, 1ull << WORD_BITS);
 	add_span(cutter, depth, WORD_MAX);
 	if (depth)
-		return write_run(cutter, level, WORD_MAX);
-	close_group(cutter, level);
+		return write_run(cutter, &level->run, WORD_MAX);
+	close_group(cutter);
 	return 0;
 }
 
@@ -490,7 +629,7 @@ static unsigned int bit_length(__u64 number)
 	return number ? 64 - (unsigned int)__builtin_clzll(number) : 0;
 }
 
-void cut_plan(const struct ruleset *set, size_t at, size_t end, struct ipf_space *space)
+void cut_plan(const struct ruleset *set, size_t at, size_t end, bool owned, struct ipf_space *space)
 {
 	unsigned int bits = bit_length(end - at), width;
 	__u32 first, last = 0;
@@ -498,6 +637,7 @@ void cut_plan(const struct ruleset *set, size_t at, size_t end, struct ipf_space
 	*space = (struct ipf_space){ .rule_count = (__u32)(end - at) };
 	if (at == end)
 		return;
+	space->point_shift = owned || set->rules[at].prefix.family == IPF_IPV6 ? 3 : 2;
 	first = word_of(&set->rules[at].prefix.key, 0);
 	for (size_t i = at; i < end; i++) {
 		const struct prefix *prefix = &set->rules[i].prefix;
@@ -519,12 +659,12 @@ void cut_plan(const struct ruleset *set, size_t at, size_t end, struct ipf_space
 }
 
 int cut_rules(const struct ruleset *set, size_t at, size_t end, const struct ipf_space *space,
-	      __u64 points, struct ipf_timer *timers, bool owned, struct cut *out)
+	      __u64 points, struct ipf_timer *timers, struct cut *out)
 {
 	struct cutter cutter = {
 		.rules = set->rules,
 		.timers = timers,
-		.owned = owned,
+		.owned = space->point_shift == 3,
 		.cut = out,
 	};
 
@@ -541,6 +681,7 @@ int cut_rules(const struct ruleset *set, size_t at, size_t end, const struct ipf
 		return -ENOMEM;
 	cut_level(&cutter, 0, at, end, IPF_NO_RULE);
 	for (unsigned int depth = 0; depth < IPF_WORDS; depth++)
-		free(cutter.levels[depth].points);
+		free(cutter.levels[depth].run.points);
+	free(cutter.group.spans);
 	return cutter.error;
 }

@@ -113,11 +113,10 @@ static void lay_out(struct ipf_header *header, bool timed, bool counted)
 	for (int family = 0; family < IPF_FAMILIES; family++)
 		layout->space[family].index =
 			place(&end, group_count(&layout->space[family]) * sizeof(struct ipf_group));
-	space4->points = place(&end, (__u64)space4->point_count * sizeof(__u32));
-	space4->owners =
-		place(&end, timed || counted ? (__u64)space4->point_count * sizeof(__u32) : 0);
-	space6->owners = 0;
-	space6->points = place(&end, (__u64)space6->point_count * sizeof(struct ipf_point6));
+	for (int family = 0; family < IPF_FAMILIES; family++)
+		layout->space[family].points =
+			place(&end, (__u64)layout->space[family].point_count
+					    << layout->space[family].point_shift);
 	header->size = end;
 }
 
@@ -211,23 +210,36 @@ static void write_rules(const struct ruleset *set, const struct image *image)
 	}
 }
 
-static void write_cut(const struct cut *cut, enum ipf_family family, const struct image *image)
+/* Without timers packets ask a point's owner only to count. */
+static void write_owned_points(const struct ruleset *set, const struct cut *cut, bool timed,
+			       struct ipf_owned_point4 *out)
 {
-	const struct ipf_space *space = &image_header(image)->layout.space[family];
-	size_t points = space->point_count;
+	for (__u32 i = 0; i < cut->space.point_count; i++) {
+		__u32 owner = cut->owners[i];
 
-	if (!points)
+		if (!timed)
+			owner = owner == IPF_NO_RULE ? IPF_NO_COUNTER : set->rules[owner].counter;
+		out[i] = (struct ipf_owned_point4){ cut->points4[i], owner };
+	}
+}
+
+static void write_cut(const struct ruleset *set, const struct cut *cut, enum ipf_family family,
+		      const struct image *image)
+{
+	const struct ipf_layout *layout = &image_header(image)->layout;
+	const struct ipf_space *space = &layout->space[family];
+	void *points = image_at(image, space->points);
+
+	if (!space->point_count)
 		return;
 	memcpy(image_at(image, space->index), cut->groups,
 	       group_count(space) * sizeof(*cut->groups));
 	if (family == IPF_IPV6)
-		memcpy(image_at(image, space->points), cut->points6,
-		       points * sizeof(*cut->points6));
+		memcpy(points, cut->points6, space->point_count * sizeof(*cut->points6));
+	else if (cut->owners)
+		write_owned_points(set, cut, layout->timers, points);
 	else
-		memcpy(image_at(image, space->points), cut->points4,
-		       points * sizeof(*cut->points4));
-	if (space->owners)
-		memcpy(image_at(image, space->owners), cut->owners, points * sizeof(*cut->owners));
+		memcpy(points, cut->points4, space->point_count * sizeof(*cut->points4));
 }
 
 /* The timers that the rules have, not linked yet; NULL where none has. */
@@ -254,7 +266,8 @@ static int cut_families(const struct ruleset *set, const struct needs *needs,
 	const size_t bounds[] = { 0, count4, set->count };
 
 	for (int family = 0; family < IPF_FAMILIES; family++)
-		cut_plan(set, bounds[family], bounds[family + 1], &header->layout.space[family]);
+		cut_plan(set, bounds[family], bounds[family + 1], needs->timed || needs->counted,
+			 &header->layout.space[family]);
 	for (int family = 0; family < IPF_FAMILIES; family++) {
 		struct ipf_space *space = &header->layout.space[family];
 		int ret;
@@ -263,7 +276,7 @@ static int cut_families(const struct ruleset *set, const struct needs *needs,
 		space->point_count = space->rule_count ? 1 : 0;
 		lay_out(header, needs->timed, needs->counted);
 		ret = cut_rules(set, bounds[family], bounds[family + 1], space, space->points,
-				timers, needs->timed || needs->counted, &cuts[family]);
+				timers, &cuts[family]);
 		if (ret)
 			return ret;
 		space->point_count = cuts[family].space.point_count;
@@ -289,7 +302,7 @@ static int assemble(const struct ruleset *set, const struct ipf_header *header,
 		memcpy(image_at(&image, header->layout.timers), timers,
 		       set->count * sizeof(*timers));
 	for (int family = 0; family < IPF_FAMILIES; family++)
-		write_cut(&cuts[family], family, &image);
+		write_cut(set, &cuts[family], family, &image);
 	image_seal(&image);
 	*out = image;
 	return 0;
@@ -356,8 +369,8 @@ static int check_header(const struct image *image, struct error *err)
 		rules += space->rule_count;
 		if (!space->rule_count != !space->point_count)
 			return unsound(err, "a family has rules without points or the reverse");
-		if (space->shift > 31)
-			return unsound(err, "its groups are too large");
+		if (space->shift > 31 || space->point_shift > 3)
+			return unsound(err, "its groups or points are too large");
 	}
 	if (!rules || rules > IPF_MAX_RULES ||
 	    header->low_count > header->layout.space[IPF_IPV6].rule_count)

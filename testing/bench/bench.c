@@ -130,7 +130,7 @@ static struct ipf_key choose_source(const struct table *table, enum ipf_family f
 		if (source == HIT)
 			return address.key;
 		address.key = key_after(family, address.key);
-		if (!image_lookup(&table->image, &address, tick_now()))
+		if (image_lookup(&table->image, &address, tick_now()).verdict == IPF_NO_VERDICT)
 			return address.key;
 	}
 	tap_bail("no address without a rule");
@@ -148,7 +148,10 @@ static void prepare_ours(struct candidate *candidate, const char *path)
 		rules[i] = (struct rule){ .prefix = random_prefix(candidate->family),
 					  .verdict = IPF_DROP,
 					  .counter = IPF_NO_COUNTER };
-	must(program_open(&candidate->ours, path, &(struct program_options){ .policy = IPF_PASS }),
+	must(program_open(&candidate->ours, path,
+			  &(struct program_options){ .policy = IPF_PASS,
+						     .without_frame_length_helper =
+							     getenv("NOLEN") }),
 	     path);
 	table_from_rules(&table, rules, candidate->rules, 1);
 	must(program_add_blocks_for(&candidate->ours, table.rules.count), "counters");

@@ -924,12 +924,15 @@ static void test_missing_chunk(void)
 	table_done(&table);
 }
 
-/* The counter slot of the table's first rule. */
-static __u32 *first_counter(struct table *table)
+/* Moves the counter of the table's only rule, an IPv4 host, whose point tells the slot to packets. */
+static void move_counter(struct program *program, struct table *table, __u32 slot)
 {
 	struct ipf_header *header = table->image.data;
+	struct ipf_owned_point4 *point =
+		(void *)((char *)table->image.data + header->layout.space[IPF_IPV4].points);
 
-	return (void *)((char *)table->image.data + header->layout.counters);
+	point->owner = slot;
+	must(program_fill(program, program->root->generation & 1, &table->image), "filling");
 }
 
 /* A rule decides though it cannot be counted. */
@@ -954,9 +957,7 @@ static void test_missing_counters(void)
 		must(program_remove_block(program, 0), "removing a counter block");
 		packet_build(&plain, &frame);
 		for (size_t i = 0; i < COUNT(cases); i++) {
-			*first_counter(&table) = cases[i].counter;
-			must(program_fill(program, program->root->generation & 1, &table.image),
-			     "filling");
+			move_counter(program, &table, cases[i].counter);
 			result(expect_frame(program, by_rule(IPF_DROP, IPF_NO_COUNTER)),
 			       "%s, the rule's counter: %s", policy_name(program), cases[i].name);
 		}
@@ -964,17 +965,13 @@ static void test_missing_counters(void)
 		must(program_add_block(program, PROGRAM_BLOCKS - 1), "adding a counter block");
 		for (__u32 counter = (PROGRAM_BLOCKS - 1) * IPF_COUNTER_BLOCK; counter;
 		     counter = 0) {
-			__u32 *slot = first_counter(&table);
+			__u32 last = counter + IPF_COUNTER_BLOCK - 1;
 
-			*slot = counter + IPF_COUNTER_BLOCK - 1;
-			must(program_fill(program, program->root->generation & 1, &table.image),
-			     "filling");
-			result(expect_frame(program, by_rule(IPF_DROP, *slot)),
+			move_counter(program, &table, last);
+			result(expect_frame(program, by_rule(IPF_DROP, last)),
 			       "%s, the rule's counter: the last of a block", policy_name(program));
-			*slot = counter;
-			must(program_fill(program, program->root->generation & 1, &table.image),
-			     "filling");
-			result(expect_frame(program, by_rule(IPF_DROP, *slot)),
+			move_counter(program, &table, counter);
+			result(expect_frame(program, by_rule(IPF_DROP, counter)),
 			       "%s, the rule's counter: the first of a block",
 			       policy_name(program));
 		}

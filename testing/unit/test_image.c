@@ -58,54 +58,62 @@ struct cut_case {
 	const char *name;
 	const char *rules;
 	enum ipf_family family;
-	const char *points; /* each as START:STATE, of a run's first its number of points */
+	const char *points; /* each as START:STATE; of a run's head the number of its points */
 };
 
 #define NONE IPF_NO_RULE
 
-/* The index covers from the first rule's address on, so that is where starts count from. */
+/* The index covers from the first rule's address on, so that is where starts count from. A group of
+ * these small tables has 32 words, a part one. */
 static const struct cut_case cut_cases[] = {
-	{ "a net", "10.0.0.0/8", IPF_IPV4,
-	  "1:drop 1:drop 1:drop 1:drop 1:drop 1:drop 1:drop 1:drop" },
-	{ "a host at its group's start", "10.0.0.0", IPF_IPV4, "2:drop 1:none" },
-	{ "a host elsewhere needs no end", "10.0.0.5", IPF_IPV4, "2:none 5:host-drop" },
-	{ "a host that passes", "pass 10.0.0.5", IPF_IPV4, "2:none 5:host-pass" },
-	{ "hosts side by side", "10.0.0.5\n10.0.0.6", IPF_IPV4, "3:none 5:host-drop 6:host-drop" },
-	{ "a net in the middle of a group", "10.0.0.8/30\n10.0.0.1", IPF_IPV4,
-	  "4:none 1:host-drop 8:drop 12:none" },
-	{ "neighbours with one verdict are one", "10.0.0.8/30\n10.0.0.12/30", IPF_IPV4,
-	  "3:none 8:drop 16:none" },
-	{ "neighbours with two verdicts are two", "10.0.0.8/30\npass 10.0.0.12/30", IPF_IPV4,
-	  "4:none 8:drop 12:pass 16:none" },
-	{ "an exception", "10.0.0.0/27\npass 10.0.0.8/29", IPF_IPV4, "3:drop 8:pass 16:drop" },
-	{ "a host under a cover is no lonely one", "10.0.0.0/27\npass 10.0.0.9", IPF_IPV4,
-	  "3:drop 9:pass 10:drop" },
-	{ "an exception at the start", "10.0.0.0/27\npass 10.0.0.0/29", IPF_IPV4, "2:pass 8:drop" },
-	{ "an exception at the end", "10.0.0.0/27\npass 10.0.0.24/29", IPF_IPV4, "2:drop 24:pass" },
-	{ "the last address of all", "255.255.255.255", IPF_IPV4, "2:none 31:host-drop" },
-	{ "a prefix of 32 bits", "2001:db8::/32", IPF_IPV6, "3:none 24:drop 25:none" },
-	{ "a lonely longer one is compared whole", "2001:db8::/48", IPF_IPV6, "1:rule" },
+	{ "a host is a part", "10.0.0.5", IPF_IPV4, "5:host-drop" },
+	{ "a host that passes", "pass 10.0.0.5", IPF_IPV4, "5:host-pass" },
+	{ "hosts side by side are two parts", "10.0.0.5\n10.0.0.6", IPF_IPV4,
+	  "5:host-drop 6:host-drop" },
+	{ "a net that most parts are in", "10.0.0.0/27", IPF_IPV4, "0:drop" },
+	{ "an exception", "10.0.0.0/27\npass 10.0.0.8", IPF_IPV4, "0:drop 0:pass" },
+	{ "what is left out of a group", "10.0.0.0/28\n10.0.0.16/29", IPF_IPV4,
+	  "0:drop 0:none "
+	  "0:none 0:none 0:none 0:none 0:none 0:none 0:none" },
+	{ "the last address of all", "255.255.255.255", IPF_IPV4, "31:host-drop" },
+	/* Over the whole space a part has 2^24 words. */
+	{ "a host in a large part", "0.0.0.5\n255.0.0.0/8", IPF_IPV4, "5:host-drop 0:drop" },
+	{ "hosts in a large part", "0.0.0.5\n0.0.0.6\n255.0.0.0/8", IPF_IPV4,
+	  "2:none 5:host-drop 6:host-drop 0:run 0:drop" },
+	{ "a net in a large part", "0.0.0.8/30\n255.0.0.0/8", IPF_IPV4,
+	  "3:none 0:none 8:drop 12:none 0:run 0:drop" },
+	{ "neighbours with one verdict are one", "0.0.0.8/30\n0.0.0.12/30\n255.0.0.0/8", IPF_IPV4,
+	  "3:none 0:none 8:drop 16:none 0:run 0:drop" },
+	{ "neighbours with two verdicts are two", "0.0.0.8/30\npass 0.0.0.12/30\n255.0.0.0/8",
+	  IPF_IPV4, "4:none 0:none 8:drop 12:pass 16:none 0:run 0:drop" },
+	{ "a host under a cover is no lonely one", "0.0.0.0/8\npass 0.0.0.9\n255.0.0.0/8", IPF_IPV4,
+	  "3:none 0:drop 9:pass 10:drop 0:run 0:drop" },
+	{ "a prefix of 32 bits", "2001:db8::/32", IPF_IPV6, "0:drop" },
+	{ "a lonely longer one is compared whole", "2001:db8::/48", IPF_IPV6, "24:rule" },
 	{ "two below one word", "2001:db8::/48\n2001:db8:1::/48", IPF_IPV6,
-	  "3:drop 65536:drop 131072:none 3:none 24:deeper 25:none" },
+	  "3:none 0:drop 65536:drop 131072:none 24:deeper" },
 	{ "one below a cover", "2001:db8::/32\npass 2001:db8::/48", IPF_IPV6,
-	  "2:pass 65536:drop 3:none 24:deeper 25:none" },
+	  "2:none 0:pass 65536:drop 24:deeper" },
 	{ "hosts that differ in the last word", "2001:db8::1\n2001:db8::2", IPF_IPV6,
-	  "4:none 1:drop 2:drop 3:none 2:deeper 1:none 2:deeper 1:none 3:none 24:deeper 25:none" },
+	  "4:none 0:none 1:drop 2:drop 3:none 1:none 0:deeper 1:none 0:deeper 24:deeper" },
 };
 
 static void write_points(const struct image *image, enum ipf_family family, char *out, size_t size)
 {
 	static const char *const states[] = { "none",      "pass", "drop",   "host-pass",
-					      "host-drop", "rule", "deeper", "split" };
+					      "host-drop", "rule", "deeper", "run" };
 	const struct ipf_space *space = &header_of(image)->layout.space[family];
 	const struct ipf_point6 *points6 = at(image, space->points);
-	const __u32 *points4 = at(image, space->points);
+	const ipf_point4 *points4 = at(image, space->points);
 	size_t length = 0;
 
 	for (__u32 i = 0; i < space->point_count; i++) {
 		__u32 start = family == IPF_IPV4 ? points4[i] >> IPF_STATE_BITS : points6[i].start;
 		__u32 state = family == IPF_IPV4 ? points4[i] & 7 :
 						   points6[i].reference >> IPF_REFERENCE_BITS;
+
+		if (state == IPF_STATE_RUN)
+			start = 0; /* a position */
 
 		length += (size_t)snprintf(out + length, size - length, "%s%u:%s", i ? " " : "",
 					   start, states[state]);
@@ -318,8 +326,11 @@ static const struct damage_case damage_cases[] = {
 	{ "no timers", IN_HEADER(layout.timers), 0, places },
 	{ "no counters", IN_HEADER(layout.counters), 0, places },
 	{ "lower halves elsewhere", IN_HEADER(layout.lows), 64, places },
-	{ "owners of IPv6", IN_HEADER(layout.space[1].owners), 64, places },
-	{ "groups too large", IN_HEADER(layout.space[0].shift), 32, "its groups are too large" },
+	{ "points of another size", IN_HEADER(layout.space[1].point_shift), 2, places },
+	{ "groups too large", IN_HEADER(layout.space[0].shift), 32,
+	  "its groups or points are too large" },
+	{ "points too large", IN_HEADER(layout.space[0].point_shift), 4,
+	  "its groups or points are too large" },
 	{ "a longer index", IN_HEADER(layout.space[0].span), 0xffffffff, places },
 	{ "no rules of a family", IN_HEADER(layout.space[0].rule_count), 0,
 	  "a family has rules without points or the reverse" },
