@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <dataplane/capability.h>
 #include <util/array.h>
 #include <util/cleanup.h>
 #include <util/error.h>
@@ -84,6 +85,11 @@ static int read_file(struct rule_input *input, const char *name, struct error *e
 	file = fopen(name, "re");
 	if (!file) {
 		ret = -errno;
+		if (ret == -EACCES && !capability_has(CAPABILITY_FILES))
+			return error_set(err, ret,
+					 "%s: cannot open it: %s, and CAP_DAC_READ_SEARCH (files of "
+					 "other users need it) is missing",
+					 name, strerror(-ret));
 		return error_set(err, ret == -EINVAL ? -EIO : ret, "%s: cannot open it: %s", name,
 				 strerror(-ret));
 	}
