@@ -83,7 +83,7 @@ check_sources() {
 	for folder in lib/* testing/unit testing/bpf testing/bench xdp-ipfilter; do
 		[ -f "$folder/Makefile" ] || continue
 		diff <(make -s -C "$folder" list | sort -u) \
-			<(cd "$folder" && find . -maxdepth 1 -name '*.[cS]' | cut -c 3- | sort) |
+			<(cd "$folder" && find . -maxdepth 1 -name '*.c' | cut -c 3- | sort) |
 			sed -n -e "s|^< |$folder/Makefile: there is no |p" \
 				-e "s|^> |$folder/Makefile: does not name |p" | grep . && wrong=1
 	done
@@ -97,7 +97,7 @@ check_licences() {
 			printf '%s:1: no SPDX-License-Identifier: GPL-2.0\n' "$file"
 			wrong=1
 		fi
-	done < <(files '*.c' '*.h' '*.S' '*.sh' '*.py' '*.mk' '*.bash' '*Makefile' configure .ci/run \
+	done < <(files '*.c' '*.h' '*.sh' '*.py' '*.mk' '*.bash' '*Makefile' configure .ci/run \
 		.clang-format .editorconfig .gitignore)
 	return "$wrong"
 }

@@ -13,7 +13,7 @@ set -u
 cd "$(dirname "$0")/.." || exit 1
 top=$PWD
 
-suites=(layers lint unit bpf docs e2e vm-6.1 vm-6.12)
+suites=(layers lint hardening unit bpf docs e2e vm-6.1 vm-6.12)
 
 usage() {
 	cat <<EOF
@@ -161,6 +161,10 @@ suite_layers() {
 
 suite_lint() {
 	tap_program 900 testing/lint.sh
+}
+
+suite_hardening() {
+	tap_program 120 testing/hardening.sh
 }
 
 # test_programs FOLDER SECONDS: each has its name from its source, so one that was not built fails
