@@ -28,7 +28,7 @@ say = $(if $(findstring s,$(firstword -$(MAKEFLAGS))),@:,@printf '  %-7s %s\n' '
 MAKEFLAGS += --no-print-directory
 endif
 
-WARNINGS := -Wall -Wextra -Wformat=2 -Wshadow -Wstrict-prototypes -Wmissing-prototypes
+WARNINGS := -Wall -Wextra -Wformat -Wformat-security -Wshadow -Wstrict-prototypes -Wmissing-prototypes
 ifeq ($(STRICT),1)
 WARNINGS += -Werror
 endif
