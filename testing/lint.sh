@@ -15,18 +15,11 @@ trap 'rm -rf "$scratch"' EXIT
 # The layout that clang-format makes differs between its versions, so one is the judge.
 format_version=14
 
-# files PATTERN...: of the tree, known to git or about to be
-files() {
-	git ls-files -co --exclude-standard -- "$@" | while read -r file; do
-		[ ! -f "$file" ] || printf '%s\n' "$file"
-	done
-}
-
 # By name, or by a first line that calls a shell. What busybox runs in a virtual machine is no
 # shell that shellcheck 0.9 knows.
 shell_files() {
-	files '*.sh' '*.bash'
-	files configure '.ci/*' 'testing/*' | while read -r file; do
+	tree_files '*.sh' '*.bash'
+	tree_files configure '.ci/*' 'testing/*' | while read -r file; do
 		case $(head -n 1 "$file" | tr -d '\0') in
 		'#!'*busybox*) ;;
 		'#!'*sh) printf '%s\n' "$file" ;;
@@ -41,7 +34,7 @@ check_format() {
 		"$1" "$file" | cmp -s - "$file" && continue
 		printf '%s:1: clang-format lays it out otherwise; see make format\n' "$file"
 		wrong=1
-	done < <(files '*.c' '*.h')
+	done < <(tree_files '*.c' '*.h')
 	return "$wrong"
 }
 
@@ -51,7 +44,7 @@ check_shell() {
 
 # What the host compiles of ours, but for tests.
 host_sources() {
-	files 'lib/*.c' 'xdp-ipfilter/*.c' | grep -v '\.bpf\.c$'
+	tree_files 'lib/*.c' 'xdp-ipfilter/*.c' | grep -v '\.bpf\.c$'
 }
 
 # Neither this nor clang-tidy knows the attribute behind auto_free, so leaks are not looked for. In text.c it takes
@@ -99,7 +92,7 @@ check_sparse() {
 		#define __statx_defined 1
 		struct statx { unsigned int stx_mask; unsigned long long stx_mnt_id; };
 	EOF
-	mapfile -t sources < <(host_sources && files '*.bpf.c' 'testing/*.c' | sort -u)
+	mapfile -t sources < <(host_sources && tree_files '*.bpf.c' 'testing/*.c' | sort -u)
 	# One by one: it keeps what a file defined for the next.
 	for source in "${sources[@]}"; do
 		sparse -Wsparse-error -Wbitwise -Wno-decl -Wno-unknown-attribute -std=gnu11 \
@@ -114,8 +107,7 @@ in_copy() {
 	local compiler=$1 copy=$scratch/$1
 	shift
 	if [ ! -d "$copy" ]; then
-		mkdir -p "$copy"
-		files | tar -c -T - | tar -x -C "$copy" || return
+		tree_copy "$copy" || return
 		(cd "$copy" && env -u MAKEFLAGS CC="$compiler" CFLAGS='' ./configure) >"$copy.log" ||
 			{ cat "$copy.log" && return 1; }
 	fi
@@ -151,7 +143,7 @@ check_licences() {
 			printf '%s:1: no SPDX-License-Identifier: GPL-2.0\n' "$file"
 			wrong=1
 		fi
-	done < <(files '*.c' '*.h' '*.sh' '*.py' '*.mk' '*.bash' '*Makefile' configure .ci/run \
+	done < <(tree_files '*.c' '*.h' '*.sh' '*.py' '*.mk' '*.bash' '*Makefile' configure .ci/run \
 		.clang-format .editorconfig .gitignore)
 	return "$wrong"
 }

@@ -178,6 +178,7 @@ test_programs() {
 
 suite_unit() {
 	test_programs testing/unit 600
+	tap_program 600 testing/unit/sanitize.sh
 }
 
 suite_bpf() {
