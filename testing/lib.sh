@@ -42,7 +42,7 @@ tree_files() {
 	if [ -e .git ]; then
 		git ls-files -co --exclude-standard
 	else
-		find . -type f | cut -c 3-
+		find . -type f ! -name config.mk | cut -c 3-
 	fi | while read -r file; do
 		[ -f "$file" ] || continue
 		for pattern; do

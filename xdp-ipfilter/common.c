@@ -66,7 +66,8 @@ enum exit_code number_option(unsigned int *number, unsigned int min, unsigned in
 
 enum exit_code refuse_positional(const struct options *options, struct error *err)
 {
-	options_refuse(options, err, "'%s': unexpected argument", options->value);
+	options_refuse(options, err, "'%s': unexpected argument; an interface stands behind --dev",
+		       options->value);
 	return EXIT_USAGE;
 }
 
@@ -85,7 +86,9 @@ static int read_file(struct rule_input *input, const char *name, struct error *e
 	file = fopen(name, "re");
 	if (!file) {
 		ret = -errno;
-		if (ret == -EACCES && !capability_has(CAPABILITY_FILES))
+		/* Who is not root at all hears of that, when it is time. */
+		if (ret == -EACCES && capability_has(CAPABILITY_BPF) &&
+		    !capability_has(CAPABILITY_FILES))
 			return error_set(err, ret,
 					 "%s: cannot open it: %s, and CAP_DAC_READ_SEARCH (files of "
 					 "other users need it) is missing",
