@@ -57,7 +57,9 @@ check_cppcheck() {
 		-D'DECLARE_LIBXDP_OPTS(type,name,...)=struct type name = { __VA_ARGS__ }' \
 		-D'bpf_object__for_each_map(map,object)=while ((map = next_map(object)))' \
 		--suppress=memleak --suppress=zerodivcond:lib/util/text.c \
-		--suppress=comparePointers:lib/dataplane/program.c
+		--suppress=comparePointers:lib/dataplane/program.c \
+		--suppress=subtractPointers:lib/dataplane/program.c \
+		--suppress=normalCheckLevelMaxBranches
 }
 
 # Without the path analyser: it can't know that error_set() never returns 0, and so finds paths that
