@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include <ruleset/image.h>
 #include <util/error.h>
@@ -82,6 +83,22 @@ void __wrap_free(void *pointer)
 {
 	given_back(pointer);
 	__real_free(pointer);
+}
+
+void *__real_mmap(void *at, size_t size, int access, int flags, int fd, off_t offset);
+int __real_munmap(void *pointer, size_t size);
+void *__wrap_mmap(void *at, size_t size, int access, int flags, int fd, off_t offset);
+int __wrap_munmap(void *pointer, size_t size);
+
+void *__wrap_mmap(void *at, size_t size, int access, int flags, int fd, off_t offset)
+{
+	return fails() ? MAP_FAILED : got(__real_mmap(at, size, access, flags, fd, offset));
+}
+
+int __wrap_munmap(void *pointer, size_t size)
+{
+	given_back(pointer);
+	return __real_munmap(pointer, size);
 }
 
 int __real_vasprintf(char **out, const char *format, va_list args);
