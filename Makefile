@@ -108,7 +108,7 @@ help:
 #:   all        the tool, the BPF object and, with pandoc, the man page (the default)
 #:   install    into $(DESTDIR)$(PREFIX); uninstall takes exactly that away again
 #:   check      all test suites; SUITES="unit bpf" for some, QUICK=1 without virtual machines
-#:   lint       layout, shell, static checks and the layers
+#:   lint       layers, layout, shell, static checks, both compilers, 32 bits
 #:   format     lays out all C files by clang-format
 #:   bench      measures the filter
 #:   fuzz       throws broken input at the parsers

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # The rules, once for all folders. A Makefile that includes this sets
 #
-#   SRCS      the sources (.c, .S) of the folder's one product
+#   SRCS      the sources of the folder's one product
 #   PROGRAM   its name when it is a program; else the folder makes the archive lib<folder>.a
 #   LIBS      for a program: archives of ours it is linked with, users before what they use
 #   LDLIBS    for a program: system libraries
@@ -31,10 +31,6 @@ export FLAGS_NOW := $(COMPILE) : $(LINK) : $(LDLIBS) : $(BPF_COMPILE)
 
 %.o: %.c .flags
 	$(call say,CC,$@)
-	$(Q)$(COMPILE) -c -o $@ $<
-
-%.o: %.S .flags
-	$(call say,AS,$@)
 	$(Q)$(COMPILE) -c -o $@ $<
 
 ifneq ($(PROGRAMS),)

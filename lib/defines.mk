@@ -28,20 +28,21 @@ say = $(if $(findstring s,$(firstword -$(MAKEFLAGS))),@:,@printf '  %-7s %s\n' '
 MAKEFLAGS += --no-print-directory
 endif
 
-WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes
+WARNINGS := -Wall -Wextra -Wformat -Wformat-security -Wshadow -Wstrict-prototypes -Wmissing-prototypes
 ifeq ($(STRICT),1)
 WARNINGS += -Werror
 endif
 
-# glibc warns when it is asked to fortify what is not optimised.
-FORTIFY := $(if $(filter -O0,$(CFLAGS)),,-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2)
+# glibc warns when it is asked to fortify what is not optimised. What else hardens was found by
+# configure; testing/hardening.sh looks whether it arrived.
+FORTIFY := $(if $(filter -O0,$(CFLAGS)),,-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=$(FORTIFY_LEVEL))
 
 INCLUDES := -I$(TOP)/headers -I$(TOP)/lib
 
 # The user's flags stand behind ours and so win.
-COMPILE = $(CC) -std=gnu11 -O2 -g $(WARNINGS) -fPIE -fstack-protector-strong $(FORTIFY) \
+COMPILE = $(CC) -std=gnu11 -O2 -g $(WARNINGS) $(HARDEN_CFLAGS) $(FORTIFY) \
 	-D_GNU_SOURCE= $(INCLUDES) $(EXTRA_CFLAGS) $(DEP_CFLAGS) -MMD -MP $(CPPFLAGS) $(CFLAGS)
-LINK = $(CC) -pie -Wl,-z,relro,-z,now,--as-needed $(CFLAGS) $(LDFLAGS)
+LINK = $(CC) $(HARDEN_LDFLAGS) -Wl,--as-needed $(CFLAGS) $(LDFLAGS)
 
 # v3 has the jumps on 32 bits that keep the verifier's work small; v4 is unknown to older kernels.
 BPF_COMPILE = $(CLANG) -target bpf -mcpu=v3 -std=gnu11 -O2 -g \

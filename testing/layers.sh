@@ -20,7 +20,7 @@ offences() (
 	shift
 	[ $# -gt 0 ] || set -- headers lib xdp-ipfilter testing/unit testing/bpf
 	# shellcheck disable=SC2016 # for awk to expand
-	find "$@" -name '*.[chS]' -type f 2>/dev/null | sort | tr '\n' '\0' | xargs -0 -r awk '
+	find "$@" -name '*.[ch]' -type f 2>/dev/null | sort | tr '\n' '\0' | xargs -0 -r awk '
 	BEGIN {
 		# Who may include whom, besides its own folder.
 		may["headers"] = " "

@@ -35,6 +35,31 @@ tap_run() {
 	tap_result "$name" "$status"
 }
 
+# tree_files PATTERN...: the sources of this tree, where the caller stands at its top: what git knows
+# or is about to, or, in a tarball, all there is. A pattern's * matches a / as well.
+tree_files() {
+	local file pattern
+	if [ -e .git ]; then
+		git ls-files -co --exclude-standard
+	else
+		find . -type f ! -name config.mk | cut -c 3-
+	fi | while read -r file; do
+		[ -f "$file" ] || continue
+		for pattern; do
+			# shellcheck disable=SC2053 # a pattern
+			if [[ $file == $pattern ]]; then
+				printf '%s\n' "$file"
+				break
+			fi
+		done
+	done
+}
+
+# tree_copy FOLDER: a copy of those, to build there with other flags or another compiler
+tree_copy() {
+	mkdir -p "$1" && tree_files '*' | tar -c -T - | tar -x -C "$1"
+}
+
 # tap_skip NAME REASON
 tap_skip() {
 	tap_count=$((tap_count + 1))

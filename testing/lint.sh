@@ -9,21 +9,17 @@ cd "$(dirname "$0")/.." || exit 1
 # shellcheck source=lib.sh
 . testing/lib.sh
 
+scratch=$(mktemp -d) || exit 1
+trap 'rm -rf "$scratch"' EXIT
+
 # The layout that clang-format makes differs between its versions, so one is the judge.
 format_version=14
-
-# files PATTERN...: of the tree, known to git or about to be
-files() {
-	git ls-files -co --exclude-standard -- "$@" | while read -r file; do
-		[ ! -f "$file" ] || printf '%s\n' "$file"
-	done
-}
 
 # By name, or by a first line that calls a shell. What busybox runs in a virtual machine is no
 # shell that shellcheck 0.9 knows.
 shell_files() {
-	files '*.sh' '*.bash'
-	files configure '.ci/*' 'testing/*' | while read -r file; do
+	tree_files '*.sh' '*.bash'
+	tree_files configure '.ci/*' 'testing/*' | while read -r file; do
 		case $(head -n 1 "$file" | tr -d '\0') in
 		'#!'*busybox*) ;;
 		'#!'*sh) printf '%s\n' "$file" ;;
@@ -38,7 +34,7 @@ check_format() {
 		"$1" "$file" | cmp -s - "$file" && continue
 		printf '%s:1: clang-format lays it out otherwise; see make format\n' "$file"
 		wrong=1
-	done < <(files '*.c' '*.h')
+	done < <(tree_files '*.c' '*.h')
 	return "$wrong"
 }
 
@@ -48,7 +44,7 @@ check_shell() {
 
 # What the host compiles of ours, but for tests.
 host_sources() {
-	files 'lib/*.c' 'xdp-ipfilter/*.c' | grep -v '\.bpf\.c$'
+	tree_files 'lib/*.c' 'xdp-ipfilter/*.c' | grep -v '\.bpf\.c$'
 }
 
 # Neither this nor clang-tidy knows the attribute behind auto_free, so leaks are not looked for. In text.c it takes
@@ -61,7 +57,9 @@ check_cppcheck() {
 		-D'DECLARE_LIBXDP_OPTS(type,name,...)=struct type name = { __VA_ARGS__ }' \
 		-D'bpf_object__for_each_map(map,object)=while ((map = next_map(object)))' \
 		--suppress=memleak --suppress=zerodivcond:lib/util/text.c \
-		--suppress=comparePointers:lib/dataplane/program.c
+		--suppress=comparePointers:lib/dataplane/program.c \
+		--suppress=subtractPointers:lib/dataplane/program.c \
+		--suppress=normalCheckLevelMaxBranches
 }
 
 # Without the path analyser: it can't know that error_set() never returns 0, and so finds paths that
@@ -74,7 +72,57 @@ check_tidy() {
 bugprone-assert-side-effect,bugprone-infinite-loop,bugprone-not-null-terminated-result,\
 bugprone-redundant-branch-condition,bugprone-too-small-loop-variable,misc-redundant-expression" \
 		"${sources[@]}" -- -std=gnu11 -D_GNU_SOURCE= '-DXDP_IPFILTER_VERSION="0"' \
-		-Iheaders -Ilib
+		'-DIPF_OBJECT_FILE="none"' -Iheaders -Ilib
+}
+
+# Byte order above all: a number from the network (__be16) must not meet one of ours. Sparse reads
+# libbpf's conversions without their types, and takes an older struct statx than the compiler does.
+check_sparse() {
+	local sources
+	mkdir -p "$scratch/sparse/bpf"
+	cat >"$scratch/sparse/bpf/bpf_endian.h" <<-'EOF'
+		#include <linux/types.h>
+		__be16 bpf_htons(__u16 number);
+		__be32 bpf_htonl(__u32 number);
+		__be64 bpf_cpu_to_be64(__u64 number);
+		__u16 bpf_ntohs(__be16 number);
+		__u32 bpf_ntohl(__be32 number);
+		__u64 bpf_be64_to_cpu(__be64 number);
+	EOF
+	cat >"$scratch/sparse/statx.h" <<-'EOF'
+		#define __statx_timestamp_defined 1
+		#define __statx_defined 1
+		struct statx { unsigned int stx_mask; unsigned long long stx_mnt_id; };
+	EOF
+	mapfile -t sources < <(host_sources && tree_files '*.bpf.c' 'testing/*.c' | sort -u)
+	# One by one: it keeps what a file defined for the next.
+	for source in "${sources[@]}"; do
+		sparse -Wsparse-error -Wbitwise -Wno-decl -Wno-unknown-attribute -std=gnu11 \
+			-D_GNU_SOURCE= '-DXDP_IPFILTER_VERSION="0"' '-DIPF_OBJECT_FILE="none"' \
+			-include "$scratch/sparse/statx.h" -I"$scratch/sparse" -Iheaders -Ilib \
+			-Itesting/unit -Itesting/bpf "$source" || return
+	done
+}
+
+# in_copy COMPILER TARGET...: builds a copy of the tree, so that nothing here is touched
+in_copy() {
+	local compiler=$1 copy=$scratch/$1
+	shift
+	if [ ! -d "$copy" ]; then
+		tree_copy "$copy" || return
+		(cd "$copy" && env -u MAKEFLAGS CC="$compiler" CFLAGS='' ./configure) >"$copy.log" ||
+			{ cat "$copy.log" && return 1; }
+	fi
+	env -u MAKEFLAGS make -s -k -C "$copy" -j"$(nproc)" STRICT=1 "$@"
+}
+
+# What a pointer or a size of 32 bits would break is warned about. Compiled only: the libraries are
+# not there. Debian keeps <asm/types.h> in a folder named after the machine.
+check_32_bits() {
+	local copy=$scratch/gcc objects
+	mapfile -t objects < <(make -s -C xdp-ipfilter list | sed -n '/\.bpf\.c$/d; s/\.c$/.o/p')
+	in_copy gcc "CC=gcc $narrow" lib &&
+		make -s -k -C "$copy/xdp-ipfilter" "CC=gcc $narrow" STRICT=1 "${objects[@]}"
 }
 
 # Every source stands in the Makefile of its folder, and what stands there exists.
@@ -83,7 +131,7 @@ check_sources() {
 	for folder in lib/* testing/unit testing/bpf testing/bench xdp-ipfilter; do
 		[ -f "$folder/Makefile" ] || continue
 		diff <(make -s -C "$folder" list | sort -u) \
-			<(cd "$folder" && find . -maxdepth 1 -name '*.[cS]' | cut -c 3- | sort) |
+			<(cd "$folder" && find . -maxdepth 1 -name '*.c' | cut -c 3- | sort) |
 			sed -n -e "s|^< |$folder/Makefile: there is no |p" \
 				-e "s|^> |$folder/Makefile: does not name |p" | grep . && wrong=1
 	done
@@ -97,7 +145,7 @@ check_licences() {
 			printf '%s:1: no SPDX-License-Identifier: GPL-2.0\n' "$file"
 			wrong=1
 		fi
-	done < <(files '*.c' '*.h' '*.S' '*.sh' '*.py' '*.mk' '*.bash' '*Makefile' configure .ci/run \
+	done < <(tree_files '*.c' '*.h' '*.sh' '*.py' '*.mk' '*.bash' '*Makefile' configure .ci/run \
 		.clang-format .editorconfig .gitignore)
 	return "$wrong"
 }
@@ -127,6 +175,18 @@ fi
 with shellcheck 'shell (shellcheck)' check_shell
 with cppcheck 'C (cppcheck)' check_cppcheck
 with clang-tidy 'C (clang-tidy)' check_tidy
+with sparse 'C (sparse)' check_sparse
+for compiler in gcc clang; do
+	with $compiler "$compiler builds all without a warning" in_copy $compiler all tests
+done
+narrow="-m32 -idirafter /usr/include/$(gcc -print-multiarch 2>/dev/null)"
+# shellcheck disable=SC2086 # flags are words
+if echo '#include <stdio.h>' | gcc $narrow -x c -c -o "$scratch/probe.o" - 2>/dev/null; then
+	tap_run 'it compiles for 32 bits' check_32_bits
+else
+	tap_skip 'it compiles for 32 bits' \
+		'no 32-bit C library (Debian: libc6-dev-i386, Fedora: glibc-devel.i686)'
+fi
 tap_run 'sources and Makefiles agree' check_sources
 tap_run 'licence lines' check_licences
 tap_done

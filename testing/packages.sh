@@ -51,6 +51,8 @@ test     optional  tcpdump                        tcpdump
 test     optional  shellcheck                     ShellCheck
 test     optional  clang-format                   clang-tools-extra
 test     optional  clang-tidy                     -
+test     optional  sparse                         sparse
+test     optional  libc6-dev-i386                 glibc-devel.i686
 test     optional  libclang-rt-dev                compiler-rt
 test     optional  cppcheck                       cppcheck
 test     optional  pandoc                         pandoc
@@ -95,7 +97,7 @@ installed() {
 	case $family in
 	# A package that another one provides counts: Ubuntu's pkg-config is a name of pkgconf.
 	debian) [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ] ;;
-	fedora) rpm -q --whatprovides "$1" >/dev/null 2>&1 ;;
+	fedora) rpm -q "$1" >/dev/null 2>&1 || rpm -q --whatprovides "$1" >/dev/null 2>&1 ;;
 	esac
 }
 

@@ -13,7 +13,7 @@ set -u
 cd "$(dirname "$0")/.." || exit 1
 top=$PWD
 
-suites=(layers lint unit bpf docs e2e vm-6.1 vm-6.12)
+suites=(layers lint hardening unit bpf docs e2e vm-6.1 vm-6.12)
 
 usage() {
 	cat <<EOF
@@ -163,6 +163,10 @@ suite_lint() {
 	tap_program 900 testing/lint.sh
 }
 
+suite_hardening() {
+	tap_program 120 testing/hardening.sh
+}
+
 # test_programs FOLDER SECONDS: each has its name from its source, so one that was not built fails
 test_programs() {
 	local source
@@ -174,6 +178,7 @@ test_programs() {
 
 suite_unit() {
 	test_programs testing/unit 600
+	tap_program 600 testing/unit/sanitize.sh
 }
 
 suite_bpf() {

@@ -169,8 +169,7 @@ enum exit_code change_rules(const struct words *names, rule_change change, const
 	enum exit_code code;
 	auto_fd int lock = -1;
 
-	/* Maps are reached by their ids. */
-	if (capability_check(CAPABILITY_READ, err))
+	if (capability_check(err))
 		return EXIT_FAILED;
 	lock = lock_take(err);
 	if (lock < 0)

@@ -4,6 +4,7 @@
  */
 #include "commands.h"
 
+#include <dataplane/capability.h>
 #include <util/cleanup.h>
 #include <util/error.h>
 #include <util/text.h>
@@ -150,6 +151,7 @@ const struct command add_command = {
 	.summary = "add rules, or replace those of the same prefix and set",
 	.usage = "[OPTION]... [RULE]...",
 	.options = add_options,
+	.needs = CAPABILITY_BPF | CAPABILITY_FILES,
 	.notes =
 		"A rule is an address, ADDRESS/LENGTH, ADDRESS/NETMASK or START-END. Where neither --pass nor\n"
 		"--drop nor the file says it, a rule drops under policy allow and passes under policy deny.\n"

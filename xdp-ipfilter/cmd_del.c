@@ -4,6 +4,7 @@
  */
 #include "commands.h"
 
+#include <dataplane/capability.h>
 #include <util/cleanup.h>
 #include <util/error.h>
 
@@ -97,6 +98,7 @@ const struct command del_command = {
 	.summary = "delete rules; those that are not there are no error",
 	.usage = "[OPTION]... [RULE]...",
 	.options = del_options,
+	.needs = CAPABILITY_BPF | CAPABILITY_FILES,
 	.notes = "Without --dev, the rules go on every interface that has the filter.\n",
 	.examples = "  xdp-ipfilter del 192.0.2.66\n"
 		    "  xdp-ipfilter del -d eth0 -s fail2ban 2001:db8::66\n",

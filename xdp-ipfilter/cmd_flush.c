@@ -6,6 +6,7 @@
 
 #include <stdlib.h>
 
+#include <dataplane/capability.h>
 #include <util/cleanup.h>
 #include <util/error.h>
 
@@ -91,6 +92,7 @@ const struct command flush_command = {
 	.summary = "delete all rules of a set, or of every set",
 	.usage = "[OPTION]...",
 	.options = flush_options,
+	.needs = CAPABILITY_BPF,
 	.notes = "Without --dev, on every interface that has the filter.\n",
 	.examples = "  xdp-ipfilter flush\n"
 		    "  xdp-ipfilter flush -s spamhaus\n"

@@ -221,7 +221,7 @@ static enum exit_code list(struct options *options, struct error *err)
 	struct targets targets = { 0 };
 	enum exit_code code = parse(&request, options, err);
 
-	if (!code && capability_check(CAPABILITY_READ, err))
+	if (!code && capability_check(err))
 		code = EXIT_FAILED;
 	if (!code)
 		code = targets_filtering(&request.devs, &targets, err);
@@ -237,6 +237,7 @@ const struct command list_command = {
 	.summary = "print the live rules as 'replace' reads them",
 	.usage = "[OPTION]...",
 	.options = list_options,
+	.needs = CAPABILITY_BPF,
 	.notes =
 		"Without --dev, those of every interface that has the filter. A set is there as long as it has\n"
 		"rules, so one that is not there is empty.\n",

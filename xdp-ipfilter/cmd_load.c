@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include <cli/report.h>
+#include <dataplane/capability.h>
 #include <dataplane/lock.h>
 #include <util/cleanup.h>
 #include <util/error.h>
@@ -141,6 +142,7 @@ const struct command load_command = {
 	.summary = "put the filter on interfaces, on all of them or on none",
 	.usage = "[OPTION]... IFNAME...",
 	.options = load_options,
+	.needs = CAPABILITY_BPF | CAPABILITY_ATTACH | CAPABILITY_FILES,
 	.notes =
 		"A rule is an address, ADDRESS/LENGTH, ADDRESS/NETMASK or START-END. Under policy allow\n"
 		"rules drop, under policy deny they pass; a file may say it for each rule.\n",

@@ -182,7 +182,7 @@ static enum exit_code poll(struct options *options, struct error *err)
 	struct targets targets = { 0 };
 	enum exit_code code = parse(&request, options, err);
 
-	if (!code && capability_check(CAPABILITY_READ, err))
+	if (!code && capability_check(err))
 		code = EXIT_FAILED;
 	if (!code)
 		code = targets_filtering(&request.names, &targets, err);
@@ -198,6 +198,7 @@ const struct command poll_command = {
 	.summary = "print the counters again and again, with what came each second",
 	.usage = "[OPTION]... [IFNAME]...",
 	.options = poll_options,
+	.needs = CAPABILITY_BPF,
 	.notes =
 		"Without IFNAME, of every interface that has the filter now. The first print comes after the\n"
 		"first interval.\n",

@@ -192,7 +192,7 @@ static enum exit_code dry_run(const struct replace_request *request,
 	struct targets targets = { 0 };
 	enum exit_code code;
 
-	if (capability_check(CAPABILITY_READ, err))
+	if (capability_check(err))
 		return EXIT_FAILED;
 	code = targets_filtering(&request->devs, &targets, err);
 	if (!code)
@@ -244,6 +244,7 @@ const struct command replace_command = {
 	.summary = "make sets exactly what files say, at once",
 	.usage = "[OPTION]... -f FILE...",
 	.options = replace_options,
+	.needs = CAPABILITY_BPF | CAPABILITY_FILES,
 	.notes =
 		"Without --set, the sets that the files name by 'set NAME' lines are replaced; rules before\n"
 		"such a line belong to the set 'default'. Other sets stay. Without --dev, on every interface\n"

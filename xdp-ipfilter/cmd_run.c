@@ -9,6 +9,7 @@
 #include <stdio.h>
 
 #include <cli/report.h>
+#include <dataplane/capability.h>
 #include <dataplane/counters.h>
 #include <dataplane/lock.h>
 #include <util/cleanup.h>
@@ -209,6 +210,7 @@ const struct command run_command = {
 	.summary = "filter on one interface while this command runs, and print what is dropped",
 	.usage = "[OPTION]... IFNAME",
 	.options = run_options,
+	.needs = CAPABILITY_BPF | CAPABILITY_ATTACH | CAPABILITY_FILES,
 	.notes =
 		"Prints the packets dropped on each CPU. Whatever ends it, nothing stays behind.\n",
 	.examples = "  xdp-ipfilter run -m skb -i 192.0.2.66 lo\n",

@@ -285,7 +285,7 @@ static enum exit_code status(struct options *options, struct error *err)
 	struct targets targets = { 0 };
 	enum exit_code code = parse(&request, options, err);
 
-	if (!code && capability_check(CAPABILITY_READ, err))
+	if (!code && capability_check(err))
 		code = EXIT_FAILED;
 	if (!code)
 		code = find_targets(&request.names, &targets, err);
@@ -301,6 +301,7 @@ const struct command status_command = {
 	.summary = "show the filter's state, rules and counters",
 	.usage = "[OPTION]... [IFNAME]...",
 	.options = status_options,
+	.needs = CAPABILITY_BPF,
 	.notes =
 		"Without IFNAME, of every interface that has the filter. With -v the counters of each CPU too.\n",
 	.examples = "  xdp-ipfilter status\n"

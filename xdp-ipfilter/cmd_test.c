@@ -167,7 +167,7 @@ static enum exit_code test(struct options *options, struct error *err)
 
 	if (!code)
 		code = parse_addresses(&request, err);
-	if (!code && capability_check(CAPABILITY_READ, err))
+	if (!code && capability_check(err))
 		code = EXIT_FAILED;
 	if (!code)
 		code = targets_filtering(&request.devs, &targets, err);
@@ -185,6 +185,7 @@ const struct command test_command = {
 	.summary = "tell which rule would decide for packets from an address",
 	.usage = "[OPTION]... ADDRESS...",
 	.options = test_options,
+	.needs = CAPABILITY_BPF,
 	.notes = "Without --dev, on every interface that has the filter. Nothing is counted.\n",
 	.examples = "  xdp-ipfilter test 192.0.2.66 2001:db8::66\n"
 		    "  xdp-ipfilter test -q 192.0.2.66 && echo blocked\n",

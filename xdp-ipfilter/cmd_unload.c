@@ -96,7 +96,7 @@ static enum exit_code unload_locked(const struct unload_request *request, struct
 	enum exit_code code;
 	auto_fd int lock = -1;
 
-	if (capability_check(CAPABILITY_ATTACH, err))
+	if (capability_check(err))
 		return EXIT_FAILED;
 	lock = lock_take(err);
 	if (lock < 0)
@@ -127,6 +127,7 @@ const struct command unload_command = {
 	.summary = "take the filter off interfaces, and leave all other programs there",
 	.usage = "-a | IFNAME...",
 	.options = unload_options,
+	.needs = CAPABILITY_BPF | CAPABILITY_ATTACH,
 	.examples = "  xdp-ipfilter unload eth0\n"
 		    "  xdp-ipfilter unload --all\n",
 	.exit_codes = "  3  not loaded on an interface that was named; none is unloaded then\n",

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <dataplane/capability.h>
 #include <util/array.h>
 #include <util/cleanup.h>
 #include <util/error.h>
@@ -65,7 +66,8 @@ enum exit_code number_option(unsigned int *number, unsigned int min, unsigned in
 
 enum exit_code refuse_positional(const struct options *options, struct error *err)
 {
-	options_refuse(options, err, "'%s': unexpected argument", options->value);
+	options_refuse(options, err, "'%s': unexpected argument; an interface stands behind --dev",
+		       options->value);
 	return EXIT_USAGE;
 }
 
@@ -84,6 +86,13 @@ static int read_file(struct rule_input *input, const char *name, struct error *e
 	file = fopen(name, "re");
 	if (!file) {
 		ret = -errno;
+		/* Who is not root at all hears of that, when it is time. */
+		if (ret == -EACCES && capability_has(CAPABILITY_BPF) &&
+		    !capability_has(CAPABILITY_FILES))
+			return error_set(err, ret,
+					 "%s: cannot open it: %s, and CAP_DAC_READ_SEARCH (files of "
+					 "other users need it) is missing",
+					 name, strerror(-ret));
 		return error_set(err, ret == -EINVAL ? -EIO : ret, "%s: cannot open it: %s", name,
 				 strerror(-ret));
 	}

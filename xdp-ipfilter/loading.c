@@ -124,7 +124,7 @@ enum exit_code loading_check(const struct loading_request *request, struct rule_
 		return code;
 	if (!request->force && lockout_check_rules(input->rules, input->count, err))
 		return EXIT_FAILED;
-	return capability_check(CAPABILITY_ATTACH, err) ? EXIT_FAILED : EXIT_DONE;
+	return capability_check(err) ? EXIT_FAILED : EXIT_DONE;
 }
 
 /* Each interface gets a copy: preparing numbers the counters of its rules. */

@@ -146,6 +146,8 @@ enum exit_code command_main(const struct command_table *table, int argc, char **
 	command = command_find(table, options.value, err);
 	if (!command)
 		return EXIT_USAGE;
+	if (table->start(command->needs, err))
+		return EXIT_FAILED;
 	used = options_used(&options);
 	return run_command(command, argc - used + 1, argv + used - 1, err);
 }

@@ -23,6 +23,7 @@ struct command {
 	const char *summary; /* a sentence without its full stop: "put the filter on interfaces" */
 	const char *usage;   /* behind the command's name */
 	const struct option_spec *options;
+	unsigned int needs;     /* for command_table.start */
 	const char *notes;      /* whole lines; NULL: none */
 	const char *examples;   /* whole lines, each a command as typed; NULL: none */
 	const char *exit_codes; /* whole lines, where there is more to say than 0, 1, 2; NULL */
@@ -35,6 +36,8 @@ struct command_table {
 	const char *version;
 	const char *summary;
 	const struct command *const *commands; /* the last is NULL */
+	/* Called with command.needs when the command is known, before its options are read. */
+	int (*start)(unsigned int needs, struct error *err);
 };
 
 /* Finds the command in argv, handles --help, --version and --verbose, and runs it. */

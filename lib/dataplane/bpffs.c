@@ -26,7 +26,7 @@ static bool is_mounted(void)
 {
 	struct statfs fs;
 
-	return !statfs(BPFFS_PATH, &fs) && fs.f_type == BPF_FS_MAGIC;
+	return !statfs(BPFFS_PATH, &fs) && (unsigned int)fs.f_type == BPF_FS_MAGIC;
 }
 
 /* What PID 1 sees stays as long as the system or the container does. The ids of mounts differ from

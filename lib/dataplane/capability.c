@@ -1,42 +1,118 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * May this process do what the command needs?
+ * What may this process do, and what does it give up before it starts?
  *
- * Asked by capget(2) itself: one system call is not worth libcap.
+ * By capget(2) and capset(2) themselves: two system calls are not worth libcap. The bounding set
+ * is left alone: nothing is executed, and no_new_privs makes it moot. An ambient capability goes
+ * with the inheritable one.
  */
 #include <dataplane/capability.h>
 
+#include <assert.h>
 #include <errno.h>
 #include <linux/capability.h>
-#include <stdbool.h>
+#include <stddef.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include <util/error.h>
 
-static bool effective(const struct __user_cap_data_struct *data, unsigned int capability)
+struct capability {
+	enum capability_need need;
+	unsigned int number;
+	const char *name;
+	const char *purpose; /* NULL: it goes without */
+};
+
+static const struct capability capabilities[] = {
+	{ CAPABILITY_BPF, CAP_SYS_ADMIN, "CAP_SYS_ADMIN", "BPF programs and maps by id need it" },
+	{ CAPABILITY_ATTACH, CAP_NET_ADMIN, "CAP_NET_ADMIN", "XDP programs on interfaces need it" },
+	{ CAPABILITY_FILES, CAP_DAC_READ_SEARCH, "CAP_DAC_READ_SEARCH", NULL },
+};
+#define CAPABILITY_COUNT (sizeof(capabilities) / sizeof(*capabilities))
+
+struct sets {
+	struct __user_cap_header_struct header;
+	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3];
+};
+
+/* Of this process, as capabilities are: there is one set of them. */
+static unsigned int needed;
+
+static int read_sets(struct sets *sets, struct error *err)
 {
-	return data[CAP_TO_INDEX(capability)].effective & CAP_TO_MASK(capability);
+	int ret;
+
+	*sets = (struct sets){ .header.version = _LINUX_CAPABILITY_VERSION_3 };
+	if (!syscall(SYS_capget, &sets->header, sets->data))
+		return 0;
+	ret = -errno;
+	return error_set(err, ret, "cannot read the capabilities: %s", strerror(-ret));
 }
 
-int capability_check(enum capability_need need, struct error *err)
+static bool is_effective(const struct sets *sets, const struct capability *capability)
 {
-	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
-	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = {};
+	return sets->data[CAP_TO_INDEX(capability->number)].effective &
+	       CAP_TO_MASK(capability->number);
+}
 
-	if (syscall(SYS_capget, &header, data)) {
-		int ret = -errno;
+int capability_limit(unsigned int needs, struct error *err)
+{
+	__u32 keep[_LINUX_CAPABILITY_U32S_3] = { 0 };
+	struct sets sets;
+	int ret = read_sets(&sets, err);
 
-		return error_set(err, ret, "cannot read the capabilities: %s", strerror(-ret));
+	if (ret)
+		return ret;
+	for (size_t i = 0; i < CAPABILITY_COUNT; i++)
+		if (needs & capabilities[i].need)
+			keep[CAP_TO_INDEX(capabilities[i].number)] |=
+				CAP_TO_MASK(capabilities[i].number);
+	for (size_t i = 0; i < _LINUX_CAPABILITY_U32S_3; i++) {
+		sets.data[i].effective &= keep[i];
+		sets.data[i].permitted &= keep[i];
+		sets.data[i].inheritable = 0;
 	}
-	if (!effective(data, CAP_SYS_ADMIN))
-		return error_set(err, -EPERM,
-				 "not permitted: CAP_SYS_ADMIN is missing (BPF programs and maps by "
-				 "id need it); run as root");
-	if (need == CAPABILITY_ATTACH && !effective(data, CAP_NET_ADMIN))
-		return error_set(err, -EPERM,
-				 "not permitted: CAP_NET_ADMIN is missing (XDP programs on interfaces "
-				 "need it); run as root");
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ||
+	    syscall(SYS_capset, &sets.header, sets.data)) {
+		ret = -errno;
+		return error_set(err, ret, "cannot give up capabilities: %s", strerror(-ret));
+	}
+	needed = needs;
 	return 0;
+}
+
+int capability_check(struct error *err)
+{
+	struct sets sets;
+	int ret = read_sets(&sets, err);
+
+	/* Who asks is about to do something that takes one. */
+	assert(needed);
+	if (ret)
+		return ret;
+	for (size_t i = 0; i < CAPABILITY_COUNT; i++) {
+		const struct capability *capability = &capabilities[i];
+
+		if (needed & capability->need && capability->purpose &&
+		    !is_effective(&sets, capability))
+			return error_set(err, -EPERM,
+					 "not permitted: %s is missing (%s); run as root",
+					 capability->name, capability->purpose);
+	}
+	return 0;
+}
+
+bool capability_has(enum capability_need need)
+{
+	struct sets sets;
+
+	if (read_sets(&sets, NULL))
+		return false;
+	for (size_t i = 0; i < CAPABILITY_COUNT; i++)
+		if (capabilities[i].need == need && !is_effective(&sets, &capabilities[i]))
+			return false;
+	return true;
 }

@@ -1,17 +1,38 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * May this process do what the command needs?
+ * What may this process do, and what does it give up before it starts?
  */
 #ifndef DATAPLANE_CAPABILITY_H
 #define DATAPLANE_CAPABILITY_H
 
+#include <stdbool.h>
+
 struct error;
 
-/* CAPABILITY_READ: programs and maps by id take CAP_SYS_ADMIN. CAPABILITY_ATTACH: and
- * CAP_NET_ADMIN. */
-enum capability_need { CAPABILITY_READ, CAPABILITY_ATTACH };
+/* What a command does to the system, and so which capabilities it takes. Measured on Linux 6.1,
+ * 6.12 and 6.18 (testing/e2e/test_capabilities.py). */
+enum capability_need {
+	CAPABILITY_NONE = 0,
+	/* CAP_SYS_ADMIN: opening programs, maps and links by their ids, which is how the truth
+	 * about a chain is read. CAP_BPF is not enough for that. */
+	CAPABILITY_BPF = 1 << 0,
+	/* CAP_NET_ADMIN: programs come onto interfaces and go. */
+	CAPABILITY_ATTACH = 1 << 1,
+	/* CAP_DAC_READ_SEARCH: files of rules that belong to other users, as those of who calls
+	 * sudo. Kept where it is there, never demanded. */
+	CAPABILITY_FILES = 1 << 2,
+};
 
-/* 0, or -EPERM naming the first capability that is missing. */
-int capability_check(enum capability_need need, struct error *err);
+/* Gives up for good every capability that the needs (an or of the above) do not take, and the
+ * chance to get one by exec. What they take and is not there is no error yet: usage and --help
+ * come first. To be called once, before any input is read. */
+int capability_limit(unsigned int needs, struct error *err);
+
+/* 0, or -EPERM naming the first capability that capability_limit() was to keep and that is
+ * missing. */
+int capability_check(struct error *err);
+
+/* Is what this one need takes there? */
+bool capability_has(enum capability_need need);
 
 #endif

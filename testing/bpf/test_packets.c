@@ -112,7 +112,7 @@ static const struct situation {
 	struct rule_line lines[6];
 	bool ruled; /* the first line decides for the corpus' sources */
 } situations[] = {
-	{ "no rules", { { NULL } }, false },
+	{ "no rules", { { 0 } }, false },
 	{ "rules for others only",
 	  { DROP("192.0.2.0"), PASS("192.0.2.2/31"), PASS("2001:db8:1:2:3:4:5:5"),
 	    DROP("2001:db8:1:2:3:4:5:7"), DROP("::ffff:1.2.3.4") },

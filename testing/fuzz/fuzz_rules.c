@@ -50,7 +50,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (!read_rules(data, size, &rules)) {
 		assert(!image_compile(&rules, &image));
 		assert(!image_check(&image, NULL));
-		assert(!image_rules(&image, &back));
+		assert(!image_rules(&image, &back, NULL));
 		assert(back.count == rules.count);
 
 		out = open_memstream(&text, &length);

@@ -4,16 +4,20 @@
  *
  * The linker puts the functions below in front of malloc() and its like (see the Makefile). Each
  * operation is tried again and again, the first, the second, ... allocation failing, until it
- * succeeds: before that it must say -ENOMEM and leave everything as it was. A sanitizer sees leaks.
+ * succeeds: before that it must say -ENOMEM and leave everything as it was. After each try all that
+ * it got has been given back.
  */
 #include <errno.h>
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include <ruleset/image.h>
 #include <util/error.h>
+#include <util/log.h>
 
 #include "support.h"
 
@@ -25,26 +29,94 @@ static bool fails(void)
 	return failing && !--failing;
 }
 
+/* What was handed out and not given back. What the C library hands out to itself is not seen. */
+static void *live[4096];
+static size_t live_count;
+
+static void *got(void *pointer)
+{
+	if (!pointer)
+		return NULL;
+	assert_true(live_count < sizeof(live) / sizeof(*live));
+	live[live_count++] = pointer;
+	return pointer;
+}
+
+static void given_back(const void *pointer)
+{
+	for (size_t i = live_count; i--;) {
+		if (live[i] != pointer)
+			continue;
+		live[i] = live[--live_count];
+		return;
+	}
+}
+
 void *__real_malloc(size_t size);
 void *__real_calloc(size_t count, size_t size);
 void *__real_realloc(void *pointer, size_t size);
+void __real_free(void *pointer);
 void *__wrap_malloc(size_t size);
 void *__wrap_calloc(size_t count, size_t size);
 void *__wrap_realloc(void *pointer, size_t size);
+void __wrap_free(void *pointer);
 
 void *__wrap_malloc(size_t size)
 {
-	return fails() ? NULL : __real_malloc(size);
+	return fails() ? NULL : got(__real_malloc(size));
 }
 
 void *__wrap_calloc(size_t count, size_t size)
 {
-	return fails() ? NULL : __real_calloc(count, size);
+	return fails() ? NULL : got(__real_calloc(count, size));
 }
 
 void *__wrap_realloc(void *pointer, size_t size)
 {
-	return fails() ? NULL : __real_realloc(pointer, size);
+	if (fails())
+		return NULL;
+	given_back(pointer);
+	return got(__real_realloc(pointer, size));
+}
+
+void __wrap_free(void *pointer)
+{
+	given_back(pointer);
+	__real_free(pointer);
+}
+
+void *__real_mmap(void *at, size_t size, int access, int flags, int fd, off_t offset);
+int __real_munmap(void *pointer, size_t size);
+void *__wrap_mmap(void *at, size_t size, int access, int flags, int fd, off_t offset);
+int __wrap_munmap(void *pointer, size_t size);
+
+void *__wrap_mmap(void *at, size_t size, int access, int flags, int fd, off_t offset)
+{
+	return fails() ? MAP_FAILED : got(__real_mmap(at, size, access, flags, fd, offset));
+}
+
+int __wrap_munmap(void *pointer, size_t size)
+{
+	given_back(pointer);
+	return __real_munmap(pointer, size);
+}
+
+int __real_vasprintf(char **out, const char *format, va_list args);
+int __wrap_vasprintf(char **out, const char *format, va_list args);
+
+/* Leaves in *out what the C library may leave there: anything. */
+__attribute__((format(printf, 2, 0))) int __wrap_vasprintf(char **out, const char *format,
+							   va_list args)
+{
+	int length;
+
+	if (fails()) {
+		*out = (char *)out;
+		return -1;
+	}
+	length = __real_vasprintf(out, format, args);
+	got(*out);
+	return length;
 }
 
 #define RULES \
@@ -220,6 +292,15 @@ static int attempt_rules(void)
 	return ret;
 }
 
+/* A message that there is no memory for is lost; nothing else is. */
+static int attempt_log(void)
+{
+	bool will_fail = failing == 1;
+
+	log_warning("a line of %s", "test_memory");
+	return will_fail ? -ENOMEM : 0;
+}
+
 struct memory_case {
 	const char *name;
 	attempt attempt;
@@ -238,6 +319,7 @@ static const struct memory_case memory_cases[] = {
 	{ "no memory to compile", attempt_compile },
 	{ "no memory to check an image", attempt_check },
 	{ "no memory to read an image", attempt_rules },
+	{ "no memory for a message", attempt_log },
 };
 
 static void check_memory(void **state)
@@ -248,11 +330,13 @@ static void check_memory(void **state)
 	ruleset_from_text(&base, RULES);
 	assert_int_equal(image_compile(&base, &image), 0);
 	for (unsigned int number = 1;; number++) {
+		size_t before = live_count;
 		int ret;
 
 		failing = number;
 		ret = c->attempt();
 		failing = 0;
+		assert_int_equal(live_count, before);
 		assert_true(!ret || ret == -ENOMEM);
 		if (!ret)
 			break;

@@ -1,0 +1,204 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Least privilege: each command works with the capabilities that the manual names and not without
+one of them, and gives up all others before it reads anything."""
+import contextlib
+import fcntl
+import os
+import pathlib
+import re
+import subprocess
+
+import pytest
+
+from netlab import wait_for
+from product import DONE, FAILED, NOT_LOADED, assert_own_voice
+
+LOCK = "/run/xdp-ipfilter.lock"
+SYS_ADMIN, NET_ADMIN, FILES = "CAP_SYS_ADMIN", "CAP_NET_ADMIN", "CAP_DAC_READ_SEARCH"
+BITS = {SYS_ADMIN: 21, NET_ADMIN: 12, FILES: 2}
+
+#: command: its arguments, what it cannot do without, what it keeps besides
+COMMANDS = {
+    "load": (["-i", "192.0.2.66", "f0"], {SYS_ADMIN, NET_ADMIN}, {FILES}),
+    "run": (["--count", 1, "--interval", 1, "f0"], {SYS_ADMIN, NET_ADMIN}, {FILES}),
+    "unload": (["f0"], {SYS_ADMIN, NET_ADMIN}, set()),
+    "add": (["192.0.2.7"], {SYS_ADMIN}, {FILES}),
+    "del": (["192.0.2.66"], {SYS_ADMIN}, {FILES}),
+    "replace": (["-f", "-"], {SYS_ADMIN}, {FILES}),
+    "flush": ([], {SYS_ADMIN}, set()),
+    "list": ([], {SYS_ADMIN}, set()),
+    "test": (["192.0.2.66"], {SYS_ADMIN}, set()),
+    "status": (["f0"], {SYS_ADMIN}, set()),
+    "poll": (["--count", 1, "-i", 1, "f0"], {SYS_ADMIN}, set()),
+}
+
+
+def words(names):
+    return "".join(f",+{name.removeprefix('CAP_').lower()}" for name in sorted(names))
+
+
+def having(*names):
+    """A root that has only these capabilities."""
+    return ["setpriv", f"--bounding-set=-all{words(names)}", "--inh-caps=-all"]
+
+
+def start_from(lab, command):
+    """The state that the command expects."""
+    if command not in ("load", "run"):
+        lab.load("-i", "192.0.2.66")
+
+
+def manual():
+    """{command: capabilities} of the table in the manual."""
+    text = (pathlib.Path(__file__).parents[2] / "xdp-ipfilter" / "README.org").read_text()
+    chapter = text[text.index("* CAPABILITIES"):]
+    return {name: set(re.findall(r"CAP_\w+", row)) for line in chapter.splitlines()
+            for row in [line] if line.startswith("- =")
+            for name in re.findall(r"=(\w+)=", line.split("::")[0])}
+
+
+def test_the_manual_names_them():
+    said = manual()
+    for command, (_, needed, kept) in COMMANDS.items():
+        assert said.get(command) == needed | kept, command
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_what_is_needed_is_enough(lab, command):
+    args, needed, _ = COMMANDS[command]
+    start_from(lab, command)
+    result = lab(command, *args, prefix=having(*needed), stdin="192.0.2.7\n")
+    assert result.rc == DONE and not result.complaints, result
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_what_is_missing_is_named_and_nothing_changes(lab, command):
+    args, needed, kept = COMMANDS[command]
+    start_from(lab, command)
+    for missing in sorted(needed):
+        # Their lesser sisters don't make up for it.
+        have = (needed | kept) - {missing} | {"CAP_BPF", "CAP_PERFMON", "CAP_NET_RAW"}
+        with lab.unchanged("f0"):
+            lab.refused(FAILED, command, *args, prefix=having(*have), stdin="192.0.2.7\n",
+                        words=["not permitted", missing])
+
+
+def test_wrong_usage_and_help_need_none(lab):
+    assert lab("help", prefix=having()).rc == DONE
+    assert lab("load", "--help", prefix=having()).rc == DONE
+    lab.refused(2, "load", prefix=having(), words="which interface?")
+
+
+@pytest.fixture
+def file_of_a_user(tmp_path):
+    """A file in a folder that only its owner, a user, may enter."""
+    folder = tmp_path / "home"
+    folder.mkdir(mode=0o700)
+    file = folder / "rules.txt"
+    file.write_text("192.0.2.99\n")
+    file.chmod(0o600)
+    os.chown(file, 1000, 1000)
+    os.chown(folder, 1000, 1000)
+    return file
+
+
+def test_rules_in_the_home_of_a_user_are_read(loaded, file_of_a_user):
+    """What `sudo xdp-ipfilter add -f ~/rules.txt` does."""
+    loaded.good("add", "-f", file_of_a_user)
+    assert loaded.prefixes("f0") == {"192.0.2.99": "drop"}
+    loaded.good("replace", "-f", file_of_a_user, prefix=having(SYS_ADMIN, FILES))
+    with loaded.unchanged("f0"):
+        loaded.refused(FAILED, "add", "-f", file_of_a_user, prefix=having(SYS_ADMIN),
+                       words=[str(file_of_a_user), "Permission denied", FILES])
+
+
+# What a running command holds. Each is made to wait: for its input, a reader, the lock or a signal.
+
+def held(process):
+    """The sets of capabilities of a process and whether exec may give it new ones."""
+    text = pathlib.Path(f"/proc/{process.pid}/status").read_text()
+    sets = {name: int(value, 16) for name, value in re.findall(r"^Cap(\w+):\s+(\w+)", text, re.M)}
+    return {**{name: sets[name] for name in ("Eff", "Prm", "Inh", "Amb")},
+            "NoNewPrivs": int(re.search(r"^NoNewPrivs:\s+(\d)", text, re.M)[1])}
+
+
+@contextlib.contextmanager
+def locked():
+    fd = os.open(LOCK, os.O_RDWR | os.O_CREAT, 0o600)
+    fcntl.flock(fd, fcntl.LOCK_EX)
+    try:
+        yield
+    finally:
+        os.close(fd)
+
+
+@contextlib.contextmanager
+def waiting_for_a_reader(lab, *args):
+    reader, writer = os.pipe()
+    fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, 4096)
+    os.write(writer, bytes(4096))
+    process = lab.start(*args, stdout=writer)
+    os.close(writer)
+    try:
+        yield process
+    finally:
+        os.close(reader)
+        process.communicate(timeout=60)
+
+
+@contextlib.contextmanager
+def waiting_for_input(lab, *args):
+    process = lab.start(*args, stdin=subprocess.PIPE)
+    try:
+        yield process
+    finally:
+        process.communicate("", timeout=60)
+
+
+@contextlib.contextmanager
+def waiting_for_the_lock(lab, *args):
+    with locked():
+        process = lab.start(*args)
+        try:
+            yield process
+        finally:
+            pass
+    process.communicate(timeout=60)
+
+
+@contextlib.contextmanager
+def waiting_for_a_signal(lab, *args):
+    process = lab.start(*args)
+    try:
+        yield process
+    finally:
+        process.terminate()
+        process.communicate(timeout=60)
+
+
+WAITS = {
+    "load": (waiting_for_input, ["-f", "-", "f0"]),
+    "run": (waiting_for_a_signal, ["f0"]),
+    "unload": (waiting_for_the_lock, ["f0"]),
+    "add": (waiting_for_input, ["-f", "-"]),
+    "del": (waiting_for_input, ["-f", "-"]),
+    "replace": (waiting_for_input, ["-f", "-"]),
+    "flush": (waiting_for_the_lock, []),
+    "list": (waiting_for_a_reader, []),
+    "test": (waiting_for_a_reader, ["192.0.2.66"]),
+    "status": (waiting_for_a_reader, ["f0"]),
+    "poll": (waiting_for_a_signal, ["-i", 60000, "f0"]),
+}
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_running_command_holds_no_more(lab, command, patience):
+    wait, args = WAITS[command]
+    _, needed, kept = COMMANDS[command]
+    bits = sum(1 << BITS[name] for name in needed | kept)
+    expected = {"Eff": bits, "Prm": bits, "Inh": 0, "Amb": 0, "NoNewPrivs": 1}
+    start_from(lab, command)
+    # Started with all there are, ambient ones too.
+    with wait(lab, command, *args) as process:
+        wait_for(lambda: held(process) == expected, f"{command}: {expected}, not {held(process)}",
+                 patience)

@@ -1,0 +1,155 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# Did the hardening that configure found arrive in the program? Reads the binary, not the flags, and
+# tries each check on small programs that lack just that one. Reports as TAP.
+set -u
+cd "$(dirname "$0")/.." || exit 1
+# shellcheck source=lib.sh
+. testing/lib.sh
+
+program=xdp-ipfilter/xdp-ipfilter
+
+# setting NAME: of config.mk
+setting() {
+	sed -n "s/^$1 [?:]= //p" config.mk
+}
+
+# Each says what is wrong with a program, and fails, when something is.
+pie() {
+	readelf -dW "$1" | grep -q 'FLAGS_1.*PIE' || { echo 'not position independent' && false; }
+}
+
+relro() {
+	readelf -lW "$1" | grep -q GNU_RELRO || { echo 'no RELRO' && return 1; }
+	readelf -dW "$1" | grep -q 'BIND_NOW\|FLAGS_1.*NOW' ||
+		{ echo 'RELRO is partial: symbols are bound lazily' && false; }
+}
+
+stack() {
+	readelf -lW "$1" | awk '
+		/GNU_STACK/ { there = 1; if ($7 ~ /E/) bad = "the stack is executable" }
+		/ LOAD / && /RWE/ { bad = "memory that is writable and executable" }
+		END {
+			if (!there)
+				bad = "no GNU_STACK: the stack is executable"
+			if (bad)
+				print bad
+			exit bad != ""
+		}'
+}
+
+imports() {
+	readelf --dyn-syms -W "$1" | grep -q " UND $2"
+}
+
+canary() {
+	imports "$1" __stack_chk_fail || { echo 'no stack canary' && false; }
+}
+
+fortify() {
+	imports "$1" '[a-z_]*_chk\b' || { echo 'no call is fortified' && false; }
+}
+
+paths() {
+	! readelf -dW "$1" | grep 'RPATH\|RUNPATH\|TEXTREL'
+}
+
+# The assembler marks an object, the linker a program of which all objects are marked. Those of
+# the C library are not on every distribution.
+marked() {
+	readelf -nW "$1" | grep -q 'x86 feature:.*IBT.*SHSTK\|AArch64 feature:.*BTI' ||
+		{ echo "$1 is not marked for control flow protection" && false; }
+}
+
+all_marked() {
+	local source wrong=0
+	for source in lib/*/*.c xdp-ipfilter/*.c; do
+		[[ $source == *.bpf.c ]] || marked "${source%.c}.o" || wrong=1
+	done
+	return "$wrong"
+}
+
+# What leaves no trace in the code stands where the compiler notes its command line.
+compiled_with() {
+	local flag without
+	for flag in $2; do
+		without=$(readelf --debug-dump=info "$1" | grep DW_AT_producer | grep -cv -- "$flag")
+		[ "$without" -eq 0 ] || { echo "$without sources compiled without $flag" && return 1; }
+	done
+}
+
+# probe NAME FLAG...: a program as hardened as ours but for the flags
+scratch=$(mktemp -d) || exit 1
+trap 'rm -rf "$scratch"' EXIT
+cc=$(sed -n 's/^CC := //p' config.mk)
+cat >"$scratch/probe.c" <<'EOF'
+#include <stdio.h>
+#include <string.h>
+int main(int argc, char **argv)
+{
+	char text[64];
+
+	return snprintf(text, argc * 8, "%s", argv[0]) + (int)strlen(strcpy(text, argv[0]));
+}
+EOF
+probe() {
+	local name=$1
+	shift
+	# shellcheck disable=SC2046 # flags are lists of words
+	$cc -O2 -g -w $(setting HARDEN_CFLAGS) -U_FORTIFY_SOURCE \
+		-D_FORTIFY_SOURCE="$(setting FORTIFY_LEVEL)" "$scratch/probe.c" \
+		-o "$scratch/$name" $(setting HARDEN_LDFLAGS) "$@"
+}
+
+# unmasks CHECK FLAG...: the check passes the probe, and not one with these flags
+unmasks() {
+	local check=$1
+	shift
+	probe good && "$check" "$scratch/good" && probe bad "$@" && ! "$check" "$scratch/bad" >/dev/null
+}
+
+if ! command -v readelf >/dev/null; then
+	tap_skip 'hardening' 'readelf is not installed'
+	tap_done
+fi
+
+cflags=$(setting HARDEN_CFLAGS)
+case " $cflags " in
+*' -fPIE '*) tap_run 'position independent' pie $program ;;
+*) tap_skip 'position independent' "$cc can't" ;;
+esac
+tap_run 'nothing writable that was relocated' relro $program
+tap_run 'no executable stack, no writable code' stack $program
+tap_run 'stack canaries' canary $program
+tap_run 'fortified calls' fortify $program
+tap_run 'no search paths for libraries, no relocated code' paths $program
+
+if readelf --debug-dump=info $program 2>/dev/null | grep -q 'DW_AT_producer.*-fPIE'; then
+	tap_run 'every source was compiled with every flag' compiled_with $program "$cflags"
+else
+	tap_skip 'every source was compiled with every flag' "$cc does not note its flags"
+fi
+
+case $cflags in
+*-fcf-protection* | *-mbranch-protection*)
+	tap_run 'objects are marked for control flow protection' all_marked
+	start=$($cc -print-file-name=crt1.o)
+	if marked "$start" >/dev/null; then
+		tap_run 'the program is marked for control flow protection' marked $program
+	else
+		tap_skip 'the program is marked for control flow protection' \
+			'the C library of this machine is not'
+	fi
+	;;
+*) tap_skip 'control flow protection' "$cc has none here" ;;
+esac
+
+tap_run 'self-test: no PIE is found out' unmasks pie -fno-PIE -no-pie
+tap_run 'self-test: no RELRO is found out' unmasks relro -Wl,-z,norelro
+tap_run 'self-test: lazy binding is found out' unmasks relro -Wl,-z,lazy
+tap_run 'self-test: an executable stack is found out' unmasks stack -Wl,-z,execstack
+tap_run 'self-test: no canaries are found out' unmasks canary -fno-stack-protector
+tap_run 'self-test: no fortification is found out' unmasks fortify -U_FORTIFY_SOURCE
+tap_run 'self-test: a search path is found out' unmasks paths -Wl,-rpath,/tmp
+tap_done
