@@ -72,8 +72,8 @@ enum exit_code target_input(struct target *target, const struct rule_input *inpu
 	for (size_t i = 0; i < input->count; i++) {
 		rules[i] = input->rules[i];
 		rules[i].set = numbers[rules[i].set];
-		if (rules[i].verdict == VERDICT_BY_POLICY)
-			rules[i].verdict = verdict_by_policy(target->filter.config.policy);
+		rules[i].verdict =
+			(__u8)verdict_under(rules[i].verdict, target->filter.config.policy);
 	}
 	if (!force && lockout_check_rules(rules, input->count, err))
 		return EXIT_FAILED;

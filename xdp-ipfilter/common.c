@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <ruleset/feed.h>
 #include <util/array.h>
 #include <util/cleanup.h>
 #include <util/error.h>
@@ -63,15 +64,35 @@ enum exit_code number_option(unsigned int *number, unsigned int min, unsigned in
 	return EXIT_DONE;
 }
 
+enum exit_code format_option(const struct feed_format **format, const struct options *options,
+			     struct error *err)
+{
+	*format = feed_format_find(options->value);
+	if (*format)
+		return EXIT_DONE;
+	options_refuse(options, err,
+		       "'%s': not a format; one of rules, ndjson, dshield, p2p, ipset",
+		       options->value);
+	return EXIT_USAGE;
+}
+
 enum exit_code refuse_positional(const struct options *options, struct error *err)
 {
 	options_refuse(options, err, "'%s': unexpected argument", options->value);
 	return EXIT_USAGE;
 }
 
-enum ipf_verdict verdict_by_policy(enum ipf_verdict policy)
+static int read_stream(struct rule_input *input, FILE *file, const char *name, struct error *err)
 {
-	return policy == IPF_PASS ? IPF_DROP : IPF_PASS;
+	size_t before = input->count;
+	char text[COUNT_TEXT_SIZE];
+	int ret;
+
+	ret = rule_input_read(input, file, name, err);
+	if (!ret)
+		log_verbose("%s: read as %s: %s", name, input->read_as->name,
+			    count_text(text, input->count - before, "rule"));
+	return ret;
 }
 
 static int read_file(struct rule_input *input, const char *name, struct error *err)
@@ -80,14 +101,14 @@ static int read_file(struct rule_input *input, const char *name, struct error *e
 	int ret;
 
 	if (!strcmp(name, "-"))
-		return rule_input_read(input, stdin, name, err);
+		return read_stream(input, stdin, name, err);
 	file = fopen(name, "re");
 	if (!file) {
 		ret = -errno;
 		return error_set(err, ret == -EINVAL ? -EIO : ret, "%s: cannot open it: %s", name,
 				 strerror(-ret));
 	}
-	return rule_input_read(input, file, name, err);
+	return read_stream(input, file, name, err);
 }
 
 static void warn_host_bits(const struct rule_input *input)

@@ -91,6 +91,8 @@ enum exit_code loading_option(struct loading_request *request, int id,
 		return word_option(&request->rules, options, err);
 	case 'f':
 		return word_option(&request->files, options, err);
+	case LOAD_FORMAT:
+		return format_option(&request->format, options, err);
 	case LOAD_REQUIRE_DISPATCHER:
 		request->attach.require_dispatcher = true;
 		return EXIT_DONE;
@@ -115,9 +117,10 @@ enum exit_code loading_check(const struct loading_request *request, struct rule_
 	enum exit_code code;
 
 	*input = (struct rule_input){
-		.verdict = verdict_by_policy(request->attach.policy),
+		.verdict = verdict_opposite(request->attach.policy),
 		.expires = IPF_NEVER,
 		.now = tick_now(),
+		.format = request->format,
 	};
 	code = rules_read(input, &request->files, &request->rules, err);
 	if (code)

@@ -22,7 +22,7 @@ for target; do
 	mkdir -p "$corpus"
 	"${CLANG:-clang}" -std=gnu11 -g -O1 -D_GNU_SOURCE -I"$top/headers" -I"$top/lib" \
 		-fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -o "$build/$target" \
-		"$top/testing/fuzz/$target.c" "$top"/lib/ruleset/*.c "$top"/lib/util/*.c
+		"$top/testing/fuzz/$target.c" "$top"/lib/ruleset/*.c "$top"/lib/util/*.c -ljansson
 	echo "== $target: $seconds s"
 	if "$build/$target" -max_total_time="$seconds" -print_final_stats=1 -verbosity=0 \
 		-artifact_prefix="$cache/$target-" "$corpus" 2>"$build/log"; then
