@@ -18,6 +18,7 @@
 #include <util/log.h>
 
 #include "lockout.h"
+#include "progress.h"
 #include "rounds.h"
 
 struct pending {
@@ -106,7 +107,9 @@ static enum exit_code prepare(struct pending *pending, struct error *err)
 
 	if (!pending->changed)
 		return EXIT_DONE;
+	progress_rules(target->dev.name, target->rules.count);
 	ret = table_prepare(&target->filter, &target->live, &target->rules, &pending->table, err);
+	progress_erase();
 	if (ret) {
 		error_prefix(err, ret, "%s", target->dev.name);
 		return EXIT_FAILED;

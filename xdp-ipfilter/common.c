@@ -16,6 +16,8 @@
 #include <util/log.h>
 #include <util/text.h>
 
+#include "progress.h"
+
 void words_done(struct words *words)
 {
 	free(words->items);
@@ -88,7 +90,9 @@ static int read_stream(struct rule_input *input, FILE *file, const char *name, s
 	char text[COUNT_TEXT_SIZE];
 	int ret;
 
+	progress_lines(name, 0);
 	ret = rule_input_read(input, file, name, err);
+	progress_erase();
 	if (!ret)
 		log_verbose("%s: read as %s: %s", name, input->read_as->name,
 			    count_text(text, input->count - before, "rule"));
@@ -125,6 +129,7 @@ enum exit_code rules_read(struct rule_input *input, const struct words *files,
 {
 	int ret = 0;
 
+	input->progress = progress_lines;
 	for (size_t i = 0; i < files->count && !ret; i++)
 		ret = read_file(input, files->items[i], err);
 	for (size_t i = 0; i < rules->count && !ret; i++)

@@ -15,6 +15,7 @@
 
 #include "change.h"
 #include "lockout.h"
+#include "progress.h"
 
 void loading_request_init(struct loading_request *request)
 {
@@ -150,10 +151,12 @@ enum exit_code loading_prepare(const struct loading_request *request,
 			       struct attachment **out, struct error *err)
 {
 	enum exit_code code = fill_rules(input, target, err);
+	int ret;
 
 	if (code)
 		return code;
-	if (attach_prepare(&target->dev, &request->attach, &target->rules, out, err))
-		return EXIT_FAILED;
-	return EXIT_DONE;
+	progress_rules(target->dev.name, target->rules.count);
+	ret = attach_prepare(&target->dev, &request->attach, &target->rules, out, err);
+	progress_erase();
+	return ret ? EXIT_FAILED : EXIT_DONE;
 }

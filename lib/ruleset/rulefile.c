@@ -16,6 +16,8 @@
 #include <util/lines.h>
 #include <util/text.h>
 
+#define PROGRESS_LINES 16384 /* between two calls of input->progress() */
+
 void rule_input_done(struct rule_input *input)
 {
 	free(input->rules);
@@ -87,6 +89,7 @@ static bool says_nothing(const char *line)
 
 static int read_lines(struct feed *feed, struct lines *lines, struct error *err)
 {
+	struct rule_input *input = feed->input;
 	char *line;
 	int ret;
 
@@ -94,6 +97,8 @@ static int read_lines(struct feed *feed, struct lines *lines, struct error *err)
 		ret = next_line(feed, lines, &line, err);
 		if (ret || !line)
 			return ret;
+		if (input->progress && !(feed->line % PROGRESS_LINES))
+			input->progress(feed->name, feed->line);
 		if (says_nothing(line))
 			continue;
 		if (!feed->format)

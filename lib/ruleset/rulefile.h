@@ -25,6 +25,8 @@ struct rule_input {
 	const char *set;     /* -s NAME: all rules go there, and `set` lines are refused; NULL: a
 			  * file may name sets, and rules before it does go to `default` */
 	const struct feed_format *format; /* of every file; NULL: found out for each */
+	/* Told now and then how many lines of a file were read; NULL: nobody asks. */
+	void (*progress)(const char *name, size_t lines);
 	/* Out: */
 	struct rule *rules; /* .set indexes sets; .counter is IPF_NO_COUNTER */
 	size_t count;
