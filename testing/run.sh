@@ -13,7 +13,7 @@ set -u
 cd "$(dirname "$0")/.." || exit 1
 top=$PWD
 
-suites=(layers lint unit bpf docs e2e vm-6.1 vm-6.12)
+suites=(layers lint unit fuzz bpf docs e2e vm-6.1 vm-6.12)
 
 usage() {
 	cat <<EOF
@@ -174,6 +174,10 @@ test_programs() {
 
 suite_unit() {
 	test_programs testing/unit 600
+}
+
+suite_fuzz() {
+	tap_program 300 testing/fuzz/run.sh --replay
 }
 
 suite_bpf() {
