@@ -47,6 +47,7 @@ test     optional  kmod                           kmod
 test     optional  cpio                           cpio
 test     optional  zstd                           zstd
 test     optional  ethtool                        ethtool
+test     optional  ipset                          ipset
 test     optional  tcpdump                        tcpdump
 test     optional  shellcheck                     ShellCheck
 test     optional  clang-format                   clang-tools-extra

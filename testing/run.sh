@@ -13,7 +13,7 @@ set -u
 cd "$(dirname "$0")/.." || exit 1
 top=$PWD
 
-suites=(layers lint hardening unit bpf docs e2e vm-6.1 vm-6.12)
+suites=(layers lint hardening unit fuzz bpf docs e2e vm-6.1 vm-6.12)
 
 usage() {
 	cat <<EOF
@@ -179,6 +179,10 @@ test_programs() {
 suite_unit() {
 	test_programs testing/unit 600
 	tap_program 600 testing/unit/sanitize.sh
+}
+
+suite_fuzz() {
+	tap_program 300 testing/fuzz/run.sh --replay
 }
 
 suite_bpf() {

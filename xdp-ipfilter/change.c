@@ -18,6 +18,7 @@
 #include <util/log.h>
 
 #include "lockout.h"
+#include "progress.h"
 #include "rounds.h"
 
 struct pending {
@@ -72,8 +73,8 @@ enum exit_code target_input(struct target *target, const struct rule_input *inpu
 	for (size_t i = 0; i < input->count; i++) {
 		rules[i] = input->rules[i];
 		rules[i].set = numbers[rules[i].set];
-		if (rules[i].verdict == VERDICT_BY_POLICY)
-			rules[i].verdict = verdict_by_policy(target->filter.config.policy);
+		rules[i].verdict =
+			(__u8)verdict_under(rules[i].verdict, target->filter.config.policy);
 	}
 	if (!force && lockout_check_rules(rules, input->count, err))
 		return EXIT_FAILED;
@@ -106,7 +107,9 @@ static enum exit_code prepare(struct pending *pending, struct error *err)
 
 	if (!pending->changed)
 		return EXIT_DONE;
+	progress_rules(target->dev.name, target->rules.count);
 	ret = table_prepare(&target->filter, &target->live, &target->rules, &pending->table, err);
+	progress_erase();
 	if (ret) {
 		error_prefix(err, ret, "%s", target->dev.name);
 		return EXIT_FAILED;

@@ -12,7 +12,7 @@
 #include "change.h"
 #include "common.h"
 
-enum { ADD_PASS = OPTION_LONG, ADD_DROP, ADD_FORCE };
+enum { ADD_PASS = OPTION_LONG, ADD_DROP, ADD_FORCE, ADD_FORMAT };
 
 static const struct option_spec add_options[] = {
 	{ 'd', "dev", "IFNAME", "only this interface; may be given several times" },
@@ -22,12 +22,14 @@ static const struct option_spec add_options[] = {
 	{ ADD_DROP, "drop", NULL, "the rules drop" },
 	{ ADD_FORCE, "force", NULL, "accept rules that drop a whole family" },
 	{ 'f', "file", "FILE", "read rules, one a line; - is standard input" },
+	FORMAT_OPTION(ADD_FORMAT),
 	OPTIONS_TABLE_END,
 };
 
 struct add_request {
 	struct words devs, files, rules;
 	const char *set;
+	const struct feed_format *format;
 	uint64_t timeout_s; /* 0: none */
 	bool pass, drop, force;
 };
@@ -63,6 +65,8 @@ static enum exit_code parse_option(struct add_request *request, int id,
 		return EXIT_DONE;
 	case 'f':
 		return word_option(&request->files, options, err);
+	case ADD_FORMAT:
+		return format_option(&request->format, options, err);
 	case OPTIONS_POSITIONAL:
 		return word_option(&request->rules, options, err);
 	default:
@@ -100,6 +104,7 @@ static void start_input(const struct add_request *request, struct rule_input *in
 		.expires = IPF_NEVER,
 		.now = tick_now(),
 		.set = request->set,
+		.format = request->format,
 	};
 	if (request->timeout_s)
 		input->expires = tick_after(input->now, request->timeout_s);

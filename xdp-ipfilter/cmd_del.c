@@ -11,16 +11,20 @@
 #include "change.h"
 #include "common.h"
 
+enum { DEL_FORMAT = OPTION_LONG };
+
 static const struct option_spec del_options[] = {
 	{ 'd', "dev", "IFNAME", "only this interface; may be given several times" },
 	{ 's', "set", "NAME", "the set that the rules belong to (default: default)" },
 	{ 'f', "file", "FILE", "read rules, one a line; - is standard input" },
+	FORMAT_OPTION(DEL_FORMAT),
 	OPTIONS_TABLE_END,
 };
 
 struct del_request {
 	struct words devs, files, rules;
 	const char *set;
+	const struct feed_format *format;
 };
 
 static enum exit_code parse_option(struct del_request *request, int id,
@@ -33,6 +37,8 @@ static enum exit_code parse_option(struct del_request *request, int id,
 		return set_option(&request->set, options, err);
 	case 'f':
 		return word_option(&request->files, options, err);
+	case DEL_FORMAT:
+		return format_option(&request->format, options, err);
 	case OPTIONS_POSITIONAL:
 		return word_option(&request->rules, options, err);
 	default:
@@ -81,6 +87,7 @@ static enum exit_code del(struct options *options, struct error *err)
 			.expires = IPF_NEVER,
 			.now = tick_now(),
 			.set = request.set,
+			.format = request.format,
 		};
 		code = rules_read(&input, &request.files, &request.rules, err);
 	}

@@ -19,7 +19,7 @@
 #include "diff.h"
 #include "lockout.h"
 
-enum { REPLACE_FORCE = OPTION_LONG };
+enum { REPLACE_FORCE = OPTION_LONG, REPLACE_FORMAT };
 
 static const struct option_spec replace_options[] = {
 	{ 'd', "dev", "IFNAME", "only this interface; may be given several times" },
@@ -28,12 +28,14 @@ static const struct option_spec replace_options[] = {
 	{ REPLACE_FORCE, "force", NULL,
 	  "accept rules that drop a whole family, no rules at all, and less than half of a large set" },
 	{ 'f', "file", "FILE", "read rules, one a line; - is standard input" },
+	FORMAT_OPTION(REPLACE_FORMAT),
 	OPTIONS_TABLE_END,
 };
 
 struct replace_request {
 	struct words devs, files;
 	const char *set;
+	const struct feed_format *format;
 	bool dry_run, force;
 };
 
@@ -53,6 +55,8 @@ static enum exit_code parse_option(struct replace_request *request, int id,
 		return EXIT_DONE;
 	case 'f':
 		return word_option(&request->files, options, err);
+	case REPLACE_FORMAT:
+		return format_option(&request->format, options, err);
 	case OPTIONS_POSITIONAL:
 		return refuse_positional(options, err);
 	default:
@@ -213,6 +217,7 @@ static enum exit_code read_input(const struct replace_request *request,
 		.expires = IPF_NEVER,
 		.now = tick_now(),
 		.set = request->set,
+		.format = request->format,
 	};
 	code = rules_read(&replacement->input, &request->files, &no_arguments, err);
 	if (code || replacement->input.count || request->force)

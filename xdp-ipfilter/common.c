@@ -10,11 +10,14 @@
 #include <string.h>
 
 #include <dataplane/capability.h>
+#include <ruleset/feed.h>
 #include <util/array.h>
 #include <util/cleanup.h>
 #include <util/error.h>
 #include <util/log.h>
 #include <util/text.h>
+
+#include "progress.h"
 
 void words_done(struct words *words)
 {
@@ -64,6 +67,18 @@ enum exit_code number_option(unsigned int *number, unsigned int min, unsigned in
 	return EXIT_DONE;
 }
 
+enum exit_code format_option(const struct feed_format **format, const struct options *options,
+			     struct error *err)
+{
+	*format = feed_format_find(options->value);
+	if (*format)
+		return EXIT_DONE;
+	options_refuse(options, err,
+		       "'%s': not a format; one of rules, ndjson, dshield, p2p, ipset",
+		       options->value);
+	return EXIT_USAGE;
+}
+
 enum exit_code refuse_positional(const struct options *options, struct error *err)
 {
 	options_refuse(options, err, "'%s': unexpected argument; an interface stands behind --dev",
@@ -71,9 +86,19 @@ enum exit_code refuse_positional(const struct options *options, struct error *er
 	return EXIT_USAGE;
 }
 
-enum ipf_verdict verdict_by_policy(enum ipf_verdict policy)
+static int read_stream(struct rule_input *input, FILE *file, const char *name, struct error *err)
 {
-	return policy == IPF_PASS ? IPF_DROP : IPF_PASS;
+	size_t before = input->count;
+	char text[COUNT_TEXT_SIZE];
+	int ret;
+
+	progress_lines(name, 0);
+	ret = rule_input_read(input, file, name, err);
+	progress_erase();
+	if (!ret)
+		log_verbose("%s: read as %s: %s", name, input->read_as->name,
+			    count_text(text, input->count - before, "rule"));
+	return ret;
 }
 
 static int read_file(struct rule_input *input, const char *name, struct error *err)
@@ -82,7 +107,7 @@ static int read_file(struct rule_input *input, const char *name, struct error *e
 	int ret;
 
 	if (!strcmp(name, "-"))
-		return rule_input_read(input, stdin, name, err);
+		return read_stream(input, stdin, name, err);
 	file = fopen(name, "re");
 	if (!file) {
 		ret = -errno;
@@ -96,7 +121,7 @@ static int read_file(struct rule_input *input, const char *name, struct error *e
 		return error_set(err, ret == -EINVAL ? -EIO : ret, "%s: cannot open it: %s", name,
 				 strerror(-ret));
 	}
-	return rule_input_read(input, file, name, err);
+	return read_stream(input, file, name, err);
 }
 
 static void warn_host_bits(const struct rule_input *input)
@@ -113,6 +138,7 @@ enum exit_code rules_read(struct rule_input *input, const struct words *files,
 {
 	int ret = 0;
 
+	input->progress = progress_lines;
 	for (size_t i = 0; i < files->count && !ret; i++)
 		ret = read_file(input, files->items[i], err);
 	for (size_t i = 0; i < rules->count && !ret; i++)

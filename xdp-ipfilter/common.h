@@ -28,20 +28,27 @@ enum exit_code set_option(const char **set, const struct options *options, struc
 enum exit_code number_option(unsigned int *number, unsigned int min, unsigned int max,
 			     const struct options *options, struct error *err);
 
+/* A name of feed.h. */
+enum exit_code format_option(const struct feed_format **format, const struct options *options,
+			     struct error *err);
+
 /* For a positional of a command that has none. */
 enum exit_code refuse_positional(const struct options *options, struct error *err);
 
 enum exit_code no_memory(struct error *err);
 
-/* A rule that names no verdict gets one from the policy of each interface. Stands in
- * rule_input.verdict and then in the rules that it read. */
-#define VERDICT_BY_POLICY ((enum ipf_verdict)2)
-enum ipf_verdict verdict_by_policy(enum ipf_verdict policy);
-
 /* Reads the files ("-" is standard input), then the rules, into the input, whose first members are
- * set. Rules whose host bits were cleared give one warning. */
+ * set. Rules whose host bits were cleared give one warning; with -v, each file's format is told. */
 enum exit_code rules_read(struct rule_input *input, const struct words *files,
 			  const struct words *rules, struct error *err);
+
+/* The option of the commands that read files. */
+#define FORMAT_OPTION(id)                                                                        \
+	{                                                                                        \
+		id, "format", "NAME",                                                            \
+			"how files are written: rules, ndjson, dshield, p2p or ipset (default: " \
+			"found out for each)"                                                    \
+	}
 
 /* "1 rule", "2 rules" */
 #define COUNT_TEXT_SIZE 40

@@ -11,12 +11,12 @@ _xdp_ipfilter_commands='load run unload add del replace flush list test status p
 _xdp_ipfilter_options()
 {
 	case $1 in
-	load) echo '-m --mode -p --policy -P --prio -i --ip -f --file --require-dispatcher --trace --counters --force -h --help -v --verbose' ;;
-	run) echo '-m --mode -p --policy -P --prio -i --ip -f --file --require-dispatcher --trace --counters --force --interval --count -h --help -v --verbose' ;;
+	load) echo '-m --mode -p --policy -P --prio -i --ip -f --file --format --require-dispatcher --trace --counters --force -h --help -v --verbose' ;;
+	run) echo '-m --mode -p --policy -P --prio -i --ip -f --file --format --require-dispatcher --trace --counters --force --interval --count -h --help -v --verbose' ;;
 	unload) echo '-a --all -h --help -v --verbose' ;;
-	add) echo '-d --dev -s --set -t --timeout --pass --drop --force -f --file -h --help -v --verbose' ;;
-	del) echo '-d --dev -s --set -f --file -h --help -v --verbose' ;;
-	replace) echo '-d --dev -s --set -n --dry-run --force -f --file -h --help -v --verbose' ;;
+	add) echo '-d --dev -s --set -t --timeout --pass --drop --force -f --file --format -h --help -v --verbose' ;;
+	del) echo '-d --dev -s --set -f --file --format -h --help -v --verbose' ;;
+	replace) echo '-d --dev -s --set -n --dry-run --force -f --file --format -h --help -v --verbose' ;;
 	flush) echo '-d --dev -s --set -a --all -h --help -v --verbose' ;;
 	list) echo '-d --dev -s --set -j --json -h --help -v --verbose' ;;
 	test) echo '-d --dev -q --quiet -h --help -v --verbose' ;;
@@ -53,6 +53,7 @@ _xdp_ipfilter_argument()
 	-p | --policy) echo 'allow deny' ;;
 	--counters) echo 'auto always never' ;;
 	-d | --dev) _xdp_ipfilter_interfaces ;;
+	--format) echo 'rules ndjson dshield p2p ipset' ;;
 	-s | --set) _xdp_ipfilter_sets ;;
 	*) return 1 ;;
 	esac

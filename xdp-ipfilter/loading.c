@@ -15,6 +15,7 @@
 
 #include "change.h"
 #include "lockout.h"
+#include "progress.h"
 
 void loading_request_init(struct loading_request *request)
 {
@@ -91,6 +92,8 @@ enum exit_code loading_option(struct loading_request *request, int id,
 		return word_option(&request->rules, options, err);
 	case 'f':
 		return word_option(&request->files, options, err);
+	case LOAD_FORMAT:
+		return format_option(&request->format, options, err);
 	case LOAD_REQUIRE_DISPATCHER:
 		request->attach.require_dispatcher = true;
 		return EXIT_DONE;
@@ -115,9 +118,10 @@ enum exit_code loading_check(const struct loading_request *request, struct rule_
 	enum exit_code code;
 
 	*input = (struct rule_input){
-		.verdict = verdict_by_policy(request->attach.policy),
+		.verdict = verdict_opposite(request->attach.policy),
 		.expires = IPF_NEVER,
 		.now = tick_now(),
+		.format = request->format,
 	};
 	code = rules_read(input, &request->files, &request->rules, err);
 	if (code)
@@ -147,10 +151,12 @@ enum exit_code loading_prepare(const struct loading_request *request,
 			       struct attachment **out, struct error *err)
 {
 	enum exit_code code = fill_rules(input, target, err);
+	int ret;
 
 	if (code)
 		return code;
-	if (attach_prepare(&target->dev, &request->attach, &target->rules, out, err))
-		return EXIT_FAILED;
-	return EXIT_DONE;
+	progress_rules(target->dev.name, target->rules.count);
+	ret = attach_prepare(&target->dev, &request->attach, &target->rules, out, err);
+	progress_erase();
+	return ret ? EXIT_FAILED : EXIT_DONE;
 }

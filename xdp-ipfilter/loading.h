@@ -19,6 +19,7 @@ enum {
 	LOAD_TRACE,
 	LOAD_COUNTERS,
 	LOAD_FORCE,
+	LOAD_FORMAT,
 	LOAD_OPTIONS_END,
 };
 
@@ -32,6 +33,7 @@ enum {
 	{ 'P', "prio", "PRIORITY", "place in the chain, lower runs earlier (default 5)" }, \
 	{ 'i', "ip", "RULE", "a rule to begin with; may be given several times" }, \
 	{ 'f', "file", "FILE", "rules to begin with, one a line; - is standard input" }, \
+	FORMAT_OPTION(LOAD_FORMAT), \
 	{ LOAD_REQUIRE_DISPATCHER, "require-dispatcher", NULL, \
 	  "fail rather than run alone, outside a chain" }, \
 	{ LOAD_TRACE, "trace", NULL, "log each verdict to the kernel's trace_pipe" }, \
@@ -42,6 +44,7 @@ enum {
 
 struct loading_request {
 	struct words names, files, rules;
+	const struct feed_format *format;
 	struct attach_options attach;
 	bool force;
 };

@@ -25,8 +25,14 @@ const char *family_name(enum ipf_family family); /* "IPv4", "IPv6" */
 /* -1, 0, 1 by number. */
 int key_compare(const struct ipf_key *a, const struct ipf_key *b);
 
-/* Reads an IPv4 dotted quad (four decimal octets, no leading zeros) or an IPv6 address (RFC 4291,
- * no zone). Returns 0 or -EINVAL. IPv4-mapped comes out as IPv4; *mapped (may be NULL) says so. */
+/* Reads the IPv4 dotted quad (four decimal octets, no leading zeros) or the IPv6 address (RFC 4291,
+ * no zone) that the text begins with. Returns where it ends, or NULL where none stands. What is
+ * wrong right behind it (a fifth octet, a letter) is the caller's to refuse. IPv4-mapped comes out as
+ * IPv4; *mapped (may be NULL) says so. */
+const char *address_scan(const char *text, struct address *out, bool *mapped);
+
+/* The same of a text that is an address and nothing else. Returns 0, or -EINVAL with *out and
+ * *mapped unchanged. */
 int address_parse(const char *text, struct address *out, bool *mapped);
 
 /* Canonical text: dotted quad, or RFC 5952. */

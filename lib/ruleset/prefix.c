@@ -7,7 +7,6 @@
  */
 #include <ruleset/prefix.h>
 
-#include <errno.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -134,19 +133,6 @@ static enum prefix_problem append(struct prefix_list *list, const struct prefix 
 	return PREFIX_OK;
 }
 
-/* An address that ends before `end`: texts are not cut by writing into them. */
-static int parse_address_until(const char *text, const char *end, struct address *out, bool *mapped)
-{
-	char part[ADDRESS_TEXT_SIZE];
-	size_t length = (size_t)(end - text);
-
-	if (length >= sizeof(part)) /* No address is longer. */
-		return -EINVAL;
-	memcpy(part, text, length);
-	part[length] = '\0';
-	return address_parse(part, out, mapped);
-}
-
 /* How many ones lead a netmask, where only zeros follow. */
 static enum prefix_problem parse_netmask(const char *text, uint64_t *bits)
 {
@@ -167,10 +153,12 @@ static enum prefix_problem parse_length(const char *text, const struct address *
 {
 	unsigned int most = mapped ? 128 : family_bits(address->family);
 
-	if (address->family == IPF_IPV4 && !mapped && strchr(text, '.') && !strchr(text, ':'))
-		return parse_netmask(text, bits);
-	if (number_parse(text, 0, most, bits))
+	if (number_parse(text, 0, most, bits)) {
+		if (address->family == IPF_IPV4 && !mapped && strchr(text, '.') &&
+		    !strchr(text, ':'))
+			return parse_netmask(text, bits);
 		return PREFIX_BAD_LENGTH;
+	}
 	if (mapped) {
 		if (*bits < MAPPED_BITS)
 			return PREFIX_MAPPED_TOO_SHORT;
@@ -179,31 +167,30 @@ static enum prefix_problem parse_length(const char *text, const struct address *
 	return PREFIX_OK;
 }
 
-static enum prefix_problem parse_prefix(const char *text, const char *slash,
-					struct prefix_list *out, bool *host_bits)
+static enum prefix_problem parse_prefix(const struct address *address, bool mapped,
+					const char *length, struct prefix_list *out,
+					bool *host_bits)
 {
 	enum prefix_problem problem;
-	struct address address;
 	struct prefix prefix;
 	struct ipf_key mask;
 	uint64_t bits;
-	bool mapped;
 
-	if (parse_address_until(text, slash, &address, &mapped))
+	if (strchr(length, '-')) /* A range of prefixes: its end is unclear. */
 		return PREFIX_NOT_A_RULE;
-	problem = parse_length(slash + 1, &address, mapped, &bits);
+	problem = parse_length(length, address, mapped, &bits);
 	if (problem)
 		return problem;
 
 	mask = host_mask((unsigned int)bits);
 	prefix = (struct prefix){
-		.key = { address.key.high & ~mask.high, address.key.low & ~mask.low },
-		.family = (__u8)address.family,
+		.key = { address->key.high & ~mask.high, address->key.low & ~mask.low },
+		.family = (__u8)address->family,
 		.bits = (__u8)bits,
 	};
 	problem = append(out, &prefix);
 	if (!problem && host_bits)
-		*host_bits = key_compare(&prefix.key, &address.key) != 0;
+		*host_bits = key_compare(&prefix.key, &address->key) != 0;
 	return problem;
 }
 
@@ -262,38 +249,40 @@ static enum prefix_problem append_range(enum ipf_family family, struct ipf_key s
 	}
 }
 
-static enum prefix_problem parse_range(const char *text, const char *dash, struct prefix_list *out)
+static enum prefix_problem parse_range(const struct address *first, const char *end_text,
+				       struct prefix_list *out)
 {
-	struct address first, last;
+	struct address last;
 	struct ipf_key end;
 
-	if (parse_address_until(text, dash, &first, NULL) || address_parse(dash + 1, &last, NULL))
+	if (address_parse(end_text, &last, NULL))
 		return PREFIX_NOT_A_RULE;
-	if (first.family != last.family)
+	if (first->family != last.family)
 		return PREFIX_RANGE_MIXED_FAMILIES;
-	if (key_compare(&first.key, &last.key) > 0)
+	if (key_compare(&first->key, &last.key) > 0)
 		return PREFIX_RANGE_BACKWARDS;
 	end = prefix_last(
 		&(struct prefix){ last.key, (__u8)last.family, (__u8)family_bits(last.family) });
-	return append_range(first.family, first.key, &end, out);
+	return append_range(first->family, first->key, &end, out);
 }
 
 enum prefix_problem prefix_parse(const char *text, struct prefix_list *out, bool *host_bits)
 {
-	const char *mark = strpbrk(text, "/-");
 	struct address address;
 	struct prefix prefix;
+	const char *end;
+	bool mapped;
 
-	if (mark && *mark == '/' &&
-	    strchr(mark, '-')) /* A range of prefixes: its end is unclear. */
+	end = address_scan(text, &address, &mapped);
+	if (!end)
 		return PREFIX_NOT_A_RULE;
-	if (mark && *mark == '/')
-		return parse_prefix(text, mark, out, host_bits);
+	if (*end == '/')
+		return parse_prefix(&address, mapped, end + 1, out, host_bits);
 	if (host_bits)
 		*host_bits = false;
-	if (mark)
-		return parse_range(text, mark, out);
-	if (address_parse(text, &address, NULL))
+	if (*end == '-')
+		return parse_range(&address, end + 1, out);
+	if (*end)
 		return PREFIX_NOT_A_RULE;
 	prefix = (struct prefix){ address.key, (__u8)address.family,
 				  (__u8)family_bits(address.family) };

@@ -2,12 +2,11 @@
 /*
  * What is said on stderr besides the final error?
  *
- * Each call writes one whole line, behind "xdp-ipfilter: ". Results never come this way.
+ * Each call writes one whole line, behind "xdp-ipfilter: ", with every byte that a terminal would act
+ * on (line ends too) as \xNN. Results never come this way.
  */
 #ifndef UTIL_LOG_H
 #define UTIL_LOG_H
-
-#include <stdarg.h>
 
 enum log_level { LOG_WARNINGS, LOG_VERBOSE };
 
@@ -19,7 +18,6 @@ void log_warning(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* Only with -v. */
 void log_verbose(const char *format, ...) __attribute__((format(printf, 1, 2)));
-void log_verbose_v(const char *format, va_list args) __attribute__((format(printf, 1, 0)));
 
 /* The final message of a command that failed. */
 void log_error(const char *text);

@@ -102,6 +102,19 @@ void duration_format(uint64_t seconds, char text[DURATION_TEXT_SIZE])
 	}
 }
 
+void number_format(uint64_t number, char text[NUMBER_TEXT_SIZE])
+{
+	char digits[NUMBER_TEXT_SIZE];
+	int count = snprintf(digits, sizeof(digits), "%llu", (unsigned long long)number);
+
+	for (int i = 0; i < count; i++) {
+		if (i && (count - i) % 3 == 0)
+			*text++ = ',';
+		*text++ = digits[i];
+	}
+	*text = '\0';
+}
+
 void text_printable(const char *text, char *out, size_t size)
 {
 	if (!size)

@@ -25,6 +25,10 @@ int duration_parse(const char *text, uint64_t *seconds);
 #define DURATION_TEXT_SIZE 32
 void duration_format(uint64_t seconds, char text[DURATION_TEXT_SIZE]);
 
+/* With a comma before every three digits: 1234567 is "1,234,567". */
+#define NUMBER_TEXT_SIZE 27
+void number_format(uint64_t number, char text[NUMBER_TEXT_SIZE]);
+
 /* Copies text to out (at most size bytes, NUL included), with every byte that a terminal would act
  * on (controls, DEL, bytes above 126) as \xNN. */
 void text_printable(const char *text, char *out, size_t size);

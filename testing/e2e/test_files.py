@@ -236,3 +236,19 @@ def test_a_large_file_is_no_trouble(loaded, slow):
               if line and line[0] not in "#;"]
     assert len(listed) == count
     loaded.good("flush")
+
+
+def test_a_million_rules_are_no_trouble(lab, tmp_path, slow):
+    count = 50000 if slow else 1000000
+    path = tmp_path / "million.txt"
+    with path.open("w") as out:
+        for number in range(0, 3 * count, 3):  # so that no two merge
+            out.write(f"10.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}\n")
+    lab.load("-f", path)
+    assert lab.status("f0")["rules"]["ipv4"] == count
+    last = 3 * (count - 1)
+    assert lab.wire.exchange(udp(f"10.{number >> 16}.{number >> 8 & 255}.{number & 255}")
+                             for number in (0, 1, last, last + 1)) == [False, True, False, True]
+    path.write_text(path.read_text() + "10.0.0.300\n")
+    lab.refused(USAGE, "replace", "-f", path, words=f"{path}:{count + 1}:1:")
+    assert lab.status("f0")["rules"]["ipv4"] == count

@@ -1,35 +1,109 @@
-#!/bin/bash
+#!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
-# Does anything fall out when each parser is fed for a while by libFuzzer, under ASan and UBSan?
 #
-#   testing/fuzz/run.sh [SECONDS [TARGET...]]     60 seconds a target unless said otherwise
+# Does anything fall out when the parsers are fed with broken input, under ASan and UBSan?
 #
-# What libFuzzer learned stays in ${XDG_CACHE_HOME:-~/.cache}/xdp-ipfilter/fuzz and is where the next
-# run starts; an input that fails is left there too, and named.
-set -eu
+#	testing/fuzz/run.sh [SECONDS [TARGET...]]   libFuzzer on each target, 60 seconds unless said otherwise
+#	testing/fuzz/run.sh --replay                the committed inputs and a moment's search, as TAP
+#
+# A target is NAME of fuzz_NAME.c; ndjson, dshield, p2p and ipset are fuzz_feed.c, each with another
+# format. corpus/NAME/ has inputs to begin with, NAME.dict the words of the format. What a long run
+# learned stays in ${XDG_CACHE_HOME:-~/.cache}/xdp-ipfilter/fuzz and is where the next one starts; an
+# input that fails is left there too, and named.
+set -u
+cd "$(dirname "$0")/../.." || exit 1
+# shellcheck source=../lib.sh
+. testing/lib.sh
 
-top=$(cd "$(dirname "$0")/../.." && pwd)
+targets=(address rules ndjson dshield p2p ipset image packet)
+sanitize=('-fsanitize=address,undefined' -fno-sanitize-recover=all)
+compile=("${CLANG:-clang}" -std=gnu11 -g -O1 -D_GNU_SOURCE "-I$PWD/headers" "-I$PWD/lib" "${sanitize[@]}")
+
+build=$(mktemp -d) || exit 1
+trap 'rm -rf "$build"' EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM HUP
+
+have_runtime() {
+	echo 'int LLVMFuzzerTestOneInput(const char *d, long n) { return d && n < 0; }' >"$build/probe.c"
+	"${compile[@]}" -fsanitize=fuzzer -o "$build/probe" "$build/probe.c" >/dev/null 2>&1
+}
+
+# The libraries once for all targets. The compiler puts objects where it runs.
+build_libraries() (
+	top=$PWD
+	cd "$build" &&
+		"${compile[@]}" -fsanitize=fuzzer-no-link -c "$top"/lib/ruleset/*.c "$top"/lib/util/*.c
+)
+
+# build_target NAME
+build_target() {
+	local source=testing/fuzz/fuzz_$1.c define=()
+	case $1 in
+	ndjson | dshield | p2p | ipset)
+		source=testing/fuzz/fuzz_feed.c
+		define=("-DFORMAT=feed_$1")
+		;;
+	esac
+	"${compile[@]}" -fsanitize=fuzzer "${define[@]}" -o "$build/fuzz_$1" "$source" "$build"/*.o -ljansson
+}
+
+# search NAME SECONDS OPTION_OR_CORPUS...
+search() {
+	local name=$1 seconds=$2 dictionary=testing/fuzz/$1.dict
+	shift 2
+	[ ! -f "$dictionary" ] || set -- "-dict=$dictionary" "$@"
+	"$build/fuzz_$name" -max_total_time="$seconds" -timeout=20 -print_final_stats=1 -verbosity=0 "$@"
+}
+
+# replay NAME: every committed input, then a search that is the same each time
+replay() {
+	"$build/fuzz_$1" -runs=0 "testing/fuzz/corpus/$1" &&
+		mkdir "$build/new" &&
+		search "$1" 2 -seed=1 "-artifact_prefix=$build/" "$build/new" "testing/fuzz/corpus/$1"
+	local status=$?
+	rm -rf "$build/new"
+	return "$status"
+}
+
+if [ "${1:-}" = --replay ]; then
+	if ! have_runtime; then
+		for name in "${targets[@]}"; do
+			tap_skip "fuzz: $name" 'no libFuzzer for clang (Debian: libclang-rt-dev)'
+		done
+		tap_done
+	fi
+	tap_run 'fuzz: the libraries build under the sanitizers' build_libraries
+	for name in "${targets[@]}"; do
+		tap_run "fuzz: $name builds" build_target "$name"
+		tap_run "fuzz: $name" replay "$name"
+	done
+	tap_done
+fi
+
 seconds=${1:-60}
 [ $# -gt 0 ] && shift
-[ $# -gt 0 ] || set -- fuzz_rules fuzz_image fuzz_packet
+[ $# -gt 0 ] || set -- "${targets[@]}"
+have_runtime || {
+	echo 'fuzz: no libFuzzer for clang (Debian: libclang-rt-dev, Fedora: compiler-rt)' >&2
+	exit 1
+}
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/xdp-ipfilter/fuzz
-build=$(mktemp -d)
-trap 'rm -rf "$build"' EXIT
-
+build_libraries || exit 1
 failed=0
-for target; do
-	corpus=$cache/$target
-	mkdir -p "$corpus"
-	"${CLANG:-clang}" -std=gnu11 -g -O1 -D_GNU_SOURCE -I"$top/headers" -I"$top/lib" \
-		-fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -o "$build/$target" \
-		"$top/testing/fuzz/$target.c" "$top"/lib/ruleset/*.c "$top"/lib/util/*.c
-	echo "== $target: $seconds s"
-	if "$build/$target" -max_total_time="$seconds" -print_final_stats=1 -verbosity=0 \
-		-artifact_prefix="$cache/$target-" "$corpus" 2>"$build/log"; then
-		grep -E 'number_of_executed_units|average_exec' "$build/log" || true
+for name; do
+	echo "== $name: $seconds s"
+	mkdir -p "$cache/$name"
+	build_target "$name" || exit 1
+	if search "$name" "$seconds" "-artifact_prefix=$cache/$name-" "$cache/$name" \
+		"testing/fuzz/corpus/$name" 2>"$build/log"; then
+		grep -E 'number_of_executed_units|average_exec' "$build/log"
 	else
 		cat "$build/log"
 		failed=$((failed + 1))
 	fi
 done
-[ "$failed" -eq 0 ] || { echo "$failed of $# targets failed; their inputs are in $cache"; exit 1; }
+[ "$failed" -eq 0 ] || {
+	echo "$failed of $# targets failed; their inputs are in $cache"
+	exit 1
+}

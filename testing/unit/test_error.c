@@ -109,20 +109,22 @@ static void levels(void **state)
 				 "xdp-ipfilter: no\n");
 }
 
-static void say_as_libraries_do(void)
+static void say_a_hostile_name(void)
 {
-	log_verbose("libbpf: one\nlibbpf: \x1b[1mtwo\n");
+	log_warning("%s is odd", "a\nxdp-ipfilter: b\x1b[1m\n");
+	log_verbose("%s", "two\nlines");
 }
 
-static void lines_of_libraries(void **state)
+static void names_begin_no_lines(void **state)
 {
 	char out[512];
 
 	(void)state;
 	log_set_level(LOG_VERBOSE);
-	capture(say_as_libraries_do, out, sizeof(out));
-	assert_string_equal(out, "xdp-ipfilter: libbpf: one\n"
-				 "xdp-ipfilter: libbpf: \\x1b[1mtwo\n");
+	capture(say_a_hostile_name, out, sizeof(out));
+	assert_string_equal(out,
+			    "xdp-ipfilter: warning: a\\x0axdp-ipfilter: b\\x1b[1m\\x0a is odd\n"
+			    "xdp-ipfilter: two\\x0alines\n");
 }
 
 int main(void)
@@ -135,6 +137,6 @@ int main(void)
 	suite_add(&suite, "terminal escapes are disarmed", terminal_escapes, NULL);
 	suite_add(&suite, "long words are cut", long_words, NULL);
 	suite_add(&suite, "what is said depends on the level", levels, NULL);
-	suite_add(&suite, "each line of a library's log is one of ours", lines_of_libraries, NULL);
+	suite_add(&suite, "a line end in a name begins no line", names_begin_no_lines, NULL);
 	return suite_run(&suite, "error");
 }

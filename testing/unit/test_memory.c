@@ -146,20 +146,30 @@ static int attempt_prefix(void)
 	return problem ? -ENOMEM : 0;
 }
 
-static int attempt_read(void)
+static int read_text(const char *words)
 {
 	struct rule_input input = { .verdict = IPF_DROP };
 	struct error err = { 0 };
 	FILE *file;
 	int ret;
 
-	file = open_text(RULES, strlen(RULES));
+	file = open_text(words, strlen(words));
 	ret = rule_input_read(&input, file, "text", &err);
 	if (ret)
 		assert_string_equal(err.text, "out of memory");
 	fclose(file);
 	rule_input_done(&input);
 	return ret;
+}
+
+static int attempt_read(void)
+{
+	return read_text(RULES);
+}
+
+static int attempt_ipset(void)
+{
+	return read_text("create a hash:net\ncreate b hash:ip\nadd a 10.0.0.0/8\nadd b 10.0.0.1\n");
 }
 
 static int attempt_argument(void)
@@ -309,6 +319,7 @@ struct memory_case {
 static const struct memory_case memory_cases[] = {
 	{ "no memory for prefixes", attempt_prefix },
 	{ "no memory to read a file", attempt_read },
+	{ "no memory to read an ipset", attempt_ipset },
 	{ "no memory for an argument", attempt_argument },
 	{ "no memory to write rules", attempt_write },
 	{ "no memory for another set", attempt_name },

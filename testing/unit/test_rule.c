@@ -125,12 +125,37 @@ static void the_far_end_of_time(void **state)
 	assert_true(tick_seconds_left(UINT32_MAX, 0) > 0);
 }
 
+struct verdict_case {
+	const char *name;
+	enum ipf_verdict verdict, opposite;
+	enum ipf_verdict under_allow, under_deny;
+};
+
+static const struct verdict_case verdict_cases[] = {
+	{ "drop is drop under any policy", IPF_DROP, IPF_PASS, IPF_DROP, IPF_DROP },
+	{ "pass is pass under any policy", IPF_PASS, IPF_DROP, IPF_PASS, IPF_PASS },
+	{ "by policy a rule does the opposite", VERDICT_BY_POLICY, VERDICT_AS_POLICY, IPF_DROP,
+	  IPF_PASS },
+	{ "and an exception what the policy does", VERDICT_AS_POLICY, VERDICT_BY_POLICY, IPF_PASS,
+	  IPF_DROP },
+};
+
+static void check_verdict(void **state)
+{
+	const struct verdict_case *c = *state;
+
+	assert_int_equal(verdict_opposite(c->verdict), c->opposite);
+	assert_int_equal(verdict_under(c->verdict, IPF_PASS), c->under_allow);
+	assert_int_equal(verdict_under(c->verdict, IPF_DROP), c->under_deny);
+}
+
 int main(void)
 {
 	static struct suite suite;
 
 	SUITE_TABLE(&suite, check_name, name_cases);
 	suite_add(&suite, "verdicts have names", verdicts_have_names, NULL);
+	SUITE_TABLE(&suite, check_verdict, verdict_cases);
 	suite_add(&suite, "the tick is that of the boot clock", the_tick_is_that_of_the_boot_clock,
 		  NULL);
 	suite_add(&suite, "a rule never ends early", a_rule_never_ends_early, NULL);

@@ -171,6 +171,30 @@ static void check_printable(void **state)
 		assert_int_equal(out[i], '!');
 }
 
+struct thousands_case {
+	const char *name;
+	uint64_t number;
+	const char *text;
+};
+
+static const struct thousands_case thousands_cases[] = {
+	{ "zero has no comma", 0, "0" },
+	{ "three digits have none", 999, "999" },
+	{ "four digits have one", 1000, "1,000" },
+	{ "six digits have one", 420000, "420,000" },
+	{ "seven digits have two", 1234567, "1,234,567" },
+	{ "the largest number", UINT64_MAX, "18,446,744,073,709,551,615" },
+};
+
+static void check_thousands(void **state)
+{
+	const struct thousands_case *c = *state;
+	char text[NUMBER_TEXT_SIZE];
+
+	number_format(c->number, text);
+	assert_string_equal(text, c->text);
+}
+
 int main(void)
 {
 	static struct suite suite;
@@ -179,6 +203,7 @@ int main(void)
 	SUITE_TABLE(&suite, check_duration, duration_cases);
 	suite_add(&suite, "durations survive their text", durations_survive_their_text, NULL);
 	suite_add(&suite, "any duration fits its text", any_duration_fits_its_text, NULL);
+	SUITE_TABLE(&suite, check_thousands, thousands_cases);
 	SUITE_TABLE(&suite, check_printable, printable_cases);
 	return suite_run(&suite, "text");
 }

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * How is a text cut into lines, fast, and with a limit?
+ *
+ * What is left of a block when no line end follows is moved to the front, and the next block is
+ * read behind it.
+ */
+#include <util/lines.h>
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define BLOCK_SIZE (1u << 16)
+
+/* The longest good line and its CR LF; what is longer needs no more bytes to be refused. */
+#define ENOUGH (LINES_MAX_LENGTH + 2)
+_Static_assert(BLOCK_SIZE > 2 * ENOUGH, "a block has room behind what is left of the last one");
+
+int lines_init(struct lines *lines, FILE *file)
+{
+	*lines = (struct lines){ .file = file, .buffer = malloc(BLOCK_SIZE + 1) };
+	return lines->buffer ? 0 : -ENOMEM;
+}
+
+void lines_done(struct lines *lines)
+{
+	free(lines->buffer);
+	*lines = (struct lines){ 0 };
+}
+
+static void read_block(struct lines *lines)
+{
+	size_t left = lines->end - lines->next;
+	size_t room = BLOCK_SIZE - left;
+	size_t got;
+
+	memmove(lines->buffer, lines->buffer + lines->next, left);
+	errno = 0;
+	got = fread(lines->buffer + left, 1, room, lines->file);
+	if (got < room) {
+		lines->all_read = true;
+		if (ferror(lines->file))
+			lines->failure = errno ? errno : EIO;
+	}
+	lines->next = 0;
+	lines->end = left + got;
+}
+
+/* Finds where the next line ends, at its LF or behind the last byte; reads on where neither is
+ * known yet. */
+static char *find_end(struct lines *lines)
+{
+	for (;;) {
+		char *start = lines->buffer + lines->next;
+		size_t left = lines->end - lines->next;
+		char *end = memchr(start, '\n', left);
+
+		if (end)
+			return end;
+		if (left >= ENOUGH || lines->all_read)
+			return start + left;
+		read_block(lines);
+	}
+}
+
+/* Counting the lines from here on, so that messages count columns from behind it. */
+static void skip_bom(struct lines *lines)
+{
+	static const char bom[] = "\xef\xbb\xbf";
+	const size_t size = sizeof(bom) - 1;
+
+	read_block(lines);
+	if (lines->end >= size && !memcmp(lines->buffer, bom, size))
+		lines->next = size;
+}
+
+enum line_result lines_next(struct lines *lines, char **line, size_t *length)
+{
+	char *start, *end, *nul;
+	size_t count;
+
+	if (!lines->number)
+		skip_bom(lines);
+	end = find_end(lines);
+	start = lines->buffer + lines->next;
+	count = (size_t)(end - start);
+	if (lines->failure && end == lines->buffer + lines->end)
+		return LINE_FAILED;
+	if (end == lines->buffer + lines->end && !count)
+		return LINE_END_OF_FILE;
+
+	lines->number++;
+	nul = memchr(start, '\0', count < ENOUGH - 1 ? count : ENOUGH - 1);
+	if (nul) {
+		*length = (size_t)(nul - start);
+		return LINE_HAS_NUL;
+	}
+	if (count && end[-1] == '\r')
+		count--;
+	if (count > LINES_MAX_LENGTH) {
+		*length = LINES_MAX_LENGTH;
+		return LINE_TOO_LONG;
+	}
+	start[count] = '\0';
+	lines->next = (size_t)(end - lines->buffer) + 1;
+	if (lines->next > lines->end) /* The last line has no LF. */
+		lines->next = lines->end;
+	*line = start;
+	*length = count;
+	return LINE_READ;
+}

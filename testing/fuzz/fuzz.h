@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What do the fuzzers share?
+ */
+#ifndef FUZZ_H
+#define FUZZ_H
+
+#include <assert.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <ruleset/feed.h>
+#include <ruleset/rulefile.h>
+#include <ruleset/ruleset.h>
+#include <util/error.h>
+
+#define FUZZ_NOW 1000 /* the tick from which timeouts count */
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+/* Reads a text as a file of this format (NULL: found out) and makes a rule set of it. Returns the
+ * format that it was, or NULL with *out empty where it was refused. */
+static inline const struct feed_format *
+fuzz_read(const void *text, size_t size, const struct feed_format *format, struct ruleset *out)
+{
+	struct rule_input input = { .verdict = IPF_DROP, .now = FUZZ_NOW, .format = format };
+	FILE *file = fmemopen((void *)text, size, "r");
+	struct error err = { { 0 } };
+	int ret;
+
+	assert(file);
+	ruleset_init(out);
+	ret = rule_input_read(&input, file, "-", &err);
+	fclose(file);
+	/* Refused with a place and words, or taken without any. */
+	assert(ret ? !strncmp(err.text, "-:", 2) : !err.text[0]);
+	for (const char *c = err.text; *c; c++)
+		assert(*c >= ' ' && *c <= '~');
+	for (size_t i = 0; !ret && i < input.set_count; i++)
+		assert(ruleset_name_set(out, input.sets[i].name) == (int)i);
+	if (!ret)
+		assert(!ruleset_add(out, input.rules, input.count, NULL));
+	rule_input_done(&input);
+	return ret ? NULL : input.read_as;
+}
+
+/* The rules written as our own text must be found to be such a text, and mean the same. */
+static inline void fuzz_write_and_read(const struct ruleset *rules)
+{
+	struct ruleset again;
+	char *text = NULL;
+	size_t length;
+	FILE *out = open_memstream(&text, &length);
+
+	assert(out && !rule_text_write(rules, FUZZ_NOW, out));
+	fclose(out);
+	if (length) {
+		assert(fuzz_read(text, length, NULL, &again) == &feed_rules);
+		assert(again.count == rules->count);
+		for (size_t i = 0; i < again.count; i++) {
+			assert(!prefix_compare(&again.rules[i].prefix, &rules->rules[i].prefix));
+			assert(again.rules[i].verdict == rules->rules[i].verdict);
+			assert(again.rules[i].expires == rules->rules[i].expires);
+		}
+		ruleset_done(&again);
+	}
+	free(text);
+}
+
+#endif

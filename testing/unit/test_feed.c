@@ -1,0 +1,379 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Which lists of others are read, as which format, and what is refused?
+ */
+#include <ruleset/feed.h>
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <util/error.h>
+
+#include "support.h"
+
+#define METADATA(records) \
+	"{\"type\":\"metadata\",\"timestamp\":1759752000,\"size\":99,\"records\":" records "}\n"
+#define CIDR(prefix) "{\"cidr\":\"" prefix "\",\"sblid\":\"SBL1\",\"rir\":\"apnic\"}\n"
+#define HEADING "Start\tEnd\tNetblock\tAttacks\tName\tCountry\temail\n"
+#define HASH_NET "create bad hash:net family inet hashsize 1024 maxelem 65536\n"
+
+struct good_case {
+	const char *name;
+	const char *format; /* that it is found to be */
+	const char *text;
+	const char *canonical; /* what rule_text_write() makes of it */
+};
+
+static const struct good_case good_cases[] = {
+	{ "an empty file is a text of rules", "rules", "", "" },
+	{ "only comments are a text of rules", "rules", "# x\n; y\n\n", "" },
+	{ "a netset", "rules", "#\n# firehol_level1\n#\n192.0.2.0/24\n198.51.100.7\n",
+	  "drop 192.0.2.0/24\ndrop 198.51.100.7\n" },
+	{ "Spamhaus DROP text", "rules", "; Spamhaus DROP List\n192.0.2.0/24 ; SBL1\n",
+	  "drop 192.0.2.0/24\n" },
+	{ "a list of IPv6 addresses", "rules", "2001:db8::1\nabcd::1\n",
+	  "drop 2001:db8::1\ndrop abcd::1\n" },
+	{ "rules that begin with a verdict", "rules", "pass 192.0.2.1\n", "pass 192.0.2.1\n" },
+	{ "rules that begin with a set", "rules", "set a # b:192.0.2.1-192.0.2.1\n192.0.2.1\n",
+	  "set a\ndrop 192.0.2.1\n" },
+	{ "a comment may look like a P2P line", "rules", "192.0.2.1 # x:192.0.2.1-192.0.2.1\n",
+	  "drop 192.0.2.1\n" },
+	{ "a range of mapped addresses is no P2P line", "rules", "::ffff:192.0.2.0-192.0.2.1\n",
+	  "drop 192.0.2.0/31\n" },
+
+	{ "Spamhaus JSON", "ndjson", CIDR("192.0.2.0/24") CIDR("2001:db8::/32") METADATA("2"),
+	  "drop 192.0.2.0/24\ndrop 2001:db8::/32\n" },
+	{ "JSON with blanks and CR LF", "ndjson",
+	  " { \"cidr\" : \"192.0.2.0/24\" } \r\n\r\n{ \"type\":\"metadata\",\"records\" : 1 }\r\n",
+	  "drop 192.0.2.0/24\n" },
+	{ "JSON with escapes", "ndjson", "{\"cidr\":\"192.0.2.0\\/24\"}\n" METADATA("1"),
+	  "drop 192.0.2.0/24\n" },
+	{ "two joined JSON lists", "ndjson",
+	  CIDR("192.0.2.1") METADATA("1") CIDR("192.0.2.2") CIDR("192.0.2.3") METADATA("2"),
+	  "drop 192.0.2.1\ndrop 192.0.2.2\ndrop 192.0.2.3\n" },
+	{ "a JSON list without records says so", "ndjson", METADATA("0"), "" },
+	{ "a record may be a range", "ndjson", CIDR("192.0.2.1-192.0.2.2") METADATA("1"),
+	  "drop 192.0.2.1\ndrop 192.0.2.2\n" },
+
+	{ "DShield with its heading", "dshield",
+	  "# DShield\n" HEADING
+	  "192.0.2.0\t192.0.2.255\t24\t1\tX\tXX\ta@b\n198.51.100.0\t198.51.101.255\t23\n",
+	  "drop 192.0.2.0/24\ndrop 198.51.100.0/23\n" },
+	{ "DShield without its heading", "dshield", "192.0.2.0\t192.0.2.255\t24\n",
+	  "drop 192.0.2.0/24\n" },
+	{ "DShield may have IPv6", "dshield",
+	  "2001:db8::\t2001:db8:0:ffff:ffff:ffff:ffff:ffff\t48\n", "drop 2001:db8::/48\n" },
+
+	{ "a P2P list", "p2p", "# x\n\nExample Org:192.0.2.0-192.0.2.255\n",
+	  "drop 192.0.2.0/24\n" },
+	{ "labels may have colons and anything", "p2p",
+	  "a: b; #c \xe4 10.0.0.0/8, :192.0.2.1-192.0.2.2\n", "drop 192.0.2.1\ndrop 192.0.2.2\n" },
+	{ "a label may be empty", "p2p", ":192.0.2.1-192.0.2.1\n", "drop 192.0.2.1\n" },
+	{ "a label may begin like a rule", "p2p", "drop bass:192.0.2.1-192.0.2.1\n",
+	  "drop 192.0.2.1\n" },
+	{ "a label may begin like a set", "p2p", "set top:192.0.2.1-192.0.2.1\n",
+	  "drop 192.0.2.1\n" },
+
+	{ "an ipset", "ipset", HASH_NET "add bad 192.0.2.0/24\nadd bad 198.51.100.7\n",
+	  "set bad\ndrop 192.0.2.0/24\ndrop 198.51.100.7\n" },
+	{ "an exception of an ipset", "ipset",
+	  HASH_NET "add bad 192.0.2.0/24\nadd bad 192.0.2.7 nomatch\n",
+	  "set bad\ndrop 192.0.2.0/24\npass 192.0.2.7\n" },
+	{ "an ipset with all that can stand there", "ipset",
+	  "create bad hash:ip family inet hashsize 1 timeout 60 counters comment skbinfo\n"
+	  "add bad 192.0.2.1 timeout 90 packets 1 bytes 2 comment \"a \\ timeout 5 # ;\" "
+	  "skbmark 0x1/0xf skbprio 1:2 skbqueue 3 nomatch\n",
+	  "set bad\npass 192.0.2.1 timeout 1m30s\n" },
+	{ "the timeout of an ipset is that of its entries", "ipset",
+	  "create bad hash:ip timeout 60\nadd bad 192.0.2.1\nadd bad 192.0.2.2 timeout 0\n",
+	  "set bad\ndrop 192.0.2.1 timeout 1m\ndrop 192.0.2.2\n" },
+	{ "an ipset without its create line", "ipset", "add bad 192.0.2.1 -exist\n",
+	  "set bad\ndrop 192.0.2.1\n" },
+	{ "an ipset of a range", "ipset",
+	  "create bad bitmap:ip range 192.0.2.0/24\nadd bad 192.0.2.2-192.0.2.3\n",
+	  "set bad\ndrop 192.0.2.2/31\n" },
+	{ "two ipsets", "ipset",
+	  "create b hash:ip family inet6\ncreate a hash:ip\nadd b 2001:db8::1\nadd a 192.0.2.1\n"
+	  "add b 2001:db8::2\n",
+	  "set a\ndrop 192.0.2.1\nset b\ndrop 2001:db8::1\ndrop 2001:db8::2\n" },
+};
+
+static void check_good(void **state)
+{
+	const struct good_case *c = *state;
+	struct rule_input input = { .verdict = IPF_DROP };
+	FILE *file = open_text(c->text, strlen(c->text));
+	struct error err = { 0 };
+	struct ruleset set;
+	char *text;
+
+	if (rule_input_read(&input, file, "feed", &err))
+		fail_msg("%s", err.text);
+	fclose(file);
+	assert_string_equal(input.read_as->name, c->format);
+	ruleset_init(&set);
+	for (size_t i = 0; i < input.set_count; i++)
+		assert_int_equal(ruleset_name_set(&set, input.sets[i].name), i);
+	assert_int_equal(ruleset_add(&set, input.rules, input.count, NULL), 0);
+	rule_input_done(&input);
+	text = ruleset_to_text(&set);
+	assert_string_equal(text, c->canonical);
+	free(text);
+	ruleset_done(&set);
+}
+
+struct bad_case {
+	const char *name;
+	const char *format; /* NULL: found out */
+	const char *text;
+	const char *message;
+};
+
+#define NDJSON_WHOLE(column, quoted) "f:1:" column ": '" quoted "': "
+
+static const struct bad_case bad_cases[] = {
+	{ "no metadata line", NULL, CIDR("192.0.2.1") CIDR("192.0.2.2"),
+	  "f:3:1: no metadata line ends it, so the file is not whole" },
+	{ "records behind the last metadata line", NULL,
+	  CIDR("192.0.2.1") METADATA("1") CIDR("192.0.2.2"),
+	  "f:4:1: no metadata line ends it, so the file is not whole" },
+	{ "an empty JSON list", "ndjson", "",
+	  "f:1:1: no metadata line ends it, so the file is not whole" },
+	{ "fewer records than the metadata say", NULL,
+	  CIDR("192.0.2.1") "{\"type\":\"metadata\",\"records\":2}\n",
+	  "f:2:1: '{\"type\":\"metadata\",\"records\":2}': "
+	  "2 records should stand before it, and 1 do; the file is not whole" },
+	{ "more records than the metadata say", NULL,
+	  CIDR("192.0.2.1") CIDR("192.0.2.2") "{\"type\":\"metadata\",\"records\":1}\n",
+	  "f:3:1: '{\"type\":\"metadata\",\"records\":1}': "
+	  "1 records should stand before it, and 2 do; the file is not whole" },
+	{ "metadata without records", NULL, "{\"type\":\"metadata\"}\n",
+	  NDJSON_WHOLE("1", "{\"type\":\"metadata\"}") "the metadata lack the number of records" },
+	{ "metadata with records that are no number", NULL,
+	  "{\"type\":\"metadata\",\"records\":\"1\"}\n",
+	  NDJSON_WHOLE(
+		  "1",
+		  "{\"type\":\"metadata\",\"records\":\"1\"}") "the metadata lack the number of records" },
+	{ "metadata with less than no records", NULL, "{\"type\":\"metadata\",\"records\":-1}\n",
+	  NDJSON_WHOLE(
+		  "1",
+		  "{\"type\":\"metadata\",\"records\":-1}") "the metadata lack the number of records" },
+	{ "a line of JSON that is cut", NULL, "{\"cidr\":\"192.0.2.1",
+	  NDJSON_WHOLE("1", "{\"cidr\":\"192.0.2.1") "not a JSON object on one line" },
+	{ "text behind a JSON object", NULL, "{\"cidr\":\"192.0.2.1\"} x\n",
+	  NDJSON_WHOLE("1", "{\"cidr\":\"192.0.2.1\"} x") "not a JSON object on one line" },
+	{ "a JSON list on one line", "ndjson", "[{\"cidr\":\"192.0.2.1\"}]\n",
+	  NDJSON_WHOLE("1", "[{\"cidr\":\"192.0.2.1\"}]") "not a JSON object on one line" },
+	{ "two prefixes in one object", NULL, "{\"cidr\":\"192.0.2.1\",\"cidr\":\"192.0.2.2\"}\n",
+	  NDJSON_WHOLE(
+		  "1",
+		  "{\"cidr\":\"192.0.2.1\",\"cidr\":\"192.0.2.2\"}") "not a JSON object on one line" },
+	{ "JSON of something else", NULL, "{\"asn\":64496}\n",
+	  NDJSON_WHOLE("1", "{\"asn\":64496}") "neither a \"cidr\" nor metadata" },
+	{ "a prefix that is no text", NULL, "{\"cidr\":7}\n",
+	  NDJSON_WHOLE("1", "{\"cidr\":7}") "neither a \"cidr\" nor metadata" },
+	{ "a bad prefix is named by its column", NULL, "{\"cidr\":\"192.0.2.300\"}\n",
+	  NDJSON_WHOLE("10", "192.0.2.300") "not an address, prefix or range" },
+	{ "a bad prefix with escapes is named by its line", NULL, "{\"cidr\":\"\\u001b[2J\"}\n",
+	  NDJSON_WHOLE("1", "\\x1b[2J") "not an address, prefix or range" },
+	{ "rules among JSON", NULL, CIDR("192.0.2.1") "192.0.2.2\n",
+	  "f:2:1: '192.0.2.2': not a JSON object on one line" },
+	{ "JSON among rules", NULL, "192.0.2.2\n{\"cidr\":\"192.0.2.1\"}\n",
+	  "f:2:1: '{\"cidr\":\"192.0.2.1\"}': not an address, prefix or range" },
+
+	{ "a block that ends elsewhere", NULL,
+	  HEADING "192.0.2.0\t192.0.2.255\t24\n192.0.3.0\t192.0.3.255\t25\n",
+	  "f:3:11: '192.0.3.255': 192.0.3.0/25 ends elsewhere" },
+	{ "a block whose length was cut", NULL, "192.0.2.0\t192.0.2.255\t2",
+	  "f:1:11: '192.0.2.255': 192.0.2.0/2 ends elsewhere" },
+	{ "a block whose end is of the other family", NULL, "192.0.2.0\t::\t24\n",
+	  "f:1:11: '::': 192.0.2.0/24 ends elsewhere" },
+	{ "a block with a bad end", NULL, "192.0.2.0\t192.0.2.255\t24\n192.0.3.0\tx\t24\n",
+	  "f:2:11: 'x': 192.0.3.0/24 ends elsewhere" },
+	{ "a block without length", NULL, HEADING "192.0.2.0\t192.0.2.255\n",
+	  "f:2:1: '192.0.2.0': a line is START, END and LENGTH, with tabs between them" },
+	{ "a block with an empty length", NULL, HEADING "192.0.2.0\t192.0.2.255\t\tx\n",
+	  "f:2:1: '192.0.2.0': a line is START, END and LENGTH, with tabs between them" },
+	{ "a block with a bad start", NULL, HEADING "192.0.2.x\t192.0.2.255\t24\n",
+	  "f:2:1: '192.0.2.x/24': not an address, prefix or range" },
+	{ "a block with a bad length", NULL, HEADING "192.0.2.0\t192.0.2.255\t33\n",
+	  "f:2:1: '192.0.2.0/33': "
+	  "the prefix length must be 0 to 32 for IPv4, 0 to 128 for IPv6" },
+	{ "a block with a long start", NULL,
+	  HEADING
+	  "1111111111111111111111111111111111111111111111111111111111111111111111111111111111111"
+	  "1111111111111111111111111111\t192.0.2.255\t24\n",
+	  "f:2:1: "
+	  "'11111111111111111111111111111111111111111111111111111111111111111111111111111111...': "
+	  "not an address, prefix or range" },
+	{ "a rule among blocks", NULL, HEADING "192.0.2.0/24\n",
+	  "f:2:1: '192.0.2.0/24': a line is START, END and LENGTH, with tabs between them" },
+
+	{ "a P2P line without range", NULL, "a:192.0.2.1-192.0.2.2\nb:192.0.2.3\n",
+	  "f:2:1: 'b:192.0.2.3': a line is LABEL:START-END" },
+	{ "a P2P line without label", NULL, "a:192.0.2.1-192.0.2.2\n192.0.2.3-192.0.2.4\n",
+	  "f:2:1: '192.0.2.3-192.0.2.4': a line is LABEL:START-END" },
+	{ "a P2P range that was cut", NULL, "a:192.0.2.1-192.0.2.2\nbb:192.0.2.3-192.0.\n",
+	  "f:2:4: '192.0.2.3-192.0.': not an address, prefix or range" },
+	{ "a P2P range backwards", NULL, "a:192.0.2.2-192.0.2.1\n",
+	  "f:1:3: '192.0.2.2-192.0.2.1': the range ends before it starts" },
+	{ "a P2P range with text behind", NULL, "a:192.0.2.1-192.0.2.2\nb:192.0.2.1-192.0.2.2 x\n",
+	  "f:2:3: '192.0.2.1-192.0.2.2 x': not an address, prefix or range" },
+
+	{ "an ipset of addresses and ports", NULL, "create bad hash:ip,port family inet\n",
+	  "f:1:12: 'hash:ip,port': "
+	  "only ipsets of source addresses are read: hash:ip, hash:net, bitmap:ip" },
+	{ "an ipset of ipsets", NULL, "create bad list:set size 8\n",
+	  "f:1:12: 'list:set': "
+	  "only ipsets of source addresses are read: hash:ip, hash:net, bitmap:ip" },
+	{ "an ipset without a type", NULL, "create bad\n",
+	  "f:1:11: '': only ipsets of source addresses are read: hash:ip, hash:net, bitmap:ip" },
+	{ "an ipset with a mask", NULL, "create bad hash:ip netmask 24\n",
+	  "f:1:20: 'netmask': an ipset with a mask is not read; make a hash:net of it" },
+	{ "an ipset of no family", NULL, "create bad hash:ip family unix\n",
+	  "f:1:27: 'unix': not a family; inet or inet6" },
+	{ "an ipset made twice", NULL, HASH_NET HASH_NET, "f:2:8: 'bad': created a second time" },
+	{ "an entry of the wrong family", NULL, HASH_NET "add bad 2001:db8::1\n",
+	  "f:2:9: '2001:db8::1': not of the family of its ipset, IPv4" },
+	{ "an entry with a port", NULL, "add bad 192.0.2.1,tcp:80\n",
+	  "f:1:9: '192.0.2.1,tcp:80': not an address, prefix or range" },
+	{ "an entry without an address", NULL, "add bad\n",
+	  "f:1:8: '': not an address, prefix or range" },
+	{ "an entry with an option that is not known", NULL, "add bad 192.0.2.1 drop\n",
+	  "f:1:19: 'drop': unexpected; a line is add SET ADDR [timeout SECONDS] [nomatch]" },
+	{ "an entry with a timeout without seconds", NULL, "add bad 192.0.2.1 timeout\n",
+	  "f:1:26: '': not a number of seconds from 0 to 315360000" },
+	{ "an entry with a timeout that is no number", NULL, "add bad 192.0.2.1 timeout 1h\n",
+	  "f:1:27: '1h': not a number of seconds from 0 to 315360000" },
+	{ "an entry whose option was cut", NULL, "add bad 192.0.2.1 packets\n",
+	  "f:1:19: 'packets': its value must follow" },
+	{ "an ipset with a name that sets can't have", NULL, "add b@d 192.0.2.1\n",
+	  "f:1:5: 'b@d': a set's name is 1 to 31 of A-Z a-z 0-9 . _ -, "
+	  "the first a letter or a digit" },
+	{ "an ipset with a name that is too long", NULL,
+	  "add abcdefghijklmnopqrstuvwxyz012345 192.0.2.1\n",
+	  "f:1:5: 'abcdefghijklmnopqrstuvwxyz012345': the name of an ipset has 1 to 31 bytes" },
+	{ "other lines of ipset restore", NULL, "add bad 192.0.2.1\nflush bad\n",
+	  "f:2:1: 'flush': only the lines create and add are read" },
+
+	{ "a format that was forced", "p2p", "192.0.2.1\n",
+	  "f:1:1: '192.0.2.1': a line is LABEL:START-END" },
+	{ "rules that were forced", "rules", "add bad 192.0.2.1\n",
+	  "f:1:1: 'add': not an address, prefix or range" },
+	{ "what no format begins with", NULL, "hello world\n",
+	  "f:1:1: 'hello': not an address, prefix or range" },
+};
+
+static void check_bad(void **state)
+{
+	const struct bad_case *c = *state;
+	struct rule_input input = {
+		.verdict = IPF_DROP,
+		.format = c->format ? feed_format_find(c->format) : NULL,
+	};
+	FILE *file = open_text(c->text, strlen(c->text));
+	struct error err = { 0 };
+
+	assert_true(!c->format || input.format);
+	assert_int_equal(rule_input_read(&input, file, "f", &err), -EINVAL);
+	assert_string_equal(err.text, c->message);
+	fclose(file);
+	rule_input_done(&input);
+}
+
+static void read_feed(struct rule_input *input, const char *text)
+{
+	FILE *file = open_text(text, strlen(text));
+	struct error err = { 0 };
+
+	if (rule_input_read(input, file, "f", &err))
+		fail_msg("%s", err.text);
+	fclose(file);
+}
+
+static void an_option_names_the_set_of_an_ipset(void **state)
+{
+	struct rule_input input = { .verdict = IPF_DROP, .set = "mine" };
+
+	(void)state;
+	read_feed(&input, "create b@d hash:ip\nadd b@d 192.0.2.1\nadd other 192.0.2.2\n");
+	assert_int_equal(input.set_count, 1);
+	assert_int_equal(input.rules[0].set, 0);
+	assert_int_equal(input.rules[1].set, 0);
+	rule_input_done(&input);
+}
+
+static void an_ipset_named_default_names_that_set(void **state)
+{
+	struct rule_input input = { .verdict = IPF_DROP };
+
+	(void)state;
+	read_feed(&input, "create default hash:ip\n");
+	assert_true(input.first_set_named);
+	assert_int_equal(input.set_count, 1);
+	rule_input_done(&input);
+}
+
+static void an_exception_is_the_opposite_of_what_will_be_known(void **state)
+{
+	struct rule_input input = { .verdict = VERDICT_BY_POLICY, .expires = 7 };
+
+	(void)state;
+	read_feed(&input,
+		  "add a 192.0.2.0/24\nadd a 192.0.2.1 nomatch\nadd a 192.0.2.2 timeout 0\n");
+	assert_int_equal(input.rules[0].verdict, VERDICT_BY_POLICY);
+	assert_int_equal(input.rules[0].expires, 7);
+	assert_int_equal(input.rules[1].verdict, VERDICT_AS_POLICY);
+	assert_int_equal(input.rules[2].expires, IPF_NEVER);
+	rule_input_done(&input);
+}
+
+static void each_file_has_its_format(void **state)
+{
+	struct rule_input input = { .verdict = IPF_DROP };
+
+	(void)state;
+	read_feed(&input, "add a 192.0.2.1\n");
+	assert_ptr_equal(input.read_as, &feed_ipset);
+	read_feed(&input, "x:192.0.2.2-192.0.2.2\n");
+	assert_ptr_equal(input.read_as, &feed_p2p);
+	assert_int_equal(input.rules[0].set, 1);
+	assert_int_equal(input.rules[1].set, 0);
+	rule_input_done(&input);
+}
+
+/* Every beginning of a whole list, cut anywhere, is refused or at least no list of other rules. */
+static void a_list_with_metadata_is_never_taken_in_part(void **state)
+{
+	static const char whole[] = CIDR("192.0.2.0/24") CIDR("198.51.100.0/24") METADATA("2");
+
+	(void)state;
+	for (size_t length = 1; length < sizeof(whole) - 2; length++) {
+		struct rule_input input = { .verdict = IPF_DROP };
+		FILE *file = open_text(whole, length);
+		struct error err = { 0 };
+
+		assert_int_equal(rule_input_read(&input, file, "f", &err), -EINVAL);
+		fclose(file);
+		rule_input_done(&input);
+	}
+}
+
+int main(void)
+{
+	static struct suite suite;
+
+	SUITE_TABLE(&suite, check_good, good_cases);
+	SUITE_TABLE(&suite, check_bad, bad_cases);
+	suite_add(&suite, "an option names the set of an ipset",
+		  an_option_names_the_set_of_an_ipset, NULL);
+	suite_add(&suite, "an ipset named default names that set",
+		  an_ipset_named_default_names_that_set, NULL);
+	suite_add(&suite, "an exception is the opposite of what will be known",
+		  an_exception_is_the_opposite_of_what_will_be_known, NULL);
+	suite_add(&suite, "each file has its format", each_file_has_its_format, NULL);
+	suite_add(&suite, "a list with metadata is never taken in part",
+		  a_list_with_metadata_is_never_taken_in_part, NULL);
+	return suite_run(&suite, "feed");
+}

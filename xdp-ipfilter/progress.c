@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What is an operator shown while a long list is loaded?
+ */
+#include "progress.h"
+
+#include <stdint.h>
+#include <stdio.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <util/log.h>
+#include <util/text.h>
+
+#define MS_PER_S 1000
+#define NS_PER_MS 1000000
+#define PATIENCE_MS 1000 /* before the first line */
+#define INTERVAL_MS 100  /* between two */
+
+#define ERASE_REST "\033[K"
+
+#define NAME_SIZE 40 /* of a terminal's 80 columns: a line that wraps could not be erased */
+
+static uint64_t started_ms; /* 0: nothing has begun */
+static uint64_t shown_ms;   /* 0: no line is there */
+
+static uint64_t now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * MS_PER_S + (uint64_t)now.tv_nsec / NS_PER_MS;
+}
+
+/* "eth0: making 12 rules live" of "eth0", "making", 12 and "rules live". */
+static void show(const char *name, const char *before, size_t count, const char *behind)
+{
+	char printable[NAME_SIZE], number[NUMBER_TEXT_SIZE];
+	uint64_t now = now_ms();
+
+	if (!started_ms)
+		started_ms = now;
+	if (now - started_ms < PATIENCE_MS || now - shown_ms < INTERVAL_MS)
+		return;
+	if (log_level() >= LOG_VERBOSE || !isatty(STDERR_FILENO))
+		return;
+	shown_ms = now;
+	text_printable(name, printable, sizeof(printable));
+	number_format(count, number);
+	fprintf(stderr, "\r%s: %s%s %s" ERASE_REST, printable, before, number, behind);
+}
+
+void progress_lines(const char *name, size_t lines)
+{
+	show(name, "", lines, "lines read");
+}
+
+void progress_rules(const char *ifname, size_t rules)
+{
+	show(ifname, "making ", rules, "rules live");
+}
+
+void progress_erase(void)
+{
+	if (shown_ms)
+		fputs("\r" ERASE_REST, stderr);
+	shown_ms = 0;
+}
