@@ -13,6 +13,7 @@
 
 #include <cli/report.h>
 #include <dataplane/attach.h>
+#include <dataplane/lock.h>
 #include <util/error.h>
 #include <util/log.h>
 
@@ -29,6 +30,7 @@ const struct command_table command_table = {
 		"Drops or passes packets by their source address, in XDP, before the kernel's network\n"
 		"stack sees them.",
 	.commands = commands,
+	.set_lock_timeout = lock_set_timeout,
 };
 
 /* A map that got one of the first three descriptors would be written to by a message. */

@@ -35,9 +35,11 @@ struct command_table {
 	const char *version;
 	const char *summary;
 	const struct command *const *commands; /* the last is NULL */
+	void (*set_lock_timeout)(unsigned int seconds);
 };
 
-/* Finds the command in argv, handles --help, --version and --verbose, and runs it. */
+/* Finds the command in argv, handles --version and the options that every command has, and runs it.
+ */
 enum exit_code command_main(const struct command_table *table, int argc, char **argv,
 			    struct error *err);
 
