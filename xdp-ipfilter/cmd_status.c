@@ -205,6 +205,10 @@ static void describe_interface(struct report *report, const struct snapshot *sna
 	report_number(report, "ifindex", NULL, target->dev.ifindex);
 	report_string(report, "state", NULL, filter_state_name(target->chain.state));
 	describe_program(report, target);
+	if (target->chain.state == FILTER_NOT_FILTERING)
+		report_line(report,
+			    "no packet is filtered; '" PROGRAM_NAME " repair %s' mends that",
+			    target->dev.name);
 	if (loaded || report->format != REPORT_TEXT) {
 		describe_rule_numbers(report, &target->rules);
 		report_object(report, "counters", "counters");

@@ -6,7 +6,7 @@
 # in _xdp_ipfilter_options, with all its options as --help shows them.
 # shellcheck shell=bash
 
-_xdp_ipfilter_commands='load run unload add del replace flush list test status poll help'
+_xdp_ipfilter_commands='load run unload repair add del replace flush list test status poll help'
 
 _xdp_ipfilter_options()
 {
@@ -16,6 +16,7 @@ _xdp_ipfilter_options()
 	load) echo "-m --mode -p --policy -P --prio -i --ip -f --file --require-dispatcher --trace --counters --force $common" ;;
 	run) echo "-m --mode -p --policy -P --prio -i --ip -f --file --require-dispatcher --trace --counters --force --interval --count $common" ;;
 	unload) echo "-a --all $common" ;;
+	repair) echo "-p --policy -P --prio -i --ip -f --file --force $common" ;;
 	add) echo "-d --dev -s --set -t --timeout --pass --drop --force -f --file $common" ;;
 	del) echo "-d --dev -s --set -f --file $common" ;;
 	replace) echo "-d --dev -s --set -n --dry-run --force -f --file $common" ;;
@@ -84,12 +85,12 @@ _xdp_ipfilter()
 		mapfile -t COMPREPLY < <(compgen -f -- "$current")
 		return
 		;;
-	load:-[iP] | load:--ip | load:--prio | run:-[iP] | run:--ip | run:--prio) return ;;
+	load:-[iP] | load:--ip | load:--prio | run:-[iP] | run:--ip | run:--prio | repair:-[iP] | repair:--ip | repair:--prio) return ;;
 	add:-t | add:--timeout | poll:-i | *:--lock-timeout | *:--interval | *:--count) return ;;
 	*)
 		if ! candidates=$(_xdp_ipfilter_argument "$previous"); then
 			case $command in
-			load | run | unload | status | poll) candidates=$(_xdp_ipfilter_interfaces) ;;
+			load | run | unload | repair | status | poll) candidates=$(_xdp_ipfilter_interfaces) ;;
 			help) candidates="$_xdp_ipfilter_commands" ;;
 			esac
 		fi

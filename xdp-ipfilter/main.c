@@ -18,10 +18,10 @@
 #include <util/log.h>
 
 static const struct command *const commands[] = {
-	&load_command, &run_command,     &unload_command, &add_command,
-	&del_command,  &replace_command, &flush_command,  &list_command,
-	&test_command, &status_command,  &poll_command,   &help_command,
-	NULL,
+	&load_command, &run_command,  &unload_command,  &repair_command,
+	&add_command,  &del_command,  &replace_command, &flush_command,
+	&list_command, &test_command, &status_command,  &poll_command,
+	&help_command, NULL,
 };
 
 const struct command_table command_table = {

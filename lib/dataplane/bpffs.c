@@ -20,8 +20,6 @@
 #include <util/error.h>
 #include <util/log.h>
 
-#define BPFFS_PATH "/sys/fs/bpf"
-
 static bool is_mounted(void)
 {
 	struct statfs fs;

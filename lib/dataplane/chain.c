@@ -154,6 +154,7 @@ static unsigned int slot_of_function(const struct btf *btf, __u32 function_id)
 static int add_member(struct chain *chain, const struct bpf_link_info *link, unsigned int slot,
 		      const struct xdp_dispatcher_config *config)
 {
+	bool gap;
 	auto_fd int program = bpf_prog_get_fd_by_id(link->prog_id);
 	struct bpf_prog_info info = {};
 	struct chain_member *member;
@@ -166,10 +167,12 @@ static int add_member(struct chain *chain, const struct bpf_link_info *link, uns
 		if (chain->members[i].program_id == info.id)
 			return 0; /* linked once more while it moves to a new dispatcher */
 	}
-	if (chain->count == CHAIN_MAX)
+	gap = !strcmp(info.name, CHAIN_GAP_NAME);
+	if ((gap ? chain->gap_count : chain->count) == CHAIN_MAX)
 		return -E2BIG;
-	member = &chain->members[chain->count++];
+	member = gap ? &chain->gaps[chain->gap_count++] : &chain->members[chain->count++];
 	member->program_id = info.id;
+	member->link_id = link->id;
 	member->position = slot + 1;
 	member->frags = config->program_flags[slot] & BPF_F_XDP_HAS_FRAGS;
 	snprintf(member->name, sizeof(member->name), "%s", info.name);
@@ -230,7 +233,7 @@ static int read_dispatcher(const struct bpf_prog_info *info, struct chain *chain
 		return ret;
 	if (chain->program_id)
 		chain->state = FILTER_CHAINED;
-	else if (chain->count < chain->expected)
+	else if (chain_is_broken(chain))
 		chain->state = FILTER_NOT_FILTERING;
 	return 0;
 }

@@ -14,12 +14,11 @@
 
 #include <bpf/bpf.h>
 
+#include <dataplane/bpffs.h>
 #include <dataplane/chain.h>
 #include <dataplane/filter.h>
 #include <util/cleanup.h>
 #include <util/log.h>
-
-#define PINS_PATH "/sys/fs/bpf/xdp"
 
 /* What libxdp pins for a moment, to learn whether the kernel has what a dispatcher needs. */
 #define PROBE_PREFIX "prog-test-link-"
@@ -63,7 +62,7 @@ static int open_component(const char *folder, const char *name)
 	auto_fd int fd = -1;
 	size_t length = strlen(name);
 
-	snprintf(path, sizeof(path), PINS_PATH "/%s/%s", folder, name);
+	snprintf(path, sizeof(path), CHAIN_PINS_PATH "/%s/%s", folder, name);
 	fd = bpf_obj_get(path);
 	if (fd < 0)
 		return -1;
@@ -119,7 +118,7 @@ static void remove_folder(int pins, DIR *folder, const char *name)
 			unlinkat(dirfd(folder), entry->d_name, 0);
 	}
 	if (!unlinkat(pins, name, AT_REMOVEDIR))
-		log_verbose("removed %s/%s, which a dead chain had left", PINS_PATH, name);
+		log_verbose("removed %s/%s, which a dead chain had left", CHAIN_PINS_PATH, name);
 }
 
 static void sweep_chain(int pins, const char *name, const struct chain *chain,
@@ -136,7 +135,7 @@ static void sweep_chain(int pins, const char *name, const struct chain *chain,
 
 void sweep(const struct netdev *dev)
 {
-	auto_folder DIR *pins = open_folder(AT_FDCWD, PINS_PATH);
+	auto_folder DIR *pins = open_folder(AT_FDCWD, CHAIN_PINS_PATH);
 	struct dirent *entry;
 	struct ipf_place place;
 	struct chain chain;

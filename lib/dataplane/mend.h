@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * How does a chain become whole that lost components?
+ *
+ * Where pins were removed, the dispatcher stays on the interface and runs what is left. libxdp
+ * takes such a chain for a single program and refuses to touch it, so it is made whole in its
+ * places: programs that are pinned there still are linked again, then programs that do nothing
+ * fill the gaps, and libxdp, which now knows the chain again, takes those out. All the
+ * while the components that are left run.
+ */
+#ifndef DATAPLANE_MEND_H
+#define DATAPLANE_MEND_H
+
+#include <dataplane/chain.h>
+
+struct error;
+
+/* The filter that was on this interface and runs there no more, though the kernel has it still:
+ * pinned in its broken chain, or held by somebody. Its program's id, or 0. */
+__u32 mend_find_filter(const struct netdev *dev, const struct chain *chain);
+
+/* Makes the chain of this interface whole, where it is broken. On failure the components that ran run
+ * still. */
+int mend(const struct netdev *dev, struct error *err);
+
+#endif
