@@ -10,6 +10,7 @@
 
 #include <dataplane/capability.h>
 #include <dataplane/counters.h>
+#include <dataplane/sweep.h>
 #include <util/cleanup.h>
 #include <util/error.h>
 #include <util/log.h>
@@ -274,6 +275,8 @@ static enum exit_code find_targets(const struct words *names, struct targets *ta
 	enum exit_code code;
 
 	if (!names->count) {
+		if (log_level() == LOG_VERBOSE)
+			sweep_report();
 		code = targets_loaded(targets, err);
 	} else {
 		code = targets_named(names, targets, err);
