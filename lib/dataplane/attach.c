@@ -85,6 +85,10 @@ static struct bpf_program *main_program(struct bpf_object *object)
 static int check_dispatcher(const struct netdev *dev, const struct chain *chain,
 			    const struct attach_options *options, struct error *err)
 {
+	int ret = chain_check_version(dev, chain, err);
+
+	if (ret)
+		return ret;
 	if (chain_is_broken(chain) && !options->repair)
 		return error_set(
 			err, -EBUSY,
@@ -92,13 +96,6 @@ static int check_dispatcher(const struct netdev *dev, const struct chain *chain,
 			"'xdp-ipfilter repair %s' mends it",
 			dev->name, chain->expected, chain->main_id, chain->expected - chain->count,
 			dev->name);
-	if (chain->dispatcher_version != XDP_DISPATCHER_VERSION)
-		return error_set(
-			err, -EPROTO,
-			"%s: its dispatcher has format version %u, and the libxdp here makes "
-			"version %u, which cannot join it; load all programs of the chain by "
-			"the same libxdp",
-			dev->name, chain->dispatcher_version, XDP_DISPATCHER_VERSION);
 	if (chain->expected == CHAIN_MAX && !chain_is_broken(chain))
 		return error_set(err, -E2BIG,
 				 "%s: the chain is full: %u programs, and no dispatcher takes more; "
@@ -181,6 +178,11 @@ static int load_object(struct attachment *attachment, struct error *err)
 	}
 	libbpf_log_clear();
 	ret = bpf_object__load(attachment->object);
+	if (!ret && !filter_is_ours(bpf_program__fd(main_program(attachment->object))))
+		return error_set(
+			err, -EIO,
+			"the kernel did not keep the program's name or configuration, by which "
+			"it is found again");
 	if (!ret)
 		return 0;
 	if (attachment->options.mode == MODE_HW)
@@ -381,16 +383,23 @@ static int check_result(const struct attachment *attachment, struct error *err)
 	why = attachment->single_reason[0] ? attachment->single_reason :
 	      *libbpf_log_last()           ? libbpf_log_last() :
 					     "libxdp did not use it";
-	if (attachment->options.require_dispatcher) {
-		ret = detach_now(dev, err);
-		return ret ? ret :
-			     error_set(err, -EOPNOTSUPP, "%s: no dispatcher: %s", dev->name, why);
-	}
+	if (attachment->options.require_dispatcher)
+		return error_set(err, -EOPNOTSUPP, "%s: no dispatcher: %s", dev->name, why);
 	log_warning(
 		"%s: loaded single, without the libxdp dispatcher: %s; it filters, but no other XDP "
 		"program can join it on this interface",
 		dev->name, why);
 	return 0;
+}
+
+/* What cannot be told to be right is taken off again: a failure leaves nothing. */
+static int confirm(const struct attachment *attachment, struct error *err)
+{
+	int ret = check_result(attachment, err);
+
+	if (ret)
+		detach_now(&attachment->dev, NULL);
+	return ret;
 }
 
 static int attach_now(struct attachment *attachment, struct error *err)
@@ -402,7 +411,7 @@ static int attach_now(struct attachment *attachment, struct error *err)
 		ret = attachment->single_reason[0] ? attach_single(attachment) :
 						     attach_chained(attachment);
 		if (!ret)
-			return check_result(attachment, err);
+			return confirm(attachment, err);
 		if (ret != -EBUSY && ret != -EAGAIN && ret != -ENOENT && ret != -EEXIST)
 			break;
 		/* Somebody else was quicker: is there still a place for us? */
@@ -476,15 +485,16 @@ static int detach_once(const struct netdev *dev, const struct chain *chain)
  * has lost all of them nobody misses anything, so that goes also where mending fails. */
 static int mend_before_detach(const struct netdev *dev, bool *mended, struct error *err)
 {
-	struct error refusal;
 	struct chain chain;
 	int ret = chain_read(dev, &chain, err);
 
 	*mended = false;
+	if (!ret && chain.state != FILTER_NOT_LOADED)
+		ret = chain_check_version(dev, &chain, err);
 	if (ret || !chain_is_broken(&chain))
 		return ret;
 	*mended = true;
-	ret = mend(dev, chain.count ? err : &refusal);
+	ret = mend(dev, chain.count ? err : NULL);
 	return chain.count ? ret : 0;
 }
 

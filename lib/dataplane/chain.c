@@ -231,6 +231,8 @@ static int read_dispatcher(const struct bpf_prog_info *info, struct chain *chain
 	btf__free(btf);
 	if (ret)
 		return ret;
+	if (chain->dispatcher_version != XDP_DISPATCHER_VERSION)
+		chain->expected = chain->count;
 	if (chain->program_id)
 		chain->state = FILTER_CHAINED;
 	else if (chain_is_broken(chain))
@@ -278,6 +280,17 @@ static int read_once(const struct netdev *dev, struct chain *chain, struct error
 	if (ret)
 		return ret;
 	return after.main_id == chain->main_id ? 0 : -EAGAIN;
+}
+
+int chain_check_version(const struct netdev *dev, const struct chain *chain, struct error *err)
+{
+	if (!chain->dispatcher || chain->dispatcher_version == XDP_DISPATCHER_VERSION)
+		return 0;
+	return error_set(err, -EPROTO,
+			 "%s: its dispatcher has format version %u, and the libxdp here knows "
+			 "version %u; use the libxdp that made it, or take all of the chain off "
+			 "and load it anew",
+			 dev->name, chain->dispatcher_version, XDP_DISPATCHER_VERSION);
 }
 
 int chain_read(const struct netdev *dev, struct chain *out, struct error *err)

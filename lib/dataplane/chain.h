@@ -48,7 +48,8 @@ struct chain {
 	char main_name[16];
 	bool dispatcher; /* the main program is libxdp's dispatcher */
 	unsigned int dispatcher_version;
-	unsigned int expected;                  /* components that the dispatcher was built for */
+	unsigned int expected;                  /* components that the dispatcher was built for; of
+						 * another version, those that it has */
 	unsigned int count;                     /* components that are linked to it */
 	struct chain_member members[CHAIN_MAX]; /* by position */
 	unsigned int gap_count;
@@ -62,6 +63,10 @@ static inline bool chain_is_broken(const struct chain *chain)
 {
 	return chain->dispatcher && chain->count < chain->expected;
 }
+
+/* -EPROTO with the words, naming both versions, where the libxdp here cannot work on the dispatcher: its
+ * format changed between releases. */
+int chain_check_version(const struct netdev *dev, const struct chain *chain, struct error *err);
 
 /* -EPERM without the capability, and what the kernel says otherwise. */
 int chain_read(const struct netdev *dev, struct chain *out, struct error *err);

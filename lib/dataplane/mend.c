@@ -248,16 +248,6 @@ static int fill_slot(const struct patient *patient, unsigned int slot)
 
 /* -- The chain --------------------------------------------------------------------------------- */
 
-static int check_version(const struct netdev *dev, const struct chain *chain, struct error *err)
-{
-	if (chain->dispatcher_version == XDP_DISPATCHER_VERSION && chain->expected <= CHAIN_MAX)
-		return 0;
-	return error_set(err, -EPROTO,
-			 "%s: its dispatcher has format version %u, and the libxdp here knows version "
-			 "%u; repair it by the libxdp that made it",
-			 dev->name, chain->dispatcher_version, XDP_DISPATCHER_VERSION);
-}
-
 static int fill_slots(const struct netdev *dev, const struct chain *chain, struct error *err)
 {
 	struct patient patient = { .dev = dev, .chain = chain, .program = -1 };
@@ -318,7 +308,7 @@ static int fill_chain(const struct netdev *dev, struct chain *chain, struct erro
 	ret = chain_read(dev, chain, err);
 	if (ret || !chain_is_broken(chain))
 		return ret;
-	ret = check_version(dev, chain, err);
+	ret = chain_check_version(dev, chain, err);
 	return ret ? ret : fill_slots(dev, chain, err);
 }
 

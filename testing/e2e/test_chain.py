@@ -10,6 +10,7 @@ import re
 import signal
 import subprocess
 import threading
+import time
 
 import pytest
 
@@ -18,7 +19,7 @@ import product
 from beside import (FREE, NEIGHBOURS, OURS, THEIR_MAC, THEIRS, Count, DropMac, chain, names,
                     we_work)
 from frames import udp
-from netlab import Namespace, sh, wait_for
+from netlab import Namespace, Wire, sh, wait_for
 from product import DONE, FAILED, NOT_LOADED, OBJECT
 
 pytestmark = pytest.mark.dispatcher
@@ -104,38 +105,41 @@ def test_our_program_keeps_its_id_and_rules_through_rebuilds(chained, slow):
     assert lab.prefixes("f0") == {OURS: "drop"}
 
 
-def test_no_blocked_packet_slips_while_the_chain_is_rebuilt(chained):
-    lab, they, stop = chained, DropMac(chained), threading.Event()
-    lab.load("-i", OURS)
-    errors = []
+def test_no_packet_slips_or_is_lost_while_chain_and_rules_change(chained):
+    """The long form: 300 rebuilds of the chain by others, 1,000 changes of our rules."""
+    lab, they, errors = chained, DropMac(chained), []
+    rebuilds, changes = (300, 1000) if os.environ.get("XDP_IPFILTER_LONG") else (4, 8)
 
     def rebuild():
+        count = Count(lab)
+        for _ in range(rebuilds // 2):
+            count.come()
+            count.go()
+
+    def change():
+        for _ in range(changes // 2):
+            lab.good("add", THEIRS)
+            lab.good("del", THEIRS)
+
+    def noting_errors(work):
         try:
-            for _ in range(2):
-                sh("nsenter", f"--net={lab.ns.path}", "xdp-loader", "load", "f0",
-                   kernel.neighbour("count"))
-                lab.good("add", THEIRS)
-                sh("nsenter", f"--net={lab.ns.path}", "xdp-loader", "unload", "f0", "-i",
-                   [number for number, name in chain_of(lab) if name == "nb_count"][0])
-                lab.good("del", THEIRS)
+            work()
         except Exception as error:  # shown below
             errors.append(error)
-        stop.set()
-
-    def chain_of(lab):
-        said = sh("nsenter", f"--net={lab.ns.path}", "xdp-loader", "status", "f0").stdout
-        return [(int(found[2]), found[1])
-                for found in re.finditer(r"(?m)^ =>\s+\d+\s+(\S+)\s+(\d+)\s", said)]
 
     they.come()
-    worker = threading.Thread(target=rebuild)
-    worker.start()
-    frames, slipped, lost = [udp(OURS), udp(FREE)] * 10, 0, 0
-    while not stop.is_set():
+    lab.load("-i", OURS)
+    workers = [threading.Thread(target=noting_errors, args=[work]) for work in (rebuild, change)]
+    for worker in workers:
+        worker.start()
+    frames, sent, slipped, lost, start = [udp(OURS), udp(FREE)] * 30, 0, 0, 0, time.monotonic()
+    while any(worker.is_alive() for worker in workers):
         got = lab.wire.exchange(frames)
+        sent += len(frames)
         slipped += sum(got[0::2])
         lost += got[1::2].count(False)
-    worker.join()
+    print(f"{rebuilds} rebuilds, {changes} changes, {sent} packets, "
+          f"{sent / (time.monotonic() - start):.0f} a second: {slipped} slipped, {lost} lost")
     assert not errors, errors
     assert (slipped, lost) == (0, 0)
 
@@ -359,6 +363,59 @@ def test_an_interface_moved_to_another_namespace_keeps_its_filter(own_lab):
         assert "xdp" not in away.links()["f0"]
     finally:
         away.close()
+
+
+def reuse_index(ns, index, mac=None):
+    """A new interface f0 with the number of one that is gone from this namespace."""
+    ns.ip("link", "add", "f0", "index", index, *(["address", mac] if mac else []),
+          "type", "veth", "peer", "name", "q0")
+    ns.ip("link", "set", "q0", "up")
+    ns.ip("link", "set", "f0", "up")
+
+
+def test_the_chain_of_an_interface_that_moved_away_is_left_alone(own_lab, patience):
+    """Also when another interface has its number by now."""
+    lab, away = own_lab, Namespace()
+    try:
+        lab.load("-i", OURS)
+        index = lab.ns.links()["f0"]["ifindex"]
+        lab.ns.ip("link", "set", "f0", "netns", away.name)
+        away.ip("link", "set", "f0", "up")
+        if index in [link["ifindex"] for link in away.links().values() if link["ifname"] != "f0"]:
+            pytest.skip("the number changed with the namespace")
+        reuse_index(lab.ns, index)
+        product.age_pins()
+        assert lab.status("f0")["state"] == "not-loaded"
+        said = lab("status", "-v").err
+        assert f"interface {index} " in said and "rm -r" in said, said
+        lab.load("-i", FREE)
+        lab.good("unload", "f0")
+        moved, wire = product.Tool(away), Wire(away, "f0", "p0", far_ns=lab.ns, patience=patience)
+        wire.settle()
+        assert moved.status("f0")["state"] == "filtering-chained"
+        assert wire.exchange([udp(OURS), udp(FREE)]) == [False, True]
+        wire.close()
+        moved.good("unload", "f0")
+    finally:
+        away.close()
+
+
+@pytest.mark.parametrize("same", [True, False], ids=["the same again", "another interface"])
+def test_a_number_that_is_used_again(own_lab, deleted_chain, same):
+    """Our pins of a deleted interface go with the next load on what is surely the same one."""
+    lab, before = own_lab, set(product.pins())
+    lab.load("-i", OURS)
+    link = lab.ns.links()["f0"]
+    lab.ns.ip("link", "del", "f0")
+    reuse_index(lab.ns, link["ifindex"], link["address"] if same else None)
+    assert lab.status("f0")["state"] == "not-loaded"
+    product.age_pins()
+    lab.load("-i", FREE)
+    assert lab.status("f0")["state"] == "filtering-chained" and lab.prefixes("f0") == {FREE: "drop"}
+    lab.good("unload", "f0")
+    if same:
+        assert set(product.pins()) <= before
+    deleted_chain()
 
 
 def test_xdp_off_by_others_is_not_loaded_and_can_be_loaded_again(chained):
