@@ -220,6 +220,16 @@ def test_nothing_to_repair(chained):
     assert we_work(lab)
 
 
+def test_a_missing_bpffs_is_mounted_in_the_mount_namespace_of_pid_1(chained):
+    if not os.environ.get("VM_KERNEL"):
+        pytest.skip("this machine is not ours to unmount its bpffs")
+    lab = chained
+    assert not product.pins()
+    sh("umount", "/sys/fs/bpf")
+    lab.load("-i", OURS)
+    assert kernel.bpffs_mounted() and we_work(lab)
+
+
 def test_bpffs_unmounted_and_mounted_again(chained):
     if not os.environ.get("VM_KERNEL"):
         pytest.skip("this machine is not ours to unmount its bpffs")
