@@ -71,6 +71,7 @@ static enum exit_code prepare_recovered(struct repair *repair, __u32 program_id,
 	options.policy = config->policy == IPF_DROP ? IPF_DROP : IPF_PASS;
 	options.priority = config->priority;
 	options.trace = config->trace;
+	options.counting = config->counting;
 	ruleset_tidy(&target->rules, tick_now());
 	return attach_prepare(&target->dev, &options, &target->rules, &repair->attachment, err) ?
 		       EXIT_FAILED :

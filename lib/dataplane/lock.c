@@ -54,21 +54,29 @@ static pid_t holder(int fd)
 	return 0;
 }
 
+/* The holder can have ended and left the lock to a child. */
+static void name_process(pid_t pid, char *out, size_t size)
+{
+	char path[32], name[17] = "gone";
+	auto_fd int fd = -1;
+	ssize_t length;
+
+	snprintf(path, sizeof(path), "/proc/%d/comm", pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	length = fd < 0 ? -1 : read(fd, name, sizeof(name) - 1);
+	if (length > 0)
+		name[length] = '\0';
+	name[strcspn(name, "\n")] = '\0';
+	snprintf(out, size, "process %d (%s)", pid, name);
+}
+
 static int timed_out(int fd, struct error *err)
 {
-	char who[64] = "another process", name[17], path[32];
+	char who[64] = "another process";
 	pid_t pid = holder(fd);
 
-	if (pid) {
-		auto_file FILE *file = NULL;
-
-		snprintf(path, sizeof(path), "/proc/%d/comm", pid);
-		file = fopen(path, "re");
-		if (!file || !fgets(name, sizeof(name), file))
-			strcpy(name, "now a child");
-		name[strcspn(name, "\n")] = '\0';
-		snprintf(who, sizeof(who), "process %d (%s)", pid, name);
-	}
+	if (pid)
+		name_process(pid, who, sizeof(who));
 	return error_set(err, -ETIMEDOUT,
 			 "%s is changing something and still holds " LOCK_PATH
 			 " after %u s; end it, or wait longer with --lock-timeout",

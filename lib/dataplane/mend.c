@@ -314,7 +314,7 @@ static int fill_chain(const struct netdev *dev, struct chain *chain, struct erro
 
 int mend(const struct netdev *dev, struct error *err)
 {
-	struct chain chain;
+	struct chain chain = {};
 	int ret = bpffs_ensure(err);
 
 	if (!ret)
