@@ -140,7 +140,7 @@ static enum exit_code commit(const struct repair *repair, struct error *err)
 
 	if (repair->attachment)
 		ret = attach_commit(repair->attachment, err);
-	else if (chain_is_broken(&target->chain))
+	else if (mend_is_needed(&target->dev, &target->chain))
 		ret = mend(&target->dev, err);
 	return ret ? EXIT_FAILED : report(repair, err);
 }

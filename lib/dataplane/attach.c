@@ -96,6 +96,9 @@ static int check_dispatcher(const struct netdev *dev, const struct chain *chain,
 			"'xdp-ipfilter repair %s' mends it",
 			dev->name, chain->expected, chain->main_id, chain->expected - chain->count,
 			dev->name);
+	ret = options->repair ? 0 : mend_check_pins(dev, chain, err);
+	if (ret)
+		return ret;
 	if (chain->expected == CHAIN_MAX && !chain_is_broken(chain))
 		return error_set(err, -E2BIG,
 				 "%s: the chain is full: %u programs, and no dispatcher takes more; "
@@ -442,8 +445,8 @@ int attach_commit(struct attachment *attachment, struct error *err)
 	int ret;
 
 	block_signals(&before);
-	ret = chain_is_broken(&attachment->before) ? mend_and_attach(attachment, err) :
-						     attach_now(attachment, err);
+	ret = attachment->options.repair ? mend_and_attach(attachment, err) :
+					   attach_now(attachment, err);
 	sigprocmask(SIG_SETMASK, &before, NULL);
 	return ret;
 }
@@ -491,8 +494,10 @@ static int mend_before_detach(const struct netdev *dev, bool *mended, struct err
 	*mended = false;
 	if (!ret && chain.state != FILTER_NOT_LOADED)
 		ret = chain_check_version(dev, &chain, err);
-	if (ret || !chain_is_broken(&chain))
+	if (ret || chain.state == FILTER_NOT_LOADED)
 		return ret;
+	if (!mend_is_needed(dev, &chain))
+		return mend_check_pins(dev, &chain, err);
 	*mended = true;
 	ret = mend(dev, chain.count ? err : NULL);
 	return chain.count ? ret : 0;

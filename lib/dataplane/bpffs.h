@@ -21,6 +21,9 @@ struct error;
 /* Mounts bpffs where that is safe and it is missing. 0, or -ENOENT with the command to run. */
 int bpffs_ensure(struct error *err);
 
+/* Does what is pinned there stay when this process has ended? Not in a mount namespace of its own. */
+bool bpffs_lasts(void);
+
 /* Can pins be made there? False for a read-only one. */
 bool bpffs_writable(void);
 

@@ -246,6 +246,50 @@ static int fill_slot(const struct patient *patient, unsigned int slot)
 	return put_gap(patient, slot, function);
 }
 
+/* -- What libxdp sees -------------------------------------------------------------------------- */
+
+static bool is_pinned(const struct netdev *dev, const struct chain *chain)
+{
+	char path[PIN_PATH_SIZE];
+
+	for (unsigned int slot = 0; slot < chain->expected; slot++) {
+		pin_path(dev, chain, slot, "prog", path);
+		if (access(path, F_OK))
+			return false;
+		pin_path(dev, chain, slot, "link", path);
+		if (access(path, F_OK))
+			return false;
+	}
+	return true;
+}
+
+bool mend_is_needed(const struct netdev *dev, const struct chain *chain)
+{
+	return chain_is_broken(chain) ||
+	       (chain->dispatcher && !is_pinned(dev, chain) && bpffs_lasts());
+}
+
+static int refuse_other_namespace(const struct netdev *dev, struct error *err)
+{
+	return error_set(err, -ENOENT,
+			 "%s: the pins of its chain are not in the " BPFFS_PATH
+			 " of this mount namespace; run the command in that of process 1, by "
+			 "'nsenter -t 1 -m'",
+			 dev->name);
+}
+
+int mend_check_pins(const struct netdev *dev, const struct chain *chain, struct error *err)
+{
+	if (!chain->dispatcher || is_pinned(dev, chain))
+		return 0;
+	if (!bpffs_lasts())
+		return refuse_other_namespace(dev, err);
+	return error_set(err, -ENOENT,
+			 "%s: pins of its chain below %s are missing; 'xdp-ipfilter repair %s' makes "
+			 "them again",
+			 dev->name, CHAIN_PINS_PATH, dev->name);
+}
+
 /* -- The chain --------------------------------------------------------------------------------- */
 
 static int fill_slots(const struct netdev *dev, const struct chain *chain, struct error *err)
@@ -306,7 +350,7 @@ static int fill_chain(const struct netdev *dev, struct chain *chain, struct erro
 	if (lock < 0)
 		return lock;
 	ret = chain_read(dev, chain, err);
-	if (ret || !chain_is_broken(chain))
+	if (ret || !mend_is_needed(dev, chain))
 		return ret;
 	ret = chain_check_version(dev, chain, err);
 	return ret ? ret : fill_slots(dev, chain, err);
@@ -317,6 +361,8 @@ int mend(const struct netdev *dev, struct error *err)
 	struct chain chain = {};
 	int ret = bpffs_ensure(err);
 
+	if (!ret && !bpffs_lasts())
+		ret = refuse_other_namespace(dev, err);
 	if (!ret)
 		ret = fill_chain(dev, &chain, err);
 	if (!ret)

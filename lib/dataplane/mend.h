@@ -4,9 +4,9 @@
  *
  * Where pins were removed, the dispatcher stays on the interface and runs what is left. libxdp
  * takes such a chain for a single program and refuses to touch it, so it is made whole in its
- * places: programs that are pinned there still are linked again, then programs that do nothing
- * fill the gaps, and libxdp, which now knows the chain again, takes those out. All the
- * while the components that are left run.
+ * places: what runs is pinned again, programs that are still pinned are linked again, then
+ * programs that do nothing fill the gaps, and libxdp, which now knows the chain again, takes those
+ * out. All the while the components that are left run.
  */
 #ifndef DATAPLANE_MEND_H
 #define DATAPLANE_MEND_H
@@ -19,8 +19,15 @@ struct error;
  * pinned in its broken chain, or held by somebody. Its program's id, or 0. */
 __u32 mend_find_filter(const struct netdev *dev, const struct chain *chain);
 
-/* Makes the chain of this interface whole, where it is broken. On failure the components that ran run
- * still. */
+/* Is the chain broken, or not pinned as libxdp needs it? Of pins only where they are seen: in a mount
+ * namespace with another bpffs nobody can tell. */
+bool mend_is_needed(const struct netdev *dev, const struct chain *chain);
+
+/* 0 where libxdp can work on the chain. -ENOENT with the words where its pins are not seen, which
+ * are those for a mount namespace of its own where mend_is_needed() said no. */
+int mend_check_pins(const struct netdev *dev, const struct chain *chain, struct error *err);
+
+/* Makes the chain of this interface whole. On failure the components that ran run still. */
 int mend(const struct netdev *dev, struct error *err);
 
 #endif

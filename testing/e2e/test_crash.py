@@ -160,7 +160,7 @@ def company(request, lab, need):
 @pytest.mark.parametrize("command", ["load", "unload", "replace"] if CHAIN_ONLY else COMMANDS)
 def test_killed_at_any_moment(lab, nothing_more, company, tmp_path, command, slow):
     campaign = Campaign(lab, tmp_path, *COMMANDS[command])
-    for moment in some(campaign.moments(), 3 if slow else 12):
+    for moment in some(campaign.moments(), 2 if slow else 12):
         campaign.start()
         result = campaign.strace("-e", f"inject={CHANGES}:signal=SIGKILL:when={moment}")
         what = f"{command} killed at call {moment}"
@@ -195,7 +195,7 @@ def test_repair_killed_at_any_moment(lab, nothing_more, need, tmp_path, slow):
     start()
     campaign.start = start
     lab.good("repair", "-i", OLD, "-i", BOTH, "f0")
-    for moment in some(campaign.moments(), 5 if slow else 12):
+    for moment in some(campaign.moments(), 2 if slow else 12):
         start()
         campaign.strace("-e", f"inject={CHANGES}:signal=SIGKILL:when={moment}")
         what = f"repair killed at call {moment}"
@@ -221,7 +221,7 @@ def test_refused_by_the_kernel_at_any_moment(lab, nothing_more, need, tmp_path, 
     """One bpf() call that makes something fails: then the command says so and has changed nothing, or it did without."""
     need("strace")
     campaign = Campaign(lab, tmp_path, *COMMANDS[command])
-    for moment in some(campaign.moments("bpf", MAKERS), 3 if slow else 12):
+    for moment in some(campaign.moments("bpf", MAKERS), 2 if slow else 12):
         campaign.start()
         before = campaign.holds("at the start")
         result = campaign.strace("-e", f"inject=bpf:error={error}:when={moment}", calls="bpf")

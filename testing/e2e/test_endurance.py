@@ -43,8 +43,10 @@ def test_loads_and_unloads(lab, slow):
 class Resident:
     """A poll that runs all the while: its descriptors and its memory."""
 
-    def __init__(self, lab):
-        self.process = lab.start("poll", "-i", 20, "f0", stdout=open(os.devnull, "w"))
+    def __init__(self, lab, output):
+        with open(output, "w") as out:
+            self.process = lab.start("poll", "-i", 20, "f0", stdout=out)
+        wait_for(lambda: output.stat().st_size, "the first round", lab.patience)
 
     def figures(self):
         with open(f"/proc/{self.process.pid}/status") as status:
@@ -73,9 +75,8 @@ def test_replaces_that_grow_and_shrink(lab, slow, tmp_path):
     lab.load()
     replace(most)
     replace(1)
-    before, poll = figures(lab), Resident(lab)
+    before, poll = figures(lab), Resident(lab, tmp_path / "rounds")
     try:
-        wait_for(lambda: poll.figures()[1] > 1000, "poll runs", lab.patience)
         descriptors, resident = poll.figures()
         for number in range(10_000 if LONG else 4 if slow else 20):
             # In the long form one of a hundred is large: an hour, not a day.

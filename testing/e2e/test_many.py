@@ -100,7 +100,7 @@ def test_sixteen_at_once_lose_nothing(lab, slow):
     lab.add_pair("f1", "p1")
     lab.load()
     lab.load(dev="f1")
-    until = time.monotonic() + (60 if LONG else 10 if slow else 4)
+    until = time.monotonic() + (60 if LONG else 6 if slow else 4)
     workers = [kind(lab, number, seed, until) for number, kind in
                enumerate([Changer] * 10 + [Replacer] * 2 + [Reader] * 4)]
     for worker in workers:

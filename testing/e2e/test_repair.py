@@ -95,8 +95,8 @@ def test_a_pinned_program_comes_back_with_rules_and_counters(chained):
     assert lab.wire.exchange([udp(OURS), udp(FREE)]) == [False, True]
 
 
-@pytest.mark.parametrize("ours_first", [True, False], ids=["we before them", "we behind them"])
-@pytest.mark.parametrize("what", [("link", "prog"), ("link",)], ids=["all lost", "links lost"])
+@pytest.mark.parametrize("ours_first, what", [(True, ("link", "prog")), (False, ("link",))],
+                         ids=["we before them, all lost", "we behind them, links lost"])
 def test_neighbours_run_on_while_we_are_repaired(chained, ours_first, what):
     lab, they = chained, [DropMac(chained), Count(chained)]
     if ours_first:
@@ -203,6 +203,40 @@ def test_what_others_turned_off_comes_back_with_its_rules(chained):
     product.age_pins()
     lab.good("unload", "f0")
     assert state(lab) == "not-loaded"
+
+
+def test_a_link_that_somebody_else_pins_filters_on(chained):
+    """Pins alone say nothing. What runs is pinned again, so that libxdp knows it."""
+    lab, they = chained, DropMac(chained)
+    lab.load("-i", OURS)
+    they.come()
+    number, extra = lab.status("f0")["program_id"], "/sys/fs/bpf/extra"
+    [link] = [one for one, about in kernel.links().items() if about.get("prog_id") == number]
+    sh("bpftool", "link", "pin", "id", link, extra)
+    lose(lab, "xdp_ipfilter")
+    try:
+        assert we_work(lab) and they.works()
+        lab.good("repair", "f0")
+        assert we_work(lab) and they.works()
+        assert loader_knows(lab, "nb_dropmac", "xdp_ipfilter")
+        lose(lab, "xdp_ipfilter")
+        lab.good("unload", "f0")
+        assert names(lab) == ["nb_dropmac"] and they.works() and lab.wire.passes(udp(OURS))
+    finally:
+        os.unlink(extra)
+
+
+def test_in_a_mount_namespace_with_another_bpffs_nothing_is_pinned(chained):
+    """What was pinned there would go with it, and all programs of the chain too."""
+    lab, they = chained, DropMac(chained)
+    hidden = ["unshare", "-m", "sh", "-c", 'mount -t bpf bpf /sys/fs/bpf; exec "$@"', "sh"]
+    they.come()
+    with lab.unchanged("f0"):
+        lab.refused(FAILED, "load", "f0", prefix=hidden, words=["f0", "nsenter -t 1 -m"])
+    lab.load("-i", OURS)
+    with lab.unchanged("f0"):
+        lab.refused(FAILED, "unload", "f0", prefix=hidden, words=["f0", "nsenter -t 1 -m"])
+    assert we_work(lab) and they.works()
 
 
 def test_nothing_to_repair(chained):
