@@ -103,13 +103,17 @@ static enum exit_code prepare(const struct loading_request *request, const struc
 	struct target *target = repair->target;
 	__u32 program_id = mend_find_filter(&target->dev, &target->chain);
 
-	if (program_id)
-		return prepare_recovered(repair, program_id, err);
-	if (target->chain.state == FILTER_NOT_FILTERING)
-		return prepare_anew(request, input, repair, err);
-	if (target->chain.state == FILTER_NOT_LOADED)
-		return refuse_not_loaded(&target->dev, err);
-	return target_read_rules(target, tick_now(), err);
+	switch (target->chain.state) {
+	case FILTER_NOT_FILTERING:
+		return program_id ? prepare_recovered(repair, program_id, err) :
+				    prepare_anew(request, input, repair, err);
+	case FILTER_NOT_LOADED:
+		/* Who gives rules does not mean those of a filter that was turned off. */
+		return program_id && !input->count ? prepare_recovered(repair, program_id, err) :
+						     refuse_not_loaded(&target->dev, err);
+	default:
+		return target_read_rules(target, tick_now(), err);
+	}
 }
 
 /* Prints what runs now, and says which neighbours are to be loaded again. */

@@ -210,6 +210,11 @@ static void describe_interface(struct report *report, const struct snapshot *sna
 		report_line(report,
 			    "no packet is filtered; '" PROGRAM_NAME " repair %s' mends that",
 			    target->dev.name);
+	else if (chain_is_broken(&target->chain))
+		report_line(report,
+			    "%u programs of its chain are gone, and none can join; '" PROGRAM_NAME
+			    " repair %s' mends that",
+			    target->chain.expected - target->chain.count, target->dev.name);
 	if (loaded || report->format != REPORT_TEXT) {
 		describe_rule_numbers(report, &target->rules);
 		report_object(report, "counters", "counters");

@@ -412,13 +412,10 @@ static __u32 find_held(const struct netdev *dev)
 	return found;
 }
 
+/* What a chain lost was pinned in it. Another one of this interface can be a leftover, with old rules. */
 __u32 mend_find_filter(const struct netdev *dev, const struct chain *chain)
 {
-	__u32 found = 0;
-
 	if (chain->program_id)
 		return 0;
-	if (chain_is_broken(chain))
-		found = find_pinned(dev, chain);
-	return found ? found : find_held(dev);
+	return chain_is_broken(chain) ? find_pinned(dev, chain) : find_held(dev);
 }

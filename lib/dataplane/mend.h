@@ -15,8 +15,9 @@
 
 struct error;
 
-/* The filter that was on this interface and runs there no more, though the kernel has it still:
- * pinned in its broken chain, or held by somebody. Its program's id, or 0. */
+/* The filter that was on this interface and runs there no more, though the kernel has it still: pinned
+ * in the chain that is broken, or, where the whole chain was taken off, the newest that was loaded
+ * there. Its program's id, or 0. */
 __u32 mend_find_filter(const struct netdev *dev, const struct chain *chain);
 
 /* Is the chain broken, or not pinned as libxdp needs it? Of pins only where they are seen: in a mount

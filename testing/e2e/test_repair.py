@@ -145,6 +145,7 @@ def test_a_neighbour_that_is_gone_for_good_is_named_and_others_can_join_again(ch
     assert we_work(lab), "ours filters on"
     assert lab.ns.run("xdp-loader", "load", "f0", kernel.neighbour("dropmac"),
                       check=False).returncode != 0, "libxdp does not know the chain any more"
+    assert "xdp-ipfilter repair f0" in lab.good("status", "f0").out
     number = lab.status("f0")["program_id"]
     lab.good("repair", "f0", warns=["f0", "1 of the programs", "load them again"])
     assert lab.status("f0")["program_id"] == number and we_work(lab)
@@ -241,7 +242,8 @@ def test_in_a_mount_namespace_with_another_bpffs_nothing_is_pinned(chained):
 
 def test_nothing_to_repair(chained):
     lab = chained
-    lab.refused(NOT_LOADED, "repair", "f0", words=["f0", "not loaded"])
+    for args in (("repair", "f0"), ("repair", "-i", OURS, "f0")):
+        lab.refused(NOT_LOADED, *args, words=["f0", "not loaded"])
     lab.good("repair")
     lab.load("-i", OURS)
     with lab.unchanged("f0"):
