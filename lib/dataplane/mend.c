@@ -271,7 +271,7 @@ bool mend_is_needed(const struct netdev *dev, const struct chain *chain)
 
 static int refuse_other_namespace(const struct netdev *dev, struct error *err)
 {
-	return error_set(err, -ENOENT,
+	return error_set(err, -EXDEV,
 			 "%s: the pins of its chain are not in the " BPFFS_PATH
 			 " of this mount namespace; run the command in that of process 1, by "
 			 "'nsenter -t 1 -m'",
@@ -284,7 +284,7 @@ int mend_check_pins(const struct netdev *dev, const struct chain *chain, struct 
 		return 0;
 	if (!bpffs_lasts())
 		return refuse_other_namespace(dev, err);
-	return error_set(err, -ENOENT,
+	return error_set(err, -ESTALE,
 			 "%s: pins of its chain below %s are missing; 'xdp-ipfilter repair %s' makes "
 			 "them again",
 			 dev->name, CHAIN_PINS_PATH, dev->name);

@@ -24,8 +24,8 @@ __u32 mend_find_filter(const struct netdev *dev, const struct chain *chain);
  * namespace with another bpffs nobody can tell. */
 bool mend_is_needed(const struct netdev *dev, const struct chain *chain);
 
-/* 0 where libxdp can work on the chain. -ENOENT with the words where its pins are not seen, which
- * are those for a mount namespace of its own where mend_is_needed() said no. */
+/* 0 where libxdp can work on the chain. Where it does not see its pins: -EXDEV in a mount namespace with
+ * another bpffs, where mending would do harm, else -ESTALE. */
 int mend_check_pins(const struct netdev *dev, const struct chain *chain, struct error *err);
 
 /* Makes the chain of this interface whole. On failure the components that ran run still. */

@@ -16,8 +16,8 @@ import pytest
 
 import kernel
 import product
-from beside import (FREE, NEIGHBOURS, OURS, THEIR_MAC, THEIRS, Count, DropMac, chain, names,
-                    we_work)
+from beside import (FREE, NEIGHBOURS, OURS, THEIR_MAC, THEIRS, Count, DropMac, XdpFilter, chain,
+                    names, we_work)
 from frames import udp
 from netlab import Namespace, Wire, sh, wait_for
 from product import DONE, FAILED, NOT_LOADED, OBJECT
@@ -294,39 +294,71 @@ def test_the_mtu_is_named_where_a_neighbour_without_frags_makes_it_too_large(cha
         assert result.rc == FAILED and len(result.err_lines) == 1 and "MTU" in result.err, result
 
 
+class Dump:
+    """xdpdump watching all programs of the chain, at entry and exit."""
+
+    def __init__(self, lab):
+        self.lab, self.text = lab, ""
+        with lab.ns:
+            self.process = subprocess.Popen(
+                ["stdbuf", "-oL", "xdpdump", "-i", "f0", "-p", "all", "--rx-capture", "entry,exit"],
+                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.said = self.process.stderr.readline()
+        os.set_blocking(self.process.stdout.fileno(), False)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.send_signal(signal.SIGINT)
+        self.process.communicate(timeout=60)
+
+    def hears(self, *texts):
+        """Waits until all of these were printed since the last time."""
+        def all_there():
+            self.text += "".join(self.process.stdout.readlines())
+            return all(text in self.text for text in texts)
+        wait_for(all_there, f"xdpdump shows {texts}", self.lab.patience)
+        text, self.text = self.text, ""
+        return text
+
+
 def test_xdpdump_sees_our_verdicts(chained, need):
+    """Beside xdp-filter and a program of xdp-loader."""
     need("xdpdump", "stdbuf")
     lab = chained
     lab.load("-i", OURS)
-    Count(lab).come()
-    with lab.ns:
-        dump = subprocess.Popen(["stdbuf", "-oL", "xdpdump", "-i", "f0", "-p", "all",
-                                 "--rx-capture", "entry,exit"],
-                                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    try:
-        said = dump.stderr.readline()
-        assert "xdp_ipfilter" in said, said + dump.stderr.read()
-        assert we_work(lab), "being watched changes nothing"
-        heard = []
-        os.set_blocking(dump.stdout.fileno(), False)
-
-        def both():
-            heard.extend(dump.stdout.readlines())
-            text = "".join(heard)
-            return "xdp_ipfilter()@exit[DROP]" in text and "xdp_ipfilter()@exit[PASS]" in text
-        wait_for(both, "xdpdump shows our drop and our pass", lab.patience)
-        text = "".join(heard)
-        assert "xdp_ipfilter()@entry" in text
+    they = [XdpFilter(lab), Count(lab)]
+    for one in they:
+        one.come()
+    with Dump(lab) as dump:
+        assert "xdp_ipfilter" in dump.said, dump.said
+        assert we_work(lab) and all(one.works() for one in they), "being watched changes nothing"
+        text = dump.hears("xdp_ipfilter()@entry", "xdp_ipfilter()@exit[DROP]",
+                          "xdp_ipfilter()@exit[PASS]", f"{XdpFilter.program}()@exit[DROP]",
+                          "nb_count()@exit[PASS]")
         length = len(udp(OURS))
         assert re.search(rf"xdp_ipfilter\(\)@exit\[DROP\]: packet size {length} bytes", text), text
         assert len(re.findall(r"nb_count\(\)@entry", text)) < len(
             re.findall(r"xdp_ipfilter\(\)@entry", text)), "what we drop ends with us"
         lab.good("add", FREE)
         assert not lab.wire.passes(udp(FREE))
-    finally:
-        dump.send_signal(signal.SIGINT)
-        dump.communicate(timeout=60)
     assert not lab.wire.passes(udp(OURS))
+
+
+def test_xdpdump_watches_neighbours_while_we_come_and_go(chained, need):
+    need("xdpdump", "stdbuf")
+    lab, they = chained, [DropMac(chained), Count(chained)]
+    for one in they:
+        one.come()
+    with Dump(lab) as dump:
+        lab.load("-i", OURS)
+        assert we_work(lab) and all(one.works() for one in they)
+        dump.hears("nb_dropmac()@exit[DROP]", "nb_count()@exit[PASS]")
+        lab.good("unload", "f0")
+        assert lab.wire.passes(udp(OURS)) and all(one.works() for one in they)
+        dump.hears("nb_dropmac()@exit[DROP]", "nb_count()@exit[PASS]")
+    assert names(lab) == ["nb_dropmac", "nb_count"]
 
 
 def test_a_renamed_interface_keeps_its_chain(own_lab, need):

@@ -8,6 +8,7 @@ each moment; without it a few of each command, chosen anew each time."""
 import os
 import random
 import re
+import signal
 
 import pytest
 
@@ -173,6 +174,24 @@ def test_killed_at_any_moment(lab, nothing_more, company, tmp_path, command, slo
             NOT_LOADED if command == "unload" and now is None else DONE)
         assert again.rc == told_so, f"{what}, then again: {again}"
         assert campaign.holds(what) == campaign.after
+    if campaign.state() != "not-loaded":
+        lab.good("unload", "f0")
+
+
+@pytest.mark.parametrize("command", ["load"] if CHAIN_ONLY else COMMANDS)
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=lambda one: one.name)
+def test_ended_at_any_moment_the_exit_code_agrees_with_the_state(lab, nothing_more, need, tmp_path,
+                                                                 command, number, slow):
+    need("strace")
+    campaign = Campaign(lab, tmp_path, *COMMANDS[command])
+    for moment in some(campaign.moments(), 2 if slow else 6):
+        campaign.start()
+        before = campaign.holds("at the start")
+        result = campaign.strace("-e", f"inject={CHANGES}:signal={number.name}:when={moment}")
+        assert result.rc in (DONE, -number), f"{command} at call {moment}: {result}"
+        now = campaign.holds(f"{command}, {number.name} at call {moment}")
+        assert now == (campaign.after if result.rc == DONE else before), (
+            f"{command} at call {moment}: {result}")
     if campaign.state() != "not-loaded":
         lab.good("unload", "f0")
 
