@@ -280,8 +280,15 @@ static int refuse_other_namespace(const struct netdev *dev, struct error *err)
 
 int mend_check_pins(const struct netdev *dev, const struct chain *chain, struct error *err)
 {
+	struct chain now;
+	int ret;
+
 	if (!chain->dispatcher || is_pinned(dev, chain))
 		return 0;
+	/* Whoever has rebuilt the chain since it was read has removed the pins of that one. */
+	ret = chain_read(dev, &now, err);
+	if (ret || now.main_id != chain->main_id)
+		return ret;
 	if (!bpffs_lasts())
 		return refuse_other_namespace(dev, err);
 	return error_set(err, -ESTALE,
