@@ -160,9 +160,11 @@ static int add_member(struct chain *chain, const struct bpf_link_info *link, uns
 	struct chain_member *member;
 	__u32 size = sizeof(info);
 
-	/* Between two system calls a component can go. */
-	if (program < 0 || bpf_obj_get_info_by_fd(program, &info, &size))
-		return 0;
+	/* Between two system calls a component can go; any other failure must not look like that. */
+	if (program < 0)
+		return errno == ENOENT ? 0 : -errno;
+	if (bpf_obj_get_info_by_fd(program, &info, &size))
+		return -errno;
 	for (unsigned int i = 0; i < chain->count; i++) {
 		if (chain->members[i].program_id == info.id)
 			return 0; /* linked once more while it moves to a new dispatcher */
@@ -195,6 +197,7 @@ static int read_members(struct chain *chain, const struct btf *btf,
 			const struct xdp_dispatcher_config *config)
 {
 	__u32 id = 0;
+	int ret;
 
 	while (!bpf_link_get_next_id(id, &id)) {
 		auto_fd int fd = bpf_link_get_fd_by_id(id);
@@ -206,11 +209,15 @@ static int read_members(struct chain *chain, const struct btf *btf,
 				continue;
 			return -errno;
 		}
-		if (bpf_obj_get_info_by_fd(fd, &link, &size) ||
-		    link.type != BPF_LINK_TYPE_TRACING ||
+		if (bpf_obj_get_info_by_fd(fd, &link, &size))
+			return -errno;
+		if (link.type != BPF_LINK_TYPE_TRACING ||
 		    link.tracing.target_obj_id != chain->main_id)
 			continue;
-		add_member(chain, &link, slot_of_function(btf, link.tracing.target_btf_id), config);
+		ret = add_member(chain, &link, slot_of_function(btf, link.tracing.target_btf_id),
+				 config);
+		if (ret)
+			return ret;
 	}
 	if (errno != ENOENT)
 		return -errno;

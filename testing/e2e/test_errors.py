@@ -55,6 +55,7 @@ def test_a_missing_capability_is_named(lab, prefix, words, no_more_progs):
     with lab.unchanged("f0"):
         lab.refused(FAILED, "unload", "f0", prefix=prefix, words=words)
         lab.refused(FAILED, "unload", "-a", prefix=prefix, words=words)
+        lab.refused(FAILED, "repair", "f0", prefix=prefix, words=words)
         lab.refused(FAILED, "load", "f0", prefix=prefix)
     assert not lab.wire.passes(udp("192.0.2.66"))
     lab.good("unload", "f0")
