@@ -35,6 +35,9 @@ man:
 check:
 	$(Q)testing/run.sh --no-install $(if $(QUICK),--quick) $(SUITES)
 
+campaigns: tests
+	$(Q)testing/campaigns.sh $(WHERE)
+
 bench: all
 	$(Q)testing/bench/run.sh
 
@@ -108,6 +111,7 @@ help:
 #:   all        the tool, the BPF object and, with pandoc, the man page (the default)
 #:   install    into $(DESTDIR)$(PREFIX); uninstall takes exactly that away again
 #:   check      all test suites; SUITES="unit bpf" for some, QUICK=1 without virtual machines
+#:   campaigns  the long forms of tests, for hours; WHERE="host 6.12" for some
 #:   lint       layers, layout, shell, static checks, both compilers, 32 bits
 #:   format     lays out all C files by clang-format
 #:   bench      measures the filter
@@ -121,5 +125,5 @@ help:
 #:
 #: V=1 shows the commands, STRICT=1 makes warnings errors.
 
-.PHONY: all bpf lib $(LAYERS) xdp-ipfilter tests man check bench fuzz demo lint format install uninstall \
+.PHONY: all bpf lib $(LAYERS) xdp-ipfilter tests man check campaigns bench fuzz demo lint format install uninstall \
 	dist reconfigure tidy clean help compile_commands.json

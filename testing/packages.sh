@@ -46,6 +46,7 @@ test     optional  busybox-static                 busybox
 test     optional  kmod                           kmod
 test     optional  cpio                           cpio
 test     optional  zstd                           zstd
+test     optional  strace                         strace
 test     optional  ethtool                        ethtool
 test     optional  ipset                          ipset
 test     optional  tcpdump                        tcpdump

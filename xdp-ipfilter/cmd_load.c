@@ -35,22 +35,6 @@ static enum exit_code parse(struct loading_request *request, struct options *opt
 	return code;
 }
 
-/* "eth0: filtering, chained (native, position 1 of 2), 3 rules" */
-static void print_loaded(const struct target *target)
-{
-	const struct chain *chain = &target->chain;
-	char place[64] = "", rules[COUNT_TEXT_SIZE];
-	struct report report;
-
-	if (chain->state == FILTER_CHAINED)
-		snprintf(place, sizeof(place), ", position %u of %u", chain->position,
-			 chain->count);
-	report_init(&report, REPORT_TEXT, stdout);
-	report_line(&report, "%s: %s (%s%s), %s", target->dev.name, filter_state_text(chain->state),
-		    attach_mode_name(chain->mode), place,
-		    count_text(rules, target->rules.count, "rule"));
-}
-
 static void detach_all(struct targets *targets, size_t count)
 {
 	struct error err = { "" };
@@ -71,7 +55,7 @@ static enum exit_code attach_all(struct targets *targets, struct attachment **at
 	if (targets_read(targets, err))
 		goto undo;
 	for (size_t i = 0; i < targets->count; i++)
-		print_loaded(&targets->items[i]);
+		loading_report(&targets->items[i]);
 	if (output_flush(stdout, err)) {
 		error_set(err, -EIO, "cannot write the output; nothing was loaded");
 		goto undo;

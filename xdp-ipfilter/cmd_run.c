@@ -139,13 +139,18 @@ static enum exit_code detach_own(const struct target *target, struct error *err)
 	return detach(&target->dev, err) ? EXIT_FAILED : EXIT_DONE;
 }
 
-/* What ended the rounds has its words already; those of a failure here must not hide them. */
+/* What ended the rounds has its words already; those of a failure here must not hide them. Nothing
+ * stays behind, also when somebody does not let go of the lock: detaching harms no other command,
+ * which then finds the program gone. */
 static enum exit_code take_off(const struct target *target, enum exit_code code, struct error *err)
 {
 	struct error failure = { "" };
 	auto_fd int lock = lock_take(&failure);
-	enum exit_code off = lock < 0 ? EXIT_FAILED : detach_own(target, &failure);
+	enum exit_code off;
 
+	if (lock < 0)
+		log_warning("%s; unloading without the lock", failure.text);
+	off = detach_own(target, &failure);
 	if (!off || code == EXIT_NOT_LOADED)
 		return code;
 	if (!code)

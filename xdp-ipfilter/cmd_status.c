@@ -10,6 +10,7 @@
 
 #include <dataplane/capability.h>
 #include <dataplane/counters.h>
+#include <dataplane/sweep.h>
 #include <util/cleanup.h>
 #include <util/error.h>
 #include <util/log.h>
@@ -205,6 +206,15 @@ static void describe_interface(struct report *report, const struct snapshot *sna
 	report_number(report, "ifindex", NULL, target->dev.ifindex);
 	report_string(report, "state", NULL, filter_state_name(target->chain.state));
 	describe_program(report, target);
+	if (target->chain.state == FILTER_NOT_FILTERING)
+		report_line(report,
+			    "no packet is filtered; '" PROGRAM_NAME " repair %s' mends that",
+			    target->dev.name);
+	else if (chain_is_broken(&target->chain))
+		report_line(report,
+			    "%u programs of its chain are gone, and none can join; '" PROGRAM_NAME
+			    " repair %s' mends that",
+			    target->chain.expected - target->chain.count, target->dev.name);
 	if (loaded || report->format != REPORT_TEXT) {
 		describe_rule_numbers(report, &target->rules);
 		report_object(report, "counters", "counters");
@@ -270,6 +280,8 @@ static enum exit_code find_targets(const struct words *names, struct targets *ta
 	enum exit_code code;
 
 	if (!names->count) {
+		if (log_level() == LOG_VERBOSE)
+			sweep_report();
 		code = targets_loaded(targets, err);
 	} else {
 		code = targets_named(names, targets, err);

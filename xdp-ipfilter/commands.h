@@ -10,6 +10,7 @@
 extern const struct command load_command;
 extern const struct command run_command;
 extern const struct command unload_command;
+extern const struct command repair_command;
 extern const struct command add_command;
 extern const struct command del_command;
 extern const struct command replace_command;

@@ -6,24 +6,27 @@
 # in _xdp_ipfilter_options, with all its options as --help shows them.
 # shellcheck shell=bash
 
-_xdp_ipfilter_commands='load run unload add del replace flush list test status poll help'
+_xdp_ipfilter_commands='load run unload repair add del replace flush list test status poll help'
 
 _xdp_ipfilter_options()
 {
+	local common='-h --help -v --verbose --lock-timeout'
+
 	case $1 in
-	load) echo '-m --mode -p --policy -P --prio -i --ip -f --file --format --require-dispatcher --trace --counters --force -h --help -v --verbose' ;;
-	run) echo '-m --mode -p --policy -P --prio -i --ip -f --file --format --require-dispatcher --trace --counters --force --interval --count -h --help -v --verbose' ;;
-	unload) echo '-a --all -h --help -v --verbose' ;;
-	add) echo '-d --dev -s --set -t --timeout --pass --drop --force -f --file --format -h --help -v --verbose' ;;
-	del) echo '-d --dev -s --set -f --file --format -h --help -v --verbose' ;;
-	replace) echo '-d --dev -s --set -n --dry-run --force -f --file --format -h --help -v --verbose' ;;
-	flush) echo '-d --dev -s --set -a --all -h --help -v --verbose' ;;
-	list) echo '-d --dev -s --set -j --json -h --help -v --verbose' ;;
-	test) echo '-d --dev -q --quiet -h --help -v --verbose' ;;
-	status) echo '-j --json -h --help -v --verbose' ;;
-	poll) echo '-i --interval --count -j --json -h --help -v --verbose' ;;
-	help) echo '-h --help -v --verbose' ;;
-	*) echo '--version -h --help -v --verbose' ;;
+	load) echo "-m --mode -p --policy -P --prio -i --ip -f --file --format --require-dispatcher --trace --counters --force $common" ;;
+	run) echo "-m --mode -p --policy -P --prio -i --ip -f --file --format --require-dispatcher --trace --counters --force --interval --count $common" ;;
+	unload) echo "-a --all $common" ;;
+	repair) echo "-p --policy -P --prio -i --ip -f --file --format --force $common" ;;
+	add) echo "-d --dev -s --set -t --timeout --pass --drop --force -f --file --format $common" ;;
+	del) echo "-d --dev -s --set -f --file --format $common" ;;
+	replace) echo "-d --dev -s --set -n --dry-run --force -f --file --format $common" ;;
+	flush) echo "-d --dev -s --set -a --all $common" ;;
+	list) echo "-d --dev -s --set -j --json $common" ;;
+	test) echo "-d --dev -q --quiet $common" ;;
+	status) echo "-j --json $common" ;;
+	poll) echo "-i --interval --count -j --json $common" ;;
+	help) echo "$common" ;;
+	*) echo "--version $common" ;;
 	esac
 }
 
@@ -67,6 +70,7 @@ _xdp_ipfilter()
 	COMPREPLY=()
 	for ((i = 1; i < COMP_CWORD; i++)); do
 		case ${COMP_WORDS[i]} in
+		--lock-timeout) i=$((i + 1)) ;;
 		-*) ;;
 		*)
 			command=${COMP_WORDS[i]}
@@ -82,12 +86,12 @@ _xdp_ipfilter()
 		mapfile -t COMPREPLY < <(compgen -f -- "$current")
 		return
 		;;
-	load:-[iP] | load:--ip | load:--prio | run:-[iP] | run:--ip | run:--prio) return ;;
-	add:-t | add:--timeout | poll:-i | *:--interval | *:--count) return ;;
+	load:-[iP] | load:--ip | load:--prio | run:-[iP] | run:--ip | run:--prio | repair:-[iP] | repair:--ip | repair:--prio) return ;;
+	add:-t | add:--timeout | poll:-i | *:--lock-timeout | *:--interval | *:--count) return ;;
 	*)
 		if ! candidates=$(_xdp_ipfilter_argument "$previous"); then
 			case $command in
-			load | run | unload | status | poll) candidates=$(_xdp_ipfilter_interfaces) ;;
+			load | run | unload | repair | status | poll) candidates=$(_xdp_ipfilter_interfaces) ;;
 			help) candidates="$_xdp_ipfilter_commands" ;;
 			esac
 		fi

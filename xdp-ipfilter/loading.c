@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <cli/report.h>
 #include <dataplane/capability.h>
 #include <util/cleanup.h>
 #include <util/error.h>
@@ -159,4 +160,19 @@ enum exit_code loading_prepare(const struct loading_request *request,
 	ret = attach_prepare(&target->dev, &request->attach, &target->rules, out, err);
 	progress_erase();
 	return ret ? EXIT_FAILED : EXIT_DONE;
+}
+
+void loading_report(const struct target *target)
+{
+	const struct chain *chain = &target->chain;
+	char place[64] = "", rules[COUNT_TEXT_SIZE];
+	struct report report;
+
+	if (chain->state == FILTER_CHAINED)
+		snprintf(place, sizeof(place), ", position %u of %u", chain->position,
+			 chain->count);
+	report_init(&report, REPORT_TEXT, stdout);
+	report_line(&report, "%s: %s (%s%s), %s", target->dev.name, filter_state_text(chain->state),
+		    attach_mode_name(chain->mode), place,
+		    count_text(rules, target->rules.count, "rule"));
 }

@@ -66,4 +66,7 @@ enum exit_code loading_prepare(const struct loading_request *request,
 			       const struct rule_input *input, struct target *target,
 			       struct attachment **out, struct error *err);
 
+/* "eth0: filtering, chained (native, position 1 of 2), 3 rules" on stdout. */
+void loading_report(const struct target *target);
+
 #endif

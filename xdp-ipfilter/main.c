@@ -14,14 +14,15 @@
 #include <cli/report.h>
 #include <dataplane/attach.h>
 #include <dataplane/capability.h>
+#include <dataplane/lock.h>
 #include <util/error.h>
 #include <util/log.h>
 
 static const struct command *const commands[] = {
-	&load_command, &run_command,     &unload_command, &add_command,
-	&del_command,  &replace_command, &flush_command,  &list_command,
-	&test_command, &status_command,  &poll_command,   &help_command,
-	NULL,
+	&load_command, &run_command,  &unload_command,  &repair_command,
+	&add_command,  &del_command,  &replace_command, &flush_command,
+	&list_command, &test_command, &status_command,  &poll_command,
+	&help_command, NULL,
 };
 
 const struct command_table command_table = {
@@ -31,6 +32,7 @@ const struct command_table command_table = {
 		"stack sees them.",
 	.commands = commands,
 	.start = capability_limit,
+	.set_lock_timeout = lock_set_timeout,
 };
 
 /* A map that got one of the first three descriptors would be written to by a message. */

@@ -138,7 +138,7 @@ enum exit_code refuse_not_loaded(const struct netdev *dev, struct error *err)
 	return EXIT_NOT_LOADED;
 }
 
-#define NOT_FILTERING_TEXT "attached but NOT filtering; unload it and load it again"
+#define NOT_FILTERING_TEXT "%s: attached but NOT filtering; '" PROGRAM_NAME " repair %s' mends that"
 
 /* Every interface that was named must have the filter. */
 static enum exit_code require_filters(const struct targets *targets, struct error *err)
@@ -149,7 +149,8 @@ static enum exit_code require_filters(const struct targets *targets, struct erro
 		if (target->chain.state == FILTER_NOT_LOADED)
 			return refuse_not_loaded(&target->dev, err);
 		if (target->chain.state == FILTER_NOT_FILTERING) {
-			error_set(err, -ENOENT, "%s: " NOT_FILTERING_TEXT, target->dev.name);
+			error_set(err, -ENOENT, NOT_FILTERING_TEXT, target->dev.name,
+				  target->dev.name);
 			return EXIT_FAILED;
 		}
 	}
@@ -169,7 +170,7 @@ static enum exit_code keep_filters(struct targets *targets, struct error *err)
 			continue;
 		}
 		if (target->chain.state == FILTER_NOT_FILTERING)
-			log_warning("%s: " NOT_FILTERING_TEXT, target->dev.name);
+			log_warning(NOT_FILTERING_TEXT, target->dev.name, target->dev.name);
 		target_done(target);
 	}
 	targets->count = kept;
@@ -213,7 +214,7 @@ enum exit_code target_check(const struct target *target, struct error *err)
 	if (ret)
 		return EXIT_FAILED;
 	if (now.state == FILTER_NOT_FILTERING) {
-		error_set(err, -ENOENT, "%s: " NOT_FILTERING_TEXT, name);
+		error_set(err, -ENOENT, NOT_FILTERING_TEXT, name, name);
 		return EXIT_FAILED;
 	}
 	error_set(err, -ENOENT, "%s: not loaded any more; someone unloaded it", name);

@@ -9,8 +9,11 @@
 
 #include <util/error.h>
 #include <util/log.h>
+#include <util/text.h>
 
 enum { OPTION_VERSION = OPTION_LONG };
+
+#define LOCK_TIMEOUT_MAX_S 86400u
 
 static const struct option_spec top_options[] = {
 	{ OPTION_VERSION, "version", NULL, "show the version" },
@@ -85,30 +88,59 @@ void command_table_help(const struct command_table *table, FILE *out)
 		     "  3  the filter is not loaded there\n");
 }
 
-/* --help wins over all that stands behind it, so it is looked for before the command starts. */
-static bool wants_help(const struct command *command, int argc, char **argv)
+/* An option that every command has, but --help. */
+static enum exit_code common_option(const struct command_table *table, int id,
+				    const struct options *options, struct error *err)
 {
+	uint64_t seconds;
+
+	if (id == OPTION_VERBOSE) {
+		log_set_level(LOG_VERBOSE);
+	} else if (id == OPTION_LOCK_TIMEOUT) {
+		if (number_parse(options->value, 0, LOCK_TIMEOUT_MAX_S, &seconds)) {
+			options_refuse(options, err, "'%s': not a number of seconds from 0 to %u",
+				       options->value, LOCK_TIMEOUT_MAX_S);
+			return EXIT_USAGE;
+		}
+		table->set_lock_timeout((unsigned int)seconds);
+	}
+	return EXIT_DONE;
+}
+
+/* They are read before the command starts: --help wins over all that stands behind it. */
+static enum exit_code read_common(const struct command_table *table, const struct command *command,
+				  int argc, char **argv, bool *help, struct error *err)
+{
+	enum exit_code code = EXIT_DONE;
 	struct options options;
 	int id;
 
+	*help = false;
 	options_start(&options, command->name, command->options, argc, argv);
-	while ((id = options_next_any(&options, NULL)) > OPTIONS_END) {
-		if (id == OPTION_HELP)
-			return true;
-		if (id == OPTION_VERBOSE)
-			log_set_level(LOG_VERBOSE);
+	while (!*help && (id = options_next_any(&options, NULL)) > OPTIONS_END) {
+		*help = id == OPTION_HELP;
+		if (!code)
+			code = common_option(table, id, &options, err);
 	}
-	return false;
+	return code;
 }
 
-static enum exit_code run_command(const struct command *command, int argc, char **argv,
-				  struct error *err)
+static enum exit_code run_command(const struct command_table *table, const struct command *command,
+				  int argc, char **argv, struct error *err)
 {
+	struct error refusal = { "" };
 	struct options options;
+	enum exit_code code;
+	bool help;
 
-	if (wants_help(command, argc, argv)) {
+	code = read_common(table, command, argc, argv, &help, &refusal);
+	if (help) {
 		command_help(command, stdout);
 		return EXIT_DONE;
+	}
+	if (code) {
+		*err = refusal;
+		return code;
 	}
 	options_start(&options, command->name, command->options, argc, argv);
 	return command->run(&options, err);
@@ -117,13 +149,14 @@ static enum exit_code run_command(const struct command *command, int argc, char 
 enum exit_code command_main(const struct command_table *table, int argc, char **argv,
 			    struct error *err)
 {
+	enum exit_code code = EXIT_DONE;
 	const struct command *command;
 	struct options options;
 	int used;
 	int id;
 
 	options_start(&options, NULL, top_options, argc, argv);
-	while ((id = options_next_any(&options, err)) > OPTIONS_POSITIONAL) {
+	while (!code && (id = options_next_any(&options, err)) > OPTIONS_POSITIONAL) {
 		switch (id) {
 		case OPTION_HELP:
 			command_table_help(table, stdout);
@@ -132,10 +165,10 @@ enum exit_code command_main(const struct command_table *table, int argc, char **
 			printf(PROGRAM_NAME " %s\n", table->version);
 			return EXIT_DONE;
 		default:
-			log_set_level(LOG_VERBOSE);
+			code = common_option(table, id, &options, err);
 		}
 	}
-	if (id < 0)
+	if (code || id < 0)
 		return EXIT_USAGE;
 	if (id == OPTIONS_END) {
 		error_set(err, -EINVAL,
@@ -149,5 +182,5 @@ enum exit_code command_main(const struct command_table *table, int argc, char **
 	if (table->start(command->needs, err))
 		return EXIT_FAILED;
 	used = options_used(&options);
-	return run_command(command, argc - used + 1, argv + used - 1, err);
+	return run_command(table, command, argc - used + 1, argv + used - 1, err);
 }

@@ -38,9 +38,11 @@ struct command_table {
 	const struct command *const *commands; /* the last is NULL */
 	/* Called with command.needs when the command is known, before its options are read. */
 	int (*start)(unsigned int needs, struct error *err);
+	void (*set_lock_timeout)(unsigned int seconds);
 };
 
-/* Finds the command in argv, handles --help, --version and --verbose, and runs it. */
+/* Finds the command in argv, handles --version and the options that every command has, and runs it.
+ */
 enum exit_code command_main(const struct command_table *table, int argc, char **argv,
 			    struct error *err);
 

@@ -20,6 +20,8 @@
 static const struct option_spec common_specs[] = {
 	{ OPTION_HELP, "help", NULL, "show this help" },
 	{ OPTION_VERBOSE, "verbose", NULL, "say on stderr what is done" },
+	{ OPTION_LOCK_TIMEOUT, "lock-timeout", "SECONDS",
+	  "wait so long for another command that changes something (default 10)" },
 	OPTIONS_TABLE_END,
 };
 
@@ -160,7 +162,7 @@ int options_next(struct options *options, struct error *err)
 
 	do
 		id = options_next_any(options, err);
-	while (id == OPTION_HELP || id == OPTION_VERBOSE);
+	while (id == OPTION_HELP || id == OPTION_VERBOSE || id == OPTION_LOCK_TIMEOUT);
 	return id;
 }
 

@@ -18,11 +18,12 @@ struct error;
 /* What options_next() returns besides an option's id. */
 enum { OPTIONS_END = 0, OPTIONS_POSITIONAL = 1 };
 
-/* The options that every command has; options_next() steps over them. */
-enum { OPTION_HELP = 'h', OPTION_VERBOSE = 'v' };
-
-/* Ids of options without a letter start here. */
+/* Ids of a command's options without a letter start here, and end before OPTION_COMMON. */
 #define OPTION_LONG 256
+#define OPTION_COMMON 512
+
+/* The options that every command has; options_next() steps over them. */
+enum { OPTION_HELP = 'h', OPTION_VERBOSE = 'v', OPTION_LOCK_TIMEOUT = OPTION_COMMON };
 
 struct option_spec {
 	int id;               /* its letter, or a number from OPTION_LONG on; 0 ends a table */
@@ -53,7 +54,7 @@ void options_start(struct options *options, const char *command, const struct op
  * OPTIONS_END, or -EINVAL with the words for a word that is none of these. */
 int options_next(struct options *options, struct error *err);
 
-/* The same, not stepping over OPTION_HELP and OPTION_VERBOSE. */
+/* The same, not stepping over the options that every command has. */
 int options_next_any(struct options *options, struct error *err);
 
 /* How many words of argv have been read, argv[0] among them. */

@@ -26,6 +26,7 @@
 #include <dataplane/bpffs.h>
 #include <dataplane/filter.h>
 #include <dataplane/libbpf_log.h>
+#include <dataplane/mend.h>
 #include <dataplane/program.h>
 #include <dataplane/sweep.h>
 #include <dataplane/table.h>
@@ -84,22 +85,21 @@ static struct bpf_program *main_program(struct bpf_object *object)
 static int check_dispatcher(const struct netdev *dev, const struct chain *chain,
 			    const struct attach_options *options, struct error *err)
 {
-	if (chain->state == FILTER_NOT_FILTERING)
+	int ret = chain_check_version(dev, chain, err);
+
+	if (ret)
+		return ret;
+	if (chain_is_broken(chain) && !options->repair)
 		return error_set(
 			err, -EBUSY,
-			"%s: a dispatcher (program %u) is attached, but %u of its %u programs "
-			"are gone; 'xdp-ipfilter unload %s' or 'xdp-loader unload %s --all' "
-			"clears the way",
-			dev->name, chain->main_id, chain->expected - chain->count, chain->expected,
-			dev->name, dev->name);
-	if (chain->dispatcher_version != XDP_DISPATCHER_VERSION)
-		return error_set(
-			err, -EPROTO,
-			"%s: its dispatcher has format version %u, and the libxdp here makes "
-			"version %u, which cannot join it; load all programs of the chain by "
-			"the same libxdp",
-			dev->name, chain->dispatcher_version, XDP_DISPATCHER_VERSION);
-	if (chain->count == CHAIN_MAX)
+			"%s: its chain is broken: of the %u programs of dispatcher %u %u are gone; "
+			"'xdp-ipfilter repair %s' mends it",
+			dev->name, chain->expected, chain->main_id, chain->expected - chain->count,
+			dev->name);
+	ret = options->repair ? 0 : mend_check_pins(dev, chain, err);
+	if (ret)
+		return ret;
+	if (chain->expected == CHAIN_MAX && !chain_is_broken(chain))
 		return error_set(err, -E2BIG,
 				 "%s: the chain is full: %u programs, and no dispatcher takes more; "
 				 "'xdp-loader status %s' lists them",
@@ -181,6 +181,11 @@ static int load_object(struct attachment *attachment, struct error *err)
 	}
 	libbpf_log_clear();
 	ret = bpf_object__load(attachment->object);
+	if (!ret && !filter_is_ours(bpf_program__fd(main_program(attachment->object))))
+		return error_set(
+			err, -EIO,
+			"the kernel did not keep the program's name or configuration, by which "
+			"it is found again");
 	if (!ret)
 		return 0;
 	if (attachment->options.mode == MODE_HW)
@@ -381,16 +386,23 @@ static int check_result(const struct attachment *attachment, struct error *err)
 	why = attachment->single_reason[0] ? attachment->single_reason :
 	      *libbpf_log_last()           ? libbpf_log_last() :
 					     "libxdp did not use it";
-	if (attachment->options.require_dispatcher) {
-		ret = detach_now(dev, err);
-		return ret ? ret :
-			     error_set(err, -EOPNOTSUPP, "%s: no dispatcher: %s", dev->name, why);
-	}
+	if (attachment->options.require_dispatcher)
+		return error_set(err, -EOPNOTSUPP, "%s: no dispatcher: %s", dev->name, why);
 	log_warning(
 		"%s: loaded single, without the libxdp dispatcher: %s; it filters, but no other XDP "
 		"program can join it on this interface",
 		dev->name, why);
 	return 0;
+}
+
+/* What cannot be told to be right is taken off again: a failure leaves nothing. */
+static int confirm(const struct attachment *attachment, struct error *err)
+{
+	int ret = check_result(attachment, err);
+
+	if (ret)
+		detach_now(&attachment->dev, NULL);
+	return ret;
 }
 
 static int attach_now(struct attachment *attachment, struct error *err)
@@ -402,7 +414,7 @@ static int attach_now(struct attachment *attachment, struct error *err)
 		ret = attachment->single_reason[0] ? attach_single(attachment) :
 						     attach_chained(attachment);
 		if (!ret)
-			return check_result(attachment, err);
+			return confirm(attachment, err);
 		if (ret != -EBUSY && ret != -EAGAIN && ret != -ENOENT && ret != -EEXIST)
 			break;
 		/* Somebody else was quicker: is there still a place for us? */
@@ -415,13 +427,26 @@ static int attach_now(struct attachment *attachment, struct error *err)
 	return attach_failure(attachment, ret, err);
 }
 
+/* A filter of before may be back in its place after that. */
+static int mend_and_attach(struct attachment *attachment, struct error *err)
+{
+	int ret = mend(&attachment->dev, err);
+
+	if (!ret)
+		ret = chain_read(&attachment->dev, &attachment->before, err);
+	if (ret || attachment->before.program_id)
+		return ret;
+	return attach_now(attachment, err);
+}
+
 int attach_commit(struct attachment *attachment, struct error *err)
 {
 	sigset_t before;
 	int ret;
 
 	block_signals(&before);
-	ret = attach_now(attachment, err);
+	ret = attachment->options.repair ? mend_and_attach(attachment, err) :
+					   attach_now(attachment, err);
 	sigprocmask(SIG_SETMASK, &before, NULL);
 	return ret;
 }
@@ -429,10 +454,10 @@ int attach_commit(struct attachment *attachment, struct error *err)
 /* -- Detach ------------------------------------------------------------------------------------ */
 
 /* Takes the interface's program off, if it is still the one that we mean. */
-static int detach_main(const struct netdev *dev, const struct chain *chain, __u32 program_id)
+static int detach_main(const struct netdev *dev, const struct chain *chain)
 {
 	LIBBPF_OPTS(bpf_xdp_attach_opts, options);
-	auto_fd int fd = bpf_prog_get_fd_by_id(program_id);
+	auto_fd int fd = bpf_prog_get_fd_by_id(chain->main_id);
 
 	if (fd < 0)
 		return -errno;
@@ -456,43 +481,52 @@ static int detach_once(const struct netdev *dev, const struct chain *chain)
 {
 	if (chain->state == FILTER_CHAINED)
 		return detach_chained(dev, chain);
-	return detach_main(dev, chain,
-			   chain->state == FILTER_SINGLE ? chain->program_id : chain->main_id);
+	return detach_main(dev, chain);
 }
 
-static int not_loaded(const struct netdev *dev, const struct chain *chain, struct error *err)
+/* libxdp has to know a broken chain again before it takes a program out of it. Of a dispatcher that
+ * has lost all of them nobody misses anything, so that goes also where mending fails. */
+static int mend_before_detach(const struct netdev *dev, bool *mended, struct error *err)
 {
-	if (chain->state == FILTER_NOT_FILTERING)
-		return error_set(
-			err, -ENOENT,
-			"%s: not loaded; its dispatcher has lost programs, and %u programs of "
-			"others are still in it: 'xdp-loader status %s' shows them",
-			dev->name, chain->count, dev->name);
-	return error_set(err, -ENOENT, "%s: not loaded", dev->name);
+	struct chain chain;
+	int ret = chain_read(dev, &chain, err);
+
+	*mended = false;
+	if (!ret && chain.state != FILTER_NOT_LOADED)
+		ret = chain_check_version(dev, &chain, err);
+	if (ret || chain.state == FILTER_NOT_LOADED)
+		return ret;
+	if (!mend_is_needed(dev, &chain))
+		return mend_check_pins(dev, &chain, err);
+	*mended = true;
+	ret = mend(dev, chain.count ? err : NULL);
+	return chain.count ? ret : 0;
 }
 
 static int detach_now(const struct netdev *dev, struct error *err)
 {
 	__u32 program_id = 0;
 	struct chain chain;
-	int ret = 0;
+	bool touched;
+	int ret = mend_before_detach(dev, &touched, err);
 
+	if (ret)
+		return ret;
 	for (int try = 0; try < MAX_TRIES; try++) {
 		int read = chain_read(dev, &chain, err);
 
 		if (read)
 			return read;
-		if (chain.state == FILTER_NOT_LOADED ||
-		    (chain.state == FILTER_NOT_FILTERING && chain.count)) {
-			/* Gone by this very command, whatever the library says of it. */
-			return try ? 0 : not_loaded(dev, &chain, err);
-		}
-		if (try && chain.program_id && chain.program_id != program_id)
+		/* Gone by this very command, whatever the library says of it. */
+		if (chain.state == FILTER_NOT_LOADED)
+			return touched ? 0 : error_set(err, -ENOENT, "%s: not loaded", dev->name);
+		if (program_id && chain.program_id && chain.program_id != program_id)
 			return 0;
 		program_id = chain.program_id;
 		if (try)
 			pause_before_retry();
 		libbpf_log_clear();
+		touched = true;
 		ret = detach_once(dev, &chain);
 	}
 	return error_set(err, ret ? ret : -EIO, "%s: cannot detach program %u: %s%s%s", dev->name,

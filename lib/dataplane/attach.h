@@ -22,6 +22,7 @@ struct attach_options {
 	enum ipf_verdict policy;
 	unsigned int priority;
 	bool require_dispatcher;
+	bool repair; /* a broken chain is no obstacle: it is mended first */
 	bool trace;
 	enum ipf_counting counting;
 };
@@ -29,19 +30,21 @@ struct attach_options {
 /* Checks what can be checked and builds all that the interface needs, without touching it. *rules get
  * their counters assigned. Refuses: loaded already (-EEXIST), a foreign program without
  * dispatcher (-EBUSY), another mode than the chain's (-EBUSY), a full chain (-E2BIG), a dispatcher of another
- * version (-EPROTO), no dispatcher though required (-EOPNOTSUPP). Mounts bpffs where it is missing
+ * version (-EPROTO), a broken chain that is not to be repaired (-EBUSY), no dispatcher though
+ * required (-EOPNOTSUPP). Mounts bpffs where it is missing
  * and may be. On success *out is released with attachment_free(). */
 int attach_prepare(const struct netdev *dev, const struct attach_options *options,
 		   struct ruleset *rules, struct attachment **out, struct error *err);
 
 /* Attaches, reads the chain back and finds our program in it. One warning is logged where it runs
- * single: why, and what follows. On failure the interface is as it was. */
+ * single: why, and what follows. On failure the interface is as it was. Of a chain that is mended
+ * first, a filter of before that is found again stays as it is instead. */
 int attach_commit(struct attachment *attachment, struct error *err);
 
 void attachment_free(struct attachment *attachment);
 
-/* Takes our program off the interface, and only ours. 0; -ENOENT: not loaded there. With
- * FILTER_NOT_FILTERING an empty dispatcher is taken off. */
+/* Takes our program off the interface, and only ours. 0; -ENOENT: not loaded there. A broken chain
+ * is mended on the way. */
 int detach(const struct netdev *dev, struct error *err);
 
 /* libbpf's and libxdp's own words go to the log with -v, else nowhere. Call once at start. */

@@ -20,8 +20,6 @@
 #include <util/error.h>
 #include <util/log.h>
 
-#define BPFFS_PATH "/sys/fs/bpf"
-
 static bool is_mounted(void)
 {
 	struct statfs fs;
@@ -32,7 +30,7 @@ static bool is_mounted(void)
 /* What PID 1 sees stays as long as the system or the container does. The ids of mounts differ from
  * namespace to namespace, so the mount below our path tells where we are. (Comparing
  * /proc/1/ns/mnt with ours would take every capability that PID 1 has.) */
-static bool in_mount_namespace_of_init(void)
+bool bpffs_lasts(void)
 {
 	auto_file FILE *mounts = fopen("/proc/1/mountinfo", "re");
 	auto_free char *line = NULL;
@@ -55,7 +53,7 @@ int bpffs_ensure(struct error *err)
 
 	if (is_mounted())
 		return 0;
-	if (!in_mount_namespace_of_init())
+	if (!bpffs_lasts())
 		return error_set(err, -ENOENT,
 				 "no BPF file system at " BPFFS_PATH
 				 "; run 'nsenter -t 1 -m mount -t bpf "

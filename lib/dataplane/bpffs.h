@@ -12,8 +12,17 @@
 
 struct error;
 
+#define BPFFS_PATH "/sys/fs/bpf"
+
+/* libxdp's own: a folder dispatch-IFINDEX-PROGRAM for each chain, with progN-link and progN-prog for
+ * its component at place N from 0, and the lock for all of it. */
+#define CHAIN_PINS_PATH BPFFS_PATH "/xdp"
+
 /* Mounts bpffs where that is safe and it is missing. 0, or -ENOENT with the command to run. */
 int bpffs_ensure(struct error *err);
+
+/* Does what is pinned there stay when this process has ended? Not in a mount namespace of its own. */
+bool bpffs_lasts(void);
 
 /* Can pins be made there? False for a read-only one. */
 bool bpffs_writable(void);

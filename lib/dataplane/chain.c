@@ -154,22 +154,27 @@ static unsigned int slot_of_function(const struct btf *btf, __u32 function_id)
 static int add_member(struct chain *chain, const struct bpf_link_info *link, unsigned int slot,
 		      const struct xdp_dispatcher_config *config)
 {
+	bool gap;
 	auto_fd int program = bpf_prog_get_fd_by_id(link->prog_id);
 	struct bpf_prog_info info = {};
 	struct chain_member *member;
 	__u32 size = sizeof(info);
 
-	/* Between two system calls a component can go. */
-	if (program < 0 || bpf_obj_get_info_by_fd(program, &info, &size))
-		return 0;
+	/* Between two system calls a component can go; any other failure must not look like that. */
+	if (program < 0)
+		return errno == ENOENT ? 0 : -errno;
+	if (bpf_obj_get_info_by_fd(program, &info, &size))
+		return -errno;
 	for (unsigned int i = 0; i < chain->count; i++) {
 		if (chain->members[i].program_id == info.id)
 			return 0; /* linked once more while it moves to a new dispatcher */
 	}
-	if (chain->count == CHAIN_MAX)
+	gap = !strcmp(info.name, CHAIN_GAP_NAME);
+	if ((gap ? chain->gap_count : chain->count) == CHAIN_MAX)
 		return -E2BIG;
-	member = &chain->members[chain->count++];
+	member = gap ? &chain->gaps[chain->gap_count++] : &chain->members[chain->count++];
 	member->program_id = info.id;
+	member->link_id = link->id;
 	member->position = slot + 1;
 	member->frags = config->program_flags[slot] & BPF_F_XDP_HAS_FRAGS;
 	snprintf(member->name, sizeof(member->name), "%s", info.name);
@@ -192,6 +197,7 @@ static int read_members(struct chain *chain, const struct btf *btf,
 			const struct xdp_dispatcher_config *config)
 {
 	__u32 id = 0;
+	int ret;
 
 	while (!bpf_link_get_next_id(id, &id)) {
 		auto_fd int fd = bpf_link_get_fd_by_id(id);
@@ -203,11 +209,15 @@ static int read_members(struct chain *chain, const struct btf *btf,
 				continue;
 			return -errno;
 		}
-		if (bpf_obj_get_info_by_fd(fd, &link, &size) ||
-		    link.type != BPF_LINK_TYPE_TRACING ||
+		if (bpf_obj_get_info_by_fd(fd, &link, &size))
+			return -errno;
+		if (link.type != BPF_LINK_TYPE_TRACING ||
 		    link.tracing.target_obj_id != chain->main_id)
 			continue;
-		add_member(chain, &link, slot_of_function(btf, link.tracing.target_btf_id), config);
+		ret = add_member(chain, &link, slot_of_function(btf, link.tracing.target_btf_id),
+				 config);
+		if (ret)
+			return ret;
 	}
 	if (errno != ENOENT)
 		return -errno;
@@ -228,9 +238,11 @@ static int read_dispatcher(const struct bpf_prog_info *info, struct chain *chain
 	btf__free(btf);
 	if (ret)
 		return ret;
+	if (chain->dispatcher_version != XDP_DISPATCHER_VERSION)
+		chain->expected = chain->count;
 	if (chain->program_id)
 		chain->state = FILTER_CHAINED;
-	else if (chain->count < chain->expected)
+	else if (chain_is_broken(chain))
 		chain->state = FILTER_NOT_FILTERING;
 	return 0;
 }
@@ -275,6 +287,17 @@ static int read_once(const struct netdev *dev, struct chain *chain, struct error
 	if (ret)
 		return ret;
 	return after.main_id == chain->main_id ? 0 : -EAGAIN;
+}
+
+int chain_check_version(const struct netdev *dev, const struct chain *chain, struct error *err)
+{
+	if (!chain->dispatcher || chain->dispatcher_version == XDP_DISPATCHER_VERSION)
+		return 0;
+	return error_set(err, -EPROTO,
+			 "%s: its dispatcher has format version %u, and the libxdp here knows "
+			 "version %u; use the libxdp that made it, or take all of the chain off "
+			 "and load it anew",
+			 dev->name, chain->dispatcher_version, XDP_DISPATCHER_VERSION);
 }
 
 int chain_read(const struct netdev *dev, struct chain *out, struct error *err)

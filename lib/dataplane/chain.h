@@ -30,8 +30,12 @@ const char *filter_state_text(enum filter_state state); /* "filtering, chained",
 
 #define CHAIN_MAX 10 /* what libxdp's dispatcher has room for */
 
+/* What <dataplane/mend.h> puts where a component is gone, for a moment. It is no component. */
+#define CHAIN_GAP_NAME "ipf_gap"
+
 struct chain_member {
 	__u32 program_id;
+	__u32 link_id;
 	unsigned int position; /* from 1 */
 	bool frags;            /* copes with frames of several buffers */
 	char name[16];
@@ -44,12 +48,25 @@ struct chain {
 	char main_name[16];
 	bool dispatcher; /* the main program is libxdp's dispatcher */
 	unsigned int dispatcher_version;
-	unsigned int expected;                  /* components that the dispatcher was built for */
+	unsigned int expected;                  /* components that the dispatcher was built for; of
+						 * another version, those that it has */
 	unsigned int count;                     /* components that are linked to it */
 	struct chain_member members[CHAIN_MAX]; /* by position */
-	__u32 program_id;                       /* ours, 0 while not loaded */
-	unsigned int position;                  /* ours in the chain, from 1; 0 when single */
+	unsigned int gap_count;
+	struct chain_member gaps[CHAIN_MAX];
+	__u32 program_id;      /* ours, 0 while not loaded */
+	unsigned int position; /* ours in the chain, from 1; 0 when single */
 };
+
+/* Has its dispatcher lost components? libxdp then does not know it as a chain any more. */
+static inline bool chain_is_broken(const struct chain *chain)
+{
+	return chain->dispatcher && chain->count < chain->expected;
+}
+
+/* -EPROTO with the words, naming both versions, where the libxdp here cannot work on the dispatcher: its
+ * format changed between releases. */
+int chain_check_version(const struct netdev *dev, const struct chain *chain, struct error *err);
 
 /* -EPERM without the capability, and what the kernel says otherwise. */
 int chain_read(const struct netdev *dev, struct chain *out, struct error *err);

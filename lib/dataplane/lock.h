@@ -12,8 +12,11 @@ struct error;
 
 #define LOCK_PATH "/run/xdp-ipfilter.lock"
 
-/* Returns a descriptor that holds the lock until it is closed, or a negative errno. Says with -v
- * that it waits. */
+/* How long lock_take() waits: 10 seconds at first; 0 does not wait at all. */
+void lock_set_timeout(unsigned int seconds);
+
+/* Returns a descriptor that holds the lock until it is closed, or a negative errno; -ETIMEDOUT names
+ * the process that holds it. Says with -v that it waits. Uses SIGALRM while it does. */
 int lock_take(struct error *err);
 
 #endif

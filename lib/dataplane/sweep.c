@@ -14,12 +14,11 @@
 
 #include <bpf/bpf.h>
 
+#include <dataplane/bpffs.h>
 #include <dataplane/chain.h>
 #include <dataplane/filter.h>
 #include <util/cleanup.h>
 #include <util/log.h>
-
-#define PINS_PATH "/sys/fs/bpf/xdp"
 
 /* What libxdp pins for a moment, to learn whether the kernel has what a dispatcher needs. */
 #define PROBE_PREFIX "prog-test-link-"
@@ -63,7 +62,7 @@ static int open_component(const char *folder, const char *name)
 	auto_fd int fd = -1;
 	size_t length = strlen(name);
 
-	snprintf(path, sizeof(path), PINS_PATH "/%s/%s", folder, name);
+	snprintf(path, sizeof(path), CHAIN_PINS_PATH "/%s/%s", folder, name);
 	fd = bpf_obj_get(path);
 	if (fd < 0)
 		return -1;
@@ -119,7 +118,7 @@ static void remove_folder(int pins, DIR *folder, const char *name)
 			unlinkat(dirfd(folder), entry->d_name, 0);
 	}
 	if (!unlinkat(pins, name, AT_REMOVEDIR))
-		log_verbose("removed %s/%s, which a dead chain had left", PINS_PATH, name);
+		log_verbose("removed %s/%s, which a dead chain had left", CHAIN_PINS_PATH, name);
 }
 
 static void sweep_chain(int pins, const char *name, const struct chain *chain,
@@ -134,9 +133,17 @@ static void sweep_chain(int pins, const char *name, const struct chain *chain,
 		remove_folder(pins, folder, name);
 }
 
+/* The numbers of a name that libxdp gave to the folder of a chain. */
+static bool is_chain(const char *name, unsigned int *ifindex, unsigned int *program_id)
+{
+	int end = 0;
+
+	return sscanf(name, "dispatch-%u-%u%n", ifindex, program_id, &end) == 2 && !name[end];
+}
+
 void sweep(const struct netdev *dev)
 {
-	auto_folder DIR *pins = open_folder(AT_FDCWD, PINS_PATH);
+	auto_folder DIR *pins = open_folder(AT_FDCWD, CHAIN_PINS_PATH);
 	struct dirent *entry;
 	struct ipf_place place;
 	struct chain chain;
@@ -146,13 +153,46 @@ void sweep(const struct netdev *dev)
 	netdev_place(dev, &place);
 	while ((entry = readdir(pins))) {
 		unsigned int ifindex, program_id;
-		int end = 0;
 
-		if (sscanf(entry->d_name, "dispatch-%u-%u%n", &ifindex, &program_id, &end) == 2 &&
-		    !entry->d_name[end] && ifindex == dev->ifindex && program_id != chain.main_id)
+		if (is_chain(entry->d_name, &ifindex, &program_id) && ifindex == dev->ifindex &&
+		    program_id != chain.main_id)
 			sweep_chain(dirfd(pins), entry->d_name, &chain, &place);
 		else if (!strncmp(entry->d_name, PROBE_PREFIX, strlen(PROBE_PREFIX)) &&
 			 is_old(dirfd(pins), entry->d_name))
 			unlinkat(dirfd(pins), entry->d_name, 0);
+	}
+}
+
+static bool is_live(const struct netdev *devs, size_t count, unsigned int ifindex,
+		    unsigned int program_id)
+{
+	struct chain chain;
+
+	for (size_t i = 0; i < count; i++) {
+		if (devs[i].ifindex == ifindex)
+			return !chain_read(&devs[i], &chain, NULL) && chain.main_id == program_id;
+	}
+	return false;
+}
+
+void sweep_report(void)
+{
+	auto_folder DIR *pins = open_folder(AT_FDCWD, CHAIN_PINS_PATH);
+	auto_free struct netdev *devs = NULL;
+	struct dirent *entry;
+	size_t count;
+
+	if (!pins || netdev_all(&devs, &count, NULL))
+		return;
+	while ((entry = readdir(pins))) {
+		unsigned int ifindex, program_id;
+
+		if (is_chain(entry->d_name, &ifindex, &program_id) &&
+		    !is_live(devs, count, ifindex, program_id))
+			log_verbose(
+				"a chain of interface %u is pinned that does not run here; if that "
+				"interface is in no other network namespace either, 'rm -r %s/%s' "
+				"frees its memory",
+				ifindex, CHAIN_PINS_PATH, entry->d_name);
 	}
 }

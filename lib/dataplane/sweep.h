@@ -21,4 +21,8 @@ struct netdev;
 #define SWEEP_AGE_S 10
 void sweep(const struct netdev *dev);
 
+/* Says with -v which chains are pinned that no interface of this network namespace runs, and how they
+ * are removed: nobody can tell whether their interfaces are gone or only in another namespace. */
+void sweep_report(void);
+
 #endif

@@ -239,3 +239,9 @@ def need():
             if not shutil.which(name):
                 pytest.skip(f"{name} is not installed")
     return check
+
+
+@pytest.fixture
+def chained(lab, need):
+    need("xdp-loader", "xdp-filter")
+    return lab

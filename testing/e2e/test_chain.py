@@ -10,102 +10,19 @@ import re
 import signal
 import subprocess
 import threading
+import time
 
 import pytest
 
 import kernel
 import product
+from beside import (FREE, NEIGHBOURS, OURS, THEIR_MAC, THEIRS, Count, DropMac, XdpFilter, chain,
+                    names, we_work)
 from frames import udp
-from netlab import Namespace, sh, wait_for
+from netlab import Namespace, Wire, sh, wait_for
 from product import DONE, FAILED, NOT_LOADED, OBJECT
 
 pytestmark = pytest.mark.dispatcher
-
-OURS, THEIRS, FREE = "192.0.2.66", "192.0.2.77", "192.0.2.88"
-THEIR_MAC = "02:00:00:00:00:dd"
-
-
-class XdpFilter:
-    """xdp-filter of xdp-tools, told to drop THEIRS."""
-
-    name, program = "xdp-filter", "xdpfilt_alw_ip"
-
-    def __init__(self, lab):
-        self.lab = lab
-
-    def come(self):
-        self.lab.ns.run("xdp-filter", "load", "-f", "ipv4", "f0")
-        self.lab.ns.run("xdp-filter", "ip", "-m", "src", THEIRS)
-
-    def go(self):
-        self.lab.ns.run("xdp-filter", "unload", "f0")
-
-    def works(self):
-        return self.lab.wire.exchange([udp(THEIRS), udp(FREE)]) == [False, True]
-
-
-class Loaded:
-    """A program that xdp-loader loads: it goes by its id."""
-
-    def __init__(self, lab):
-        self.lab = lab
-        self.id = None
-
-    def come(self):
-        before = set(chain(self.lab))
-        self.lab.ns.run("xdp-loader", "load", "f0", kernel.neighbour(self.object))
-        [self.id] = [number for number, name in chain(self.lab) if
-                     (number, name) not in before and name == self.program]
-
-    def go(self):
-        self.lab.ns.run("xdp-loader", "unload", "f0", "-i", self.id)
-
-
-class DropMac(Loaded):
-    name, object, program = "dropmac", "dropmac", "nb_dropmac"
-
-    def works(self):
-        return self.lab.wire.exchange([udp(FREE, source_mac=THEIR_MAC), udp(FREE)]) == [False, True]
-
-
-class Count(Loaded):
-    name, object, program = "count", "count", "nb_count"
-
-    def seen(self):
-        [number] = kernel.program_maps(self.id).values()
-        return kernel.array_value(number)
-
-    def works(self):
-        before = self.seen()
-        assert self.lab.wire.passes(udp(FREE))
-        return self.seen() == before + 2  # the frame and the control frame
-
-
-NEIGHBOURS = [XdpFilter, DropMac, Count]
-
-
-def chain(lab, dev="f0"):
-    """(id, name) of the programs on an interface, in their order, says `xdp-loader status`."""
-    said = lab.ns.run("xdp-loader", "status", dev).stdout
-    return [(int(found[2]), found[1])
-            for found in re.finditer(r"(?m)^ =>\s+\d+\s+(\S+)\s+(\d+)\s", said)]
-
-
-def names(lab):
-    return [name for _, name in chain(lab)]
-
-
-def we_work(lab, dev="f0"):
-    """Ours drops OURS and lets FREE pass, and status tells so."""
-    status = lab.status(dev)
-    assert status["state"] == "filtering-chained" and status["chained"] is True, status
-    return lab.wire.exchange([udp(OURS), udp(FREE)]) == [False, True]
-
-
-@pytest.fixture
-def chained(lab, need):
-    need("xdp-loader", "xdp-filter")
-    return lab
 
 
 @pytest.mark.parametrize("kind", NEIGHBOURS, ids=lambda kind: kind.name)
@@ -188,38 +105,41 @@ def test_our_program_keeps_its_id_and_rules_through_rebuilds(chained, slow):
     assert lab.prefixes("f0") == {OURS: "drop"}
 
 
-def test_no_blocked_packet_slips_while_the_chain_is_rebuilt(chained):
-    lab, they, stop = chained, DropMac(chained), threading.Event()
-    lab.load("-i", OURS)
-    errors = []
+def test_no_packet_slips_or_is_lost_while_chain_and_rules_change(chained):
+    """The long form: 300 rebuilds of the chain by others, 1,000 changes of our rules."""
+    lab, they, errors = chained, DropMac(chained), []
+    rebuilds, changes = (300, 1000) if os.environ.get("XDP_IPFILTER_LONG") else (4, 8)
 
     def rebuild():
+        count = Count(lab)
+        for _ in range(rebuilds // 2):
+            count.come()
+            count.go()
+
+    def change():
+        for _ in range(changes // 2):
+            lab.good("add", THEIRS)
+            lab.good("del", THEIRS)
+
+    def noting_errors(work):
         try:
-            for _ in range(2):
-                sh("nsenter", f"--net={lab.ns.path}", "xdp-loader", "load", "f0",
-                   kernel.neighbour("count"))
-                lab.good("add", THEIRS)
-                sh("nsenter", f"--net={lab.ns.path}", "xdp-loader", "unload", "f0", "-i",
-                   [number for number, name in chain_of(lab) if name == "nb_count"][0])
-                lab.good("del", THEIRS)
+            work()
         except Exception as error:  # shown below
             errors.append(error)
-        stop.set()
-
-    def chain_of(lab):
-        said = sh("nsenter", f"--net={lab.ns.path}", "xdp-loader", "status", "f0").stdout
-        return [(int(found[2]), found[1])
-                for found in re.finditer(r"(?m)^ =>\s+\d+\s+(\S+)\s+(\d+)\s", said)]
 
     they.come()
-    worker = threading.Thread(target=rebuild)
-    worker.start()
-    frames, slipped, lost = [udp(OURS), udp(FREE)] * 10, 0, 0
-    while not stop.is_set():
+    lab.load("-i", OURS)
+    workers = [threading.Thread(target=noting_errors, args=[work]) for work in (rebuild, change)]
+    for worker in workers:
+        worker.start()
+    frames, sent, slipped, lost, start = [udp(OURS), udp(FREE)] * 30, 0, 0, 0, time.monotonic()
+    while any(worker.is_alive() for worker in workers):
         got = lab.wire.exchange(frames)
+        sent += len(frames)
         slipped += sum(got[0::2])
         lost += got[1::2].count(False)
-    worker.join()
+    print(f"{rebuilds} rebuilds, {changes} changes, {sent} packets, "
+          f"{sent / (time.monotonic() - start):.0f} a second: {slipped} slipped, {lost} lost")
     assert not errors, errors
     assert (slipped, lost) == (0, 0)
 
@@ -374,39 +294,71 @@ def test_the_mtu_is_named_where_a_neighbour_without_frags_makes_it_too_large(cha
         assert result.rc == FAILED and len(result.err_lines) == 1 and "MTU" in result.err, result
 
 
+class Dump:
+    """xdpdump watching all programs of the chain, at entry and exit."""
+
+    def __init__(self, lab):
+        self.lab, self.text = lab, ""
+        with lab.ns:
+            self.process = subprocess.Popen(
+                ["stdbuf", "-oL", "xdpdump", "-i", "f0", "-p", "all", "--rx-capture", "entry,exit"],
+                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.said = self.process.stderr.readline()
+        os.set_blocking(self.process.stdout.fileno(), False)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.send_signal(signal.SIGINT)
+        self.process.communicate(timeout=60)
+
+    def hears(self, *texts):
+        """Waits until all of these were printed since the last time."""
+        def all_there():
+            self.text += "".join(self.process.stdout.readlines())
+            return all(text in self.text for text in texts)
+        wait_for(all_there, f"xdpdump shows {texts}", self.lab.patience)
+        text, self.text = self.text, ""
+        return text
+
+
 def test_xdpdump_sees_our_verdicts(chained, need):
+    """Beside xdp-filter and a program of xdp-loader."""
     need("xdpdump", "stdbuf")
     lab = chained
     lab.load("-i", OURS)
-    Count(lab).come()
-    with lab.ns:
-        dump = subprocess.Popen(["stdbuf", "-oL", "xdpdump", "-i", "f0", "-p", "all",
-                                 "--rx-capture", "entry,exit"],
-                                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    try:
-        said = dump.stderr.readline()
-        assert "xdp_ipfilter" in said, said + dump.stderr.read()
-        assert we_work(lab), "being watched changes nothing"
-        heard = []
-        os.set_blocking(dump.stdout.fileno(), False)
-
-        def both():
-            heard.extend(dump.stdout.readlines())
-            text = "".join(heard)
-            return "xdp_ipfilter()@exit[DROP]" in text and "xdp_ipfilter()@exit[PASS]" in text
-        wait_for(both, "xdpdump shows our drop and our pass", lab.patience)
-        text = "".join(heard)
-        assert "xdp_ipfilter()@entry" in text
+    they = [XdpFilter(lab), Count(lab)]
+    for one in they:
+        one.come()
+    with Dump(lab) as dump:
+        assert "xdp_ipfilter" in dump.said, dump.said
+        assert we_work(lab) and all(one.works() for one in they), "being watched changes nothing"
+        text = dump.hears("xdp_ipfilter()@entry", "xdp_ipfilter()@exit[DROP]",
+                          "xdp_ipfilter()@exit[PASS]", f"{XdpFilter.program}()@exit[DROP]",
+                          "nb_count()@exit[PASS]")
         length = len(udp(OURS))
         assert re.search(rf"xdp_ipfilter\(\)@exit\[DROP\]: packet size {length} bytes", text), text
         assert len(re.findall(r"nb_count\(\)@entry", text)) < len(
             re.findall(r"xdp_ipfilter\(\)@entry", text)), "what we drop ends with us"
         lab.good("add", FREE)
         assert not lab.wire.passes(udp(FREE))
-    finally:
-        dump.send_signal(signal.SIGINT)
-        dump.communicate(timeout=60)
     assert not lab.wire.passes(udp(OURS))
+
+
+def test_xdpdump_watches_neighbours_while_we_come_and_go(chained, need):
+    need("xdpdump", "stdbuf")
+    lab, they = chained, [DropMac(chained), Count(chained)]
+    for one in they:
+        one.come()
+    with Dump(lab) as dump:
+        lab.load("-i", OURS)
+        assert we_work(lab) and all(one.works() for one in they)
+        dump.hears("nb_dropmac()@exit[DROP]", "nb_count()@exit[PASS]")
+        lab.good("unload", "f0")
+        assert lab.wire.passes(udp(OURS)) and all(one.works() for one in they)
+        dump.hears("nb_dropmac()@exit[DROP]", "nb_count()@exit[PASS]")
+    assert names(lab) == ["nb_dropmac", "nb_count"]
 
 
 def test_a_renamed_interface_keeps_its_chain(own_lab, need):
@@ -443,6 +395,59 @@ def test_an_interface_moved_to_another_namespace_keeps_its_filter(own_lab):
         assert "xdp" not in away.links()["f0"]
     finally:
         away.close()
+
+
+def reuse_index(ns, index, mac=None):
+    """A new interface f0 with the number of one that is gone from this namespace."""
+    ns.ip("link", "add", "f0", "index", index, *(["address", mac] if mac else []),
+          "type", "veth", "peer", "name", "q0")
+    ns.ip("link", "set", "q0", "up")
+    ns.ip("link", "set", "f0", "up")
+
+
+def test_the_chain_of_an_interface_that_moved_away_is_left_alone(own_lab, patience):
+    """Also when another interface has its number by now."""
+    lab, away = own_lab, Namespace()
+    try:
+        lab.load("-i", OURS)
+        index = lab.ns.links()["f0"]["ifindex"]
+        lab.ns.ip("link", "set", "f0", "netns", away.name)
+        away.ip("link", "set", "f0", "up")
+        if index in [link["ifindex"] for link in away.links().values() if link["ifname"] != "f0"]:
+            pytest.skip("the number changed with the namespace")
+        reuse_index(lab.ns, index)
+        product.age_pins()
+        assert lab.status("f0")["state"] == "not-loaded"
+        said = lab("status", "-v").err
+        assert f"interface {index} " in said and "rm -r" in said, said
+        lab.load("-i", FREE)
+        lab.good("unload", "f0")
+        moved, wire = product.Tool(away), Wire(away, "f0", "p0", far_ns=lab.ns, patience=patience)
+        wire.settle()
+        assert moved.status("f0")["state"] == "filtering-chained"
+        assert wire.exchange([udp(OURS), udp(FREE)]) == [False, True]
+        wire.close()
+        moved.good("unload", "f0")
+    finally:
+        away.close()
+
+
+@pytest.mark.parametrize("same", [True, False], ids=["the same again", "another interface"])
+def test_a_number_that_is_used_again(own_lab, deleted_chain, same):
+    """Our pins of a deleted interface go with the next load on what is surely the same one."""
+    lab, before = own_lab, set(product.pins())
+    lab.load("-i", OURS)
+    link = lab.ns.links()["f0"]
+    lab.ns.ip("link", "del", "f0")
+    reuse_index(lab.ns, link["ifindex"], link["address"] if same else None)
+    assert lab.status("f0")["state"] == "not-loaded"
+    product.age_pins()
+    lab.load("-i", FREE)
+    assert lab.status("f0")["state"] == "filtering-chained" and lab.prefixes("f0") == {FREE: "drop"}
+    lab.good("unload", "f0")
+    if same:
+        assert set(product.pins()) <= before
+    deleted_chain()
 
 
 def test_xdp_off_by_others_is_not_loaded_and_can_be_loaded_again(chained):

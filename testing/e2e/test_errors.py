@@ -9,7 +9,6 @@ import pytest
 import kernel
 import product
 from frames import udp
-from netlab import sh
 from product import BINARY, DONE, FAILED, NOT_LOADED, USAGE
 
 RULES = [("add", "192.0.2.1"), ("del", "192.0.2.1"), ("flush",), ("list",), ("test", "192.0.2.1"),
@@ -56,6 +55,7 @@ def test_a_missing_capability_is_named(lab, prefix, words, no_more_progs):
     with lab.unchanged("f0"):
         lab.refused(FAILED, "unload", "f0", prefix=prefix, words=words)
         lab.refused(FAILED, "unload", "-a", prefix=prefix, words=words)
+        lab.refused(FAILED, "repair", "f0", prefix=prefix, words=words)
         lab.refused(FAILED, "load", "f0", prefix=prefix)
     assert not lab.wire.passes(udp("192.0.2.66"))
     lab.good("unload", "f0")
@@ -103,18 +103,6 @@ def test_a_read_only_bpffs_is_refused_or_warned_about(lab):
         assert lab.status("f0")["state"] == "filtering-single"
     else:
         assert result.rc == FAILED and "xdp" not in lab.ns.links()["f0"]
-
-
-def test_a_missing_bpffs_is_mounted_in_the_mount_namespace_of_pid_1(lab):
-    if kernel.bpffs_mounted():
-        if not os.environ.get("VM_KERNEL"):
-            pytest.skip("bpffs is mounted already, and this machine is not ours to unmount it")
-        if product.pins():
-            pytest.skip("bpffs is in use")
-        sh("umount", "/sys/fs/bpf")
-    lab.good("load", "-i", "192.0.2.66", "f0")
-    assert kernel.bpffs_mounted()
-    assert not lab.wire.passes(udp("192.0.2.66"))
 
 
 @pytest.mark.parametrize("kind", ["lo", "dummy", "bridge"])
@@ -184,6 +172,17 @@ def test_others_cannot_be_added_over_ours_when_single(lab, need):
     assert not lab.wire.passes(udp("192.0.2.66"))
 
 
+def test_a_dispatcher_of_another_libxdp_is_refused_with_both_versions(lab, need):
+    lab.ns.ip("link", "set", "f0", "xdpdrv", "obj", kernel.neighbour("future"), "sec", "xdp")
+    before = lab.ns.links()["f0"]["xdp"]
+    for args in (("load", "f0"), ("load", "-m", "skb", "f0")):
+        with lab.unchanged("f0"):
+            lab.refused(FAILED, *args, words=["f0", "version 99", re.compile("knows version [23];")])
+    for command in ("unload", "repair"):
+        lab.refused(NOT_LOADED, command, "f0", words="not loaded")
+    assert lab.ns.links()["f0"]["xdp"] == before
+
+
 # The rest
 
 @pytest.mark.parametrize("args", RULES, ids=" ".join)
@@ -225,6 +224,28 @@ def test_results_that_cannot_be_written_are_a_failure(loaded):
             _, err = process.communicate(timeout=60)
         assert process.returncode == FAILED, (args, err)
         assert err.startswith("xdp-ipfilter: ") and len(err.splitlines()) == 1, err
+
+
+def test_a_load_whose_output_cannot_be_written_loads_nothing(lab, no_more_progs):
+    with open("/dev/full", "w") as full, lab.unchanged("f0"):
+        process = lab.start("load", "-i", "192.0.2.66", "f0", stdout=full)
+        _, err = process.communicate(timeout=60)
+        assert process.returncode == FAILED and "cannot write" in err, err
+
+
+def test_what_goes_to_nowhere_is_done_all_the_same(lab):
+    def closed(*args):
+        with lab.ns:
+            return subprocess.run(["sh", "-c", '"$@" 2>&- >&- <&-', "sh", BINARY, *args],
+                                  check=False).returncode
+
+    lab.load()
+    assert closed("add", "192.0.2.66") == DONE and not lab.wire.passes(udp("192.0.2.66"))
+    assert closed("add", "nonsense") == USAGE
+    assert closed("flush") == DONE and lab.rules("f0") == []
+    assert closed("list") == DONE
+    assert closed("unload", "f0") == DONE and "xdp" not in lab.ns.links()["f0"]
+    assert closed("unload", "f0") == NOT_LOADED
 
 
 def test_a_closed_stderr_or_stdout_hurts_nobody(lab):

@@ -1,0 +1,31 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# Runs the long forms of the tests that try something again and again: killed at every system call,
+# a minute of sixteen commands at once, thousands of loads, rebuilds and replaces. As root, for
+# about an hour here and another in each virtual machine.
+#
+#	testing/campaigns.sh [host|6.1|6.12]...
+#
+# Each test tells its figures (counts, rates, seeds). Exit 0 when all of them passed.
+set -u
+cd "$(dirname "$0")/.." || exit 1
+
+[ $# -gt 0 ] || set -- host 6.1 6.12
+
+# Beside neighbours what the chain is about, which only a virtual machine can try everywhere.
+everywhere=(testing/e2e/test_crash.py testing/e2e/test_many.py)
+here=(testing/e2e/test_endurance.py)
+chained=(testing/e2e/test_chain.py::test_no_packet_slips_or_is_lost_while_chain_and_rules_change)
+
+long=(env XDP_IPFILTER_LONG=1 PYTHONDONTWRITEBYTECODE=1
+	/usr/bin/python3 -m pytest -p no:cacheprovider -v -rA --durations=20)
+failed=0
+for where; do
+	printf '\n== %s\n' "$where"
+	case $where in
+	host) "${long[@]}" "${everywhere[@]}" "${here[@]}" ;;
+	*) testing/vm/run.sh -k "$where" -t 14400 -- "${long[@]}" "${chained[@]}" "${everywhere[@]}" ;;
+	esac || failed=1
+done
+exit $failed

@@ -1,0 +1,256 @@
+# SPDX-License-Identifier: GPL-2.0
+"""A command that is killed, or refused something by the kernel, at every system call that changes
+something outside of itself.
+
+What lies between two of those calls no one else can see, so these are all the moments there are.
+(A table goes live by a store into memory, which lies between two of them.) XDP_IPFILTER_LONG=1 tries
+each moment; without it a few of each command, chosen anew each time."""
+import os
+import random
+import re
+import signal
+
+import pytest
+
+import beside
+import kernel
+import product
+from beside import DropMac, Count
+from frames import udp
+from netlab import wait_for
+from product import DONE, FAILED, NOT_LOADED
+
+#: In the old rules, in the new ones, in both, in none.
+OLD, NEW, BOTH, FREE = "192.0.2.1", "192.0.2.2", "192.0.2.3", "192.0.2.4"
+SOURCES = [OLD, NEW, BOTH, FREE]
+NOTHING, OLD_RULES, NEW_RULES = set(), {OLD, BOTH}, {NEW, BOTH}
+
+CHANGES = "bpf,sendto,sendmsg,mkdir,mkdirat,unlink,unlinkat,rmdir,flock,write,exit_group"
+
+#: command: (rules before, None: not loaded; arguments; rules after)
+COMMANDS = {
+    "load": (None, ("load", "-i", OLD, "-i", BOTH, "f0"), OLD_RULES),
+    "unload": (OLD_RULES, ("unload", "f0"), None),
+    "add": (OLD_RULES, ("add", NEW), OLD_RULES | NEW_RULES),
+    "del": (OLD_RULES, ("del", OLD), {BOTH}),
+    "replace": (OLD_RULES, ("replace", "-f", "RULES"), NEW_RULES),
+    "flush": (OLD_RULES, ("flush",), NOTHING),
+}
+
+
+LONG = bool(os.environ.get("XDP_IPFILTER_LONG"))
+#: An emulated machine is slow: in the short form what only it can try, the chain.
+CHAIN_ONLY = bool(os.environ.get("VM_KERNEL")) and not LONG
+
+#: What the kernel can refuse for want of memory, or by a security module.
+MAKERS = ("BPF_MAP_CREATE", "BPF_MAP_UPDATE", "BPF_PROG_LOAD", "BPF_BTF_LOAD", "BPF_LINK_CREATE",
+          "BPF_RAW_TRACEPOINT_OPEN", "BPF_OBJ_PIN")
+
+
+def some(choices, few):
+    if LONG:
+        return choices
+    seed = random.randrange(2 ** 32)
+    print(f"seed {seed}")
+    return sorted(random.Random(seed).sample(choices, min(few, len(choices))))
+
+
+class Campaign:
+    """One command in one surrounding, tried again and again from the same start."""
+
+    def __init__(self, lab, tmp_path, before, args, after):
+        self.lab, self.before, self.after = lab, before, after
+        self.rules = tmp_path / "rules"
+        self.rules.write_text(f"{NEW}\n{BOTH}\n")
+        self.args = [str(self.rules) if arg == "RULES" else arg for arg in args]
+        self.trace = tmp_path / "trace"
+
+    def start(self):
+        """The state before: whatever is there is changed by ordinary commands, which must succeed."""
+        lab = self.lab
+        state = self.state()
+        if self.before is None:
+            if state != "not-loaded":
+                lab.good("unload", "f0")
+            return
+        if state != "not-loaded" and self.args[0] == "load":
+            lab.good("unload", "f0")
+            state = "not-loaded"
+        if state == "not-loaded":
+            lab.load()
+        lab.good("replace", "--force", "-f", "-", stdin="".join(f"{one}\n" for one in self.before))
+
+    def state(self):
+        [one] = self.lab("status", "-j", "f0").json()["interfaces"]
+        return one["state"]
+
+    def strace(self, *options, calls=CHANGES):
+        return self.lab(*self.args, may_die=True,
+                        prefix=["strace", "-qq", "-o", self.trace, "-e", f"trace={calls}", *options])
+
+    def moments(self, calls=CHANGES, names=None):
+        """The numbers, from 1, of those calls that mention one of these names."""
+        self.start()
+        assert self.strace(calls=calls).rc == DONE
+        lines = re.findall(r"(?m)^\w+\(.*$", self.trace.read_text())
+        return [number for number, line in enumerate(lines, 1)
+                if not names or any(name in line for name in names)]
+
+    def dropped(self):
+        got = self.lab.wire.exchange([udp(source) for source in SOURCES])
+        return {source for source, arrived in zip(SOURCES, got) if not arrived}
+
+    def holds(self, what):
+        """Old or new, whole; and status, list and packets say the same."""
+        dropped, state = self.dropped(), self.state()
+        allowed = [self.before or NOTHING, self.after or NOTHING]
+        assert dropped in allowed, f"{what}: {dropped} are dropped"
+        if state == "not-loaded":
+            assert None in (self.before, self.after), what
+            assert dropped == NOTHING, what
+        else:
+            assert state.startswith("filtering"), f"{what}: {state}"
+            assert set(self.lab.prefixes("f0")) == dropped, what
+        return None if state == "not-loaded" else dropped
+
+
+def objects(lab):
+    product.age_pins()
+    return {"programs": kernel.our_programs(), "pins": set(product.pins()),
+            "links": set(kernel.links()), "maps": set(kernel.maps())}
+
+
+@pytest.fixture
+def nothing_more(lab):
+    """What the kernel holds after the test is what it held before, the filter loaded and unloaded once
+    more: each command cleans up what it finds."""
+    before = objects(lab)
+    yield
+    product.age_pins()
+    lab.load()
+    lab.good("unload", "f0")
+
+    def back():
+        now = objects(lab)
+        return all(now[kind] <= before[kind] for kind in before)
+    if os.environ.get("VM_KERNEL"):  # elsewhere others come and go
+        wait_for(back, "nothing is left in the kernel", 30)
+    else:
+        wait_for(lambda: objects(lab)["pins"] <= before["pins"], "no pins are left", 30)
+
+
+@pytest.fixture(params=["beside neighbours"] if CHAIN_ONLY else ["alone", "beside neighbours"])
+def company(request, lab, need):
+    """Programs that share the interface; each one's function is proved after each blow."""
+    need("strace")
+    if request.param == "alone":
+        yield []
+        return
+    works, reason = request.getfixturevalue("dispatcher")
+    if not works:
+        pytest.skip(f"the dispatcher is refused on this kernel: {reason}")
+    need("xdp-loader")
+    they = [DropMac(lab), Count(lab)]
+    for one in they:
+        one.come()
+    yield they
+    for one in they:
+        one.go()
+
+
+@pytest.mark.parametrize("command", ["load", "unload", "replace"] if CHAIN_ONLY else COMMANDS)
+def test_killed_at_any_moment(lab, nothing_more, company, tmp_path, command, slow):
+    campaign = Campaign(lab, tmp_path, *COMMANDS[command])
+    for moment in some(campaign.moments(), 2 if slow else 12):
+        campaign.start()
+        result = campaign.strace("-e", f"inject={CHANGES}:signal=SIGKILL:when={moment}")
+        what = f"{command} killed at call {moment}"
+        now = campaign.holds(what)
+        assert all(one.works() for one in company), what
+        if result.rc == DONE:
+            assert now == campaign.after, what
+        again = lab(*campaign.args)
+        told_so = FAILED if command == "load" and now is not None else (
+            NOT_LOADED if command == "unload" and now is None else DONE)
+        assert again.rc == told_so, f"{what}, then again: {again}"
+        assert campaign.holds(what) == campaign.after
+    if campaign.state() != "not-loaded":
+        lab.good("unload", "f0")
+
+
+@pytest.mark.parametrize("command", ["load"] if CHAIN_ONLY else COMMANDS)
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=lambda one: one.name)
+def test_ended_at_any_moment_the_exit_code_agrees_with_the_state(lab, nothing_more, need, tmp_path,
+                                                                 command, number, slow):
+    need("strace")
+    campaign = Campaign(lab, tmp_path, *COMMANDS[command])
+    for moment in some(campaign.moments(), 2 if slow else 6):
+        campaign.start()
+        before = campaign.holds("at the start")
+        result = campaign.strace("-e", f"inject={CHANGES}:signal={number.name}:when={moment}")
+        assert result.rc in (DONE, -number), f"{command} at call {moment}: {result}"
+        now = campaign.holds(f"{command}, {number.name} at call {moment}")
+        assert now == (campaign.after if result.rc == DONE else before), (
+            f"{command} at call {moment}: {result}")
+    if campaign.state() != "not-loaded":
+        lab.good("unload", "f0")
+
+
+@pytest.mark.dispatcher
+def test_repair_killed_at_any_moment(lab, nothing_more, need, tmp_path, slow):
+    from test_repair import lose
+    need("strace", "xdp-loader")
+    they = [DropMac(lab), Count(lab)]
+    for one in they:
+        one.come()
+    campaign = Campaign(lab, tmp_path, None, ("repair", "-i", OLD, "-i", BOTH, "f0"), OLD_RULES)
+
+    def start():
+        if campaign.state() == "not-loaded":
+            lab.load("-i", OLD, "-i", BOTH)
+        lose(lab, "xdp_ipfilter")
+        assert campaign.state() == "not-filtering"
+
+    start()
+    campaign.start = start
+    lab.good("repair", "-i", OLD, "-i", BOTH, "f0")
+    for moment in some(campaign.moments(), 2 if slow else 12):
+        start()
+        campaign.strace("-e", f"inject={CHANGES}:signal=SIGKILL:when={moment}")
+        what = f"repair killed at call {moment}"
+        assert campaign.dropped() in (NOTHING, OLD_RULES), what
+        assert all(one.works() for one in they), what
+        state = campaign.state()
+        if state == "not-loaded":  # the chain is whole already, only we are not in it yet
+            lab.load("-i", OLD, "-i", BOTH)
+        else:
+            lab.good("repair", "-i", OLD, "-i", BOTH, "f0")
+        assert campaign.dropped() == OLD_RULES, what
+        assert beside.names(lab) == ["nb_dropmac", "xdp_ipfilter", "nb_count"], what
+        assert all(one.works() for one in they), what
+    lab.good("unload", "f0")
+    for one in they:
+        one.go()
+
+
+@pytest.mark.parametrize("command", ["load", "unload"] if CHAIN_ONLY else COMMANDS)
+@pytest.mark.parametrize("error", ["ENOMEM"] if CHAIN_ONLY else ["ENOMEM", "EPERM"])
+def test_refused_by_the_kernel_at_any_moment(lab, nothing_more, need, tmp_path, command, error,
+                                             slow):
+    """One bpf() call that makes something fails: then the command says so and has changed nothing, or it did without."""
+    need("strace")
+    campaign = Campaign(lab, tmp_path, *COMMANDS[command])
+    for moment in some(campaign.moments("bpf", MAKERS), 2 if slow else 12):
+        campaign.start()
+        before = campaign.holds("at the start")
+        result = campaign.strace("-e", f"inject=bpf:error={error}:when={moment}", calls="bpf")
+        what = f"{command}, {error} at bpf() call {moment}: {result}"
+        now = campaign.holds(what)
+        product.assert_own_voice(result)
+        if result.rc == DONE:
+            assert now == campaign.after, what
+        else:
+            assert result.rc in (FAILED, NOT_LOADED) and len(result.complaints) == 1, what
+            assert now == before, what
+    if campaign.state() != "not-loaded":
+        lab.good("unload", "f0")

@@ -1,0 +1,288 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Attached but NOT filtering (fact 9): told truthfully, and repaired beside neighbours that notice
+nothing of it."""
+import os
+import pathlib
+import threading
+
+import pytest
+
+import kernel
+import product
+from beside import FREE, OURS, THEIR_MAC, Count, DropMac, chain, names, we_work
+from frames import udp
+from netlab import sh
+from product import DONE, FAILED, NOT_LOADED
+
+pytestmark = pytest.mark.dispatcher
+
+
+def pins_of(lab, dev="f0"):
+    link = lab.ns.links()[dev]
+    return pathlib.Path(f"/sys/fs/bpf/xdp/dispatch-{link['ifindex']}-{link['xdp']['prog']['id']}")
+
+
+def lose(lab, name=None, what=("link", "prog")):
+    """Remove pins of the program with this name (None: of all) from the chain's folder."""
+    folder = pins_of(lab)
+    for place, (_, program) in enumerate(chain(lab)):
+        if name in (None, program):
+            for kind in what:
+                (folder / f"prog{place}-{kind}").unlink()
+    if not list(folder.iterdir()):
+        folder.rmdir()
+
+
+def state(lab):
+    result = lab("status", "-j", "f0")
+    [one] = result.json()["interfaces"]
+    assert (result.rc == FAILED) == (one["state"] == "not-filtering"), result
+    return one["state"]
+
+
+def not_filtering(lab):
+    """All that a user sees names the state and the way out."""
+    assert state(lab) == "not-filtering"
+    assert lab.wire.passes(udp(OURS))
+    said = lab("status", "f0")
+    assert said.rc == FAILED and "attached but NOT filtering" in said.out
+    assert "xdp-ipfilter repair f0" in said.out
+    for command in (("load", "f0"), ("add", "-d", "f0", FREE), ("list", "-d", "f0"),
+                    ("poll", "--count", 1, "f0")):
+        lab.refused(FAILED, *command, words=["f0", "xdp-ipfilter repair f0"])
+    return True
+
+
+def loader_knows(lab, *programs):
+    """libxdp takes the chain for one again."""
+    return names(lab) == list(programs)
+
+
+def test_rules_that_are_lost_are_not_made_up(chained):
+    lab = chained
+    lab.load("-i", OURS)
+    lose(lab)
+    assert not_filtering(lab)
+    lab.refused(FAILED, "repair", "f0", words=["f0", "lost", "repair -f FILE f0", "--force"])
+    lab.refused(FAILED, "repair", words=["f0", "lost"])
+    assert not_filtering(lab)
+    said = lab.good("repair", "-i", OURS, "f0").out
+    assert said.startswith("f0: filtering, chained (native, position 1 of 1), 1 rule"), said
+    assert we_work(lab) and loader_knows(lab, "xdp_ipfilter")
+
+
+def test_force_repairs_without_rules(chained):
+    lab = chained
+    lab.load("-i", OURS)
+    lose(lab)
+    lab.good("repair", "--force")
+    assert state(lab) == "filtering-chained" and lab.rules("f0") == []
+    lab.good("add", OURS)
+    assert we_work(lab)
+
+
+def test_a_pinned_program_comes_back_with_rules_and_counters(chained):
+    lab = chained
+    lab.load("-p", "deny", "-P", 7, "-i", FREE)
+    assert lab.wire.exchange([udp(OURS), udp(FREE)]) == [False, True]
+    counters, number = lab.counters("f0"), lab.status("f0")["program_id"]
+    lose(lab, what=["link"])
+    assert not_filtering(lab)
+    lab.good("repair", "f0")
+    status = lab.status("f0")
+    assert (status["program_id"], status["policy"], status["priority"]) == (number, "deny", 7)
+    assert lab.counters("f0")["drop"] == counters["drop"]
+    assert lab.wire.exchange([udp(OURS), udp(FREE)]) == [False, True]
+
+
+@pytest.mark.parametrize("ours_first, what", [(True, ("link", "prog")), (False, ("link",))],
+                         ids=["we before them, all lost", "we behind them, links lost"])
+def test_neighbours_run_on_while_we_are_repaired(chained, ours_first, what):
+    lab, they = chained, [DropMac(chained), Count(chained)]
+    if ours_first:
+        lab.load("-P", 1, "-i", OURS)
+    for one in they:
+        one.come()
+    if not ours_first:
+        lab.load("-P", 90, "-i", OURS)
+    lose(lab, "xdp_ipfilter", what)
+    assert not_filtering(lab) and all(one.works() for one in they)
+
+    stop, leaked, errors = threading.Event(), [], []
+
+    def traffic():
+        try:
+            while not stop.is_set():
+                leaked.extend(lab.wire.exchange([udp(FREE, source_mac=THEIR_MAC)] * 10))
+        except Exception as error:  # shown below
+            errors.append(error)
+
+    seen, control = they[1].seen(), lab.wire.controls
+    sender = threading.Thread(target=traffic)
+    sender.start()
+    try:
+        lab.good("repair", *([] if len(what) == 1 else ["-P", 1 if ours_first else 90, "-i", OURS]),
+                 "f0")
+    finally:
+        stop.set()
+        sender.join()
+    assert not errors, errors
+    assert leaked and not any(leaked), "dropmac dropped all of it, all the while"
+    assert they[1].seen() - seen == lab.wire.controls - control, "count has seen every other frame"
+    assert we_work(lab) and all(one.works() for one in they)
+    order = ["nb_dropmac", "nb_count"]
+    order.insert(0 if ours_first else 2, "xdp_ipfilter")
+    assert loader_knows(lab, *order)
+    lab.good("unload", "f0")
+    assert names(lab) == ["nb_dropmac", "nb_count"] and all(one.works() for one in they)
+
+
+def test_a_neighbour_that_is_gone_for_good_is_named_and_others_can_join_again(chained):
+    lab, they = chained, DropMac(chained)
+    Count(lab).come()
+    lab.load("-i", OURS)
+    lose(lab, "nb_count")
+    assert we_work(lab), "ours filters on"
+    assert lab.ns.run("xdp-loader", "load", "f0", kernel.neighbour("dropmac"),
+                      check=False).returncode != 0, "libxdp does not know the chain any more"
+    assert "xdp-ipfilter repair f0" in lab.good("status", "f0").out
+    number = lab.status("f0")["program_id"]
+    lab.good("repair", "f0", warns=["f0", "1 of the programs", "load them again"])
+    assert lab.status("f0")["program_id"] == number and we_work(lab)
+    they.come()
+    assert they.works() and we_work(lab) and loader_knows(lab, "nb_dropmac", "xdp_ipfilter")
+
+
+def test_unload_of_a_broken_chain_leaves_the_neighbours(chained):
+    lab, they = chained, DropMac(chained)
+    for lost in ("xdp_ipfilter", "nb_count"):
+        they.come()
+        Count(lab).come()
+        lab.load("-i", OURS)
+        lose(lab, lost)
+        lab.good("unload", "f0")
+        assert they.works() and lab.status("f0")["state"] == "not-loaded"
+        assert names(lab) == (["nb_dropmac", "nb_count"] if lost == "xdp_ipfilter"
+                              else ["nb_dropmac"])
+        lab.ns.run("xdp-loader", "unload", "f0", "-a")
+
+
+def test_unload_of_a_chain_that_lost_everything_clears_the_interface(chained):
+    lab, before = chained, set(product.pins())
+    for what in (("link", "prog"), ("link",)):
+        lab.load("-i", OURS)
+        DropMac(lab).come()
+        lose(lab, what=what)
+        lab.good("unload", "f0")
+        if len(what) == 1:
+            assert names(lab) == ["nb_dropmac"], "what can be put back is put back"
+            lab.ns.run("xdp-loader", "unload", "f0", "-a")
+        assert "xdp" not in lab.ns.links()["f0"]
+    assert set(product.pins()) <= before
+
+
+def test_xdp_loader_clean_in_another_namespace(chained, own_lab):
+    """It takes away the pins of interfaces that it does not see."""
+    lab = own_lab
+    lab.load("-i", OURS)
+    chained.ns.run("xdp-loader", "clean")
+    if state(lab) == "filtering-chained":
+        pytest.skip("this xdp-loader leaves pins of other namespaces alone")
+    assert not_filtering(lab)
+    lab.good("repair", "-i", OURS)
+    assert we_work(lab)
+
+
+def test_what_others_turned_off_comes_back_with_its_rules(chained):
+    """`xdp off` leaves the program pinned."""
+    lab = chained
+    lab.load("-i", OURS)
+    lab.ns.ip("link", "set", "f0", "xdp", "off")
+    assert state(lab) == "not-loaded"
+    lab.good("repair", "f0")
+    assert we_work(lab) and lab.prefixes("f0") == {OURS: "drop"}
+    product.age_pins()
+    lab.good("unload", "f0")
+    assert state(lab) == "not-loaded"
+
+
+def test_a_link_that_somebody_else_pins_filters_on(chained):
+    """Pins alone say nothing. What runs is pinned again, so that libxdp knows it."""
+    lab, they = chained, DropMac(chained)
+    lab.load("-i", OURS)
+    they.come()
+    number, extra = lab.status("f0")["program_id"], "/sys/fs/bpf/extra"
+    [link] = [one for one, about in kernel.links().items() if about.get("prog_id") == number]
+    sh("bpftool", "link", "pin", "id", link, extra)
+    lose(lab, "xdp_ipfilter")
+    try:
+        assert we_work(lab) and they.works()
+        lab.good("repair", "f0")
+        assert we_work(lab) and they.works()
+        assert loader_knows(lab, "nb_dropmac", "xdp_ipfilter")
+        lose(lab, "xdp_ipfilter")
+        lab.good("unload", "f0")
+        assert names(lab) == ["nb_dropmac"] and they.works() and lab.wire.passes(udp(OURS))
+    finally:
+        os.unlink(extra)
+
+
+def test_in_a_mount_namespace_with_another_bpffs_nothing_is_pinned(chained):
+    """What was pinned there would go with it, and all programs of the chain too."""
+    lab, they = chained, DropMac(chained)
+    hidden = ["unshare", "-m", "sh", "-c", 'mount -t bpf bpf /sys/fs/bpf; exec "$@"', "sh"]
+    they.come()
+    with lab.unchanged("f0"):
+        lab.refused(FAILED, "load", "f0", prefix=hidden, words=["f0", "nsenter -t 1 -m"])
+    lab.load("-i", OURS)
+    with lab.unchanged("f0"):
+        lab.refused(FAILED, "unload", "f0", prefix=hidden, words=["f0", "nsenter -t 1 -m"])
+    assert we_work(lab) and they.works()
+
+
+def test_nothing_to_repair(chained):
+    lab = chained
+    for args in (("repair", "f0"), ("repair", "-i", OURS, "f0")):
+        lab.refused(NOT_LOADED, *args, words=["f0", "not loaded"])
+    lab.good("repair")
+    lab.load("-i", OURS)
+    with lab.unchanged("f0"):
+        for args in (("repair", "f0"), ("repair",), ("repair", "-i", FREE, "f0")):
+            said = lab.good(*args).out
+            assert said == "f0: filtering, chained (native, position 1 of 1), 1 rule\n"
+    hidden = ["unshare", "-m", "sh", "-c", 'mount -t bpf bpf /sys/fs/bpf; exec "$@"', "sh"]
+    with lab.unchanged("f0"):
+        lab.good("repair", "f0", prefix=hidden)
+    assert we_work(lab)
+
+
+def test_a_missing_bpffs_is_mounted_in_the_mount_namespace_of_pid_1(chained):
+    if not os.environ.get("VM_KERNEL"):
+        pytest.skip("this machine is not ours to unmount its bpffs")
+    lab = chained
+    assert not product.pins()
+    sh("umount", "/sys/fs/bpf")
+    lab.load("-i", OURS)
+    assert kernel.bpffs_mounted() and we_work(lab)
+
+
+def test_bpffs_unmounted_and_mounted_again(chained):
+    if not os.environ.get("VM_KERNEL"):
+        pytest.skip("this machine is not ours to unmount its bpffs")
+    lab = chained
+    lab.load("-i", OURS)
+    DropMac(lab).come()
+    sh("umount", "/sys/fs/bpf")
+    assert state(lab) == "not-filtering"
+    lab.good("repair", "-i", OURS, "f0", warns=["f0", "1 of the programs"])
+    assert kernel.bpffs_mounted() and we_work(lab)
+
+
+def test_repair_refuses_what_it_cannot_read(chained):
+    lab = chained
+    lab.refused(FAILED, "repair", "nosuch0", words=["nosuch0", "no such interface"])
+    assert lab("repair", "-i", "300.1.1.1").rc == product.USAGE
+    lab.load("-i", OURS)
+    lose(lab)
+    lab.refused(FAILED, "repair", "-i", "0.0.0.0/0", "f0", words="--force")
+    assert lab("unload", "f0").rc == DONE
