@@ -4,13 +4,14 @@
 import argparse
 import pathlib
 import sys
-import time
 
+import control
+import drops
 import lab
 import packets
 import report as reports
 
-PARTS = {"packets": packets.run}
+PARTS = {"packets": packets.run, "drops": drops.run, "control": control.run}
 
 DEFAULT_OUTPUT = "bench-results"
 
@@ -26,8 +27,13 @@ class Options:
         self.frames = arguments.frames or (50000 if self.quick else 1 << 20)
         self._lists = {name: getattr(arguments, name)
                        for name in ("family", "kind", "rules", "outcomes", "sources", "candidates")}
-        if self.quick and self._lists["rules"] is None:
-            self._lists["rules"] = ["1", "1000", "10000", "100000"]
+        if self.quick:
+            self._narrow("rules", ["1", "1000", "100000"])
+            self._narrow("sources", ["same", "random"])
+
+    def _narrow(self, name, values):
+        if self._lists[name] is None:
+            self._lists[name] = values
 
     def wants(self, name, value):
         return self._lists[name] is None or str(value) in self._lists[name]
@@ -50,6 +56,8 @@ def at_least_one(text):
 
 
 def parse_arguments():
+    candidates = list(dict.fromkeys((*packets.CANDIDATES, *drops.CANDIDATES,
+                                     *control.TOOLS)))
     counts = sorted({str(table[2]) for table in packets.TABLES}, key=int)
     parser = argparse.ArgumentParser(
         prog="run.sh", allow_abbrev=False,
@@ -63,8 +71,7 @@ def parse_arguments():
     parser.add_argument("--outcomes", type=words(packets.OUTCOMES),
                         help=", ".join(packets.OUTCOMES))
     parser.add_argument("--sources", type=words(packets.ACTIVE), help=", ".join(packets.ACTIVE))
-    parser.add_argument("--candidates", type=words(packets.CANDIDATES),
-                        help=", ".join(packets.CANDIDATES))
+    parser.add_argument("--candidates", type=words(candidates), help=", ".join(candidates))
     parser.add_argument("--rounds", type=at_least_one, help="measurements of each (5; quick: 2)")
     parser.add_argument("--frames", type=at_least_one,
                         help="frames of a measurement (1048576; quick: 50000)")
@@ -76,20 +83,12 @@ def parse_arguments():
 def main():
     options = parse_arguments()
     lab.furnish()
-    options.output.mkdir(parents=True, exist_ok=True)
     report = reports.Report(options)
-    started = time.monotonic()
-    failed = False
     with lab.scratch() as folder:
         for part in options.only:
-            try:
-                PARTS[part](options, folder, report)
-            except lab.Failure as failure:
-                print(f"bench: {part}: {failure}", file=sys.stderr)
-                report.fail(part, str(failure))
-                failed = True
-    report.finish(time.monotonic() - started)
-    return 1 if failed else 0
+            PARTS[part](options, folder, report)
+    report.finish()
+    return 1 if report.failed() else 0
 
 
 if __name__ == "__main__":

@@ -6,7 +6,6 @@
 
 #include <errno.h>
 #include <limits.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -81,66 +80,18 @@ static void open_lpm(struct candidate *candidate, const struct workload *workloa
 	}
 }
 
-/* Descriptor of the program's map of this name. */
-static int map_of(int program_fd, const char *name)
+static void open_by_id(struct candidate *candidate, const char *text)
 {
-	__u32 ids[64];
-	struct bpf_prog_info info = { .nr_map_ids = 64, .map_ids = (__u64)(unsigned long)ids };
-	__u32 size = sizeof(info);
-
-	must(bpf_obj_get_info_by_fd(program_fd, &info, &size) ? -errno : 0, "maps of a program");
-	for (__u32 i = 0; i < info.nr_map_ids; i++) {
-		struct bpf_map_info map_info = { 0 };
-		__u32 map_size = sizeof(map_info);
-		int fd = bpf_map_get_fd_by_id(ids[i]);
-
-		if (fd >= 0 && !bpf_obj_get_info_by_fd(fd, &map_info, &map_size) &&
-		    !strcmp(map_info.name, name))
-			return fd;
-		if (fd >= 0)
-			close(fd);
-	}
-	fail("the program has no map %s", name);
-}
-
-static void fill_xdp_filter(const struct candidate *candidate, const struct workload *workload)
-{
-	const char *name = workload->family == FAMILY_IPV4 ? "filter_ipv4" : "filter_ipv6";
-	int map = map_of(candidate->fd, name);
-	int cpus = libbpf_num_possible_cpus();
-	__u64 *value = calloc(cpus > 0 ? (size_t)cpus : 1, sizeof(*value));
-	__u8 source[16];
-
-	if (!value)
-		fail("no memory");
-	must(bpf_map_get_next_key(map, NULL, source) ? -errno : 0, "the rule added by xdp-filter");
-	must(bpf_map_lookup_elem(map, source, value) ? -errno : 0, "the rule added by xdp-filter");
-	for (size_t i = 0; i < workload->count; i++) {
-		address_bytes(workload->family, workload->rules[i].first, source);
-		must(bpf_map_update_elem(map, source, value, BPF_ANY) ? -errno : 0, name);
-	}
-	free(value);
-	close(map);
-}
-
-static void open_by_id(struct candidate *candidate, const char *text,
-		       const struct workload *workload)
-{
-	const char *comma = strchr(text, ',');
-	char number[16] = "";
 	uint64_t id;
 
-	strncat(number, text, comma ? (size_t)(comma - text) : strlen(text));
-	if (number_parse(number, 1, UINT_MAX, &id))
+	if (number_parse(text, 1, UINT_MAX, &id))
 		fail("'%s': not the id of a program", text);
 	candidate->fd = bpf_prog_get_fd_by_id((__u32)id);
 	must(candidate->fd < 0 ? -errno : 0, candidate->name);
-	if (comma)
-		fill_xdp_filter(candidate, workload);
 }
 
 void candidate_open(struct candidate *out, const char *text, const struct workload *workload,
-		    const __u8 constant[16], struct sources *sources)
+		    const __u8 constant[16], const struct sources *sources)
 {
 	size_t length = strcspn(text, "=");
 
@@ -149,7 +100,7 @@ void candidate_open(struct candidate *out, const char *text, const struct worklo
 		fail("'%s': the name is too long", text);
 	memcpy(out->name, text, length);
 	if (text[length] == '=')
-		open_by_id(out, text + length + 1, workload);
+		open_by_id(out, text + length + 1);
 	else if (!strcmp(text, "floor"))
 		open_floor(out, "floor_filter", constant);
 	else if (!strcmp(text, "drop"))

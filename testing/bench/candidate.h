@@ -28,12 +28,9 @@ struct candidate {
  *
  *     floor, drop, hash, lpm   a program of the bench; floor compares with `constant`, hash takes
  *                              only IPv4 addresses
- *     NAME=ID                  the program with this id
- *     NAME=ID,fill             xdp-filter's: one rule was added by its tool, the others of the
- *                              workload are added here in the likeness of that one (a call of the
- *                              tool takes milliseconds for each) */
+ *     NAME=ID                  the program with this id */
 void candidate_open(struct candidate *out, const char *text, const struct workload *workload,
-		    const __u8 constant[16], struct sources *sources);
+		    const __u8 constant[16], const struct sources *sources);
 void candidate_close(struct candidate *candidate);
 
 /* What a frame must get whose source was made for this outcome. */

@@ -5,29 +5,10 @@
  * This one writes the next source into the frame and tail-calls the program under test. Its own
  * cost is measured by calling a program that only drops.
  */
-#include <linux/bpf.h>
-
-#include <bpf/bpf_helpers.h>
-
-#include "frame.h"
+#include "sources.bpf.h"
 
 /* Set before loading. */
 const volatile __u8 driver_ipv6 = 0;
-
-/* Set between runs. */
-struct source_state driver_state;
-
-struct source {
-	__u64 words[2];
-};
-
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, SOURCES);
-	__uint(map_flags, BPF_F_MMAPABLE);
-	__type(key, __u32);
-	__type(value, struct source);
-} driver_sources SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
@@ -41,8 +22,7 @@ SEC("xdp")
 int drive(struct xdp_md *ctx)
 {
 	__u8 *frame = (void *)(long)ctx->data;
-	__u32 at = driver_state.position++ & driver_state.mask;
-	const struct source *source = bpf_map_lookup_elem(&driver_sources, &at);
+	const struct source *source = next_source();
 
 	if (!source || frame + FRAME_SIZE > (__u8 *)(long)ctx->data_end)
 		return XDP_ABORTED;

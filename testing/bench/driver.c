@@ -4,67 +4,26 @@
  */
 #include "driver.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
-#include <linux/if_ether.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/mman.h>
-#include <time.h>
-#include <unistd.h>
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
+#include "clock.h"
 #include "fail.h"
 #include "frame.h"
 #include "object.h"
-
-enum { SOURCES_SIZE = SOURCES * 16 };
-
-struct sources {
-	enum family family;
-	int fd;
-	__u8 (*bytes)[16];
-};
+#include "sources.h"
 
 struct driver {
 	const char *name;
 	int program_fd;
-	struct sources *sources;
+	const struct sources *sources;
 	struct bpf_object *object;
 	int drive_fd;
 	volatile struct source_state *state;
 };
-
-struct sources *sources_new(enum family family)
-{
-	LIBBPF_OPTS(bpf_map_create_opts, options, .map_flags = BPF_F_MMAPABLE);
-	struct sources *sources = calloc(1, sizeof(*sources));
-
-	if (!sources)
-		fail("no memory");
-	sources->family = family;
-	sources->fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, "driver_sources", sizeof(__u32), 16,
-				     SOURCES, &options);
-	must(sources->fd < 0 ? -errno : 0, "a map for the sources");
-	sources->bytes =
-		mmap(NULL, SOURCES_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, sources->fd, 0);
-	must(sources->bytes == MAP_FAILED ? -errno : 0, "mapping the sources");
-	return sources;
-}
-
-void sources_free(struct sources *sources)
-{
-	munmap(sources->bytes, SOURCES_SIZE);
-	close(sources->fd);
-	free(sources);
-}
-
-__u8 (*sources_bytes(struct sources *sources))[16]
-{
-	return sources->bytes;
-}
 
 /* What the kernel compares before it lets one program call another, and does not tell. */
 static const struct shape {
@@ -79,7 +38,7 @@ static const struct shape {
 
 static bool load_in_shape(struct driver *driver, const struct shape *shape)
 {
-	__u8 ipv6 = driver->sources->family == FAMILY_IPV6;
+	__u8 ipv6 = sources_family(driver->sources) == FAMILY_IPV6;
 	struct bpf_program *program;
 	__u32 only = 0;
 	int ret;
@@ -90,9 +49,7 @@ static bool load_in_shape(struct driver *driver, const struct shape *shape)
 	must(bpf_program__set_flags(program, shape->flags), "flags of the driver");
 	must(bpf_program__set_expected_attach_type(program, shape->attach_type),
 	     "attach type of the driver");
-	must(bpf_map__reuse_fd(bpf_object__find_map_by_name(driver->object, "driver_sources"),
-			       driver->sources->fd),
-	     "sources of the driver");
+	sources_give(driver->sources, driver->object);
 	must(bpf_object__load(driver->object), "loading the driver");
 	driver->drive_fd = bpf_program__fd(program);
 	if (!bpf_map_update_elem(object_map(driver->object, "driver_target"), &only,
@@ -106,25 +63,7 @@ static bool load_in_shape(struct driver *driver, const struct shape *shape)
 	return false;
 }
 
-/* The driver's variables: the kernel keeps them in an array map. */
-static volatile struct source_state *map_state(struct bpf_object *object)
-{
-	struct bpf_map *map;
-	void *state;
-
-	bpf_object__for_each_map(map, object)
-	{
-		if (!strstr(bpf_map__name(map), ".bss"))
-			continue;
-		state = mmap(NULL, sizeof(struct source_state), PROT_READ | PROT_WRITE, MAP_SHARED,
-			     bpf_map__fd(map), 0);
-		must(state == MAP_FAILED ? -errno : 0, "mapping the driver's variables");
-		return state;
-	}
-	fail("the driver has no variables");
-}
-
-struct driver *driver_new(int program_fd, const char *name, struct sources *sources)
+struct driver *driver_new(int program_fd, const char *name, const struct sources *sources)
 {
 	struct driver *driver = calloc(1, sizeof(*driver));
 
@@ -133,7 +72,7 @@ struct driver *driver_new(int program_fd, const char *name, struct sources *sour
 	*driver = (struct driver){ .name = name, .program_fd = program_fd, .sources = sources };
 	for (size_t i = 0; i < sizeof(shapes) / sizeof(shapes[0]); i++) {
 		if (load_in_shape(driver, &shapes[i])) {
-			driver->state = map_state(driver->object);
+			driver->state = sources_map_state(driver->object);
 			return driver;
 		}
 	}
@@ -142,39 +81,9 @@ struct driver *driver_new(int program_fd, const char *name, struct sources *sour
 
 void driver_free(struct driver *driver)
 {
-	munmap((void *)driver->state, sizeof(*driver->state));
+	sources_unmap_state(driver->state);
 	bpf_object__close(driver->object);
 	free(driver);
-}
-
-static void build_frame(const struct driver *driver, __u8 frame[FRAME_SIZE])
-{
-	bool ipv4 = driver->sources->family == FAMILY_IPV4;
-	__be16 ethertype = htons(ipv4 ? ETH_P_IP : ETH_P_IPV6);
-	__u8 udp = FRAME_IP + (ipv4 ? 20 : 40);
-
-	memset(frame, 0, FRAME_SIZE);
-	frame[0] = frame[6] = 2; /* locally administered */
-	memcpy(frame + 12, &ethertype, sizeof(ethertype));
-	frame[FRAME_IP] = ipv4 ? 0x45 : 0x60;
-	if (ipv4) {
-		frame[FRAME_IP + 3] = FRAME_SIZE - FRAME_IP;
-		frame[FRAME_IP + 9] = 17;
-		memcpy(frame + FRAME_IPV4_SOURCE, driver->sources->bytes[0], 4);
-	} else {
-		frame[FRAME_IP + 5] = (__u8)(FRAME_SIZE - udp);
-		frame[FRAME_IP + 6] = 17;
-		memcpy(frame + FRAME_IPV6_SOURCE, driver->sources->bytes[0], 16);
-	}
-	frame[udp + 5] = (__u8)(FRAME_SIZE - udp); /* its length: xdp-filter wants one */
-}
-
-static double cpu_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-	return (double)now.tv_sec * 1e9 + (double)now.tv_nsec;
 }
 
 static double run(struct driver *driver, int fd, __u32 frames, __u32 *action)
@@ -184,7 +93,7 @@ static double run(struct driver *driver, int fd, __u32 frames, __u32 *action)
 		    .repeat = (int)frames);
 	double from;
 
-	build_frame(driver, frame);
+	sources_frame(driver->sources, frame);
 	from = cpu_ns();
 	must(bpf_prog_test_run_opts(fd, &options), driver->name);
 	*action = options.retval;

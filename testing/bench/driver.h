@@ -3,7 +3,7 @@
  * What does a frame cost under a program, with one source or with changing ones?
  *
  * CPU time of this thread around BPF_PROG_TEST_RUN. With one source the program is run as it is. With
- * changing ones it is called by driver.bpf.c, from which each program has its own copy, because a tail
+ * changing ones it is called by driver.bpf.c, of which each program has its own copy, because a tail
  * call must look alike on both sides; the sources are the same for all. Failures of the kernel end
  * the program (fail.h).
  */
@@ -12,28 +12,19 @@
 
 #include <linux/types.h>
 
-#include "workload.h"
-
 struct driver;
 struct sources;
 
-/* Room for the sources that all drivers of a family share: FRAME_SOURCES of them. */
-struct sources *sources_new(enum family family);
-void sources_free(struct sources *sources);
-
-/* Write here, in the layout of workload_sources(). */
-__u8 (*sources_bytes(struct sources *sources))[16];
-
 /* For the program behind the descriptor, which must stay open. `name` is for messages. */
-struct driver *driver_new(int program_fd, const char *name, struct sources *sources);
+struct driver *driver_new(int program_fd, const char *name, const struct sources *sources);
 void driver_free(struct driver *driver);
 
-/* Runs `frames` frames: the first source again and again; or the first `active` ones (a power of two)
- * in turn. Returns ns a frame; *action is what the last one got. */
+/* Runs `frames` frames: from the first source again and again; or from the first `active` ones (a
+ * power of two) in turn. Returns ns a frame; *action is what the last one got. */
 double driver_run_one(struct driver *driver, __u32 frames, __u32 *action);
 double driver_run_many(struct driver *driver, __u32 active, __u32 frames, __u32 *action);
 
-/* One frame from source number `at`. */
+/* What one frame from source number `at` gets. */
 __u32 driver_action(struct driver *driver, __u32 at);
 
 #endif

@@ -79,14 +79,14 @@ class Wire:
     def __exit__(self, *_):
         sh("ip", "link", "del", self.near)
 
+    @staticmethod
+    def show(name):
+        link, = json.loads(sh("ip", "-j", "link", "show", "dev", name))
+        return link
+
     def xdp_id(self):
         """The id of the program on `near`."""
-        link, = json.loads(sh("ip", "-j", "link", "show", "dev", self.near))
-        return link["xdp"]["prog"]["id"]
-
-    def ifindex(self, name):
-        link, = json.loads(sh("ip", "-j", "link", "show", "dev", name))
-        return link["ifindex"]
+        return self.show(self.near)["xdp"]["prog"]["id"]
 
 
 class Product:
@@ -137,8 +137,8 @@ class Product:
 
 
 class XdpFilter:
-    """xdp-filter as packaged, on a wire of its own, with one rule (the measuring program adds the
-    others in the likeness of it). `features`: what it is loaded with; None: what it takes itself."""
+    """xdp-filter as packaged, on a wire of its own. `features`: what it is loaded with; None: what it
+    takes itself."""
 
     LIMIT = 10000
 
@@ -162,5 +162,38 @@ class XdpFilter:
         finally:
             self.wire.__exit__()
 
-    def add(self, address):
-        sh("xdp-filter", "ip", address, "-m", "src")
+    def fill(self, family, kind, count, first):
+        """The rules of a workload, of which `first` is one."""
+        sh("xdp-filter", "ip", first, "-m", "src")
+        sh(HERE / "fill", self.wire.xdp_id(), family, kind, count)
+
+
+class Instrument:
+    """A measuring program that answers each line with a line of JSON."""
+
+    def __init__(self, name, *arguments):
+        self._name = name
+        self._process = subprocess.Popen(
+            [HERE / name, *map(str, arguments)], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE, text=True)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        with contextlib.suppress(BrokenPipeError):
+            self._process.stdin.close()
+        self._process.wait()
+        self._process.stdout.close()
+        self._process.stderr.close()
+
+    def ask(self, *question):
+        with contextlib.suppress(BrokenPipeError):
+            self._process.stdin.write(" ".join(map(str, question)) + "\n")
+            self._process.stdin.flush()
+        answer = self._process.stdout.readline()
+        if not answer:
+            said = self._process.stderr.read().strip().splitlines()
+            raise Failure(said[-1].removeprefix("bench: ") if said else
+                          f"the program `{self._name}` ended silently")
+        return json.loads(answer)

@@ -20,7 +20,6 @@
  */
 #include <arpa/inet.h>
 #include <limits.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,9 +27,11 @@
 #include <util/text.h>
 
 #include "candidate.h"
+#include "clock.h"
 #include "driver.h"
 #include "fail.h"
 #include "frame.h"
+#include "sources.h"
 #include "workload.h"
 
 enum { MOST_CANDIDATES = 16, MOST_ROUNDS = 100, MOST_CHECKED = 16384, LEAD_PART = 4 };
@@ -182,7 +183,6 @@ static void prepare(struct bench *bench, int argc, char **argv)
 {
 	enum family family;
 	enum kind kind;
-	cpu_set_t one;
 
 	if (argc < 5 || argc - 4 > MOST_CANDIDATES || !family_parse(argv[1], &family) ||
 	    !kind_parse(argv[2], &kind))
@@ -195,11 +195,7 @@ static void prepare(struct bench *bench, int argc, char **argv)
 	for (int i = 4; i < argc; i++)
 		candidate_open(&bench->candidates[bench->count++], argv[i], &bench->workload,
 			       bench->constant, bench->sources);
-
-	/* Moving between CPUs would cool the caches. */
-	CPU_ZERO(&one);
-	CPU_SET((unsigned int)sched_getcpu(), &one);
-	sched_setaffinity(0, sizeof(one), &one);
+	clock_stay_here();
 }
 
 int main(int argc, char **argv)

@@ -2,11 +2,9 @@
 """What does a frame cost under each candidate: the tables, the cells, and that verdicts are right."""
 
 import contextlib
-import json
-import statistics
-import subprocess
 
 import lab
+from figures import ratios, spread
 
 ACTIVE = {"same": 1, "4096": 4096, "random": 1 << 20}
 OUTCOMES = ("hit", "near", "far")
@@ -17,40 +15,6 @@ CANDIDATES = ("ours", "ours-counted", "ours-uncounted", "floor", "drop", "xdp-fi
 TABLES = ([("ipv4", "random", count) for count in (1, 1000, 10000, 100000, 1000000)] +
           [("ipv4", "mixed", count) for count in (1, 1000, 100000, 1000000)] +
           [("ipv6", "mixed", count) for count in (1, 1000, 100000, 1000000)])
-
-
-class Instrument:
-    """The program `packets` with one table: answers cells."""
-
-    def __init__(self, table, candidates):
-        family, kind, count = table
-        self._process = subprocess.Popen(
-            [lab.HERE / "packets", family, kind, str(count), *candidates],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        with contextlib.suppress(BrokenPipeError):
-            self._process.stdin.close()
-        self._process.wait()
-        self._process.stdout.close()
-        self._process.stderr.close()
-
-    def measure(self, outcome, active, frames, rounds):
-        with contextlib.suppress(BrokenPipeError):
-            self._process.stdin.write(f"{outcome} {active} {frames} {rounds}\n")
-            self._process.stdin.flush()
-        answer = self._process.stdout.readline()
-        if not answer:
-            said = self._process.stderr.read().strip().splitlines()
-            raise lab.Failure(said[-1].removeprefix("bench: ") if said else "the program `packets` ended silently")
-        return json.loads(answer)
-
-
-def spread(values):
-    return {"median": statistics.median(values), "min": min(values), "max": max(values)}
 
 
 def summary(raw):
@@ -64,26 +28,27 @@ def summary(raw):
     for name in raw["ns"]:
         results[name] = {"raw_ns": raw["ns"][name], "ns": spread(net(name))}
         if floor:
-            results[name]["of_floor"] = spread([ns / least for ns, least in zip(net(name), floor)])
+            results[name]["of_floor"] = ratios(net(name), floor)
         if name != "ours" and "ours" in raw["ns"]:
-            results[name]["of_ours"] = spread([ns / ours
-                                               for ns, ours in zip(net(name), net("ours"))])
+            results[name]["of_ours"] = ratios(net(name), net("ours"))
+        if name == "ours-counted" and "ours-uncounted" in raw["ns"]:
+            results[name]["of_uncounted"] = ratios(net(name), net("ours-uncounted"))
     return results
 
 
 def applies(name, table):
-    """None, or why this candidate has no place at this table."""
+    """Can this candidate hold these rules?"""
     family, kind, count = table
-    if name == "hash" and kind != "random":
-        return "a hash holds only addresses"
+    if name == "hash":
+        return kind == "random"
     if name.startswith("xdp-filter"):
-        if kind != "random" and count > 1:
-            return "xdp-filter holds only addresses"
-        if family != "ipv4" or kind != "random":
-            return "xdp-filter is compared on IPv4 addresses"
-        if count > lab.XdpFilter.LIMIT:
-            return "xdp-filter holds 10,000 addresses at most"
-    return None
+        return family == "ipv4" and kind == "random" and count <= lab.XdpFilter.LIMIT
+    return True
+
+
+def describe(table):
+    family, kind, count = table
+    return f"{family} {kind}, {count:,} rule{'s' if count > 1 else ''}"
 
 
 def expect_counters(product, before, after, outcome, cell):
@@ -114,14 +79,12 @@ class Table:
             self.rules.write_text(text)
             self._first = text.split("\n", 1)[0]
             for name in self.wanted:
-                reason = applies(name, self.table)
-                if reason is None:
-                    try:
-                        self._set_up(name)
-                    except lab.Missing as missing:
-                        reason = str(missing)
-                if reason:
-                    self.report.skip("packets", name, self.table, reason)
+                if not applies(name, self.table):
+                    continue
+                try:
+                    self._set_up(name)
+                except lab.Missing as missing:
+                    self.report.skip("packets", name, str(missing))
             if "drop" not in self.arguments:
                 self.arguments.append("drop")  # tells what the driver costs
         except BaseException:
@@ -144,8 +107,8 @@ class Table:
         elif name.startswith("xdp-filter"):
             features = "ipv4" if name.endswith("-ip") else None
             peer = self._stack.enter_context(lab.XdpFilter(features))
-            peer.add(self._first)
-            self.arguments.append(f"{name}={peer.wire.xdp_id()},fill")
+            peer.fill(*self.table, self._first)
+            self.arguments.append(f"{name}={peer.wire.xdp_id()}")
         else:
             self.arguments.append(name)
 
@@ -169,19 +132,20 @@ def run(options, folder, report):
                 options.wants("rules", count)):
             continue
         wanted = [name for name in CANDIDATES if options.wants("candidates", name)]
-        with Table(table, wanted, folder, report) as ready:
+        with (report.trial(f"packets, {describe(table)}"),
+              Table(table, wanted, folder, report) as ready):
             measure_table(table, ready, options, report)
 
 
 def measure_table(table, ready, options, report):
     family, kind, count = table
-    with Instrument(table, ready.arguments) as instrument:
+    with lab.Instrument("packets", *table, *ready.arguments) as instrument:
         for outcome in OUTCOMES:
             for sources, active in ACTIVE.items():
                 if not (options.wants("outcomes", outcome) and options.wants("sources", sources)):
                     continue
                 before = ready.counters()
-                raw = instrument.measure(outcome, active, options.frames, options.rounds)
+                raw = instrument.ask(outcome, active, options.frames, options.rounds)
                 for name, now in ready.counters().items():
                     expect_counters(name, before[name], now, outcome, raw)
                 report.cell({"family": family, "kind": kind, "rules": count, "outcome": outcome,

@@ -1,35 +1,105 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What came out: collected as it comes, printed, and written as JSON."""
+"""What came out of a run: collected as it comes, and written as JSON, as tables and as plots."""
 
+import contextlib
 import json
+import os
 import platform
+import re
+import subprocess
+import sys
+import time
+
+import lab
+import plots
+import tables
+import targets
+
+#: How each program that takes part tells its version.
+VERSIONS = {"xdp-ipfilter": (lab.PRODUCT, "--version"),
+            "source": ("git", "-C", lab.TOP, "describe", "--always", "--dirty"),
+            "xdp-filter": ("xdp-filter", "load", "--version"), "nft": ("nft", "--version"),
+            "ipset": ("ipset", "--version"), "iptables": ("iptables", "--version")}
+
+
+def version(command):
+    try:
+        done = subprocess.run([str(word) for word in command], stdout=subprocess.PIPE,
+                              stderr=subprocess.DEVNULL, text=True, check=False)
+    except FileNotFoundError:
+        return None
+    lines = done.stdout.splitlines()
+    return lines[0].strip() if done.returncode == 0 and lines else None
+
+
+def machine():
+    with open("/proc/cpuinfo") as cpuinfo:
+        model = re.search(r"model name\s*: (.*)", cpuinfo.read())
+    return {"cpu": model.group(1) if model else platform.machine(), "cpus": os.cpu_count(),
+            "kernel": platform.release(),
+            "versions": {name: version(command) for name, command in VERSIONS.items()}}
 
 
 class Report:
+    """Each method takes what one measurement yields."""
+
     def __init__(self, options):
-        self.options = options
-        self.data = {"schema": 1, "packets": [], "skipped": [], "failed": []}
+        self._output = options.output
+        self._started = time.monotonic()
+        self.data = {"schema": 1, "quick": options.quick, "rounds": options.rounds,
+                     "frames": options.frames, "machine": machine(), "packets": [], "drops": [],
+                     "control": [], "memory": [], "verified_insns": None, "skipped": [],
+                     "trials": []}
 
-    def skip(self, part, name, table, reason):
-        self.data["skipped"].append({"part": part, "name": name, "where": list(table),
-                                     "reason": reason})
+    def progress(self, text):
+        print(f"{time.monotonic() - self._started:6.0f} s  {text}", file=sys.stderr, flush=True)
 
-    def fail(self, part, reason):
-        self.data["failed"].append({"part": part, "reason": reason})
+    @contextlib.contextmanager
+    def trial(self, name):
+        """What is measured inside is right or not; if not, the run goes on and fails in the end."""
+        self.progress(name)
+        failure = None
+        try:
+            yield
+        except lab.Failure as caught:
+            failure = str(caught)
+            self.progress(f"FAILED: {failure}")
+        self.data["trials"].append({"name": name, "failure": failure})
+
+    def skip(self, part, name, reason):
+        row = {"name": f"{part}, {name}", "reason": reason}
+        if row not in self.data["skipped"]:
+            self.data["skipped"].append(row)
 
     def cell(self, cell):
         self.data["packets"].append(cell)
-        title = (f"{cell['family']} {cell['kind']} {cell['rules']:,} rules, {cell['outcome']}, "
-                 f"{cell['sources']} sources")
-        print(title, flush=True)
-        for name, result in cell["candidates"].items():
-            ratio = result.get("of_floor")
-            print(f"    {name:<16} {result['ns']['median']:8.1f} ns"
-                  f" ({result['ns']['min']:.1f} to {result['ns']['max']:.1f})" +
-                  (f" {ratio['median']:6.2f} x floor ({ratio['min']:.2f} to {ratio['max']:.2f})"
-                   if ratio else ""), flush=True)
 
-    def finish(self, seconds):
-        self.data["seconds"] = round(seconds, 1)
-        self.data["kernel"] = platform.release()
-        (self.options.output / "results.json").write_text(json.dumps(self.data, indent=1) + "\n")
+    def drop(self, row):
+        self.data["drops"].append(row)
+
+    def command(self, row):
+        self.data["control"].append(row)
+
+    def memory(self, row):
+        self.data["memory"].append(row)
+
+    def verifier(self, insns):
+        self.data["verified_insns"] = insns
+
+    def failed(self):
+        return any(trial["failure"] for trial in self.data["trials"])
+
+    def finish(self):
+        """Everything goes to the output folder, the tables to stdout too."""
+        self.data["seconds"] = round(time.monotonic() - self._started, 1)
+        self.data["targets"] = list(targets.judge(self.data))
+        self._output.mkdir(parents=True, exist_ok=True)
+        (self._output / "results.json").write_text(json.dumps(self.data, indent=1) + "\n")
+        text = tables.render(self.data)
+        (self._output / "results.txt").write_text(text)
+        (self._output / "results.tap").write_text(tables.tap(self.data))
+        print(text, end="")
+        try:
+            plots.draw(self.data, self._output)
+        except lab.Missing as missing:
+            self.progress(f"no plots: {missing}")
