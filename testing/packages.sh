@@ -3,7 +3,7 @@
 #
 # Installs what a group of work needs, on Debian and Ubuntu (apt-get) and Fedora (dnf).
 #
-#	testing/packages.sh build|test|demo...     installs what is missing of these groups
+#	testing/packages.sh build|test|demo|bench...     installs what is missing of these groups
 #	testing/packages.sh --list GROUP...        prints the packages, installs nothing
 #
 # Does nothing, and asks no server, when all is there. Packages marked "optional" may be missing in
@@ -60,6 +60,16 @@ test     optional  cppcheck                       cppcheck
 test     optional  pandoc                         pandoc
 test     optional  man-db                         man-db
 test     optional  bash-completion                bash-completion
+bench    required  iproute2                       iproute
+bench    required  util-linux                     util-linux
+bench    required  python3                        python3
+bench    optional  xdp-tools                      xdp-tools
+bench    optional  bpftool|linux-tools-common     bpftool
+bench    optional  ethtool                        ethtool
+bench    optional  nftables                       nftables
+bench    optional  ipset                          ipset
+bench    optional  iptables                       iptables-nft
+bench    optional  gnuplot-nox|gnuplot            gnuplot-minimal
 EOF
 }
 
@@ -74,15 +84,15 @@ if [ "${1:-}" = --list ]; then
 fi
 for group; do
 	case $group in
-	build | test | demo) ;;
+	build | test | demo | bench) ;;
 	*)
-		say "$group: no such group; there are build, test and demo"
+		say "$group: no such group; there are build, test, demo and bench"
 		exit 2
 		;;
 	esac
 done
 [ $# -gt 0 ] || {
-	say 'name a group: build, test or demo'
+	say 'name a group: build, test, demo or bench'
 	exit 2
 }
 

@@ -13,7 +13,7 @@ set -u
 cd "$(dirname "$0")/.." || exit 1
 top=$PWD
 
-suites=(layers lint hardening unit fuzz bpf docs e2e vm-6.1 vm-6.12)
+suites=(layers lint hardening unit fuzz bpf docs e2e bench vm-6.1 vm-6.12)
 
 usage() {
 	cat <<EOF
@@ -206,6 +206,20 @@ suite_e2e() {
 	add "$reports/junit.xml" $? testing/e2e
 }
 
+# Right verdicts under load; how fast they came is for `make bench`.
+suite_bench() {
+	local status
+	needs_root || return
+	limited 300 testing/bench/run.sh --quick --output "$reports" >"$reports/out" 2>"$reports/err"
+	status=$?
+	if [ "$status" -eq 77 ]; then
+		skip_suite "bench: $(tail -n 1 "$reports/err" | sed 's/^.*skipped: //')"
+		return
+	fi
+	[ "$status" -eq 0 ] || cat "$reports/out" "$reports/err"
+	add "$reports/results.tap" "$status" testing/bench
+}
+
 # What depends on the kernel, on another kernel. Exit 77 of the machine: it can't run here and says
 # why.
 suite_vm() {
@@ -309,7 +323,7 @@ broken() {
 }
 
 if [ $install = yes ]; then
-	testing/packages.sh build test demo || {
+	testing/packages.sh build test demo bench || {
 		broken 'packages are missing'
 		finish
 	}

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What does a frame cost that is parsed, compared with one constant, counted and dropped?
+ * What is the least that a source filter can cost?
  *
- * The least that any source filter does: what ours is measured against. `empty` drops at once: what
- * the measuring itself costs.
+ * `floor_filter` parses, compares with one constant, counts and drops; `plain_drop` drops at once:
+ * what the measuring itself costs.
  */
 #include <linux/bpf.h>
 #include <linux/if_ether.h>
@@ -11,7 +11,7 @@
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
 
-/* The source that is dropped; IPv4 in the last word. Set before loading. */
+/* The source that is dropped, as in the packet; IPv4 in the first word. Set before loading. */
 const volatile __u32 floor_source[4] = { 1, 2, 3, 4 };
 
 struct floor_counter {
@@ -34,7 +34,7 @@ static __attribute__((always_inline)) int matches(const __u8 *frame, const __u8 
 		return 0;
 	if (*(const __be16 *)(frame + 12) == bpf_htons(ETH_P_IP)) {
 		source = (const __u32 *)(frame + 26);
-		return frame[14] >> 4 == 4 && *source == floor_source[3];
+		return frame[14] >> 4 == 4 && *source == floor_source[0];
 	}
 	if (*(const __be16 *)(frame + 12) != bpf_htons(ETH_P_IPV6) || frame + 54 > end)
 		return 0;
@@ -45,7 +45,7 @@ static __attribute__((always_inline)) int matches(const __u8 *frame, const __u8 
 }
 
 SEC("xdp.frags")
-int floor_drop(struct xdp_md *ctx)
+int floor_filter(struct xdp_md *ctx)
 {
 	const __u8 *frame = (void *)(long)ctx->data;
 	const __u8 *end = (void *)(long)ctx->data_end;
@@ -60,7 +60,7 @@ int floor_drop(struct xdp_md *ctx)
 }
 
 SEC("xdp.frags")
-int empty(struct xdp_md *ctx)
+int plain_drop(struct xdp_md *ctx)
 {
 	(void)ctx;
 	return XDP_DROP;

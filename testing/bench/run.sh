@@ -1,18 +1,35 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# What does a frame cost?
+# How fast is the filter, and how fast are the others? Builds what is missing and measures; bench.py
+# says what can be chosen.
 #
-#     run.sh [OBJECT]
+#     run.sh [--quick] [--only PART] [--help] ...
 #
-# CPU time per frame by BPF_PROG_TEST_RUN, in nanoseconds and as a multiple of a floor program
-# measured in between. REPEAT (3000000) frames a measurement, ROUNDS (5) measurements each. Exit
-# codes: 0 measured; 1 failed; 77 skipped: no XDP program can be loaded here (the reason is on
-# stdout).
+# All of it lives in network, mount and PID namespaces of its own, with a bpffs and a /run of its own:
+# whatever ends this script, the kernel removes interfaces, programs, pins and sets with the last
+# process, and other users of this machine don't see them.
+#
+# Exit codes: 0 measured; 1 a wrong verdict, or a failure; 2 usage; 77 skipped: nothing can be
+# measured here (the reason is on stderr).
 
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
+python=/usr/bin/python3 # the machine's own
+export PYTHONDONTWRITEBYTECODE=1
+PATH=$PATH:/usr/sbin:/sbin
 
-make --no-print-directory -C "$here" >&2
-exec "$here/bench" "$@"
+case " $* " in *' -h '* | *' --help '*) exec "$python" "$here/bench.py" --help ;; esac
+if [[ $(id -u) -ne 0 ]]; then
+	echo 'run.sh: skipped: needs root' >&2
+	exit 77
+fi
+make --no-print-directory -s -C "$here/../.." all >&2
+make --no-print-directory -s -C "$here" >&2
+unshare --mount --net true || {
+	echo 'run.sh: skipped: no namespaces can be made here' >&2
+	exit 77
+}
+exec unshare --mount --net --pid --fork --kill-child --mount-proc --propagation private -- \
+	"$python" "$here/bench.py" "$@"

@@ -1,0 +1,274 @@
+# SPDX-License-Identifier: GPL-2.0
+"""What do commands cost that load a million rules, or add one; and what memory do the rules take?
+
+Whole processes, from fork to exit: user and system time that the kernel charged to them, and time on
+the wall. One run of each tool after the other, again and again."""
+
+import contextlib
+import json
+import os
+import re
+import signal
+import subprocess
+import time
+
+import lab
+from figures import spread
+
+#: In groups that are loaded at the same time. A command of nft reads all sets that there are, so only
+#: one of its own may be.
+GROUPS = (("ours", "ipset", "nft"), ("nft-interval",))
+TOOLS = sum(GROUPS, ())
+
+#: One run may take this long; what takes longer is told as "more than".
+TIMEOUT_S = 60
+
+
+class TooLong(Exception):
+    pass
+
+
+def timed(*argv):
+    """{"cpu_ms", "wall_ms"} of a command that must succeed."""
+    started = time.monotonic()
+    process = subprocess.Popen([str(arg) for arg in argv], stdin=subprocess.DEVNULL,
+                               stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+                               env={**os.environ, "LC_ALL": "C.UTF-8"})
+
+    def stop(*_):
+        process.kill()
+
+    # wait4 can't wait for a limited time, so a clock ends the process.
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.alarm(TIMEOUT_S)
+    try:
+        _, status, usage = os.wait4(process.pid, 0)
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
+    wall = time.monotonic() - started
+    process.returncode = os.waitstatus_to_exitcode(status)
+    said = process.stderr.read().strip()
+    process.stderr.close()
+    if process.returncode == -signal.SIGKILL and wall >= TIMEOUT_S:
+        raise TooLong
+    if process.returncode:
+        raise lab.Failure(f"{' '.join(map(str, argv))}: exit {process.returncode}: {said}")
+    return {"cpu_ms": (usage.ru_utime + usage.ru_stime) * 1000, "wall_ms": wall * 1000}
+
+
+def available_bytes():
+    with open("/proc/meminfo") as meminfo:
+        return int(re.search(r"MemAvailable: *(\d+)", meminfo.read()).group(1)) * 1024
+
+
+class Ours:
+    def __init__(self, stack, table, folder, counters=None):
+        self._product = stack.enter_context(lab.Product(counters))
+        self._rules = folder / "control.rules"
+        self._rules.write_text(lab.sh(lab.HERE / "rules", *table, "lines"))
+
+    def load(self):
+        return timed(lab.PRODUCT, "replace", "-d", self._product.wire.near, "-f", self._rules)
+
+    def clear(self):
+        lab.sh(lab.PRODUCT, "flush", "-d", self._product.wire.near)
+
+    def add(self, address):
+        return timed(lab.PRODUCT, "add", "-d", self._product.wire.near, address)
+
+    def count(self):
+        rules = self._product.status()["rules"]
+        return rules["ipv4"] + rules["ipv6"]
+
+    def account(self):
+        return json.loads(lab.sh(lab.HERE / "account", self._product.status()["program_id"]))
+
+    def memory(self):
+        return self.account()["map_bytes"]
+
+
+class Ipset:
+    """As `ipset save` writes a set of this size: with the hash at its final size, which is the best
+    that can happen to `ipset restore`."""
+
+    def __init__(self, stack, table, folder):
+        lab.need("ipset", "ipset")
+        family, kind, count = table
+        self._rules = folder / "control.ipset"
+        hashsize = 1 << max(count // 2, 64).bit_length()
+        self._rules.write_text(
+            f"create bench hash:{'ip' if kind == 'random' else 'net'} "
+            f"family {'inet' if family == 'ipv4' else 'inet6'} "
+            f"hashsize {hashsize} maxelem {2 * count + 1000}\n" +
+            lab.sh(lab.HERE / "rules", *table, "ipset", "bench"))
+        stack.callback(self._destroy)
+
+    @staticmethod
+    def _destroy():
+        with contextlib.suppress(lab.Failure):
+            lab.sh("ipset", "destroy", "bench")
+
+    def load(self):
+        return timed("ipset", "restore", "-f", self._rules)
+
+    def clear(self):
+        lab.sh("ipset", "destroy", "bench")
+
+    def add(self, address):
+        return timed("ipset", "add", "bench", address)
+
+    @staticmethod
+    def _told(what):
+        return int(re.search(rf"{what}: (\d+)", lab.sh("ipset", "list", "-t", "bench")).group(1))
+
+    def count(self):
+        return self._told("Number of entries")
+
+    def memory(self):
+        return self._told("Size in memory")
+
+
+class Nft:
+    """A set of addresses; with `flags interval`, one that could also hold prefixes."""
+
+    flags = ""
+    def __init__(self, stack, table, folder):
+        lab.need("nft", "nftables")
+        family, _, count = table
+        self._count = count
+        self._rules = folder / "control.nft"
+        elements = lab.sh(lab.HERE / "rules", *table, "nft")
+        self._rules.write_text(
+            f"table inet bench {{\n\tset rules {{\n\t\ttype {family}_addr\n{self.flags}"
+            f"\t\telements = {{\n{elements}}}\n\t}}\n}}\n")
+        stack.callback(self._delete)
+
+    def _delete(self):
+        with contextlib.suppress(lab.Failure):
+            self.clear()
+
+    def load(self):
+        return timed("nft", "-f", self._rules)
+
+    def clear(self):
+        lab.sh("nft", "delete", "table", "inet", "bench")
+
+    def add(self, address):
+        return timed("nft", "add", "element", "inet", "bench", "rules", f"{{ {address} }}")
+
+    def count(self):
+        return None  # listing them takes longer than all the rest
+
+    def memory(self):
+        return None  # nothing tells; see the change of the system's
+
+
+class NftInterval(Nft):
+    flags = "\t\tflags interval\n\t\tauto-merge\n"
+
+
+MAKERS = {"ours": Ours, "ipset": Ipset, "nft": Nft, "nft-interval": NftInterval}
+
+
+class Series:
+    """One tool doing one thing, a few times."""
+
+    def __init__(self, what, tool, rules):
+        self.row = {"what": what, "tool": tool, "rules": rules, "cpu_ms": [], "wall_ms": []}
+
+    def add(self, one):
+        self.row["cpu_ms"].append(one["cpu_ms"])
+        self.row["wall_ms"].append(one["wall_ms"])
+
+    def too_long(self):
+        self.row["more_than_s"] = TIMEOUT_S
+
+    def is_over(self, rounds):
+        """Enough, or so slow that more would take the time of all others."""
+        return ("more_than_s" in self.row or len(self.row["cpu_ms"]) >= rounds or
+                sum(self.row["wall_ms"]) > 1000 * TIMEOUT_S / 3)
+
+    def finish(self):
+        for unit in ("cpu_ms", "wall_ms"):
+            if self.row[unit]:
+                self.row[unit.replace("_ms", "")] = spread(self.row[unit])
+        return self.row
+
+
+def measure_count(table, names, options, folder, report):
+    """Loading so many rules, then adding single ones, with the tools in turn."""
+    _, _, count = table
+    with contextlib.ExitStack() as stack:
+        tools = {}
+        for name in names:
+            try:
+                tools[name] = MAKERS[name](stack, table, folder)
+            except lab.Missing as missing:
+                report.skip("control", name, str(missing))
+        loads = {name: Series("load", name, count) for name in tools}
+        adds = {name: Series("add", name, count) for name in tools}
+        memory = {}
+        for _ in range(options.rounds):
+            for name, tool in tools.items():
+                if loads[name].is_over(options.rounds):
+                    continue
+                if loads[name].row["cpu_ms"]:
+                    tool.clear()
+                load_once(name, tool, count, loads[name], memory)
+        for turn in range(2 * options.rounds):
+            for name, tool in tools.items():
+                if (loads[name].row.get("more_than_s") or
+                        adds[name].is_over(2 * options.rounds)):
+                    continue
+                try:
+                    adds[name].add(tool.add(f"198.51.100.{turn + 1}"))
+                except TooLong:
+                    adds[name].too_long()
+        for name in tools:
+            report.command(loads[name].finish())
+            if not loads[name].row.get("more_than_s"):
+                report.command(adds[name].finish())
+                report.memory({"tool": name, "table": list(table), **memory[name]})
+
+
+def load_once(name, tool, count, series, memory):
+    before = available_bytes()
+    try:
+        series.add(tool.load())
+    except TooLong:
+        series.too_long()
+        return
+    loaded = tool.count()
+    if loaded not in (None, count):
+        raise lab.Failure(f"{name} holds {loaded} of {count} rules")
+    memory[name] = {"bytes": tool.memory(), "system_bytes": before - available_bytes()}
+
+
+def measure_our_memory(options, folder, report):
+    """Without rules' counters, where the load can be told so; and the verifier's work."""
+    counters = "never" if lab.Product.can_choose_counters() else None
+    most = 100000 if options.quick else 1000000
+    for table in (("ipv4", "random", 1), ("ipv4", "random", most), ("ipv4", "mixed", most),
+                  ("ipv6", "mixed", 1), ("ipv6", "mixed", most)):
+        with contextlib.ExitStack() as stack:
+            ours = Ours(stack, table, folder, counters)
+            before = available_bytes()
+            ours.load()
+            account = ours.account()
+            report.memory({"tool": "ours-uncounted" if counters else "ours", "table": list(table),
+                           "bytes": account["map_bytes"], "maps": account["maps"],
+                           "system_bytes": before - available_bytes()})
+    report.verifier(account["verified_insns"])
+
+
+def run(options, folder, report):
+    for count in (10000, 100000 if options.quick else 1000000):
+        for group in GROUPS:
+            names = [name for name in group if options.wants("candidates", name)]
+            if names:
+                with report.trial(f"control, {count:,} rules: {', '.join(names)}"):
+                    measure_count(("ipv4", "random", count), names, options, folder, report)
+    if options.wants("candidates", "ours"):
+        with report.trial("control, our memory"):
+            measure_our_memory(options, folder, report)

@@ -1,0 +1,154 @@
+# SPDX-License-Identifier: GPL-2.0
+"""What does a frame cost under each candidate: the tables, the cells, and that verdicts are right."""
+
+import contextlib
+
+import lab
+from figures import ratios, spread
+
+ACTIVE = {"same": 1, "4096": 4096, "random": 1 << 20}
+OUTCOMES = ("hit", "near", "far")
+CANDIDATES = ("ours", "ours-counted", "ours-uncounted", "floor", "drop", "xdp-filter",
+              "xdp-filter-ip", "hash", "lpm")
+
+#: family, kind, rules. 10,000 are what xdp-filter can hold.
+TABLES = ([("ipv4", "random", count) for count in (1, 1000, 10000, 100000, 1000000)] +
+          [("ipv4", "mixed", count) for count in (1, 1000, 100000, 1000000)] +
+          [("ipv6", "mixed", count) for count in (1, 1000, 100000, 1000000)])
+
+
+def summary(raw):
+    """Adds to the rounds of a cell: ns without the driver, and ratios to the floor, each within its
+    round."""
+    def net(name):
+        return [ns - driver for ns, driver in zip(raw["ns"][name], raw["driver_ns"])]
+
+    floor = net("floor") if "floor" in raw["ns"] else None
+    results = {}
+    for name in raw["ns"]:
+        results[name] = {"raw_ns": raw["ns"][name], "ns": spread(net(name))}
+        if floor:
+            results[name]["of_floor"] = ratios(net(name), floor)
+        if name != "ours" and "ours" in raw["ns"]:
+            results[name]["of_ours"] = ratios(net(name), net("ours"))
+        if name == "ours-counted" and "ours-uncounted" in raw["ns"]:
+            results[name]["of_uncounted"] = ratios(net(name), net("ours-uncounted"))
+    return results
+
+
+def applies(name, table):
+    """Can this candidate hold these rules?"""
+    family, kind, count = table
+    if name == "hash":
+        return kind == "random"
+    if name.startswith("xdp-filter"):
+        return family == "ipv4" and kind == "random" and count <= lab.XdpFilter.LIMIT
+    return True
+
+
+def describe(table):
+    family, kind, count = table
+    return f"{family} {kind}, {count:,} rule{'s' if count > 1 else ''}"
+
+
+def expect_counters(product, before, after, outcome, cell):
+    """Every frame of the cell was counted by our program, as what it should be."""
+    frames = cell["frames_each"]
+    verdict = "drop" if outcome == "hit" else "pass"
+    for name in after:
+        want = (frames, frames * cell["frame_bytes"]) if name == verdict else (0, 0)
+        got = tuple(now - then for now, then in zip(after[name], before[name]))
+        if got != want:
+            raise lab.Failure(f"wrong verdicts: {product} counts {got[0]} packets, {got[1]} bytes "
+                              f"as {name}, not {want[0]}, {want[1]} ({outcome})")
+
+
+class Table:
+    """One table of rules with its candidates, set up in turn and taken down together."""
+
+    def __init__(self, table, wanted, folder, report):
+        self.table, self.wanted, self.report = table, wanted, report
+        self.rules = folder / "rules"
+        self.products = {}
+        self.arguments = []
+
+    def __enter__(self):
+        self._stack = contextlib.ExitStack()
+        try:
+            text = lab.sh(lab.HERE / "rules", *self.table, "lines")
+            self.rules.write_text(text)
+            self._first = text.split("\n", 1)[0]
+            for name in self.wanted:
+                if not applies(name, self.table):
+                    continue
+                try:
+                    self._set_up(name)
+                except lab.Missing as missing:
+                    self.report.skip("packets", name, str(missing))
+            if "drop" not in self.arguments:
+                self.arguments.append("drop")  # tells what the driver costs
+        except BaseException:
+            self._stack.close()
+            raise
+        return self
+
+    def __exit__(self, *_):
+        self._stack.close()
+
+    def _set_up(self, name):
+        if name.startswith("ours"):
+            mode = {"ours": None, "ours-counted": "always", "ours-uncounted": "never"}[name]
+            if mode and not lab.Product.can_choose_counters():
+                raise lab.Missing("this build has no `load --counters`")
+            product = self._stack.enter_context(lab.Product(mode))
+            product.replace(self.rules)
+            self.products[name] = product
+            self.arguments.append(f"{name}={product.status()['program_id']}")
+        elif name.startswith("xdp-filter"):
+            features = "ipv4" if name.endswith("-ip") else None
+            peer = self._stack.enter_context(lab.XdpFilter(features))
+            peer.fill(*self.table, self._first)
+            self.arguments.append(f"{name}={peer.wire.xdp_id()}")
+        else:
+            self.arguments.append(name)
+
+    def counters(self):
+        return {name: product.counters() for name, product in self.products.items()}
+
+    def check_rule_counters(self):
+        """What the rules counted is what was dropped: every hit was counted by the one that decided."""
+        for name, product in self.products.items():
+            counted = product.rule_counters()
+            dropped = product.counters()["drop"]
+            if counted is not None and counted != dropped:
+                raise lab.Failure(f"{name}: the rules count {counted}, the total is {dropped}")
+
+
+def run(options, folder, report):
+    """All tables; every cell goes to `report`."""
+    for table in TABLES:
+        family, kind, count = table
+        if not (options.wants("family", family) and options.wants("kind", kind) and
+                options.wants("rules", count)):
+            continue
+        wanted = [name for name in CANDIDATES if options.wants("candidates", name)]
+        with (report.trial(f"packets, {describe(table)}"),
+              Table(table, wanted, folder, report) as ready):
+            measure_table(table, ready, options, report)
+
+
+def measure_table(table, ready, options, report):
+    family, kind, count = table
+    with lab.Instrument("packets", *table, *ready.arguments) as instrument:
+        for outcome in OUTCOMES:
+            for sources, active in ACTIVE.items():
+                if not (options.wants("outcomes", outcome) and options.wants("sources", sources)):
+                    continue
+                before = ready.counters()
+                raw = instrument.ask(outcome, active, options.frames, options.rounds)
+                for name, now in ready.counters().items():
+                    expect_counters(name, before[name], now, outcome, raw)
+                report.cell({"family": family, "kind": kind, "rules": count, "outcome": outcome,
+                             "sources": sources, "frames": options.frames,
+                             "driver_ns": raw["driver_ns"], "candidates": summary(raw)})
+    ready.check_rule_counters()
