@@ -312,6 +312,14 @@ static void raise_bound(__u32 counter, __u32 *bound)
 		*bound = counter / IPF_COUNTER_BLOCK + 1;
 }
 
+static void use_block(__u32 counter, struct table_change *change)
+{
+	if (counter == IPF_NO_COUNTER)
+		return;
+	change->used_blocks[counter / IPF_COUNTER_BLOCK] = true;
+	raise_bound(counter, &change->block_bound);
+}
+
 static bool wants_counters(const struct filter *filter, size_t rules)
 {
 	return filter->config.counting == IPF_COUNT_ALWAYS ||
@@ -331,21 +339,24 @@ static int give_counters(const struct filter *filter, struct ruleset *rules, con
 	return ret ? error_set(err, ret, "cannot make the rules' counters: %s", strerror(-ret)) : 0;
 }
 
+/* Gives the rules counters, or takes them, by what the filter was loaded for. Fills in which blocks
+ * are used, and the bound of those that were. */
 static int assign_counters(const struct filter *filter, const struct image *live_image,
-			   struct ruleset *rules, __u32 *block_bound, struct error *err)
+			   struct ruleset *rules, struct table_change *change, struct error *err)
 {
 	size_t live_count;
 	const __u32 *live = live_counters(live_image, &live_count);
 	int ret = 0;
 
-	if (wants_counters(filter, rules->count))
-		ret = give_counters(filter, rules, live, live_count, err);
-	else
-		ruleset_drop_counters(rules);
 	for (size_t i = 0; i < live_count; i++)
-		raise_bound(live[i], block_bound);
-	for (size_t i = 0; i < rules->count; i++)
-		raise_bound(rules->rules[i].counter, block_bound);
+		raise_bound(live[i], &change->block_bound);
+	if (wants_counters(filter, rules->count)) {
+		ret = give_counters(filter, rules, live, live_count, err);
+		for (size_t i = 0; i < rules->count && !ret; i++)
+			use_block(rules->rules[i].counter, change);
+	} else if (live_count) {
+		ruleset_drop_counters(rules);
+	}
 	return ret;
 }
 
@@ -439,20 +450,6 @@ static int compile(const struct ruleset *rules, struct image *image, struct erro
 	return 0;
 }
 
-static int find_used_blocks(const struct ruleset *rules, bool **out, struct error *err)
-{
-	bool *used = calloc(IPF_COUNTER_BLOCKS, sizeof(*used));
-
-	if (!used)
-		return error_set(err, -ENOMEM, "out of memory");
-	for (size_t i = 0; i < rules->count; i++) {
-		if (rules->rules[i].counter != IPF_NO_COUNTER)
-			used[rules->rules[i].counter / IPF_COUNTER_BLOCK] = true;
-	}
-	*out = used;
-	return 0;
-}
-
 /* Builds the table in the half that is not live, and writes its layout where nobody looks yet. */
 static int build(struct table_change *change, const struct image *image, struct error *err)
 {
@@ -484,12 +481,12 @@ int table_prepare(const struct filter *filter, const struct image *live, struct 
 	struct image image = { 0 };
 	int ret;
 
-	ret = assign_counters(filter, live, rules, &change.block_bound, err);
+	change.used_blocks = calloc(IPF_COUNTER_BLOCKS, sizeof(*change.used_blocks));
+	if (!change.used_blocks)
+		return error_set(err, -ENOMEM, "out of memory");
+	ret = assign_counters(filter, live, rules, &change, err);
 	if (!ret)
-		ret = find_used_blocks(rules, &change.used_blocks, err);
-	if (ret)
-		return ret;
-	ret = compile(rules, &image, err);
+		ret = compile(rules, &image, err);
 	if (ret)
 		goto free_blocks;
 

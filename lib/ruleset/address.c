@@ -23,13 +23,6 @@ const char *family_name(enum ipf_family family)
 	return family == IPF_IPV4 ? "IPv4" : "IPv6";
 }
 
-int key_compare(const struct ipf_key *a, const struct ipf_key *b)
-{
-	if (a->high != b->high)
-		return a->high < b->high ? -1 : 1;
-	return (a->low > b->low) - (a->low < b->low);
-}
-
 /* Four decimal octets: some C libraries take 010 for 8, so leading zeros are refused here. Returns
  * what follows, or NULL. */
 static const char *scan_quad(const char *text, __u32 *out)

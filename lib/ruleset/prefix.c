@@ -35,18 +35,6 @@ static struct ipf_key host_mask(unsigned int bits)
 	};
 }
 
-int prefix_compare(const struct prefix *a, const struct prefix *b)
-{
-	int order;
-
-	if (a->family != b->family)
-		return a->family < b->family ? -1 : 1;
-	order = key_compare(&a->key, &b->key);
-	if (order)
-		return order;
-	return (a->bits > b->bits) - (a->bits < b->bits);
-}
-
 static bool covers_key(const struct prefix *prefix, const struct ipf_key *key)
 {
 	struct ipf_key mask = host_mask(prefix->bits);

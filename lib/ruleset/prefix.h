@@ -27,7 +27,17 @@ struct prefix_list {
 void prefix_list_done(struct prefix_list *list);
 
 /* Family, then address, then length (shorter first): a cover comes before what it covers. */
-int prefix_compare(const struct prefix *a, const struct prefix *b);
+static inline int prefix_compare(const struct prefix *a, const struct prefix *b)
+{
+	int order;
+
+	if (a->family != b->family)
+		return a->family < b->family ? -1 : 1;
+	order = key_compare(&a->key, &b->key);
+	if (order)
+		return order;
+	return (a->bits > b->bits) - (a->bits < b->bits);
+}
 bool prefix_contains(const struct prefix *outer, const struct prefix *inner);
 bool prefix_has_address(const struct prefix *prefix, const struct address *address);
 /* The prefix of this length over the address. */

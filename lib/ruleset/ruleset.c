@@ -243,36 +243,112 @@ static void inherit_counters(struct rule *rules, size_t count, const struct rule
 	}
 }
 
+/* The position of the first rule at or behind the prefix. */
+static size_t find_prefix(const struct ruleset *set, const struct prefix *prefix)
+{
+	size_t low = 0, high = set->count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (prefix_compare(&set->rules[middle].prefix, prefix) < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+/* Joins the rules [at, end) of the set, which are all that it has of some prefixes, with those that
+ * come in for these prefixes. The result is in join->out, in the order of the set. */
+static void join_range(struct ruleset *set, size_t at, size_t end, const struct rule *rules,
+		       size_t count, struct join *join, struct rule *scratch)
+{
+	struct rule *old = set->rules + at;
+
+	join->out_count = 0;
+	sort_groups(old, end - at, scratch, compare_place);
+	join_lists(join, old, end - at, rules, count);
+	inherit_counters(join->out, join->out_count, old, end - at);
+	sort_groups(join->out, join->out_count, scratch, rule_compare);
+}
+
+/* Puts the joined rules in the place of [at, end); there is room for them. */
+static void splice(struct ruleset *set, size_t at, size_t end, const struct join *join)
+{
+	memmove(set->rules + at + join->out_count, set->rules + end,
+		(set->count - end) * sizeof(*set->rules));
+	memcpy(set->rules + at, join->out, join->out_count * sizeof(*set->rules));
+	set->count += join->out_count - (end - at);
+}
+
+/* A few rules are put where they belong, prefix by prefix. */
+static int change_few(struct ruleset *set, struct join *join, const struct rule *rules,
+		      size_t count)
+{
+	/* Of one prefix each set has one rule at most. */
+	size_t most = set->set_count + count + 1;
+	auto_free struct rule *out = malloc(most * sizeof(*out));
+	auto_free struct rule *scratch = malloc(most * sizeof(*scratch));
+
+	if (!out || !scratch ||
+	    array_reserve(&set->rules, &set->capacity, set->count + count, sizeof(*set->rules)))
+		return -ENOMEM;
+	join->out = out;
+	for (size_t i = 0; i < count;) {
+		size_t size = group_size(rules + i, count - i);
+		size_t at = find_prefix(set, &rules[i].prefix), end = at;
+
+		while (end < set->count &&
+		       !prefix_compare(&set->rules[end].prefix, &rules[i].prefix))
+			end++;
+		join_range(set, at, end, rules + i, size, join, scratch);
+		splice(set, at, end, join);
+		i += size;
+	}
+	return 0;
+}
+
+/* Many are joined with all that are there. */
+static int change_many(struct ruleset *set, struct join *join, const struct rule *rules,
+		       size_t count)
+{
+	size_t most = set->count + count;
+	auto_free struct rule *scratch = malloc((most / 2 + 1) * sizeof(*scratch));
+	size_t capacity = 0;
+
+	if (!scratch || array_reserve(&join->out, &capacity, most + 1, sizeof(*join->out)))
+		return -ENOMEM;
+	join_range(set, 0, set->count, rules, count, join, scratch);
+	free(set->rules);
+	set->rules = join->out;
+	set->count = join->out_count;
+	set->capacity = capacity;
+	return 0;
+}
+
+/* So many rules are few: putting them one by one moves less than joining all. */
+#define FEW_RULES 16
+
 static int make_change(struct ruleset *set, enum change kind, const bool *replaced,
 		       struct rule *rules, size_t count, size_t *changed)
 {
 	struct join join = { .change = kind, .replaced = replaced };
-	auto_free struct rule *scratch = NULL;
-	size_t out_capacity = 0, scratch_capacity = 0;
-	size_t most = set->count + count;
+	auto_free struct rule *scratch = malloc((count / 2 + 1) * sizeof(*scratch));
+	int ret;
 
-	if (array_reserve(&join.out, &out_capacity, most + 1, sizeof(*join.out)))
+	if (!scratch)
 		return -ENOMEM;
-	if (array_reserve(&scratch, &scratch_capacity, most / 2 + 1, sizeof(*scratch))) {
-		free(join.out);
-		return -ENOMEM;
-	}
-
-	/* From here on nothing fails. */
+	/* Sorting what comes in changes nothing yet. */
 	sort_rules(rules, count, scratch, compare_place);
 	count = keep_last(rules, count);
-	sort_groups(set->rules, set->count, scratch, compare_place);
-	join_lists(&join, set->rules, set->count, rules, count);
-	inherit_counters(join.out, join.out_count, set->rules, set->count);
-	sort_groups(join.out, join.out_count, scratch, rule_compare);
-
-	free(set->rules);
-	set->rules = join.out;
-	set->count = join.out_count;
-	set->capacity = out_capacity;
-	if (changed)
+	if (kind != CHANGE_REPLACE && count <= FEW_RULES)
+		ret = change_few(set, &join, rules, count);
+	else
+		ret = change_many(set, &join, rules, count);
+	if (!ret && changed)
 		*changed = join.changed;
-	return 0;
+	return ret;
 }
 
 int ruleset_add(struct ruleset *set, struct rule *rules, size_t count, size_t *changed)
@@ -296,25 +372,28 @@ void ruleset_tidy(struct ruleset *set, __u32 now)
 	/* Where each set goes, 0 for one without rules, else its new index and one. On the stack
 	 * (128 KiB), because tidying up must not fail. */
 	__u16 moved[IPF_MAX_SETS];
-	size_t kept = 0;
+	size_t kept = 0, kept_sets = 0;
 
-	memset(moved, 0, sizeof(moved));
+	memset(moved, 0, set->set_count * sizeof(moved[0]));
 	for (size_t i = 0; i < set->count; i++) {
 		if (tick_ended(set->rules[i].expires, now))
 			continue;
 		moved[set->rules[i].set] = 1;
-		set->rules[kept++] = set->rules[i];
+		if (kept != i)
+			set->rules[kept] = set->rules[i];
+		kept++;
 	}
 	set->count = kept;
 
-	kept = 0;
 	for (size_t i = 0; i < set->set_count; i++) {
 		if (!moved[i])
 			continue;
-		set->sets[kept] = set->sets[i];
-		moved[i] = (__u16)++kept;
+		set->sets[kept_sets] = set->sets[i];
+		moved[i] = (__u16)++kept_sets;
 	}
-	set->set_count = kept;
+	if (kept_sets == set->set_count)
+		return;
+	set->set_count = kept_sets;
 
 	/* Sets keep their order among each other, so the rules stay sorted. */
 	for (size_t i = 0; i < set->count; i++)
@@ -328,22 +407,6 @@ size_t ruleset_count_set(const struct ruleset *set, size_t index)
 	for (size_t i = 0; i < set->count; i++)
 		count += set->rules[i].set == index;
 	return count;
-}
-
-/* The position of the first rule at or behind the prefix. */
-static size_t find_prefix(const struct ruleset *set, const struct prefix *prefix)
-{
-	size_t low = 0, high = set->count;
-
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (prefix_compare(&set->rules[middle].prefix, prefix) < 0)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
 }
 
 size_t ruleset_count_family(const struct ruleset *set, enum ipf_family family)
