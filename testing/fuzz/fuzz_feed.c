@@ -1,8 +1,23 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Does any text make the reader of a list of others misbehave? Built once for each FORMAT.
+ * Does any text make the reader of a list of others misbehave? The program's name, fuzz_NAME, says
+ * which format it is about.
  */
 #include "fuzz.h"
+
+int LLVMFuzzerInitialize(int *argc, char ***argv);
+
+static const struct feed_format *format;
+
+int LLVMFuzzerInitialize(int *argc, char ***argv)
+{
+	const char *name = strrchr((*argv)[0], '_');
+
+	(void)argc;
+	format = name ? feed_format_find(name + 1) : NULL;
+	assert(format);
+	return 0;
+}
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -10,7 +25,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (!size)
 		return 0;
-	if (fuzz_read(data, size, &FORMAT, &rules))
+	if (fuzz_read(data, size, format, &rules))
 		fuzz_write_and_read(&rules);
 	ruleset_done(&rules);
 	return 0;

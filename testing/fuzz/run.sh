@@ -6,8 +6,8 @@
 #	testing/fuzz/run.sh [SECONDS [TARGET...]]   libFuzzer on each target, 60 seconds unless said otherwise
 #	testing/fuzz/run.sh --replay                the committed inputs and a moment's search, as TAP
 #
-# A target is NAME of fuzz_NAME.c; ndjson, dshield, p2p and ipset are fuzz_feed.c, each with another
-# format. corpus/NAME/ has inputs to begin with, NAME.dict the words of the format. What a long run
+# A target is NAME of fuzz_NAME.c; one that has none is fuzz_feed.c, for the format of
+# that name. corpus/NAME/ has inputs to begin with, NAME.dict the words of the format. What a long run
 # learned stays in ${XDG_CACHE_HOME:-~/.cache}/xdp-ipfilter/fuzz and is where the next one starts; an
 # input that fails is left there too, and named.
 set -u
@@ -38,14 +38,9 @@ build_libraries() (
 
 # build_target NAME
 build_target() {
-	local source=testing/fuzz/fuzz_$1.c define=()
-	case $1 in
-	ndjson | dshield | p2p | ipset)
-		source=testing/fuzz/fuzz_feed.c
-		define=("-DFORMAT=feed_$1")
-		;;
-	esac
-	"${compile[@]}" -fsanitize=fuzzer "${define[@]}" -o "$build/fuzz_$1" "$source" "$build"/*.o -ljansson
+	local source=testing/fuzz/fuzz_$1.c
+	[ -f "$source" ] || source=testing/fuzz/fuzz_feed.c
+	"${compile[@]}" -fsanitize=fuzzer -o "$build/fuzz_$1" "$source" "$build"/*.o -ljansson
 }
 
 # search NAME SECONDS OPTION_OR_CORPUS...
