@@ -305,56 +305,68 @@ static void find_parts(struct cutter *cutter, struct parts *parts)
 	}
 }
 
+/* Goes through the numbers of the bits that are set; a group seldom has more than a few. */
+#define for_each_bit(number, bits)                                                          \
+	for (__u32 rest_ = (bits), number = rest_ ? (__u32)__builtin_ctz(rest_) : 0; rest_; \
+	     rest_ &= rest_ - 1, number = rest_ ? (__u32)__builtin_ctz(rest_) : 0)
+
+/* Do more than half of the parts have this value, all over? */
+static bool is_common(const struct parts *parts, const struct value *value)
+{
+	unsigned int count = 0;
+
+	for_each_bit(part, parts->full) count += same_value(&parts->points[part].value, value);
+	return count * 2 > IPF_PARTS;
+}
+
 /* The value that most parts have, all over; `nothing` where that is no rule's. */
 static struct value common_value(const struct parts *parts)
 {
 	struct value common = nothing;
-	int votes = 0, count = 0;
+	int votes = 0;
 
-	if (__builtin_popcount(parts->full) * 2 <= IPF_PARTS)
-		return nothing;
-	for (unsigned int part = 0; part < IPF_PARTS; part++) {
-		if (!(parts->full >> part & 1))
-			continue;
+	/* By vote (Boyer and Moore): who has more than half of them is left over. */
+	for_each_bit(part, parts->full)
+	{
 		if (!votes)
 			common = parts->points[part].value;
 		votes += same_value(&parts->points[part].value, &common) ? 1 : -1;
 	}
-	for (unsigned int part = 0; part < IPF_PARTS; part++)
-		count += parts->full >> part & 1 && same_value(&parts->points[part].value, &common);
-	return count * 2 > IPF_PARTS ? common : nothing;
+	return is_common(parts, &common) ? common : nothing;
+}
+
+/* Where one point stands for all parts without their own, parts with nothing need one that says
+ * so. Returns which parts do need one. */
+static __u32 cover_parts(struct parts *parts, const struct value *common)
+{
+	__u32 own = 0;
+
+	for (unsigned int part = 0; part < IPF_PARTS; part++) {
+		if (!(parts->bits >> part & 1))
+			parts->points[part] = (struct point){ 0, nothing };
+		else if (parts->full >> part & 1 && same_value(&parts->points[part].value, common))
+			continue;
+		own |= 1u << part;
+	}
+	return own;
 }
 
 static void write_group(struct cutter *cutter, struct parts *parts)
 {
 	struct ipf_group *group = &cutter->cut->groups[cutter->group.number];
-	struct value common = common_value(parts);
+	struct value common = parts->full ? common_value(parts) : nothing;
 	bool covered = common.state != IPF_STATE_NONE;
-	__u32 next;
+	__u32 own = covered ? cover_parts(parts, &common) : parts->bits;
+	__u32 next = place_points(cutter, (size_t)__builtin_popcount(own) + covered);
 
-	/* Where there is one for all others, who has nothing must say so. */
-	if (covered) {
-		for (unsigned int part = 0; part < IPF_PARTS; part++) {
-			if (!(parts->bits >> part & 1))
-				parts->points[part] = (struct point){ 0, nothing };
-			else if (parts->full >> part & 1 &&
-				 same_value(&parts->points[part].value, &common))
-				continue;
-			group->parts |= 1u << part;
-		}
-	} else {
-		group->parts = parts->bits;
-	}
-	next = place_points(cutter, (size_t)__builtin_popcount(group->parts) + covered);
 	if (cutter->error)
 		return;
+	group->parts = own;
 	group->base = next | (__u32)covered << IPF_COVERED_SHIFT;
 	if (covered)
 		write_point(cutter, next++, 0, common);
-	for (unsigned int part = 0; part < IPF_PARTS; part++)
-		if (group->parts >> part & 1)
-			write_point(cutter, next++, parts->points[part].start,
-				    parts->points[part].value);
+	for_each_bit(part, own)
+		write_point(cutter, next++, parts->points[part].start, parts->points[part].value);
 }
 
 static void close_group(struct cutter *cutter)

@@ -54,8 +54,6 @@ int image_reserve(struct image *image, size_t size)
 
 	if (data == MAP_FAILED)
 		return -ENOMEM;
-	/* Only faster where it works. */
-	madvise(data, mapped, MADV_HUGEPAGE);
 	*image = (struct image){ data, size, mapped };
 	return 0;
 }
