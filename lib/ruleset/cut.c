@@ -315,7 +315,8 @@ static bool is_common(const struct parts *parts, const struct value *value)
 {
 	unsigned int count = 0;
 
-	for_each_bit(part, parts->full) count += same_value(&parts->points[part].value, value);
+	for_each_bit(part, parts->full)
+		count += same_value(&parts->points[part].value, value);
 	return count * 2 > IPF_PARTS;
 }
 
@@ -326,8 +327,7 @@ static struct value common_value(const struct parts *parts)
 	int votes = 0;
 
 	/* By vote (Boyer and Moore): who has more than half of them is left over. */
-	for_each_bit(part, parts->full)
-	{
+	for_each_bit(part, parts->full) {
 		if (!votes)
 			common = parts->points[part].value;
 		votes += same_value(&parts->points[part].value, &common) ? 1 : -1;

@@ -13,13 +13,15 @@ tool = Tool()
 
 OPTIONS = {
     "load": ["--mode", "--policy", "--prio", "--ip", "--file", "--require-dispatcher", "--trace",
-             "--force"],
+             "--counters", "--format", "--force"],
     "run": ["--mode", "--policy", "--prio", "--ip", "--file", "--require-dispatcher", "--trace",
-            "--force", "--interval", "--count"],
+            "--counters", "--format", "--force", "--interval", "--count"],
     "unload": ["--all"],
-    "add": ["--dev", "--set", "--timeout", "--pass", "--drop", "--force", "--file"],
-    "del": ["--dev", "--set", "--file"],
-    "replace": ["--dev", "--set", "--dry-run", "--force", "--file"],
+    "repair": ["--policy", "--prio", "--ip", "--file", "--format", "--force"],
+    "add": ["--dev", "--set", "--timeout", "--pass", "--drop", "--force", "--file",
+            "--format"],
+    "del": ["--dev", "--set", "--file", "--format"],
+    "replace": ["--dev", "--set", "--dry-run", "--force", "--file", "--format"],
     "flush": ["--dev", "--set", "--all"],
     "list": ["--dev", "--set", "--json"],
     "test": ["--dev", "-q"],
@@ -69,13 +71,14 @@ def test_version_is_one_line_with_a_number():
 
 @pytest.mark.parametrize("prefix, command", [
     ("loa", "load"), ("lo", "load"), ("ru", "run"), ("u", "unload"), ("a", "add"), ("d", "del"),
-    ("rep", "replace"), ("f", "flush"), ("li", "list"), ("t", "test"), ("s", "status"),
+    ("repl", "replace"), ("repa", "repair"), ("f", "flush"), ("li", "list"), ("t", "test"), ("s", "status"),
     ("stat", "status"), ("p", "poll"), ("h", "help")])
 def test_a_unique_prefix_of_a_command_is_the_command(prefix, command):
     assert tool.good(prefix, "--help").out == tool.good(command, "--help").out
 
 
-@pytest.mark.parametrize("prefix, candidates", [("l", ["load", "list"]), ("r", ["run", "replace"])])
+@pytest.mark.parametrize("prefix, candidates", [("l", ["load", "list"]), ("r", ["run", "repair", "replace"]),
+                                                ("rep", ["repair", "replace"])])
 def test_an_ambiguous_prefix_is_refused_with_the_candidates(prefix, candidates):
     tool.refused(USAGE, prefix, words=candidates)
 
