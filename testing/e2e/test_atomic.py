@@ -14,6 +14,10 @@ from netlab import wait_for
 from product import DONE, FAILED, NOT_LOADED
 
 
+#: Who comes last waits for all others, on a machine that may be slow.
+PATIENT = ("--lock-timeout", 100)
+
+
 def big(first, count):
     return "".join(f"10.{first}.{n >> 7}.{2 * n & 255}\n" for n in range(count))
 
@@ -133,7 +137,7 @@ def test_a_killed_unload_is_finished_by_the_next_one(lab, slow, no_more_progs):
 
 def test_concurrent_adds_wait_for_each_other_and_all_arrive(loaded, slow):
     count = 6 if slow else 20
-    running = [loaded.start("add", f"192.0.2.{n}") for n in range(count)]
+    running = [loaded.start(*PATIENT, "add", f"192.0.2.{n}") for n in range(count)]
     for process in running:
         _, err = process.communicate(timeout=120)
         assert process.returncode == DONE, err
@@ -142,7 +146,7 @@ def test_concurrent_adds_wait_for_each_other_and_all_arrive(loaded, slow):
 
 def test_concurrent_loads_of_one_interface_leave_one_instance(lab, slow, no_more_progs):
     for _ in range(2 if slow else 5):
-        running = [lab.start("load", "-i", "192.0.2.66", "f0") for _ in range(4)]
+        running = [lab.start(*PATIENT, "load", "-i", "192.0.2.66", "f0") for _ in range(4)]
         codes = []
         for process in running:
             _, err = process.communicate(timeout=120)
@@ -158,7 +162,7 @@ def test_concurrent_loads_of_different_interfaces_all_succeed(lab, slow):
     names = [f"c{n}" for n in range(3 if slow else 6)]
     for name in names:
         lab.add_pair(name, f"{name}p")
-    running = [lab.start("load", "-i", "192.0.2.66", name) for name in names]
+    running = [lab.start(*PATIENT, "load", "-i", "192.0.2.66", name) for name in names]
     for process in running:
         _, err = process.communicate(timeout=120)
         assert process.returncode == DONE, err

@@ -48,6 +48,7 @@ MAKERS = ("BPF_MAP_CREATE", "BPF_MAP_UPDATE", "BPF_PROG_LOAD", "BPF_BTF_LOAD", "
 
 
 def some(choices, few):
+    print(f"{len(choices)} moments")
     if LONG:
         return choices
     seed = random.randrange(2 ** 32)
