@@ -257,7 +257,7 @@ static int new_block(void)
 static int make_blocks(const struct filter *filter, const __u32 *slots, size_t count, size_t *next)
 {
 	__u32 blocks[MAP_BATCH], last = IPF_COUNTER_BLOCKS;
-	int fds[MAP_BATCH];
+	int fds[MAP_BATCH] = { 0 };
 	__u32 made = 0;
 	int ret = 0;
 
@@ -395,8 +395,8 @@ static int new_chunk(const __u8 *bytes, size_t size)
 static int fill_some(const struct filter *filter, __u32 first, const struct image *image,
 		     size_t *offset)
 {
-	__u32 slots[MAP_BATCH];
-	int fds[MAP_BATCH];
+	__u32 slots[MAP_BATCH] = { 0 };
+	int fds[MAP_BATCH] = { 0 };
 	__u32 count = 0;
 	int ret = 0;
 
