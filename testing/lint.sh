@@ -99,7 +99,7 @@ check_sparse() {
 	for source in "${sources[@]}"; do
 		sparse -Wsparse-error -Wbitwise -Wno-decl -Wno-unknown-attribute -std=gnu11 \
 			-D_GNU_SOURCE= '-DXDP_IPFILTER_VERSION="0"' '-DIPF_OBJECT_FILE="none"' \
-			-include "$scratch/sparse/statx.h" -I"$scratch/sparse" -Iheaders -Ilib \
+			-DFORMAT=feed_rules -include "$scratch/sparse/statx.h" -I"$scratch/sparse" -Iheaders -Ilib \
 			-Itesting/unit -Itesting/bpf "$source" || return
 	done
 }
