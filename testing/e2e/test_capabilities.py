@@ -10,8 +10,10 @@ import subprocess
 
 import pytest
 
+import product
+from frames import udp
 from netlab import wait_for
-from product import DONE, FAILED, NOT_LOADED, assert_own_voice
+from product import DONE, FAILED
 
 LOCK = "/run/xdp-ipfilter.lock"
 SYS_ADMIN, NET_ADMIN, FILES = "CAP_SYS_ADMIN", "CAP_NET_ADMIN", "CAP_DAC_READ_SEARCH"
@@ -21,6 +23,7 @@ BITS = {SYS_ADMIN: 21, NET_ADMIN: 12, FILES: 2}
 COMMANDS = {
     "load": (["-i", "192.0.2.66", "f0"], {SYS_ADMIN, NET_ADMIN}, {FILES}),
     "run": (["--count", 1, "--interval", 1, "f0"], {SYS_ADMIN, NET_ADMIN}, {FILES}),
+    "repair": (["f0"], {SYS_ADMIN, NET_ADMIN}, {FILES}),
     "unload": (["f0"], {SYS_ADMIN, NET_ADMIN}, set()),
     "add": (["192.0.2.7"], {SYS_ADMIN}, {FILES}),
     "del": (["192.0.2.66"], {SYS_ADMIN}, {FILES}),
@@ -81,6 +84,18 @@ def test_what_is_missing_is_named_and_nothing_changes(lab, command):
         with lab.unchanged("f0"):
             lab.refused(FAILED, command, *args, prefix=having(*have), stdin="192.0.2.7\n",
                         words=["not permitted", missing])
+
+
+@pytest.mark.dispatcher
+def test_a_broken_chain_is_repaired_with_no_more(lab):
+    """Without its links nothing of the chain runs: all of it has to be attached again."""
+    lab.load("-i", "192.0.2.66")
+    for link in (pin for pin in product.pins() if re.search(r"/prog\d+-link$", pin)):
+        if f"/dispatch-{lab.ns.links()['f0']['ifindex']}-" in link:
+            os.unlink(link)
+    assert lab.wire.passes(udp("192.0.2.66"))
+    lab.good("repair", "f0", prefix=having(SYS_ADMIN, NET_ADMIN))
+    assert not lab.wire.passes(udp("192.0.2.66"))
 
 
 def test_wrong_usage_and_help_need_none(lab):
@@ -179,6 +194,7 @@ def waiting_for_a_signal(lab, *args):
 WAITS = {
     "load": (waiting_for_input, ["-f", "-", "f0"]),
     "run": (waiting_for_a_signal, ["f0"]),
+    "repair": (waiting_for_the_lock, ["f0"]),
     "unload": (waiting_for_the_lock, ["f0"]),
     "add": (waiting_for_input, ["-f", "-"]),
     "del": (waiting_for_input, ["-f", "-"]),
