@@ -4,9 +4,9 @@
  *
  *     account ID
  *
- * Prints one line of JSON: {"verified_insns": work of the verifier, or null where the kernel doesn't
- * tell (before 5.16), "maps": how many, "map_bytes": their memory}. Maps that lie in the program's maps
- * of maps count too, each once.
+ * Prints one line of JSON: {"verified_insns": work of the verifier, or null where the kernel
+ * doesn't tell (before 5.16), "maps": how many, "map_bytes": their memory}. Maps that lie in the
+ * program's maps of maps count too, each once.
  */
 #include <errno.h>
 #include <limits.h>

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
 """What do commands cost that load a million rules, or add one; and what memory do the rules take?
 
-Whole processes, from fork to exit: user and system time that the kernel charged to them, and time on
-the wall. One run of each tool after the other, again and again."""
+Whole processes, from fork to exit: user and system time that the kernel charged to them, and time
+on the wall. One run of each tool after the other, again and again."""
 
 import contextlib
 import json
@@ -15,8 +15,8 @@ import time
 import lab
 from figures import spread
 
-#: In groups that are loaded at the same time. A command of nft reads all sets that there are, so only
-#: one of its own may be.
+#: In groups that are loaded at the same time. A command of nft reads all sets that there are, so
+#: only one of its own may be.
 GROUPS = (("ours", "ipset", "nft"), ("nft-interval",))
 TOOLS = sum(GROUPS, ())
 

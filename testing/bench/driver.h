@@ -2,10 +2,10 @@
 /*
  * What does a frame cost under a program, with one source or with changing ones?
  *
- * CPU time of this thread around BPF_PROG_TEST_RUN. With one source the program is run as it is. With
- * changing ones it is called by driver.bpf.c, of which each program has its own copy, because a tail
- * call must look alike on both sides; the sources are the same for all. Failures of the kernel end
- * the program (fail.h).
+ * CPU time of this thread around BPF_PROG_TEST_RUN. With one source the program is run as it is.
+ * With changing ones it is called by driver.bpf.c, of which each program has its own copy, because
+ * a tail call must look alike on both sides; the sources are the same for all. Failures of the
+ * kernel end the program (fail.h).
  */
 #ifndef BENCH_DRIVER_H
 #define BENCH_DRIVER_H

@@ -4,8 +4,8 @@
  *
  *     fill ID FAMILY KIND COUNT
  *
- * ID is xdp-filter's program, to which its tool has added one rule. The addresses of the workload are
- * added in the likeness of that one, because a call of the tool takes milliseconds for each.
+ * ID is xdp-filter's program, to which its tool has added one rule. The addresses of the workload
+ * are added in the likeness of that one, because a call of the tool takes milliseconds for each.
  */
 #include <errno.h>
 #include <limits.h>

@@ -137,8 +137,8 @@ class Product:
 
 
 class XdpFilter:
-    """xdp-filter as packaged, on a wire of its own. `features`: what it is loaded with; None: what it
-    takes itself."""
+    """xdp-filter as packaged, on a wire of its own. `features`: what it is loaded with; None: what
+    it takes itself."""
 
     LIMIT = 10000
 

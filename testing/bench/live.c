@@ -4,15 +4,15 @@
  *
  *     live KIND COUNT
  *
- * IPv4 frames whose sources are under drop rules of the workload, at random. Reads wires from stdin,
- * one a line, and answers each with one line of JSON when all its frames are gone:
+ * IPv4 frames whose sources are under drop rules of the workload, at random. Reads wires from
+ * stdin, one a line, and answers each with one line of JSON when all its frames are gone:
  *
  *     IFINDEX MAC FRAMES        from this end of a veth pair, to the address of the other end
  *
  *     {"cpu_ns": a frame, "wall_ns": a frame}
  *
- * The kernel sends from this thread (BPF_F_TEST_XDP_LIVE_FRAMES), and serves the other end of the pair
- * right there: sending, which costs the same for all, and dropping are both in the figures.
+ * The kernel sends from this thread (BPF_F_TEST_XDP_LIVE_FRAMES), and serves the other end of the
+ * pair right there: sending, which costs the same for all, and dropping are both in the figures.
  */
 #include <limits.h>
 #include <stdio.h>

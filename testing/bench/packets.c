@@ -4,8 +4,8 @@
  *
  *     packets FAMILY KIND COUNT CANDIDATE...
  *
- * CANDIDATE: see candidate.h; `drop` must be among them, because it tells what the driver costs. Reads
- * cells from stdin, one a line, and answers each with one line of JSON:
+ * CANDIDATE: see candidate.h; `drop` must be among them, because it tells what the driver costs.
+ * Reads cells from stdin, one a line, and answers each with one line of JSON:
  *
  *     OUTCOME ACTIVE FRAMES ROUNDS         hit 4096 1048576 5
  *

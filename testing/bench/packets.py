@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What does a frame cost under each candidate: the tables, the cells, and that verdicts are right."""
+"""What does a frame cost under each candidate, and does each answer rightly?"""
 
 import contextlib
 
@@ -116,7 +116,7 @@ class Table:
         return {name: product.counters() for name, product in self.products.items()}
 
     def check_rule_counters(self):
-        """What the rules counted is what was dropped: every hit was counted by the one that decided."""
+        """What the rules counted is what was dropped."""
         for name, product in self.products.items():
             counted = product.rule_counters()
             dropped = product.counters()["drop"]

@@ -2,8 +2,8 @@
 /*
  * What would a filter cost that keeps its rules in a map of the kernel?
  *
- * The plainest use of each: the source looked up, the verdict counted. One object is loaded for each
- * candidate; the maps get their sizes then.
+ * The plainest use of each: the source looked up, the verdict counted. One object is loaded for
+ * each candidate; the maps get their sizes then.
  */
 #include <linux/bpf.h>
 #include <linux/if_ether.h>

@@ -2,8 +2,8 @@
 /*
  * How do real frames with changing sources get onto a wire fast enough to load a filter?
  *
- * Run with BPF_F_TEST_XDP_LIVE_FRAMES: writes the next source into an IPv4 frame, mends the checksum
- * of its header (the stack refuses a wrong one before any rule sees it) and sends it out.
+ * Run with BPF_F_TEST_XDP_LIVE_FRAMES: writes the next source into an IPv4 frame, mends the
+ * checksum of its header (the stack refuses a wrong one before any rule sees it) and sends it out.
  */
 #include "sources.bpf.h"
 

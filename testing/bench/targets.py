@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
 """Which figures must the filter reach, and does it?
 
-Each target is a line of TARGETS: what is measured, the limit, and where the values are in the results.
-The worst value counts, and is told with its place."""
+Each target is a line of TARGETS: what is measured, the limit, and where its values are in the
+results. The worst value counts, and is told with its place."""
 
 IPV4 = {"family": "ipv4"}
 IPV6 = {"family": "ipv6"}

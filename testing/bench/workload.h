@@ -3,8 +3,8 @@
  * Which rules does a measurement use, and which sources send to it?
  *
  * Made from a fixed seed, the same in every run and every program of the bench. What each address
- * should get is decided here, by a search over the address space cut into spans, and by nothing that
- * is measured.
+ * should get is decided here, by a search over the address space cut into spans, and by nothing
+ * that is measured.
  */
 #ifndef BENCH_WORKLOAD_H
 #define BENCH_WORKLOAD_H
@@ -48,9 +48,9 @@ void workload_done(struct workload *workload);
 /* The rule that decides, or NULL. */
 const struct bench_rule *workload_lookup(const struct workload *workload, address_t address);
 
-/* Fills `sources` in network byte order, 16 bytes each (IPv4: the first four). The same outcome gives
- * the same sources, a longer list those of a shorter one first. Returns 0, or -ENOENT when the rules
- * leave no such address. */
+/* Fills `sources` in network byte order, 16 bytes each (IPv4: the first four). The same outcome
+ * gives the same sources, a longer list those of a shorter one first. Returns 0, or -ENOENT when
+ * the rules leave no such address. */
 int workload_sources(const struct workload *workload, enum outcome outcome, uint8_t (*sources)[16],
 		     size_t count);
 
