@@ -210,7 +210,7 @@ suite_e2e() {
 suite_bench() {
 	local status
 	needs_root || return
-	limited 300 testing/bench/run.sh --quick --output "$reports" >"$reports/out" 2>"$reports/err"
+	limited 900 testing/bench/run.sh --quick --output "$reports" >"$reports/out" 2>"$reports/err"
 	status=$?
 	if [ "$status" -eq 77 ]; then
 		skip_suite "bench: $(tail -n 1 "$reports/err" | sed 's/^.*skipped: //')"

@@ -3,6 +3,7 @@
 
 import argparse
 import pathlib
+import signal
 import sys
 
 import control
@@ -80,8 +81,14 @@ def parse_arguments():
     return Options(parser.parse_args())
 
 
+def end_by_signal(number, _):
+    sys.exit(128 + number)
+
+
 def main():
     options = parse_arguments()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, end_by_signal)
     lab.furnish()
     report = reports.Report(options)
     with lab.scratch() as folder:

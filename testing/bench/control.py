@@ -43,6 +43,10 @@ def timed(*argv):
     signal.alarm(TIMEOUT_S)
     try:
         _, status, usage = os.wait4(process.pid, 0)
+    except BaseException:
+        process.kill()
+        process.wait()
+        raise
     finally:
         signal.alarm(0)
         signal.signal(signal.SIGALRM, before)

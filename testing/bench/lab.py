@@ -46,7 +46,8 @@ def need(program, package):
 
 
 def furnish():
-    """In fresh namespaces (run.sh made them): own bpffs, own /run (locks), nothing that talks."""
+    """In fresh namespaces (run.sh made them): own bpffs, own /run (locks, our files), nothing that
+    talks."""
     for scope in ("all", "default"):
         with contextlib.suppress(OSError):
             pathlib.Path(f"/proc/sys/net/ipv6/conf/{scope}/disable_ipv6").write_text("1")
@@ -57,7 +58,7 @@ def furnish():
 
 @contextlib.contextmanager
 def scratch():
-    with tempfile.TemporaryDirectory(prefix="xdp-ipfilter-bench.") as folder:
+    with tempfile.TemporaryDirectory(dir="/run") as folder:
         yield pathlib.Path(folder)
 
 
@@ -180,9 +181,11 @@ class Instrument:
     def __enter__(self):
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, failure, *_):
         with contextlib.suppress(BrokenPipeError):
             self._process.stdin.close()
+        if failure:
+            self._process.kill()
         self._process.wait()
         self._process.stdout.close()
         self._process.stderr.close()

@@ -140,14 +140,16 @@ def run(options, folder, report):
 def measure_table(table, ready, options, report):
     family, kind, count = table
     with lab.Instrument("packets", *table, *ready.arguments) as instrument:
+        before = ready.counters()
         for outcome in OUTCOMES:
             for sources, active in ACTIVE.items():
                 if not (options.wants("outcomes", outcome) and options.wants("sources", sources)):
                     continue
-                before = ready.counters()
                 raw = instrument.ask(outcome, active, options.frames, options.rounds)
-                for name, now in ready.counters().items():
-                    expect_counters(name, before[name], now, outcome, raw)
+                after = ready.counters()
+                for name in after:
+                    expect_counters(name, before[name], after[name], outcome, raw)
+                before = after
                 report.cell({"family": family, "kind": kind, "rules": count, "outcome": outcome,
                              "sources": sources, "frames": options.frames,
                              "driver_ns": raw["driver_ns"], "candidates": summary(raw)})

@@ -6,9 +6,9 @@
 #
 #     run.sh [--quick] [--only PART] [--help] ...
 #
-# All of it lives in network, mount and PID namespaces of its own, with a bpffs and a /run of its own:
-# whatever ends this script, the kernel removes interfaces, programs, pins and sets with the last
-# process, and other users of this machine don't see them.
+# All of it lives in network and mount namespaces of its own, with a bpffs and a /run of its own:
+# whatever ends this script, the kernel removes interfaces, programs, pins, sets and temporary files
+# with the last process, and other users of this machine don't see them.
 #
 # Exit codes: 0 measured; 1 a wrong verdict, or a failure; 2 usage; 77 skipped: nothing can be
 # measured here (the reason is on stderr).
@@ -31,5 +31,4 @@ unshare --mount --net true || {
 	echo 'run.sh: skipped: no namespaces can be made here' >&2
 	exit 77
 }
-exec unshare --mount --net --pid --fork --kill-child --mount-proc --propagation private -- \
-	"$python" "$here/bench.py" "$@"
+exec unshare --mount --net --propagation private -- "$python" "$here/bench.py" "$@"

@@ -93,7 +93,7 @@ void sources_unmap_state(volatile struct source_state *state)
 void sources_frame(const struct sources *sources, __u8 frame[FRAME_SIZE])
 {
 	bool ipv4 = sources->family == FAMILY_IPV4;
-	__be16 ethertype = htons(ipv4 ? ETH_P_IP : ETH_P_IPV6);
+	uint16_t ethertype = htons(ipv4 ? ETH_P_IP : ETH_P_IPV6);
 	__u8 *ip = frame + FRAME_IP;
 	__u8 udp = FRAME_IP + (ipv4 ? 20 : 40);
 
