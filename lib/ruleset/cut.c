@@ -305,18 +305,22 @@ static void find_parts(struct cutter *cutter, struct parts *parts)
 	}
 }
 
-/* Goes through the numbers of the bits that are set; a group seldom has more than a few. */
-#define for_each_bit(number, bits)                                                          \
-	for (__u32 rest_ = (bits), number = rest_ ? (__u32)__builtin_ctz(rest_) : 0; rest_; \
-	     rest_ &= rest_ - 1, number = rest_ ? (__u32)__builtin_ctz(rest_) : 0)
+/* The number of the lowest bit that is set, which is cleared: a group seldom has more than a few. */
+static __u32 take_bit(__u32 *bits)
+{
+	__u32 number = (__u32)__builtin_ctz(*bits);
+
+	*bits &= *bits - 1;
+	return number;
+}
 
 /* Do more than half of the parts have this value, all over? */
 static bool is_common(const struct parts *parts, const struct value *value)
 {
 	unsigned int count = 0;
 
-	for_each_bit(part, parts->full)
-		count += same_value(&parts->points[part].value, value);
+	for (__u32 left = parts->full; left;)
+		count += same_value(&parts->points[take_bit(&left)].value, value);
 	return count * 2 > IPF_PARTS;
 }
 
@@ -327,10 +331,12 @@ static struct value common_value(const struct parts *parts)
 	int votes = 0;
 
 	/* By vote (Boyer and Moore): who has more than half of them is left over. */
-	for_each_bit(part, parts->full) {
+	for (__u32 left = parts->full; left;) {
+		const struct value *value = &parts->points[take_bit(&left)].value;
+
 		if (!votes)
-			common = parts->points[part].value;
-		votes += same_value(&parts->points[part].value, &common) ? 1 : -1;
+			common = *value;
+		votes += same_value(value, &common) ? 1 : -1;
 	}
 	return is_common(parts, &common) ? common : nothing;
 }
@@ -365,8 +371,11 @@ static void write_group(struct cutter *cutter, struct parts *parts)
 	group->base = next | (__u32)covered << IPF_COVERED_SHIFT;
 	if (covered)
 		write_point(cutter, next++, 0, common);
-	for_each_bit(part, own)
-		write_point(cutter, next++, parts->points[part].start, parts->points[part].value);
+	while (own) {
+		const struct point *point = &parts->points[take_bit(&own)];
+
+		write_point(cutter, next++, point->start, point->value);
+	}
 }
 
 static void close_group(struct cutter *cutter)

@@ -394,6 +394,62 @@ static void a_split_run(void **state)
 	free(rules);
 }
 
+/* An address under a rule, at or beside one of its ends, or anywhere. */
+static struct address address_near(const struct ruleset *set)
+{
+	const struct prefix *prefix = &set->rules[random_below(set->count)].prefix;
+	struct ipf_key first = prefix_first(prefix), last = prefix_last(prefix);
+	struct ipf_key inside = { first.high | (random_number() & (last.high ^ first.high)),
+				  first.low | (random_number() & (last.low ^ first.low)) };
+
+	switch (random_below(4)) {
+	case 0:
+		return address_at(prefix->family, first, (int)random_below(3) - 1);
+	case 1:
+		return address_at(prefix->family, last, (int)random_below(3) - 1);
+	case 2:
+		return address_at(prefix->family, inside, 0);
+	default:
+		return random_address(prefix->family);
+	}
+}
+
+/* Sets too large to search through: the table against the rules themselves, which the small sets
+ * above compare with a search. XDP_IPFILTER_LONG=1 makes it ten million lookups. */
+static void large_sets_agree(void **state)
+{
+	const char *const *name = *state;
+	enum shape shape = (enum shape)(name - shape_names);
+	bool thorough = getenv("XDP_IPFILTER_LONG") && !getenv("XDP_IPFILTER_QUICK");
+	size_t sizes[] = { 1000, 20000, thorough ? 1000000 : 60000 };
+	size_t lookups = thorough ? 420000 : 40000;
+
+	random_restart();
+	for (size_t i = 0; i < COUNT_OF(sizes); i++) {
+		struct ruleset set;
+		struct image image;
+
+		random_ruleset(&set, shape, sizes[i]);
+		if (i % 2)
+			ruleset_drop_counters(&set);
+		assert_int_equal(image_compile(&set, &image), 0);
+		for (size_t n = 0; n < lookups; n++) {
+			struct address address = address_near(&set);
+			__u32 now = (__u32)random_below(RANDOM_MAX_EXPIRES + 2);
+			const struct rule *rule = ruleset_decide(&set, &address, now);
+			char text[ADDRESS_TEXT_SIZE];
+
+			if (image_lookup(&image, &address, now).verdict ==
+			    (rule ? rule->verdict : IPF_NO_VERDICT))
+				continue;
+			address_format(&address, text);
+			fail_msg("%s at tick %u, %zu rules", text, now, set.count);
+		}
+		image_done(&image);
+		ruleset_done(&set);
+	}
+}
+
 int main(void)
 {
 	static struct suite suite;
@@ -404,5 +460,7 @@ int main(void)
 	suite_add(&suite, "the longest chain is walked to its end", the_longest_chain, NULL);
 	suite_add(&suite, "a crowded group of the index", a_crowded_group, NULL);
 	suite_add(&suite, "a run that is split", a_split_run, NULL);
+	for (size_t i = 0; i < SHAPES; i++)
+		suite_add(&suite, shape_names[i], large_sets_agree, &shape_names[i]);
 	return suite_run(&suite, "lookup");
 }
