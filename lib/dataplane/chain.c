@@ -278,6 +278,8 @@ static int read_once(const struct netdev *dev, struct chain *chain, struct error
 		chain->program_id = info.id;
 	} else if (!strcmp(chain->main_name, DISPATCHER_NAME)) {
 		ret = read_dispatcher(&info, chain);
+		if (ret == -EAGAIN) /* a link that has a number already, but is still being made */
+			return ret;
 		if (ret)
 			return kernel_failure(dev, "cannot read the links of its dispatcher", ret,
 					      err);
