@@ -181,7 +181,7 @@ static int load_object(struct attachment *attachment, struct error *err)
 	}
 	libbpf_log_clear();
 	ret = bpf_object__load(attachment->object);
-	if (!ret && !filter_is_ours(bpf_program__fd(main_program(attachment->object))))
+	if (!ret && filter_is_ours(bpf_program__fd(main_program(attachment->object))) <= 0)
 		return error_set(
 			err, -EIO,
 			"the kernel did not keep the program's name or configuration, by which "

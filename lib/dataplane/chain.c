@@ -159,6 +159,7 @@ static int add_member(struct chain *chain, const struct bpf_link_info *link, uns
 	struct bpf_prog_info info = {};
 	struct chain_member *member;
 	__u32 size = sizeof(info);
+	int ours;
 
 	/* Between two system calls a component can go; any other failure must not look like that. */
 	if (program < 0)
@@ -178,11 +179,12 @@ static int add_member(struct chain *chain, const struct bpf_link_info *link, uns
 	member->position = slot + 1;
 	member->frags = config->program_flags[slot] & BPF_F_XDP_HAS_FRAGS;
 	snprintf(member->name, sizeof(member->name), "%s", info.name);
-	if (filter_is_ours(program)) {
+	ours = filter_is_ours(program);
+	if (ours > 0) {
 		chain->program_id = info.id;
 		chain->position = member->position;
 	}
-	return 0;
+	return ours < 0 ? ours : 0;
 }
 
 static int by_position(const void *a, const void *b)
@@ -273,7 +275,10 @@ static int read_once(const struct netdev *dev, struct chain *chain, struct error
 		return kernel_failure(dev, "cannot read its XDP program", -errno, err);
 	memcpy(chain->main_name, info.name, sizeof(chain->main_name));
 
-	if (filter_is_ours(program)) {
+	ret = filter_is_ours(program);
+	if (ret < 0)
+		return kernel_failure(dev, "cannot read the maps of its XDP program", ret, err);
+	if (ret) {
 		chain->state = FILTER_SINGLE;
 		chain->program_id = info.id;
 	} else if (!strcmp(chain->main_name, DISPATCHER_NAME)) {

@@ -39,12 +39,9 @@ static int open_map(const struct bpf_prog_info *info, const __u32 *map_ids, cons
 		struct bpf_map_info map = {};
 		__u32 size = sizeof(map);
 
-		if (fd < 0) {
-			if (errno == EPERM)
-				return -EPERM;
-			continue;
-		}
-		if (bpf_obj_get_info_by_fd(fd, &map, &size) || strcmp(map.name, name))
+		if (fd < 0 || bpf_obj_get_info_by_fd(fd, &map, &size))
+			return -errno;
+		if (strcmp(map.name, name) != 0)
 			continue;
 		return map.key_size == sizeof(__u32) && map.value_size == value_size ?
 			       fd_take(&fd) :
@@ -66,18 +63,20 @@ static int read_config(const struct bpf_prog_info *info, const __u32 *map_ids,
 	return config->magic == IPF_MAGIC ? 0 : -ENOENT;
 }
 
-bool filter_is_ours(int program_fd)
+int filter_is_ours(int program_fd)
 {
 	struct bpf_prog_info info;
 	struct ipf_config config;
 	__u32 map_ids[MAX_MAPS];
-	int ret;
+	int ret = program_info(program_fd, &info, map_ids);
 
-	if (program_info(program_fd, &info, map_ids) || strcmp(info.name, IPF_PROGRAM_NAME))
-		return false;
+	if (ret || strcmp(info.name, IPF_PROGRAM_NAME) != 0)
+		return ret;
 	ret = read_config(&info, map_ids, &config);
 	/* A configuration of another size is of another version of ours. */
-	return !ret || ret == -EPROTO;
+	if (!ret || ret == -EPROTO)
+		return 1;
+	return ret == -ENOENT ? 0 : ret;
 }
 
 bool filter_was_loaded_at(int program_fd, const struct ipf_place *place)

@@ -31,8 +31,9 @@ struct filter {
 int filter_open(__u32 program_id, struct filter *out, struct error *err);
 void filter_close(struct filter *filter);
 
-/* Is this program ours (name and configuration)? */
-bool filter_is_ours(int program_fd);
+/* Is this program ours (name and configuration)? 1, 0, or what kept us from finding out: that is not
+ * "no", for then it would be loaded twice. */
+int filter_is_ours(int program_fd);
 
 /* Is it ours, and was it loaded here? False also where that is not sure. */
 bool filter_was_loaded_at(int program_fd, const struct ipf_place *place);

@@ -397,7 +397,7 @@ static __u32 find_pinned(const struct netdev *dev, const struct chain *chain)
 		if (linked_at(chain, slot))
 			continue;
 		program = open_pinned_program(dev, chain, slot);
-		if (program >= 0 && filter_is_ours(program))
+		if (program >= 0 && filter_is_ours(program) > 0)
 			return program_id(program);
 	}
 	return 0;

@@ -48,19 +48,26 @@ static int open_slot(int outer, __u32 slot)
 	return fd < 0 ? -errno : fd;
 }
 
-static __u32 count_chunks(const struct filter *filter, __u32 first)
+/* How many slots are filled, from `first` on. Only an answer counts: a slot that could not be looked
+ * at is not empty, and a table is not what is left of it. */
+static int count_chunks(const struct filter *filter, __u32 first, __u32 *count)
 {
-	__u32 count = 0;
+	__u32 filled = 0;
 
-	for (__u32 id; count < IPF_HALF_CHUNKS; count++) {
-		__u32 slot = first + count;
+	for (__u32 id; filled < IPF_HALF_CHUNKS; filled++) {
+		__u32 slot = first + filled;
 
-		if (bpf_map_lookup_elem(filter->chunks, &slot, &id))
-			break;
+		if (!bpf_map_lookup_elem(filter->chunks, &slot, &id))
+			continue;
+		if (errno != ENOENT)
+			return -errno;
+		break;
 	}
-	return count;
+	*count = filled;
+	return 0;
 }
 
+/* Highest first, so that whoever comes next can count what is left. */
 static void remove_chunks(const struct filter *filter, __u32 first, __u32 count)
 {
 	while (count) {
@@ -68,6 +75,15 @@ static void remove_chunks(const struct filter *filter, __u32 first, __u32 count)
 
 		bpf_map_delete_elem(filter->chunks, &slot);
 	}
+}
+
+/* Empties a half, as far as it can be looked at: what is left is overwritten or emptied by the next. */
+static void empty_half(const struct filter *filter, __u32 first)
+{
+	__u32 count = 0;
+
+	if (!count_chunks(filter, first, &count))
+		remove_chunks(filter, first, count);
 }
 
 static int read_root(const struct filter *filter, struct ipf_root *root)
@@ -97,13 +113,15 @@ static int map_chunks(const struct filter *filter, __u32 first, __u32 count, __u
  * mapped. */
 static int map_table(const struct filter *filter, __u32 first, struct image *out)
 {
-	__u32 count = count_chunks(filter, first);
-	struct image image = { .mapped = (size_t)count * IPF_CHUNK_SIZE };
+	struct image image = { 0 };
+	__u32 count = 0;
 	int ret;
 
-	*out = (struct image){ 0 };
-	if (!count)
-		return 0;
+	*out = image;
+	ret = count_chunks(filter, first, &count);
+	if (ret || !count)
+		return ret;
+	image.mapped = (size_t)count * IPF_CHUNK_SIZE;
 	image.data = mmap(NULL, image.mapped, PROT_NONE,
 			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (image.data == MAP_FAILED)
@@ -267,6 +285,10 @@ static int make_blocks(const struct filter *filter, const __u32 *slots, size_t c
 
 		if (block == last || !bpf_map_lookup_elem(filter->rule_counts, &block, &id))
 			continue;
+		if (errno != ENOENT) {
+			ret = -errno;
+			break;
+		}
 		last = blocks[made] = block;
 		fds[made] = new_block();
 		if (fds[made] < 0) {
@@ -457,10 +479,10 @@ static int build(struct table_change *change, const struct image *image, struct 
 	__u32 half = change->generation & 1, first = first_slot(change->generation);
 	int ret;
 
-	remove_chunks(filter, first, count_chunks(filter, first));
+	empty_half(filter, first);
 	ret = fill(filter, first, image);
 	if (ret) {
-		remove_chunks(filter, first, count_chunks(filter, first));
+		empty_half(filter, first);
 		return error_set(err, ret, "cannot build the new table (%zu bytes): %s",
 				 image->size, strerror(-ret));
 	}
@@ -498,7 +520,7 @@ int table_prepare(const struct filter *filter, const struct image *live, struct 
 		goto free_image;
 	}
 	change.generation = change.root->generation + 1;
-	change.old_chunks = count_chunks(filter, first_slot(change.root->generation));
+	change.old_chunks = (__u32)(live->mapped / IPF_CHUNK_SIZE);
 	ret = build(&change, &image, err);
 	if (ret)
 		goto unmap_root;
@@ -538,8 +560,6 @@ void table_commit(struct table_change *change)
 
 void table_abort(struct table_change *change)
 {
-	__u32 first = first_slot(change->generation);
-
-	remove_chunks(change->filter, first, count_chunks(change->filter, first));
+	empty_half(change->filter, first_slot(change->generation));
 	change_done(change);
 }
