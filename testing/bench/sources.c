@@ -4,15 +4,16 @@
  */
 #include "sources.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <linux/if_ether.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include <bpf/bpf.h>
+#include <bpf/bpf_endian.h>
 #include <bpf/libbpf.h>
 
 #include "fail.h"
@@ -93,7 +94,7 @@ void sources_unmap_state(volatile struct source_state *state)
 void sources_frame(const struct sources *sources, __u8 frame[FRAME_SIZE])
 {
 	bool ipv4 = sources->family == FAMILY_IPV4;
-	uint16_t ethertype = htons(ipv4 ? ETH_P_IP : ETH_P_IPV6);
+	__be16 ethertype = bpf_htons(ipv4 ? ETH_P_IP : ETH_P_IPV6);
 	__u8 *ip = frame + FRAME_IP;
 	__u8 udp = FRAME_IP + (ipv4 ? 20 : 40);
 
