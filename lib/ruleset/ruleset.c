@@ -337,7 +337,9 @@ static int make_change(struct ruleset *set, enum change kind, const bool *replac
 	auto_free struct rule *scratch = malloc((count / 2 + 1) * sizeof(*scratch));
 	int ret;
 
-	if (!scratch)
+	/* Where nothing is there yet, a place to count from. */
+	if (!scratch ||
+	    array_reserve(&set->rules, &set->capacity, set->count + 1, sizeof(*set->rules)))
 		return -ENOMEM;
 	/* Sorting what comes in changes nothing yet. */
 	sort_rules(rules, count, scratch, compare_place);
