@@ -694,9 +694,7 @@ int cut_rules(const struct ruleset *set, size_t at, size_t end, const struct ipf
 	if (at == end)
 		return 0;
 	cutter.family = set->rules[at].prefix.family;
-	cutter.phase =
-		(__u32)(points % IPF_CHUNK_SIZE /
-			(cutter.family == IPF_IPV6 ? sizeof(struct ipf_point6) : sizeof(__u32)));
+	cutter.phase = (__u32)(points % IPF_CHUNK_SIZE >> space->point_shift);
 	out->groups = calloc(((size_t)space->span >> space->shift) + 1, sizeof(*out->groups));
 	if (!out->groups)
 		return -ENOMEM;

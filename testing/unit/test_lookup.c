@@ -394,6 +394,57 @@ static void a_split_run(void **state)
 	free(rules);
 }
 
+/* The /24s below 10.0.0.0 with an even third octet drop, but for their address .100. */
+static void nets_with_holes(struct ruleset *set, size_t nets)
+{
+	struct rule *rules = calloc(2 * nets, sizeof(*rules));
+	__u32 *fresh = calloc(2 * nets, sizeof(*fresh));
+	size_t count;
+
+	ruleset_init(set);
+	ruleset_name_set(set, "default");
+	for (size_t i = 0; i < 2 * nets; i++) {
+		__u64 first = 0x0a000000 + 512 * (i / 2) + (i % 2 ? 100 : 0);
+
+		rules[i] = (struct rule){
+			.prefix = { { first << 32, 0 }, IPF_IPV4, i % 2 ? 32 : 24 },
+			.verdict = i % 2 ? IPF_PASS : IPF_DROP,
+			.counter = IPF_NO_COUNTER,
+		};
+	}
+	assert_int_equal(ruleset_add(set, rules, 2 * nets, NULL), 0);
+	assert_int_equal(ruleset_assign_counters(set, NULL, 0, fresh, &count), 0);
+	free(fresh);
+	free(rules);
+}
+
+/* A run lies in one chunk, whatever the size of a point and wherever the points begin: one that did
+ * not would be searched beyond its chunk. Each size puts other points at the end of a chunk. */
+static void runs_at_the_end_of_a_chunk(void **state)
+{
+	(void)state;
+	for (size_t nets = 40000; nets < 40016; nets++) {
+		struct ruleset set;
+		struct image image;
+
+		nets_with_holes(&set, nets);
+		if (nets % 2)
+			ruleset_drop_counters(&set);
+		assert_int_equal(image_compile(&set, &image), 0);
+		for (size_t i = 0; i < nets; i++) {
+			for (unsigned int host = 99; host <= 101; host++) {
+				__u64 word = 0x0a000000 + 512 * i + host;
+				struct address address = { IPF_IPV4, { word << 32, 0 } };
+
+				assert_int_equal(image_lookup(&image, &address, 0).verdict,
+						 host == 100 ? IPF_PASS : IPF_DROP);
+			}
+		}
+		image_done(&image);
+		ruleset_done(&set);
+	}
+}
+
 /* An address under a rule, at or beside one of its ends, or anywhere. */
 static struct address address_near(const struct ruleset *set)
 {
@@ -460,6 +511,7 @@ int main(void)
 	suite_add(&suite, "the longest chain is walked to its end", the_longest_chain, NULL);
 	suite_add(&suite, "a crowded group of the index", a_crowded_group, NULL);
 	suite_add(&suite, "a run that is split", a_split_run, NULL);
+	suite_add(&suite, "runs at the end of a chunk", runs_at_the_end_of_a_chunk, NULL);
 	for (size_t i = 0; i < SHAPES; i++)
 		suite_add(&suite, shape_names[i], large_sets_agree, &shape_names[i]);
 	return suite_run(&suite, "lookup");
