@@ -91,7 +91,7 @@ static bool in_chain(const struct chain *chain, int program)
 static bool was_this_interfaces(DIR *folder, const char *name, const struct chain *chain,
 				const struct ipf_place *place)
 {
-	bool shared = false, ours = true;
+	bool empty = true, shared = false, ours = false;
 	struct dirent *entry;
 
 	while ((entry = readdir(folder))) {
@@ -102,10 +102,11 @@ static bool was_this_interfaces(DIR *folder, const char *name, const struct chai
 		program = open_component(name, entry->d_name);
 		if (program < 0)
 			return false;
+		empty = false;
 		shared = shared || in_chain(chain, program);
-		ours = ours && filter_was_loaded_at(program, place);
+		ours = ours || filter_was_loaded_at(program, place);
 	}
-	return shared || ours;
+	return empty || shared || ours;
 }
 
 static void remove_folder(int pins, DIR *folder, const char *name)

@@ -15,7 +15,8 @@ struct netdev;
 /* Removes the pins of chains that surely were this interface's and surely are no more:
  * - it has another main program, and
  * - nothing was pinned there for SWEEP_AGE_S seconds (a loader at work is past that long before), and
- * - a component of it is in the interface's live chain, or all are ours, loaded on this interface.
+ * - a component of it is in the interface's live chain, or is ours and was loaded on this very
+ *   interface, or there is none yet.
  * An interface that was moved to another network namespace keeps its chain and its pins: what may
  * be that is left alone. Says with -v what it removed. Never fails: what is left is for the next. */
 #define SWEEP_AGE_S 10

@@ -28,11 +28,18 @@ def in_json(name):
 @pytest.mark.parametrize("name", INTERFACES, ids=printable)
 def test_an_interface_of_any_name(own_lab, name):
     lab = own_lab
-    lab.ns.ip("link", "set", "f0", "name", name)
+    rename(lab, "f0", name)
     try:
         look_at(lab, name)
     finally:  # `ip -j` writes such names as they are
-        lab.ns.ip("link", "set", name, "name", "f0")
+        rename(lab, name, "f0")
+
+
+def rename(lab, old, new):
+    """Before 6.2 only what is down can get another name."""
+    lab.ns.ip("link", "set", old, "down")
+    lab.ns.ip("link", "set", old, "name", new)
+    lab.ns.ip("link", "set", new, "up")
 
 
 def look_at(lab, name):
