@@ -15,7 +15,8 @@ cd "$(dirname "$0")/.." || exit 1
 
 # Beside neighbours what the chain is about, which only a virtual machine can try everywhere.
 everywhere=(testing/e2e/test_crash.py testing/e2e/test_many.py)
-here=(testing/e2e/test_endurance.py)
+here=(testing/e2e/test_endurance.py
+	testing/e2e/test_atomic.py::test_a_replace_under_traffic_never_lets_the_common_rule_slip)
 chained=(testing/e2e/test_chain.py::test_no_packet_slips_or_is_lost_while_chain_and_rules_change)
 
 long=(env XDP_IPFILTER_LONG=1 PYTHONDONTWRITEBYTECODE=1

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 """All or nothing: under traffic, when killed at any moment, and when many work at once."""
+import os
 import random
 import signal
 import threading
@@ -17,6 +18,8 @@ from product import DONE, FAILED, NOT_LOADED
 #: Who comes last waits for all others, on a machine that may be slow.
 PATIENT = ("--lock-timeout", 100)
 
+LONG = bool(os.environ.get("XDP_IPFILTER_LONG"))
+
 
 def big(first, count):
     return "".join(f"10.{first}.{n >> 7}.{2 * n & 255}\n" for n in range(count))
@@ -28,7 +31,7 @@ def test_a_replace_under_traffic_never_lets_the_common_rule_slip(loaded, slow):
     stop, errors = threading.Event(), []
 
     def swap():
-        for number in range(3 if slow else 30):
+        for number in range(1000 if LONG else 3 if slow else 30):
             text = f"192.0.2.66\n192.0.2.{number % 50}\n" + big(number % 7, 300)
             result = loaded("replace", "--force", "-f", "-", stdin=text)
             if result.rc != DONE:
