@@ -19,17 +19,17 @@
 #include <stdlib.h>
 
 #include <util/array.h>
-#include <util/cleanup.h>
 
 #define WORD_BITS 32
 #define WORD_MAX UINT32_MAX
 
-#define INDEX_MIN_BITS 3
+/* So that a start, which counts from its group, leaves room for the state behind it. */
+#define INDEX_MIN_BITS IPF_STATE_BITS
 
 /* What is in force: nothing, a rule's verdict, or a way to find out. */
 struct value {
 	enum ipf_state state;
-	__u32 reference; /* the rule, or of IPF_STATE_DEEPER the run */
+	__u32 reference; /* the rule, or of DEEPER and RUN the run */
 };
 static const struct value nothing = { IPF_STATE_NONE, 0 };
 

@@ -59,11 +59,6 @@ bool prefix_contains(const struct prefix *outer, const struct prefix *inner)
 	       covers_key(outer, &inner->key);
 }
 
-bool prefix_has_address(const struct prefix *prefix, const struct address *address)
-{
-	return prefix->family == address->family && covers_key(prefix, &address->key);
-}
-
 struct ipf_key prefix_first(const struct prefix *prefix)
 {
 	return prefix->key;

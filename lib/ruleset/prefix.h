@@ -39,7 +39,6 @@ static inline int prefix_compare(const struct prefix *a, const struct prefix *b)
 	return (a->bits > b->bits) - (a->bits < b->bits);
 }
 bool prefix_contains(const struct prefix *outer, const struct prefix *inner);
-bool prefix_has_address(const struct prefix *prefix, const struct address *address);
 /* The prefix of this length over the address. */
 struct prefix prefix_of_address(const struct address *address, unsigned int bits);
 struct ipf_key prefix_first(const struct prefix *prefix);

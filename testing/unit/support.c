@@ -184,20 +184,25 @@ FILE *open_text(const char *text, size_t length)
 	return file;
 }
 
+void ruleset_from_input(struct ruleset *set, struct rule_input *input)
+{
+	ruleset_init(set);
+	for (size_t i = 0; i < input->set_count; i++)
+		assert_int_equal(ruleset_name_set(set, input->sets[i].name), i);
+	assert_int_equal(ruleset_add(set, input->rules, input->count, NULL), 0);
+	rule_input_done(input);
+}
+
 void ruleset_from_text(struct ruleset *set, const char *text)
 {
 	struct rule_input input = { .verdict = IPF_DROP };
 	FILE *file = open_text(text, strlen(text));
 	struct error err = { 0 };
 
-	ruleset_init(set);
 	if (rule_input_read(&input, file, "text", &err))
 		fail_msg("%s", err.text);
 	fclose(file);
-	for (size_t i = 0; i < input.set_count; i++)
-		assert_int_equal(ruleset_name_set(set, input.sets[i].name), i);
-	assert_int_equal(ruleset_add(set, input.rules, input.count, NULL), 0);
-	rule_input_done(&input);
+	ruleset_from_input(set, &input);
 }
 
 char *ruleset_to_text(const struct ruleset *set)

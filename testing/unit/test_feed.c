@@ -112,11 +112,7 @@ static void check_good(void **state)
 		fail_msg("%s", err.text);
 	fclose(file);
 	assert_string_equal(input.read_as->name, c->format);
-	ruleset_init(&set);
-	for (size_t i = 0; i < input.set_count; i++)
-		assert_int_equal(ruleset_name_set(&set, input.sets[i].name), i);
-	assert_int_equal(ruleset_add(&set, input.rules, input.count, NULL), 0);
-	rule_input_done(&input);
+	ruleset_from_input(&set, &input);
 	text = ruleset_to_text(&set);
 	assert_string_equal(text, c->canonical);
 	free(text);
