@@ -33,6 +33,8 @@ const volatile struct ipf_config ipf_config SEC(IPF_CONFIG_SECTION) = {
 /* Written by the tool, through a mapping of the section's map. */
 struct ipf_root ipf_root SEC(IPF_MAP_ROOT);
 
+__u8 ipf_head[2 * IPF_HEAD_SIZE] SEC(IPF_MAP_HEAD);
+
 /* The inner maps are templates without types: up to 6.1 the kernel takes a map that was made without
  * BTF, as the tool makes them, only where the template has none either. */
 struct chunk {
@@ -49,6 +51,22 @@ struct {
 	__type(key, __u32);
 	__array(values, struct chunk);
 } ipf_chunks SEC(".maps");
+
+struct nothing {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__uint(key_size, sizeof(__u32));
+	__uint(value_size, sizeof(__u32));
+};
+
+/* Nobody reads it. To change an array of maps waits for the packets under way, and the tool has some
+ * to wait for though it changes no chunk. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__array(values, struct nothing);
+} ipf_barrier SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
@@ -71,19 +89,23 @@ struct {
 	__array(values, struct counter_block);
 } ipf_rule_counts SEC(".maps");
 
-struct ipf_table {
-	__u64 half; /* 0 or 1: which half of the slots, which layout */
-};
+typedef __u64 ipf_table; /* 0 or 1: which half */
 
-IPF_INLINE const struct ipf_layout *ipf_table_layout(const struct ipf_table *table)
+IPF_INLINE const struct ipf_layout *ipf_table_layout(ipf_table table)
 {
-	return &ipf_root.layout[table->half & 1];
+	return &ipf_root.header[table & 1].layout;
 }
 
-IPF_INLINE const __u8 *ipf_table_chunk(const struct ipf_table *table, __u64 offset)
+/* Offsets are masked, so that even a damaged table leads nowhere into the other half. */
+IPF_INLINE const __u8 *ipf_table_head(ipf_table table, __u64 offset)
 {
-	/* Masked, so that even a damaged table leads to no chunk of the other half. */
-	__u32 slot = (__u32)(table->half & 1) * IPF_HALF_CHUNKS +
+	return ipf_head +
+	       ((table & 1) * IPF_HEAD_SIZE | (offset & (IPF_HEAD_SIZE - IPF_CHUNK_SIZE)));
+}
+
+IPF_INLINE const __u8 *ipf_table_chunk(ipf_table table, __u64 offset)
+{
+	__u32 slot = (__u32)(table & 1) * IPF_HALF_CHUNKS +
 		     ((__u32)(offset >> IPF_CHUNK_SHIFT) & (IPF_HALF_CHUNKS - 1));
 	void *chunk = bpf_map_lookup_elem(&ipf_chunks, &slot);
 	__u32 only = 0;
@@ -91,7 +113,7 @@ IPF_INLINE const __u8 *ipf_table_chunk(const struct ipf_table *table, __u64 offs
 	return chunk ? bpf_map_lookup_elem(chunk, &only) : NULL;
 }
 
-IPF_INLINE __u32 ipf_table_now(const struct ipf_table *table)
+IPF_INLINE __u32 ipf_table_now(ipf_table table)
 {
 	(void)table;
 	return (__u32)(bpf_ktime_get_boot_ns() >> IPF_TICK_SHIFT);
@@ -158,11 +180,11 @@ IPF_INLINE void trace_frame(enum ipf_frame frame, __u32 ifindex, enum ipf_verdic
 IPF_INLINE enum ipf_verdict decide(const struct ipf_source *source, __u64 bytes)
 {
 	/* Read once: a packet uses one table from start to end. */
-	struct ipf_table table = { *(volatile __u64 *)&ipf_root.generation & 1 };
-	struct ipf_match match = ipf_lookup(&table, source->family, &source->key);
+	ipf_table table = *(volatile __u64 *)&ipf_root.generation & 1;
+	struct ipf_match match = ipf_lookup(table, source->family, &source->key);
 
 	if (match.verdict == IPF_DROP || match.verdict == IPF_PASS) {
-		count_rule(ipf_counter_slot(&table, source->family, match.owner), bytes);
+		count_rule(ipf_counter_slot(table, source->family, match.owner), bytes);
 		return match.verdict;
 	}
 	/* Without its neighbours' answers an IPv6 host is cut off, whatever its rules pass. */
@@ -194,8 +216,11 @@ int xdp_ipfilter(struct xdp_md *ctx)
 	struct ipf_source source = {};
 	__u64 bytes = frame_bytes(ctx);
 	enum ipf_frame frame;
-	__u32 total;
+	__u32 total = IPF_OTHER;
 
+	/* Never so, and the verifier knows it: for the program to hold the map, its code must name it. */
+	if (ipf_config.magic != IPF_MAGIC)
+		return bpf_map_lookup_elem(&ipf_barrier, &total) ? XDP_PASS : XDP_ABORTED;
 	if (ipf_config.frame_length_helper && data + IPF_HEADERS_SIZE > end &&
 	    bytes > (__u64)(end - data))
 		frame = read_split_frame(ctx, bytes, &source);
@@ -213,7 +238,6 @@ int xdp_ipfilter(struct xdp_md *ctx)
 		total = IPF_MALFORMED;
 		break;
 	default:
-		total = IPF_OTHER;
 		break;
 	}
 	if (ipf_config.trace && frame != IPF_FRAME_SOURCE)

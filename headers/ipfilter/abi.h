@@ -6,21 +6,23 @@
  * so a layout stands here once. Change any of it and raise IPF_ABI_VERSION: the tool refuses to
  * touch a program of another version.
  *
- * The table image is one run of bytes that the tool compiles from a rule set. What packets read of
- * it is, for each family, an index and the points behind it; <ipfilter/lookup.h> walks them, and
- * docs/engine.md draws them. The rest is there to be read back: which rules, in which sets.
+ * The table image is a header and one run of bytes that the tool compiles from a rule set. What
+ * packets read of it is, for each family, an index and the points behind it; <ipfilter/lookup.h>
+ * walks them, and docs/engine.md draws them. The rest is there to be read back: which rules, in which
+ * sets.
  *
- * In the kernel the image lies in chunks of one fixed size, each an array map of one element, in
- * the slots of an array of maps (fixed-size inner maps keep the lookups inlined). The slots are
- * two halves: one is live, the next image is built in the other, and one 64-bit store into the
- * root makes it live.
+ * In the kernel the first IPF_HEAD_SIZE bytes lie in a section of the program, where they are read
+ * without a map lookup. What doesn't fit lies in chunks of one fixed size, each an array map of one
+ * element, in the slots of an array of maps (fixed-size inner maps keep the lookups inlined). Section
+ * and slots are two halves: one is live, the next image is built in the other, and one 64-bit store
+ * into the root makes it live.
  */
 #ifndef IPFILTER_ABI_H
 #define IPFILTER_ABI_H
 
 #include <linux/types.h>
 
-#define IPF_ABI_VERSION 2
+#define IPF_ABI_VERSION 3
 #define IPF_MAGIC 0x69706631u /* "ipf1" */
 
 #define IPF_PROGRAM_NAME "xdp_ipfilter"
@@ -28,7 +30,9 @@
 
 /* Names as the kernel keeps them: 15 bytes at most. */
 #define IPF_MAP_ROOT ".data.ipf" /* a section: read without a lookup */
+#define IPF_MAP_HEAD ".bss.ipf"  /* likewise */
 #define IPF_MAP_CHUNKS "ipf_chunks"
+#define IPF_MAP_BARRIER "ipf_barrier"
 #define IPF_MAP_TOTALS "ipf_totals"
 #define IPF_MAP_RULE_COUNTERS "ipf_rule_counts"
 #define IPF_CONFIG_SECTION ".rodata.ipf"
@@ -90,11 +94,15 @@ struct ipf_config {
 };
 _Static_assert(sizeof(struct ipf_config) == 48, "both sides read this layout");
 
-/* -- The table image -- Offsets are bytes from its start; every record's size is a power of two and
- * its offset a multiple of that, so no record lies across two chunks. */
+/* -- The table image -- Offsets are bytes from the end of its header; every record's size is a power
+ * of two and its offset a multiple of that, so no record lies across two chunks. */
 #define IPF_CHUNK_SHIFT 20
 #define IPF_CHUNK_SIZE (1u << IPF_CHUNK_SHIFT)
 #define IPF_HALF_CHUNKS 8192u /* 8 GiB of image */
+/* The indexes, and whatever else of an image comes before its end: for 100,000 rules all that packets
+ * read. An idle filter has two of them, so more would be felt where there are many interfaces. */
+#define IPF_HEAD_CHUNKS 2u /* their slots stay empty */
+#define IPF_HEAD_SIZE (IPF_HEAD_CHUNKS << IPF_CHUNK_SHIFT)
 #define IPF_NO_RULE 0xffffffffu
 #define IPF_NO_COUNTER 0xffffffffu
 #define IPF_SET_NAME_SIZE 32
@@ -109,7 +117,7 @@ _Static_assert(sizeof(struct ipf_config) == 48, "both sides read this layout");
  * the lowest and the highest that rules cover into groups of 2^shift, and a group into 32 parts. */
 #define IPF_PARTS_SHIFT 5
 #define IPF_PARTS (1 << IPF_PARTS_SHIFT)
-#define IPF_INDEX_MAX_BITS 19 /* 524,288 groups, 4 MiB */
+#define IPF_INDEX_MAX_BITS 18 /* 262,144 groups, the whole head */
 #define IPF_WORDS 4
 
 struct ipf_group {
@@ -207,31 +215,34 @@ _Static_assert(sizeof(struct ipf_space) == 56, "both sides read this layout");
 
 struct ipf_layout {
 	struct ipf_space space[IPF_FAMILIES];
-	__u64 lows;     /* __u64: lower halves of IPv6 keys */
 	__u64 timers;   /* struct ipf_timer, one for each rule; 0: no rule has a time */
 	__u64 counters; /* __u32, slot of each rule's counter; 0: rules are not counted */
+	__u64 lows;     /* __u64: lower halves of IPv6 keys */
 };
 _Static_assert(sizeof(struct ipf_layout) == 136, "both sides read this layout");
 
 struct ipf_header {
+	struct ipf_layout layout;
 	__u32 magic;
 	__u32 abi_version;
-	__u64 size; /* bytes of the whole image */
+	__u64 size; /* bytes of the whole image, with this header */
 	__u64 sum;  /* of all its bytes, this field taken as 0 */
 	__u64 sets;
 	__u32 set_count;
 	__u32 low_count;
-	struct ipf_layout layout;
 	__u8 reserved[80];
 };
 _Static_assert(sizeof(struct ipf_header) == 256, "both sides read this layout");
 
-/* What a packet reads first: one load tells the live half and which of the two layouts is its. */
+/* What a packet reads first: one load tells the live half and which of the two headers is its. */
 struct ipf_root {
-	__u64 generation; /* of the live table; its lowest bit is the half of the chunk slots it lies in */
-	struct ipf_layout layout[2]; /* of each half's table; all zero: no rules */
+	__u64 generation; /* of the live table; its lowest bit is the half it lies in */
+	__u64 settled;    /* generation whose predecessor no packet uses; not the live one where the
+			   * command that made that live was killed before it could wait */
+	__u8 reserved[48];
+	struct ipf_header header[2]; /* of each half's table; all zero: no rules */
 };
-_Static_assert(sizeof(struct ipf_root) == 280, "both sides read this layout");
+_Static_assert(sizeof(struct ipf_root) == 576, "both sides read this layout");
 
 /* Counters of rules lie in blocks, per-CPU arrays in the slots of an array of maps. */
 #define IPF_COUNTER_BLOCK 16384u

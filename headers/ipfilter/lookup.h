@@ -5,12 +5,14 @@
  * The XDP program, the tool (`test`) and the unit tests run these very lines. Who includes this
  * file says first how a table is reached:
  *
- *     struct ipf_table;
- *     const struct ipf_layout *ipf_table_layout(const struct ipf_table *table);
- *     const __u8 *ipf_table_chunk(const struct ipf_table *table, __u64 offset);
- *     __u32 ipf_table_now(const struct ipf_table *table);
+ *     typedef ... ipf_table;                 a number or a pointer, passed by value
+ *     const struct ipf_layout *ipf_table_layout(ipf_table table);
+ *     const __u8 *ipf_table_head(ipf_table table, __u64 offset);
+ *     const __u8 *ipf_table_chunk(ipf_table table, __u64 offset);
+ *     __u32 ipf_table_now(ipf_table table);
  *
- * ipf_table_chunk() returns the IPF_CHUNK_SIZE bytes in which the table's byte at `offset` lies, or
+ * ipf_table_head() and ipf_table_chunk() return the IPF_CHUNK_SIZE bytes in which the table's byte at
+ * `offset` lies: of the first IPF_HEAD_SIZE bytes, which are always there, and of those behind them, or
  * NULL where the table has no such chunk. ipf_table_now() is the current tick; it is asked only on
  * the way through a rule with a timeout, because the clock costs more than the search.
  *
@@ -38,7 +40,7 @@
 #endif
 
 /* For the XDP program a function that the verifier looks at once, whoever calls it; it takes numbers
- * and a pointer that may be NULL, and returns a number. */
+ * and returns one. */
 #ifndef IPF_OUTLINE
 #define IPF_OUTLINE static inline
 #endif
@@ -50,6 +52,15 @@
  * record ends within the chunk. */
 #define ipf_in_chunk(chunk, offset, type) \
 	((const type *)((chunk) + ((offset) & (IPF_CHUNK_SIZE - sizeof(type)))))
+
+/* The IPF_CHUNK_SIZE bytes in which the table's byte at `offset` lies, or NULL. Most tables lie in the
+ * head whole. */
+IPF_INLINE const __u8 *ipf_table_bytes(ipf_table table, __u64 offset)
+{
+	if (offset < IPF_HEAD_SIZE)
+		return ipf_table_head(table, offset);
+	return ipf_table_chunk(table, offset);
+}
 
 /* All ones where a >= b, else 0; of numbers below 2^63. Without a branch: each would double the
  * verifier's work per step, and cost the processor a guess. */
@@ -69,22 +80,18 @@ IPF_INLINE __u32 ipf_count_bits(__u32 bits)
 
 /* The position of the point for the word, and the word within its group. Returns 0 where no rule
  * covers anything near it. */
-IPF_INLINE int ipf_find_point(const struct ipf_table *table, const struct ipf_space *space,
-			      __u32 word, __u64 *position, __u32 *within)
+IPF_INLINE int ipf_find_point(ipf_table table, const struct ipf_space *space, __u32 word,
+			      __u64 *position, __u32 *within)
 {
 	__u32 distance = word - space->first;
 	__u32 shift = space->shift & 31;
 	__u64 offset = space->index + (__u64)(distance >> shift) * sizeof(struct ipf_group);
 	const struct ipf_group *group;
 	__u32 part, own, covered;
-	const __u8 *chunk;
 
 	if (!space->rule_count || distance > space->span)
 		return 0;
-	chunk = ipf_table_chunk(table, offset);
-	if (!chunk)
-		return 0;
-	group = ipf_in_chunk(chunk, offset, struct ipf_group);
+	group = ipf_in_chunk(ipf_table_head(table, offset), offset, struct ipf_group);
 	*within = distance & ((1u << shift) - 1);
 	part = *within >> ((shift - IPF_PARTS_SHIFT) & 31) & (IPF_PARTS - 1);
 	own = group->parts >> part & 1;
@@ -134,51 +141,64 @@ IPF_INLINE __u32 ipf_state_verdict(__u32 state)
 	return (state - IPF_STATE_PASS) & 1;
 }
 
-IPF_INLINE struct ipf_match ipf_match4(const struct ipf_table *table, __u32 word)
+/* What a run of IPv4 says of the word, if there are owners (points of 2^3 bytes) with the point's in
+ * the upper half. */
+IPF_OUTLINE __u64 ipf_run_point4(ipf_table table, __u64 offset, __u64 shift, __u64 word)
+{
+	const __u8 *chunk = ipf_table_bytes(table, offset);
+	__u64 point;
+
+	if (!chunk)
+		return IPF_STATE_NONE;
+	shift &= 3;
+	offset = ipf_search(chunk, offset, (__u32)shift,
+			    *ipf_in_chunk(chunk, offset, ipf_point4) >> IPF_STATE_BITS,
+			    word << IPF_STATE_BITS | ((1u << IPF_STATE_BITS) - 1));
+	point = *ipf_in_chunk(chunk, offset, ipf_point4);
+	if (shift > 2)
+		point |= (__u64)ipf_in_chunk(chunk, offset, struct ipf_owned_point4)->owner << 32;
+	return point;
+}
+
+IPF_INLINE struct ipf_match ipf_match4(ipf_table table, __u32 word)
 {
 	const struct ipf_space *space = &ipf_table_layout(table)->space[IPF_IPV4];
-	struct ipf_match match = ipf_no_match();
-	__u32 within = 0, shift = space->point_shift & 3, state;
-	__u64 position = 0, offset;
+	__u32 within = 0, shift = space->point_shift & 3, state, owner = IPF_NO_RULE;
+	__u64 position = 0, offset, found;
 	const __u8 *chunk;
 	ipf_point4 point;
 
 	if (!ipf_find_point(table, space, word, &position, &within))
-		return match;
+		return ipf_no_match();
 	offset = space->points + (position << shift);
-	chunk = ipf_table_chunk(table, offset);
+	chunk = ipf_table_bytes(table, offset);
 	if (!chunk)
-		return match;
+		return ipf_no_match();
 	point = *ipf_in_chunk(chunk, offset, ipf_point4);
+	if (shift > 2)
+		owner = ipf_in_chunk(chunk, offset, struct ipf_owned_point4)->owner;
 	state = point & ((1u << IPF_STATE_BITS) - 1);
 	if (state == IPF_STATE_RUN) {
 		offset = space->points + ((__u64)(point >> IPF_STATE_BITS) << shift);
-		chunk = ipf_table_chunk(table, offset);
-		if (!chunk)
-			return match;
-		offset = ipf_search(chunk, offset, shift,
-				    *ipf_in_chunk(chunk, offset, ipf_point4) >> IPF_STATE_BITS,
-				    (__u64)within << IPF_STATE_BITS | ((1u << IPF_STATE_BITS) - 1));
-		point = *ipf_in_chunk(chunk, offset, ipf_point4);
+		found = ipf_run_point4(table, offset, shift, within);
+		point = (ipf_point4)found;
+		if (shift > 2)
+			owner = (__u32)(found >> 32);
 		state = point & ((1u << IPF_STATE_BITS) - 1);
 	}
 	if (state == IPF_STATE_NONE || state >= IPF_STATE_RULE ||
 	    (state >= IPF_STATE_HOST_PASS && point >> IPF_STATE_BITS != within))
-		return match;
-	match.verdict = ipf_state_verdict(state);
-	if (shift > 2)
-		match.owner = ipf_in_chunk(chunk, offset, struct ipf_owned_point4)->owner;
-	return match;
+		return ipf_no_match();
+	return (struct ipf_match){ ipf_state_verdict(state), owner };
 }
 
 /* The rule's verdict if its prefix covers the key. */
-IPF_INLINE struct ipf_match ipf_compare6(const struct ipf_table *table, __u64 high, __u64 low,
-					 __u32 rule)
+IPF_INLINE struct ipf_match ipf_compare6(ipf_table table, __u64 high, __u64 low, __u32 rule)
 {
 	const struct ipf_layout *layout = ipf_table_layout(table);
 	const struct ipf_space *space = &layout->space[IPF_IPV6];
 	__u64 offset = space->rules + (__u64)(rule - space->first_rule) * sizeof(struct ipf_rule6);
-	const __u8 *chunk = ipf_table_chunk(table, offset);
+	const __u8 *chunk = ipf_table_bytes(table, offset);
 	const struct ipf_rule6 *record;
 	struct ipf_match match = { IPF_NO_VERDICT, rule };
 	__u64 rest;
@@ -198,7 +218,7 @@ IPF_INLINE struct ipf_match ipf_compare6(const struct ipf_table *table, __u64 hi
 	if (high != record->high)
 		return ipf_no_match();
 	offset = layout->lows + (__u64)record->low * sizeof(rest);
-	chunk = ipf_table_chunk(table, offset);
+	chunk = ipf_table_bytes(table, offset);
 	if (!chunk)
 		return ipf_no_match();
 	rest = *ipf_in_chunk(chunk, offset, __u64);
@@ -206,16 +226,14 @@ IPF_INLINE struct ipf_match ipf_compare6(const struct ipf_table *table, __u64 hi
 }
 
 /* What a run says of the word: start << 32 | reference. */
-IPF_OUTLINE __u64 ipf_run_point6(const struct ipf_table *table, __u64 position, __u64 word)
+IPF_OUTLINE __u64 ipf_run_point6(ipf_table table, __u64 position, __u64 word)
 {
 	const struct ipf_point6 *point;
 	const __u8 *chunk;
 	__u64 offset;
 
-	if (!table)
-		return 0;
 	offset = ipf_table_layout(table)->space[IPF_IPV6].points + position * sizeof(*point);
-	chunk = ipf_table_chunk(table, offset);
+	chunk = ipf_table_bytes(table, offset);
 	if (!chunk)
 		return 0;
 	offset = ipf_search(chunk, offset, 3, ipf_in_chunk(chunk, offset, struct ipf_point6)->start,
@@ -224,7 +242,7 @@ IPF_OUTLINE __u64 ipf_run_point6(const struct ipf_table *table, __u64 position, 
 	return (__u64)point->start << 32 | point->reference;
 }
 
-IPF_OUTLINE __u64 ipf_match6(const struct ipf_table *table, __u64 high, __u64 low)
+IPF_OUTLINE __u64 ipf_match6(ipf_table table, __u64 high, __u64 low)
 {
 	__u64 rest_high = high, rest_low = low, position = 0, offset, within, point;
 	const struct ipf_point6 *first;
@@ -232,13 +250,11 @@ IPF_OUTLINE __u64 ipf_match6(const struct ipf_table *table, __u64 high, __u64 lo
 	const __u8 *chunk;
 	__u32 word = 0;
 
-	if (!table)
-		return ipf_pack(ipf_no_match());
 	space = &ipf_table_layout(table)->space[IPF_IPV6];
 	if (!ipf_find_point(table, space, (__u32)(high >> 32), &position, &word))
 		return ipf_pack(ipf_no_match());
 	offset = space->points + position * sizeof(*first);
-	chunk = ipf_table_chunk(table, offset);
+	chunk = ipf_table_bytes(table, offset);
 	if (!chunk)
 		return ipf_pack(ipf_no_match());
 	first = ipf_in_chunk(chunk, offset, struct ipf_point6);
@@ -266,22 +282,22 @@ IPF_OUTLINE __u64 ipf_match6(const struct ipf_table *table, __u64 high, __u64 lo
 	return ipf_pack(ipf_no_match());
 }
 
-IPF_INLINE const struct ipf_timer *ipf_timer_of(const struct ipf_table *table, __u32 rule)
+IPF_INLINE const struct ipf_timer *ipf_timer_of(ipf_table table, __u32 rule)
 {
 	__u64 offset = ipf_table_layout(table)->timers + (__u64)rule * sizeof(struct ipf_timer);
-	const __u8 *chunk = ipf_table_chunk(table, offset);
+	const __u8 *chunk = ipf_table_bytes(table, offset);
 
-	return chunk ? ipf_in_chunk(chunk, offset, struct ipf_timer) : NULL;
+	if (!chunk)
+		return NULL;
+	return ipf_in_chunk(chunk, offset, struct ipf_timer);
 }
 
 /* From the rule of this match on, the first that has not ended. */
-IPF_OUTLINE __u64 ipf_living(const struct ipf_table *table, __u64 packed)
+IPF_OUTLINE __u64 ipf_living(ipf_table table, __u64 packed)
 {
 	const struct ipf_timer *timer;
 	__u32 now;
 
-	if (!table)
-		return ipf_pack(ipf_no_match());
 	timer = ipf_timer_of(table, (__u32)packed);
 	if (!timer)
 		return ipf_pack(ipf_no_match());
@@ -307,7 +323,7 @@ IPF_OUTLINE __u64 ipf_living(const struct ipf_table *table, __u64 packed)
 
 /* What decides for the key now: the longest prefix over it whose time has not ended; of one prefix
  * with both verdicts, pass. */
-IPF_INLINE struct ipf_match ipf_lookup(const struct ipf_table *table, enum ipf_family family,
+IPF_INLINE struct ipf_match ipf_lookup(ipf_table table, enum ipf_family family,
 				       const struct ipf_key *key)
 {
 	struct ipf_match match;
@@ -322,8 +338,7 @@ IPF_INLINE struct ipf_match ipf_lookup(const struct ipf_table *table, enum ipf_f
 }
 
 /* The slot in which the owner of a match counts, or IPF_NO_COUNTER. */
-IPF_INLINE __u32 ipf_counter_slot(const struct ipf_table *table, enum ipf_family family,
-				  __u32 owner)
+IPF_INLINE __u32 ipf_counter_slot(ipf_table table, enum ipf_family family, __u32 owner)
 {
 	const struct ipf_layout *layout = ipf_table_layout(table);
 	__u64 offset = layout->counters + (__u64)owner * sizeof(__u32);
@@ -333,7 +348,7 @@ IPF_INLINE __u32 ipf_counter_slot(const struct ipf_table *table, enum ipf_family
 		return IPF_NO_COUNTER;
 	if (family == IPF_IPV4 && !layout->timers)
 		return owner;
-	chunk = ipf_table_chunk(table, offset);
+	chunk = ipf_table_bytes(table, offset);
 	return chunk ? *ipf_in_chunk(chunk, offset, __u32) : IPF_NO_COUNTER;
 }
 

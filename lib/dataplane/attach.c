@@ -202,25 +202,6 @@ static int load_object(struct attachment *attachment, struct error *err)
 			 strerror(-ret));
 }
 
-/* The maps are new, so the change is made at once: no packet sees them yet. */
-static int put_rules(struct attachment *attachment, struct ruleset *rules, struct error *err)
-{
-	struct bpf_object *object = attachment->object;
-	struct table_change change;
-	struct filter filter = {
-		.config = attachment->config,
-		.root = bpf_object__find_map_fd_by_name(object, IPF_MAP_ROOT),
-		.chunks = bpf_object__find_map_fd_by_name(object, IPF_MAP_CHUNKS),
-		.totals = bpf_object__find_map_fd_by_name(object, IPF_MAP_TOTALS),
-		.rule_counts = bpf_object__find_map_fd_by_name(object, IPF_MAP_RULE_COUNTERS),
-	};
-	int ret = table_prepare(&filter, &(struct image){ 0 }, rules, &change, err);
-
-	if (!ret)
-		table_commit(&change);
-	return ret;
-}
-
 int attach_prepare(const struct netdev *dev, const struct attach_options *options,
 		   struct ruleset *rules, struct attachment **out, struct error *err)
 {
@@ -258,8 +239,11 @@ int attach_prepare(const struct netdev *dev, const struct attach_options *option
 	if (!ret && attachment->single_reason[0] && attachment->before.main_id)
 		ret = error_set(err, -EBUSY, "%s: cannot join the chain that is there: %s",
 				dev->name, attachment->single_reason);
-	if (!ret)
-		ret = put_rules(attachment, rules, err);
+	if (!ret) {
+		struct filter filter = filter_of_object(attachment->object, &attachment->config);
+
+		ret = table_fill(&filter, rules, err);
+	}
 	if (ret) {
 		attachment_free(attachment);
 		return ret;

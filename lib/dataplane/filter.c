@@ -8,11 +8,12 @@
 #include <string.h>
 
 #include <bpf/bpf.h>
+#include <bpf/libbpf.h>
 
 #include <util/cleanup.h>
 #include <util/error.h>
 
-/* Our program has six maps; one of another build may have some more. */
+/* Our program has seven maps; one of another build may have some more. */
 #define MAX_MAPS 16
 
 static int program_info(int program_fd, struct bpf_prog_info *info, __u32 *map_ids)
@@ -90,25 +91,44 @@ bool filter_was_loaded_at(int program_fd, const struct ipf_place *place)
 	       !memcmp(&config.place, place, sizeof(*place));
 }
 
+static const struct {
+	size_t fd; /* where struct filter has it */
+	const char *name;
+	__u32 value_size;
+} maps[] = {
+	{ offsetof(struct filter, root), IPF_MAP_ROOT, sizeof(struct ipf_root) },
+	{ offsetof(struct filter, head), IPF_MAP_HEAD, 2 * IPF_HEAD_SIZE },
+	{ offsetof(struct filter, chunks), IPF_MAP_CHUNKS, sizeof(__u32) },
+	{ offsetof(struct filter, barrier), IPF_MAP_BARRIER, sizeof(__u32) },
+	{ offsetof(struct filter, totals), IPF_MAP_TOTALS, sizeof(struct ipf_counter) },
+	{ offsetof(struct filter, rule_counts), IPF_MAP_RULE_COUNTERS, sizeof(__u32) },
+};
+#define MAPS (sizeof(maps) / sizeof(maps[0]))
+
+static int *map_fd(struct filter *filter, size_t map)
+{
+	return (int *)((char *)filter + maps[map].fd);
+}
+
 static int open_maps(const struct bpf_prog_info *info, const __u32 *map_ids, struct filter *filter)
 {
-	const struct {
-		int *fd;
-		const char *name;
-		__u32 value_size;
-	} maps[] = {
-		{ &filter->root, IPF_MAP_ROOT, sizeof(struct ipf_root) },
-		{ &filter->chunks, IPF_MAP_CHUNKS, sizeof(__u32) },
-		{ &filter->totals, IPF_MAP_TOTALS, sizeof(struct ipf_counter) },
-		{ &filter->rule_counts, IPF_MAP_RULE_COUNTERS, sizeof(__u32) },
-	};
+	for (size_t i = 0; i < MAPS; i++) {
+		int *fd = map_fd(filter, i);
 
-	for (size_t i = 0; i < sizeof(maps) / sizeof(maps[0]); i++) {
-		*maps[i].fd = open_map(info, map_ids, maps[i].name, maps[i].value_size);
-		if (*maps[i].fd < 0)
-			return *maps[i].fd;
+		*fd = open_map(info, map_ids, maps[i].name, maps[i].value_size);
+		if (*fd < 0)
+			return *fd;
 	}
 	return 0;
+}
+
+struct filter filter_of_object(const struct bpf_object *object, const struct ipf_config *config)
+{
+	struct filter filter = { .config = *config };
+
+	for (size_t i = 0; i < MAPS; i++)
+		*map_fd(&filter, i) = bpf_object__find_map_fd_by_name(object, maps[i].name);
+	return filter;
 }
 
 int filter_open(__u32 program_id, struct filter *out, struct error *err)
@@ -149,11 +169,11 @@ int filter_open(__u32 program_id, struct filter *out, struct error *err)
 
 void filter_close(struct filter *filter)
 {
-	int *fds[] = { &filter->root, &filter->chunks, &filter->totals, &filter->rule_counts };
+	for (size_t i = 0; i < MAPS; i++) {
+		int *fd = map_fd(filter, i);
 
-	for (size_t i = 0; i < sizeof(fds) / sizeof(fds[0]); i++) {
-		if (*fds[i] >= 0)
-			close(*fds[i]);
-		*fds[i] = -1;
+		if (*fd >= 0)
+			close(*fd);
+		*fd = -1;
 	}
 }

@@ -11,25 +11,33 @@
 #include <ipfilter/abi.h>
 #include <stdbool.h>
 
+struct bpf_object;
 struct error;
 
 struct filter {
 	__u32 program_id;
 	struct ipf_config config;
 	int root;
+	int head;
 	int chunks;
+	int barrier;
 	int totals;
 	int rule_counts;
 };
-#define FILTER_CLOSED                                                     \
-	{                                                                 \
-		.root = -1, .chunks = -1, .totals = -1, .rule_counts = -1 \
+#define FILTER_CLOSED                                                              \
+	{                                                                          \
+		.root = -1, .head = -1, .chunks = -1, .barrier = -1, .totals = -1, \
+		.rule_counts = -1                                                  \
 	}
 
 /* Opens the program's maps. -ENOENT: no such program, or not ours. -EPROTO: ours, but of another
  * ABI version (the words say what to do). On success close it with filter_close(). */
 int filter_open(__u32 program_id, struct filter *out, struct error *err);
 void filter_close(struct filter *filter);
+
+/* The maps of a program that is loaded but has no id to be found by yet: they are the object's, and
+ * not to be closed. */
+struct filter filter_of_object(const struct bpf_object *object, const struct ipf_config *config);
 
 /* Is this program ours (name and configuration)? 1, 0, or what kept us from finding out: that is not
  * "no", for then it would be loaded twice. */

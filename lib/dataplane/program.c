@@ -40,6 +40,19 @@ static int reuse_maps(struct bpf_object *object, struct bpf_object *maps)
 	return 0;
 }
 
+/* Made here, because libbpf would write all its zeros once more. */
+static int make_head(struct bpf_object *object)
+{
+	LIBBPF_OPTS(bpf_map_create_opts, options, .map_flags = BPF_F_MMAPABLE);
+	struct bpf_map *map = bpf_object__find_map_by_name(object, IPF_MAP_HEAD);
+	auto_fd int fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, IPF_MAP_HEAD, sizeof(__u32),
+					2 * IPF_HEAD_SIZE, 1, &options);
+
+	if (fd < 0)
+		return -errno;
+	return map ? bpf_map__reuse_fd(map, fd) : -ENOENT;
+}
+
 static int configure(struct bpf_object *object, const struct ipf_config *config)
 {
 	struct bpf_map *map = bpf_object__find_map_by_name(object, IPF_CONFIG_SECTION);
@@ -73,8 +86,8 @@ int program_open(const struct ipf_config *config, struct bpf_object *maps, struc
 				 strerror(-ret), libbpf_log_last());
 	}
 	ret = configure(object, config);
-	if (!ret && maps)
-		ret = reuse_maps(object, maps);
+	if (!ret)
+		ret = maps ? reuse_maps(object, maps) : make_head(object);
 	if (ret) {
 		bpf_object__close(object);
 		return error_set(err, ret, "cannot set up the embedded BPF object: %s",

@@ -4,9 +4,10 @@
  *
  * Invariants that hold whenever no command is at work, and that a killed command leaves true for
  * the live half:
- * - a table's chunks fill its half's slots from the first on, without a gap: they are put in
- *   ascending and taken out descending, so whoever comes next can count them;
- * - a chunk's bytes never change once its table is live;
+ * - a table's chunks fill its half's slots from the first behind the head on, without a gap: they are
+ *   put in ascending and taken out descending, so whoever comes next can count them;
+ * - the bytes of a half never change while its table is live, nor until no packet uses it; a chunk's
+ *   bytes never change at all;
  * - the slot of a counter that a live rule has is never given to another rule.
  * Whatever a killed command left in the other half is taken out by the next one.
  */
@@ -30,9 +31,30 @@
 /* Maps that are put into slots with one system call; each takes a descriptor for so long. */
 #define MAP_BATCH 64
 
+static __u32 half_of(__u64 generation)
+{
+	return generation & 1;
+}
+
+/* The first slot of the half that a chunk can lie in. */
 static __u32 first_slot(__u64 generation)
 {
-	return (generation & 1) * IPF_HALF_CHUNKS;
+	return half_of(generation) * IPF_HALF_CHUNKS + IPF_HEAD_CHUNKS;
+}
+
+/* How many bytes of an image with that many in all lie in the head, and how many chunks it has. */
+static size_t head_part(size_t size)
+{
+	size_t body = size - sizeof(struct ipf_header);
+
+	return body < IPF_HEAD_SIZE ? body : IPF_HEAD_SIZE;
+}
+
+static __u32 chunk_count(const struct image *image)
+{
+	return image->body > IPF_HEAD_SIZE ?
+		       (__u32)((image->body - IPF_HEAD_SIZE) / IPF_CHUNK_SIZE) :
+		       0;
 }
 
 /* A descriptor of the map in a slot of an array of maps, or -ENOENT for an empty slot. */
@@ -54,7 +76,7 @@ static int count_chunks(const struct filter *filter, __u32 first, __u32 *count)
 {
 	__u32 filled = 0;
 
-	for (__u32 id; filled < IPF_HALF_CHUNKS; filled++) {
+	for (__u32 id; filled < IPF_HALF_CHUNKS - IPF_HEAD_CHUNKS; filled++) {
 		__u32 slot = first + filled;
 
 		if (!bpf_map_lookup_elem(filter->chunks, &slot, &id))
@@ -86,53 +108,65 @@ static void empty_half(const struct filter *filter, __u32 first)
 		remove_chunks(filter, first, count);
 }
 
-static int read_root(const struct filter *filter, struct ipf_root *root)
+/* The head of one half. NULL where it cannot be mapped. */
+static void *map_head(const struct filter *filter, __u64 generation, int protection)
 {
-	__u32 only = 0;
+	void *head = mmap(NULL, IPF_HEAD_SIZE, protection, MAP_SHARED, filter->head,
+			  (off_t)(half_of(generation) * IPF_HEAD_SIZE));
 
-	return bpf_map_lookup_elem(filter->root, &only, root) ? -errno : 0;
+	return head == MAP_FAILED ? NULL : head;
 }
 
-/* Maps the chunks of this half one behind the other, as one run of bytes. -ENOENT where one is not
- * there any more. */
-static int map_chunks(const struct filter *filter, __u32 first, __u32 count, __u8 *where)
+static int copy_head(const struct filter *filter, __u64 generation, const struct image *image)
 {
-	for (__u32 i = 0; i < count; i++) {
-		auto_fd int fd = open_slot(filter->chunks, first + i);
+	void *head = map_head(filter, generation, PROT_READ);
+
+	if (!head)
+		return -errno;
+	memcpy(image_at(image, 0), head, head_part(image->size));
+	munmap(head, IPF_HEAD_SIZE);
+	return 0;
+}
+
+/* Maps the chunks behind the head's bytes, where they lie: their bytes never change, and stay as long
+ * as they are mapped. */
+static int map_chunks(const struct filter *filter, __u64 generation, const struct image *image)
+{
+	for (__u32 i = 0; i < chunk_count(image); i++) {
+		auto_fd int fd = open_slot(filter->chunks, first_slot(generation) + i);
+		void *where = image_at(image, IPF_HEAD_SIZE + (__u64)i * IPF_CHUNK_SIZE);
 
 		if (fd < 0)
-			return fd;
-		if (mmap(where + (size_t)i * IPF_CHUNK_SIZE, IPF_CHUNK_SIZE, PROT_READ,
-			 MAP_SHARED | MAP_FIXED, fd, 0) == MAP_FAILED)
+			return fd == -ENOENT ? -EBADMSG : fd;
+		if (mmap(where, IPF_CHUNK_SIZE, PROT_READ, MAP_SHARED | MAP_FIXED, fd, 0) ==
+		    MAP_FAILED)
 			return -errno;
 	}
 	return 0;
 }
 
-/* The table of this half, where it lies: its bytes never change, and stay as long as they are
- * mapped. */
-static int map_table(const struct filter *filter, __u32 first, struct image *out)
+/* The table of that generation, as far as it is there. -EBADMSG: less is there than the header says, or
+ * the header is none. */
+static int gather(const struct filter *filter, const struct ipf_root *root, __u64 generation,
+		  struct image *out)
 {
+	const struct ipf_header header = root->header[half_of(generation)];
 	struct image image = { 0 };
-	__u32 count = 0;
 	int ret;
 
 	*out = image;
-	ret = count_chunks(filter, first, &count);
-	if (ret || !count)
+	if (!header.size)
+		return 0;
+	if (header.size < sizeof(header) ||
+	    header.size - sizeof(header) > (__u64)IPF_HALF_CHUNKS * IPF_CHUNK_SIZE)
+		return -EBADMSG;
+	ret = image_reserve(&image, header.size);
+	if (ret)
 		return ret;
-	image.mapped = (size_t)count * IPF_CHUNK_SIZE;
-	image.data = mmap(NULL, image.mapped, PROT_NONE,
-			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	if (image.data == MAP_FAILED)
-		return -errno;
-	ret = map_chunks(filter, first, count, image.data);
-	if (!ret) {
-		/* Not trusted yet: only bytes that are there may be looked at. */
-		image.size = ((const struct ipf_header *)image.data)->size;
-		if (image.size < sizeof(struct ipf_header) || image.size > image.mapped)
-			ret = -EBADMSG;
-	}
+	memcpy(image.data, &header, sizeof(header));
+	ret = copy_head(filter, generation, &image);
+	if (!ret)
+		ret = map_chunks(filter, generation, &image);
 	if (ret)
 		image_done(&image);
 	else
@@ -140,56 +174,40 @@ static int map_table(const struct filter *filter, __u32 first, struct image *out
 	return ret;
 }
 
-/* Packets go by the root's copy of the layout. */
-static int check_layout(const struct image *image, const struct ipf_layout *layout,
-			struct error *err)
+/* The live table: what was gathered counts only if it was live before and after. */
+static int read_live(const struct filter *filter, const struct ipf_root *root, struct image *out)
 {
-	static const struct ipf_layout empty;
-	const struct ipf_header *header = image->data;
+	for (int i = 0; i < MAX_READS; i++) {
+		__u64 generation = __atomic_load_n(&root->generation, __ATOMIC_ACQUIRE);
+		int ret = gather(filter, root, generation, out);
 
-	if (!memcmp(layout, header ? &header->layout : &empty, sizeof(*layout)))
-		return 0;
-	return error_set(err, -EBADMSG,
-			 "the rule table is damaged: its root describes another table");
+		__atomic_thread_fence(__ATOMIC_ACQUIRE);
+		if (__atomic_load_n(&root->generation, __ATOMIC_RELAXED) == generation)
+			return ret;
+		image_done(out);
+	}
+	return -EAGAIN;
 }
 
-static int check_image(const struct image *image, const struct ipf_layout *layout,
-		       struct error *err)
-{
-	int ret = image_check(image, err);
-
-	return ret ? ret : check_layout(image, layout, err);
-}
-
-/* The live table: what was mapped counts only if it was live before and after. */
 static int read_image(const struct filter *filter, struct image *out, struct error *err)
 {
-	int ret = -EAGAIN;
+	struct ipf_root *root = mmap(NULL, sizeof(*root), PROT_READ, MAP_SHARED, filter->root, 0);
+	int ret;
 
-	for (int i = 0; i < MAX_READS; i++) {
-		struct ipf_root before, after;
-		struct image image = { 0 };
-
-		ret = read_root(filter, &before);
-		if (ret)
-			break;
-		ret = map_table(filter, first_slot(before.generation), &image);
-		if (!read_root(filter, &after) && after.generation == before.generation) {
-			if (ret)
-				break;
-			ret = check_image(&image, &before.layout[before.generation & 1], err);
-			if (ret)
-				image_done(&image);
-			else
-				*out = image;
-			return ret;
-		}
-		image_done(&image);
-		ret = -EAGAIN;
+	if (root == MAP_FAILED) {
+		ret = -errno;
+		return error_set(err, ret, "cannot read the live table: %s", strerror(-ret));
 	}
+	ret = read_live(filter, root, out);
+	munmap(root, sizeof(*root));
 	if (ret == -EBADMSG)
 		return error_set(err, ret, "the rule table is damaged: its size is wrong");
-	return error_set(err, ret, "cannot read the live table: %s", strerror(-ret));
+	if (ret)
+		return error_set(err, ret, "cannot read the live table: %s", strerror(-ret));
+	ret = image_check(out, err);
+	if (ret)
+		image_done(out);
+	return ret;
 }
 
 int table_read(const struct filter *filter, struct ruleset *out, struct image *image,
@@ -210,14 +228,14 @@ int table_read(const struct filter *filter, struct ruleset *out, struct image *i
 /* The counter slots that packets may be counted in right now. */
 static const __u32 *live_counters(const struct image *live, size_t *count)
 {
-	const struct ipf_header *header = live->data;
+	const struct ipf_header *header = image_header(live);
 	const struct ipf_space *spaces = header ? header->layout.space : NULL;
 
 	*count = 0;
 	if (!header || !header->layout.counters)
 		return NULL;
 	*count = (size_t)spaces[IPF_IPV4].rule_count + spaces[IPF_IPV6].rule_count;
-	return (const void *)((const __u8 *)live->data + header->layout.counters);
+	return image_at(live, header->layout.counters);
 }
 
 static int by_number(const void *a, const void *b)
@@ -396,7 +414,7 @@ static void remove_unused_blocks(const struct filter *filter, const bool *used, 
 	}
 }
 
-static int new_chunk(const __u8 *bytes, size_t size)
+static int new_chunk(const void *bytes)
 {
 	LIBBPF_OPTS(bpf_map_create_opts, options, .map_flags = BPF_F_MMAPABLE);
 	auto_fd int fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, "ipf_chunk", sizeof(__u32),
@@ -408,26 +426,24 @@ static int new_chunk(const __u8 *bytes, size_t size)
 	chunk = mmap(NULL, IPF_CHUNK_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	if (chunk == MAP_FAILED)
 		return -errno;
-	memcpy(chunk, bytes, size);
+	memcpy(chunk, bytes, IPF_CHUNK_SIZE);
 	munmap(chunk, IPF_CHUNK_SIZE);
 	return fd_take(&fd);
 }
 
-/* Puts up to MAP_BATCH chunks, from *offset on, into the slots from `first` on. */
+/* Puts up to MAP_BATCH of the image's chunks, from *next on, into the slots from `first` on. */
 static int fill_some(const struct filter *filter, __u32 first, const struct image *image,
-		     size_t *offset)
+		     __u32 *next)
 {
 	__u32 slots[MAP_BATCH] = { 0 };
 	int fds[MAP_BATCH] = { 0 };
 	__u32 count = 0;
 	int ret = 0;
 
-	for (; *offset < image->size && count < MAP_BATCH; *offset += IPF_CHUNK_SIZE) {
-		size_t left = image->size - *offset;
-
-		slots[count] = first + (__u32)(*offset / IPF_CHUNK_SIZE);
-		fds[count] = new_chunk((const __u8 *)image->data + *offset,
-				       left < IPF_CHUNK_SIZE ? left : IPF_CHUNK_SIZE);
+	for (; *next < chunk_count(image) && count < MAP_BATCH; ++*next) {
+		slots[count] = first + *next;
+		fds[count] =
+			new_chunk(image_at(image, IPF_HEAD_SIZE + (__u64)*next * IPF_CHUNK_SIZE));
 		if (fds[count] < 0) {
 			ret = fds[count];
 			break;
@@ -440,24 +456,45 @@ static int fill_some(const struct filter *filter, __u32 first, const struct imag
 	return ret;
 }
 
-/* Puts the image into the slots from `first` on. On failure some of them may be filled. */
-static int fill(const struct filter *filter, __u32 first, const struct image *image)
+/* Puts the image's chunks into the slots from `first` on. On failure some of them may be filled. */
+static int fill_slots(const struct filter *filter, __u32 first, const struct image *image)
 {
 	int ret = 0;
 
-	for (size_t offset = 0; offset < image->size && !ret;)
-		ret = fill_some(filter, first, image, &offset);
+	for (__u32 next = 0; next < chunk_count(image) && !ret;)
+		ret = fill_some(filter, first, image, &next);
 	return ret;
 }
 
-/* The kernel answers an update of an array of maps only after every packet that was under way is
- * done (synchronize_rcu). So the first chunk of the old table is put where it is already. */
-static void wait_for_packets(const struct filter *filter, __u32 slot)
+static int fill_head(const struct filter *filter, __u64 generation, const struct image *image)
 {
-	auto_fd int fd = open_slot(filter->chunks, slot);
+	void *head = map_head(filter, generation, PROT_READ | PROT_WRITE);
 
-	if (fd >= 0 && bpf_map_update_elem(filter->chunks, &slot, &fd, BPF_ANY))
-		log_verbose("cannot wait for packets under way: %s", strerror(errno));
+	if (!head)
+		return -errno;
+	memcpy(head, image_at(image, 0), head_part(image->size));
+	munmap(head, IPF_HEAD_SIZE);
+	return 0;
+}
+
+static int new_barrier(void)
+{
+	int fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, "ipf_barrier", sizeof(__u32), sizeof(__u32), 1,
+				NULL);
+
+	return fd < 0 ? -errno : fd;
+}
+
+/* The kernel answers an update of an array of maps only after every packet that was under way is
+ * done (synchronize_rcu). From then on none uses a table before the live one. */
+static int wait_for_packets(const struct table_change *change)
+{
+	__u32 only = 0;
+
+	if (bpf_map_update_elem(change->filter->barrier, &only, &change->barrier, BPF_ANY))
+		return -errno;
+	change->root->settled = change->root->generation;
+	return 0;
 }
 
 static int compile(const struct ruleset *rules, struct image *image, struct error *err)
@@ -472,34 +509,56 @@ static int compile(const struct ruleset *rules, struct image *image, struct erro
 	return 0;
 }
 
-/* Builds the table in the half that is not live, and writes its layout where nobody looks yet. */
+/* Puts the image into the half of the new generation, which nobody looks at yet. */
+static int fill_half(const struct table_change *change, const struct image *image)
+{
+	const struct filter *filter = change->filter;
+	struct ipf_header *header = &change->root->header[half_of(change->generation)];
+	int ret;
+
+	memset(header, 0, sizeof(*header));
+	if (!image->data)
+		return 0;
+	ret = fill_head(filter, change->generation, image);
+	if (!ret)
+		ret = fill_slots(filter, first_slot(change->generation), image);
+	if (!ret)
+		*header = *image_header(image);
+	return ret;
+}
+
 static int build(struct table_change *change, const struct image *image, struct error *err)
 {
 	const struct filter *filter = change->filter;
-	__u32 half = change->generation & 1, first = first_slot(change->generation);
-	int ret;
+	__u32 first = first_slot(change->generation);
+	int ret = 0;
 
+	/* A killed command can have left this half without waiting for the packets in it. */
+	if (change->root->settled != change->root->generation)
+		ret = wait_for_packets(change);
 	empty_half(filter, first);
-	ret = fill(filter, first, image);
+	if (!ret)
+		ret = fill_half(change, image);
 	if (ret) {
 		empty_half(filter, first);
 		return error_set(err, ret, "cannot build the new table (%zu bytes): %s",
 				 image->size, strerror(-ret));
 	}
-	/* A killed command can have switched to this half and back without waiting for packets; to
-	 * fill the half waited for them. An empty table has nothing to fill. */
-	if (!image->data)
-		wait_for_packets(filter, first_slot(change->generation - 1));
-	memset(&change->root->layout[half], 0, sizeof(change->root->layout[half]));
-	if (image->data)
-		change->root->layout[half] = ((const struct ipf_header *)image->data)->layout;
 	return 0;
+}
+
+static void change_done(struct table_change *change)
+{
+	munmap(change->root, sizeof(*change->root));
+	close(change->barrier);
+	free(change->used_blocks);
+	memset(change, 0, sizeof(*change));
 }
 
 int table_prepare(const struct filter *filter, const struct image *live, struct ruleset *rules,
 		  struct table_change *out, struct error *err)
 {
-	struct table_change change = { .filter = filter };
+	struct table_change change = { .filter = filter, .old_chunks = chunk_count(live) };
 	struct image image = { 0 };
 	int ret;
 
@@ -512,24 +571,30 @@ int table_prepare(const struct filter *filter, const struct image *live, struct 
 	if (ret)
 		goto free_blocks;
 
+	change.barrier = new_barrier();
+	if (change.barrier < 0) {
+		ret = change.barrier;
+		error_set(err, ret, "cannot make a map to wait with: %s", strerror(-ret));
+		goto free_image;
+	}
 	change.root = mmap(NULL, sizeof(*change.root), PROT_READ | PROT_WRITE, MAP_SHARED,
 			   filter->root, 0);
 	if (change.root == MAP_FAILED) {
 		ret = -errno;
 		error_set(err, ret, "cannot map the root of the table: %s", strerror(-ret));
-		goto free_image;
+		goto close_barrier;
 	}
 	change.generation = change.root->generation + 1;
-	change.old_chunks = (__u32)(live->mapped / IPF_CHUNK_SIZE);
 	ret = build(&change, &image, err);
-	if (ret)
-		goto unmap_root;
 	image_done(&image);
-	*out = change;
-	return 0;
+	if (ret)
+		change_done(&change);
+	else
+		*out = change;
+	return ret;
 
-unmap_root:
-	munmap(change.root, sizeof(*change.root));
+close_barrier:
+	close(change.barrier);
 free_image:
 	image_done(&image);
 free_blocks:
@@ -537,24 +602,26 @@ free_blocks:
 	return ret;
 }
 
-static void change_done(struct table_change *change)
+/* This store makes the new table live, whole. */
+static void make_live(const struct table_change *change)
 {
-	munmap(change->root, sizeof(*change->root));
-	free(change->used_blocks);
-	memset(change, 0, sizeof(*change));
+	__atomic_store_n(&change->root->generation, change->generation, __ATOMIC_RELEASE);
 }
 
 void table_commit(struct table_change *change)
 {
 	const struct filter *filter = change->filter;
-	__u32 old_first = first_slot(change->generation - 1);
+	int ret;
 
-	/* This store makes the new table live, whole. */
-	__atomic_store_n(&change->root->generation, change->generation, __ATOMIC_RELEASE);
-	if (change->old_chunks)
-		wait_for_packets(filter, old_first);
-	remove_chunks(filter, old_first, change->old_chunks);
-	remove_unused_blocks(filter, change->used_blocks, change->block_bound);
+	make_live(change);
+	ret = wait_for_packets(change);
+	if (ret) {
+		/* The next command waits, and gives back what the old table has. */
+		log_verbose("cannot wait for packets under way: %s", strerror(-ret));
+	} else {
+		remove_chunks(filter, first_slot(change->generation - 1), change->old_chunks);
+		remove_unused_blocks(filter, change->used_blocks, change->block_bound);
+	}
 	change_done(change);
 }
 
@@ -562,4 +629,17 @@ void table_abort(struct table_change *change)
 {
 	empty_half(change->filter, first_slot(change->generation));
 	change_done(change);
+}
+
+int table_fill(const struct filter *filter, struct ruleset *rules, struct error *err)
+{
+	struct table_change change;
+	int ret = table_prepare(filter, &(struct image){ 0 }, rules, &change, err);
+
+	if (ret)
+		return ret;
+	make_live(&change);
+	change.root->settled = change.generation;
+	change_done(&change);
+	return 0;
 }

@@ -26,6 +26,7 @@ struct table_change {
 	const struct filter *filter;
 	struct ipf_root *root; /* the filter's root map, mapped */
 	__u64 generation;      /* that commit makes live */
+	int barrier;           /* a map, with which commit waits for packets */
 	__u32 old_chunks;      /* in the live half, to be released after commit */
 	bool *used_blocks;     /* of counters: which of them rules of the new table have */
 	__u32 block_bound;     /* no rule, old or new, has a counter in a block from here on */
@@ -42,5 +43,8 @@ int table_prepare(const struct filter *filter, const struct image *live, struct 
  * memory is given back. */
 void table_commit(struct table_change *change);
 void table_abort(struct table_change *change);
+
+/* Gives a filter that no packet sees yet its first rules. */
+int table_fill(const struct filter *filter, struct ruleset *rules, struct error *err);
 
 #endif

@@ -650,6 +650,13 @@ static unsigned int bit_length(__u64 number)
 	return number ? 64 - (unsigned int)__builtin_clzll(number) : 0;
 }
 
+/* Groups and their parts begin where prefixes do. */
+static void set_first(struct ipf_space *space, __u32 first, __u32 last)
+{
+	space->first = first & ~(__u32)((1ull << space->shift) - 1);
+	space->span = last - space->first;
+}
+
 void cut_plan(const struct ruleset *set, size_t at, size_t end, bool owned, struct ipf_space *space)
 {
 	unsigned int bits = bit_length(end - at), width;
@@ -674,9 +681,15 @@ void cut_plan(const struct ruleset *set, size_t at, size_t end, bool owned, stru
 		bits = IPF_INDEX_MAX_BITS;
 	width = bit_length(last - first);
 	space->shift = width > bits + IPF_PARTS_SHIFT ? width - bits : IPF_PARTS_SHIFT;
-	/* Groups and their parts begin where prefixes do. */
-	space->first = first & ~(__u32)((1ull << space->shift) - 1);
-	space->span = last - space->first;
+	set_first(space, first, last);
+}
+
+void cut_coarsen(struct ipf_space *space)
+{
+	__u32 last = space->first + space->span;
+
+	space->shift++;
+	set_first(space, space->first, last);
 }
 
 int cut_rules(const struct ruleset *set, size_t at, size_t end, const struct ipf_space *space,

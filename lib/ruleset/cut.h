@@ -18,6 +18,10 @@
 void cut_plan(const struct ruleset *set, size_t at, size_t end, bool owned,
 	      struct ipf_space *space);
 
+/* Makes the index about half as long, its groups twice as large: struct ipf_space of cut_plan(), whose
+ * index has two groups or more. */
+void cut_coarsen(struct ipf_space *space);
+
 struct cut {
 	struct ipf_space space; /* the plan, and point_count */
 	struct ipf_group *groups;

@@ -2,8 +2,8 @@
 /*
  * How does a rule set become the table that packets are looked up in, and how is it read back?
  *
- * The rules alone are enough to rebuild everything: they come first, the points that packets are
- * looked up in (cut.c) behind them. A rule set has exactly one image, byte for byte.
+ * What packets read (cut.c) comes first, because the first bytes are the fastest to read; the rules
+ * behind it are enough to rebuild everything. A rule set has exactly one image, byte for byte.
  */
 #include <ruleset/image.h>
 
@@ -19,24 +19,32 @@
 #include <util/error.h>
 
 /* What <ipfilter/lookup.h> asks of us: a table in memory, at a moment the caller names. */
-struct ipf_table {
-	const uint8_t *data;
-	uint64_t mapped;
+struct lookup {
+	const struct image *image;
 	__u32 now;
 };
+typedef const struct lookup *ipf_table;
 
-static const struct ipf_layout *ipf_table_layout(const struct ipf_table *table)
+static const struct ipf_layout *ipf_table_layout(ipf_table table)
 {
-	return &((const struct ipf_header *)table->data)->layout;
+	return &image_header(table->image)->layout;
 }
 
-static const __u8 *ipf_table_chunk(const struct ipf_table *table, __u64 offset)
+/* There is more or less of the head, but always its first chunk. */
+static const __u8 *ipf_table_head(ipf_table table, __u64 offset)
 {
-	return offset < table->mapped ? table->data + offset / IPF_CHUNK_SIZE * IPF_CHUNK_SIZE :
-					NULL;
+	offset &= IPF_HEAD_SIZE - IPF_CHUNK_SIZE;
+	return image_at(table->image, offset < table->image->body ? offset : 0);
 }
 
-static __u32 ipf_table_now(const struct ipf_table *table)
+static const __u8 *ipf_table_chunk(ipf_table table, __u64 offset)
+{
+	if (offset >= table->image->body)
+		return NULL;
+	return image_at(table->image, offset / IPF_CHUNK_SIZE * IPF_CHUNK_SIZE);
+}
+
+static __u32 ipf_table_now(ipf_table table)
 {
 	return table->now;
 }
@@ -47,32 +55,27 @@ static __u32 ipf_table_now(const struct ipf_table *table)
 #define SECTION_ALIGN 64
 #define IMAGE_MAX_SIZE ((__u64)IPF_HALF_CHUNKS * IPF_CHUNK_SIZE)
 
+/* The header ends where a page does, of whatever size pages are, so that the body begins with one. */
+#define LEAD (64u * 1024)
+
 int image_reserve(struct image *image, size_t size)
 {
-	size_t mapped = (size + IPF_CHUNK_SIZE - 1) / IPF_CHUNK_SIZE * IPF_CHUNK_SIZE;
-	void *data = mmap(NULL, mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	size_t wanted = size > sizeof(struct ipf_header) ? size - sizeof(struct ipf_header) : 1;
+	size_t body = (wanted + IPF_CHUNK_SIZE - 1) / IPF_CHUNK_SIZE * IPF_CHUNK_SIZE;
+	__u8 *start =
+		mmap(NULL, LEAD + body, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
-	if (data == MAP_FAILED)
+	if (start == MAP_FAILED)
 		return -ENOMEM;
-	*image = (struct image){ data, size, mapped };
+	*image = (struct image){ start + LEAD - sizeof(struct ipf_header), size, body };
 	return 0;
 }
 
 void image_done(struct image *image)
 {
 	if (image->data)
-		munmap(image->data, image->mapped);
+		munmap((__u8 *)image_at(image, 0) - LEAD, LEAD + image->body);
 	*image = (struct image){ 0 };
-}
-
-static void *image_at(const struct image *image, __u64 offset)
-{
-	return (uint8_t *)image->data + offset;
-}
-
-static const struct ipf_header *image_header(const struct image *image)
-{
-	return image->data;
 }
 
 /* --- Where the parts lie ---------------------------------------------------------------------- */
@@ -86,9 +89,21 @@ static __u64 place(__u64 *end, __u64 size)
 	return size ? offset : 0;
 }
 
-static __u64 group_count(const struct ipf_space *space)
+/* In bytes. */
+static __u64 index_size(const struct ipf_space *space)
 {
-	return space->rule_count ? ((__u64)space->span >> space->shift) + 1 : 0;
+	return space->rule_count ?
+		       (((__u64)space->span >> space->shift) + 1) * sizeof(struct ipf_group) :
+		       0;
+}
+
+static __u64 both_indexes(const struct ipf_layout *layout)
+{
+	__u64 end = 0;
+
+	for (int family = 0; family < IPF_FAMILIES; family++)
+		place(&end, index_size(&layout->space[family]));
+	return end;
 }
 
 /* Writes all offsets of the header, and the size, from its counts: the layout is a function of
@@ -98,24 +113,23 @@ static void lay_out(struct ipf_header *header, bool timed, bool counted)
 	struct ipf_layout *layout = &header->layout;
 	struct ipf_space *space4 = &layout->space[IPF_IPV4], *space6 = &layout->space[IPF_IPV6];
 	__u64 rules = (__u64)space4->rule_count + space6->rule_count;
-	__u64 end = sizeof(*header);
+	__u64 end = 0;
 
-	header->sets = place(&end, header->set_count * sizeof(struct ipf_set));
+	for (int family = 0; family < IPF_FAMILIES; family++)
+		layout->space[family].index = place(&end, index_size(&layout->space[family]));
+	for (int family = 0; family < IPF_FAMILIES; family++)
+		layout->space[family].points =
+			place(&end, (__u64)layout->space[family].point_count
+					    << layout->space[family].point_shift);
+	layout->timers = place(&end, timed ? rules * sizeof(struct ipf_timer) : 0);
+	layout->counters = place(&end, counted ? rules * sizeof(__u32) : 0);
 	space4->first_rule = 0;
 	space6->first_rule = space4->rule_count;
 	space4->rules = place(&end, space4->rule_count * sizeof(struct ipf_rule4));
 	space6->rules = place(&end, space6->rule_count * sizeof(struct ipf_rule6));
 	layout->lows = place(&end, header->low_count * sizeof(__u64));
-	layout->timers = place(&end, timed ? rules * sizeof(struct ipf_timer) : 0);
-	layout->counters = place(&end, counted ? rules * sizeof(__u32) : 0);
-	for (int family = 0; family < IPF_FAMILIES; family++)
-		layout->space[family].index =
-			place(&end, group_count(&layout->space[family]) * sizeof(struct ipf_group));
-	for (int family = 0; family < IPF_FAMILIES; family++)
-		layout->space[family].points =
-			place(&end, (__u64)layout->space[family].point_count
-					    << layout->space[family].point_shift);
-	header->size = end;
+	header->sets = place(&end, header->set_count * sizeof(struct ipf_set));
+	header->size = sizeof(*header) + end;
 }
 
 /* --- The sum ---------------------------------------------------------------------------------- */
@@ -149,7 +163,7 @@ static __u64 image_sum(const struct image *image)
 
 	header.sum = 0;
 	sum = sum_words((const __u64 *)&header, sizeof(header));
-	return sum * 31 + sum_words(image_at(image, sizeof(header)), image->size - sizeof(header));
+	return sum * 31 + sum_words(image_at(image, 0), image->size - sizeof(header));
 }
 
 void image_seal(struct image *image)
@@ -230,8 +244,7 @@ static void write_cut(const struct ruleset *set, const struct cut *cut, enum ipf
 
 	if (!space->point_count)
 		return;
-	memcpy(image_at(image, space->index), cut->groups,
-	       group_count(space) * sizeof(*cut->groups));
+	memcpy(image_at(image, space->index), cut->groups, index_size(space));
 	if (family == IPF_IPV6)
 		memcpy(points, cut->points6, space->point_count * sizeof(*cut->points6));
 	else if (cut->owners)
@@ -254,6 +267,20 @@ static int make_timers(const struct ruleset *set, const struct needs *needs, str
 	return 0;
 }
 
+/* The indexes of both families lie in the head, whatever that costs them. */
+static void plan_families(const struct ruleset *set, const size_t bounds[IPF_FAMILIES + 1],
+			  bool owned, struct ipf_layout *layout)
+{
+	struct ipf_space *spaces = layout->space;
+
+	for (int family = 0; family < IPF_FAMILIES; family++)
+		cut_plan(set, bounds[family], bounds[family + 1], owned, &spaces[family]);
+	while (both_indexes(layout) > IPF_HEAD_SIZE)
+		cut_coarsen(index_size(&spaces[IPF_IPV4]) > index_size(&spaces[IPF_IPV6]) ?
+				    &spaces[IPF_IPV4] :
+				    &spaces[IPF_IPV6]);
+}
+
 /* Cuts both families. Where the points of one lie follows from what comes before them, so the
  * layout is made anew after each. */
 static int cut_families(const struct ruleset *set, const struct needs *needs,
@@ -263,9 +290,7 @@ static int cut_families(const struct ruleset *set, const struct needs *needs,
 	size_t count4 = ruleset_count_family(set, IPF_IPV4);
 	const size_t bounds[] = { 0, count4, set->count };
 
-	for (int family = 0; family < IPF_FAMILIES; family++)
-		cut_plan(set, bounds[family], bounds[family + 1], needs->timed || needs->counted,
-			 &header->layout.space[family]);
+	plan_families(set, bounds, needs->timed || needs->counted, &header->layout);
 	for (int family = 0; family < IPF_FAMILIES; family++) {
 		struct ipf_space *space = &header->layout.space[family];
 		int ret;
@@ -289,7 +314,7 @@ static int assemble(const struct ruleset *set, const struct ipf_header *header,
 {
 	struct image image;
 
-	if (header->size > IMAGE_MAX_SIZE || header->size > SIZE_MAX)
+	if (header->size - sizeof(*header) > IMAGE_MAX_SIZE || header->size > SIZE_MAX)
 		return -E2BIG;
 	if (image_reserve(&image, header->size))
 		return -ENOMEM;
@@ -370,6 +395,8 @@ static int check_header(const struct image *image, struct error *err)
 		if (space->shift > 31 || space->point_shift > 3)
 			return unsound(err, "its groups or points are too large");
 	}
+	if (both_indexes(&header->layout) > IPF_HEAD_SIZE)
+		return unsound(err, "its indexes are too large");
 	if (!rules || rules > IPF_MAX_RULES ||
 	    header->low_count > header->layout.space[IPF_IPV6].rule_count)
 		return unsound(err, "the number of rules is out of range");
@@ -574,9 +601,7 @@ int image_rules(const struct image *image, struct ruleset *out, struct error *er
 
 struct ipf_match image_lookup(const struct image *image, const struct address *address, __u32 now)
 {
-	const struct ipf_table table = { .data = image->data, .mapped = image->mapped, .now = now };
-
 	if (!image->data)
 		return ipf_no_match();
-	return ipf_lookup(&table, address->family, &address->key);
+	return ipf_lookup(&(struct lookup){ image, now }, address->family, &address->key);
 }

@@ -14,16 +14,28 @@
 
 struct error;
 
-/* The bytes lie in whole chunks (IPF_CHUNK_SIZE), page-aligned; those behind `size` are zero. */
+/* The header (struct ipf_header), and the body behind it, which offsets count from. The body lies in
+ * whole chunks (IPF_CHUNK_SIZE), page-aligned; what is behind `size` is zero. */
 struct image {
-	void *data;    /* NULL: no rules at all, an empty table */
-	size_t size;   /* bytes that count */
-	size_t mapped; /* bytes that are there, to be unmapped */
+	void *data;  /* NULL: no rules at all, an empty table */
+	size_t size; /* bytes that count, those of the header among them */
+	size_t body; /* bytes of the body that are there */
 };
 
-/* Room for `size` zeroed bytes. Returns 0 or -ENOMEM. */
+/* Room for `size` zeroed bytes, the header's among them. Returns 0 or -ENOMEM. */
 int image_reserve(struct image *image, size_t size);
 void image_done(struct image *image);
+
+/* Where the body's byte at `offset` lies. */
+static inline void *image_at(const struct image *image, __u64 offset)
+{
+	return (__u8 *)image->data + sizeof(struct ipf_header) + offset;
+}
+
+static inline const struct ipf_header *image_header(const struct image *image)
+{
+	return image->data;
+}
 
 /* Compiles the rule set (sorted as ruleset.h says). Rules that ended take part: the packet path
  * steps over them. Rules are counted when at least one has a counter. Returns 0, -ENOMEM, or -E2BIG

@@ -8,18 +8,25 @@
 
 #include <ipfilter/packet.h>
 
-struct ipf_table {
+struct lookup {
 	const struct program *program;
 	__u64 half;
 	__u32 now;
 };
+typedef const struct lookup *ipf_table;
 
-static const struct ipf_layout *ipf_table_layout(const struct ipf_table *table)
+static const struct ipf_layout *ipf_table_layout(ipf_table table)
 {
-	return (const void *)&table->program->root->layout[table->half];
+	return (const void *)&table->program->root->header[table->half].layout;
 }
 
-static const __u8 *ipf_table_chunk(const struct ipf_table *table, __u64 offset)
+static const __u8 *ipf_table_head(ipf_table table, __u64 offset)
+{
+	return table->program->head + table->half * IPF_HEAD_SIZE +
+	       (offset & (IPF_HEAD_SIZE - IPF_CHUNK_SIZE));
+}
+
+static const __u8 *ipf_table_chunk(ipf_table table, __u64 offset)
 {
 	__u32 position = (__u32)(offset >> IPF_CHUNK_SHIFT) & (IPF_HALF_CHUNKS - 1);
 	const struct program_chunk *chunk;
@@ -30,7 +37,7 @@ static const __u8 *ipf_table_chunk(const struct ipf_table *table, __u64 offset)
 	return chunk->in_slot ? chunk->bytes : NULL;
 }
 
-static __u32 ipf_table_now(const struct ipf_table *table)
+static __u32 ipf_table_now(ipf_table table)
 {
 	return table->now;
 }
@@ -40,7 +47,7 @@ static __u32 ipf_table_now(const struct ipf_table *table)
 struct decision headers_decide(const struct program *program, __u32 now, const __u8 *frame,
 			       size_t size)
 {
-	struct ipf_table table = {
+	struct lookup table = {
 		.program = program,
 		.half = program->root->generation & 1,
 		.now = now,

@@ -91,7 +91,7 @@ static int configure(struct bpf_object *object, const struct program_options *op
 int program_open(struct program *program, const char *path, const struct program_options *options)
 {
 	struct bpf_program *code;
-	void *root;
+	void *root, *head;
 	int ret;
 
 	*program = (struct program){ .options = *options };
@@ -121,18 +121,24 @@ int program_open(struct program *program, const char *path, const struct program
 		return -ENOENT;
 	program->fd = bpf_program__fd(code);
 	program->root_fd = bpf_object__find_map_fd_by_name(program->object, IPF_MAP_ROOT);
+	program->head_fd = bpf_object__find_map_fd_by_name(program->object, IPF_MAP_HEAD);
 	program->chunks_fd = bpf_object__find_map_fd_by_name(program->object, IPF_MAP_CHUNKS);
 	program->totals_fd = bpf_object__find_map_fd_by_name(program->object, IPF_MAP_TOTALS);
 	program->counts_fd =
 		bpf_object__find_map_fd_by_name(program->object, IPF_MAP_RULE_COUNTERS);
-	if (program->root_fd < 0 || program->chunks_fd < 0 || program->totals_fd < 0 ||
-	    program->counts_fd < 0)
+	if (program->root_fd < 0 || program->head_fd < 0 || program->chunks_fd < 0 ||
+	    program->totals_fd < 0 || program->counts_fd < 0)
 		return -ENOENT;
 	root = mmap(NULL, sizeof(struct ipf_root), PROT_READ | PROT_WRITE, MAP_SHARED,
 		    program->root_fd, 0);
 	if (root == MAP_FAILED)
 		return -errno;
 	program->root = root;
+	head = mmap(NULL, PROGRAM_HALVES * IPF_HEAD_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED,
+		    program->head_fd, 0);
+	if (head == MAP_FAILED)
+		return -errno;
+	program->head = head;
 	return 0;
 }
 
@@ -153,6 +159,8 @@ void program_close(struct program *program)
 			close(program->blocks[block]);
 	if (program->root)
 		munmap((void *)program->root, sizeof(struct ipf_root));
+	if (program->head)
+		munmap(program->head, PROGRAM_HALVES * IPF_HEAD_SIZE);
 	bpf_object__close(program->object);
 	free(program->per_cpu);
 	free(program->counters);
@@ -182,35 +190,42 @@ static int make_chunk(struct program_chunk *chunk)
 	return 0;
 }
 
+static int fill_chunk(struct program *program, unsigned int half, __u32 number, const void *bytes)
+{
+	struct program_chunk *chunk = &program->chunks[half][number];
+	__u32 slot = half * IPF_HALF_CHUNKS + number;
+	int ret = make_chunk(chunk);
+
+	if (ret)
+		return ret;
+	memcpy(chunk->bytes, bytes, IPF_CHUNK_SIZE);
+	if (chunk->in_slot)
+		return 0;
+	if (bpf_map_update_elem(program->chunks_fd, &slot, &chunk->fd, BPF_ANY))
+		return -errno;
+	chunk->in_slot = true;
+	return 0;
+}
+
 /* Chunks stay in their slots and are written again: an update of a slot waits for RCU. */
 int program_fill(struct program *program, unsigned int half, const struct image *image)
 {
-	const struct ipf_header *header = image->data;
-	const __u8 *data = image->data;
-	size_t size = image->size;
+	struct ipf_header *header = (void *)&program->root->header[half];
+	size_t head = image->body < IPF_HEAD_SIZE ? image->body : IPF_HEAD_SIZE;
 
-	if (size > (size_t)PROGRAM_CHUNKS * IPF_CHUNK_SIZE)
+	if (image->body > (size_t)PROGRAM_CHUNKS * IPF_CHUNK_SIZE)
 		return -E2BIG;
-	memset((void *)&program->root->layout[half], 0, sizeof(program->root->layout[half]));
-	for (__u32 i = 0; i * (size_t)IPF_CHUNK_SIZE < size; i++) {
-		struct program_chunk *chunk = &program->chunks[half][i];
-		__u32 slot = half * IPF_HALF_CHUNKS + i;
-		size_t offset = i * (size_t)IPF_CHUNK_SIZE;
-		size_t part = size - offset < IPF_CHUNK_SIZE ? size - offset : IPF_CHUNK_SIZE;
-		int ret = make_chunk(chunk);
+	memset(header, 0, sizeof(*header));
+	if (!image->data)
+		return 0;
+	memcpy(program->head + half * IPF_HEAD_SIZE, image_at(image, 0), head);
+	for (__u32 i = IPF_HEAD_CHUNKS; i * (size_t)IPF_CHUNK_SIZE < image->body; i++) {
+		int ret = fill_chunk(program, half, i, image_at(image, i * (__u64)IPF_CHUNK_SIZE));
 
 		if (ret)
 			return ret;
-		memcpy(chunk->bytes, data + offset, part);
-		if (chunk->in_slot)
-			continue;
-		if (bpf_map_update_elem(program->chunks_fd, &slot, &chunk->fd, BPF_ANY))
-			return -errno;
-		chunk->in_slot = true;
 	}
-	if (header)
-		memcpy((void *)&program->root->layout[half], &header->layout,
-		       sizeof(header->layout));
+	*header = *image_header(image);
 	return 0;
 }
 

@@ -19,7 +19,7 @@ struct image;
 enum {
 	PROGRAM_HALVES = 2,
 	PROGRAM_CHUNKS = 64, /* of each half; tests' images are smaller */
-	PROGRAM_BLOCKS = 12, /* counters for 196,608 rules; the last is never in the way */
+	PROGRAM_BLOCKS = 20, /* counters for 327,680 rules; the last is never in the way */
 	PROGRAM_COUNTERS = PROGRAM_BLOCKS * IPF_COUNTER_BLOCK,
 };
 
@@ -39,8 +39,9 @@ struct program {
 	struct bpf_object *object;
 	struct program_options options;
 	int fd;
-	int root_fd, chunks_fd, totals_fd, counts_fd;
+	int root_fd, head_fd, chunks_fd, totals_fd, counts_fd;
 	volatile struct ipf_root *root; /* mapped */
+	__u8 *head;                     /* of both halves, mapped */
 	struct program_chunk chunks[PROGRAM_HALVES][PROGRAM_CHUNKS];
 	int blocks[PROGRAM_BLOCKS]; /* -1: absent */
 	/* What the counters must read. */
@@ -69,12 +70,12 @@ const char *program_unavailable(void);
 int program_open(struct program *program, const char *path, const struct program_options *options);
 void program_close(struct program *program);
 
-/* Copies the image into a half of the chunk slots, and its layout into the root. Best not the live
+/* Copies the image into a half of the head and the chunk slots, and its header into the root. Best not the live
  * one. */
 int program_fill(struct program *program, unsigned int half, const struct image *image);
 /* Makes a half live. */
 void program_switch(struct program *program, unsigned int half);
-/* Takes one chunk out of its slot; the next program_fill() puts it back. */
+/* Takes one chunk (from IPF_HEAD_CHUNKS on) out of its slot; the next program_fill() puts it back. */
 int program_remove_chunk(struct program *program, unsigned int half, unsigned int chunk);
 
 /* Puts a block of counters for rules into its slot (a fresh one, zeroed), or takes it out. */

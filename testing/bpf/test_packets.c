@@ -817,7 +817,7 @@ static void test_switch_under_traffic(void)
 /* Enough rules that the parts of the table lie in several chunks. */
 static void many_rules(struct table *table)
 {
-	enum { RULES = 60000 };
+	enum { RULES = 150000, APART = 14000 };
 	struct rule *rules = calloc(2 * RULES, sizeof(*rules));
 
 	if (!rules)
@@ -826,7 +826,7 @@ static void many_rules(struct table *table)
 		rules[2 * i] = (struct rule){
 			.prefix = { .family = IPF_IPV4,
 				    .bits = 32,
-				    .key = { (0x0a000000 + 2 * i) << 32, 0 } },
+				    .key = { (2 * i * APART) << 32, 0 } },
 			.verdict = IPF_DROP,
 			.counter = IPF_NO_COUNTER,
 		};
@@ -857,7 +857,7 @@ static void test_missing_chunk(void)
 	size_t half;
 
 	many_rules(&table);
-	chunks = (unsigned int)((table.image.size + IPF_CHUNK_SIZE - 1) / IPF_CHUNK_SIZE);
+	chunks = (unsigned int)(table.image.body / IPF_CHUNK_SIZE);
 	for (EACH_POLICY(program)) {
 		bool ok = true;
 
@@ -884,7 +884,7 @@ static void test_missing_chunk(void)
 		result(ok, "%s, a table of %u chunks, %zu rules", policy_name(program), chunks,
 		       table.rules.count);
 
-		for (unsigned int chunk = 0; chunk < chunks; chunk++) {
+		for (unsigned int chunk = IPF_HEAD_CHUNKS; chunk < chunks; chunk++) {
 			bool sane = true;
 
 			must(program_remove_chunk(program, (unsigned int)half, chunk),
@@ -927,9 +927,8 @@ static void test_missing_chunk(void)
 /* Moves the counter of the table's only rule, an IPv4 host, whose point tells the slot to packets. */
 static void move_counter(struct program *program, struct table *table, __u32 slot)
 {
-	struct ipf_header *header = table->image.data;
-	struct ipf_owned_point4 *point =
-		(void *)((char *)table->image.data + header->layout.space[IPF_IPV4].points);
+	const struct ipf_layout *layout = &image_header(&table->image)->layout;
+	struct ipf_owned_point4 *point = image_at(&table->image, layout->space[IPF_IPV4].points);
 
 	point->owner = slot;
 	must(program_fill(program, program->root->generation & 1, &table->image), "filling");

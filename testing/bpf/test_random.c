@@ -127,7 +127,7 @@ static size_t random_rules(struct rule *rules, __u32 now)
 /* A place behind where the points of a family begin; the header may be damaged already. */
 static size_t points_from(const struct ipf_header *header, size_t size)
 {
-	__u64 points = header->layout.space[below(IPF_FAMILIES)].points;
+	__u64 points = sizeof(*header) + header->layout.space[below(IPF_FAMILIES)].points;
 
 	return points < size ? points + random_bits() % (size - points) : 0;
 }

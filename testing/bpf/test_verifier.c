@@ -102,6 +102,8 @@ static void test_maps(const char *path)
 		__u32 type, value_size, max_entries, flags;
 	} wanted[] = {
 		{ IPF_MAP_ROOT, BPF_MAP_TYPE_ARRAY, sizeof(struct ipf_root), 1, BPF_F_MMAPABLE },
+		{ IPF_MAP_HEAD, BPF_MAP_TYPE_ARRAY, 2 * IPF_HEAD_SIZE, 1, BPF_F_MMAPABLE },
+		{ IPF_MAP_BARRIER, BPF_MAP_TYPE_ARRAY_OF_MAPS, sizeof(__u32), 1, 0 },
 		{ IPF_MAP_CHUNKS, BPF_MAP_TYPE_ARRAY_OF_MAPS, sizeof(__u32), 2 * IPF_HALF_CHUNKS,
 		  0 },
 		{ IPF_MAP_TOTALS, BPF_MAP_TYPE_PERCPU_ARRAY, sizeof(struct ipf_counter), IPF_TOTALS,

@@ -1,9 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0
 """What the kernel holds, as bpftool tells it, independent of the tool under test."""
+import contextlib
+import ctypes
 import functools
 import json
+import mmap
+import os
 import pathlib
+import platform
 import shutil
+import struct
 
 from netlab import Namespace, quiet_pair, sh
 
@@ -55,6 +61,21 @@ def array_value(map_id, slot=0):
         elif int(entry["key"][0], 16) == slot:
             return int.from_bytes(bytes(int(byte, 16) for byte in entry["value"]), "little")
     raise LookupError(f"map {map_id} has no slot {slot}")
+
+
+@contextlib.contextmanager
+def mapped(map_id, size, offset=0):
+    """The bytes of a map that can be mapped, to be written over."""
+    get_fd_by_id, bpf = 14, {"x86_64": 321}.get(platform.machine(), 280)
+    fd = ctypes.CDLL(None, use_errno=True).syscall(
+        bpf, get_fd_by_id, struct.pack("=III", map_id, 0, 0), 12)
+    if fd < 0:
+        raise OSError(ctypes.get_errno(), f"map {map_id} cannot be opened")
+    try:
+        with mmap.mmap(fd, size, offset=offset) as view:
+            yield view
+    finally:
+        os.close(fd)
 
 
 @functools.lru_cache(maxsize=None)

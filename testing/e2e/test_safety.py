@@ -2,6 +2,7 @@
 """Lockout is the classic accident: what needs --force, and what is warned about."""
 import pytest
 
+import kernel
 from frames import FREE4, udp
 from product import DONE, FAILED
 
@@ -130,3 +131,23 @@ def test_deny_with_nobody_to_pass_warns(lab):
     lab.good("unload", "f0")
     lab.good("load", "-p", "deny", "-i", FREE4, "f0")
     assert lab("status", "f0").rc == DONE
+
+
+@pytest.mark.parametrize("name, size, offset, rules", [
+    (".data.ipf", 576, 64 + 256, 100), (".bss.ipf", 4 << 20, 2 << 20, 100),
+    ("ipf_chunk", 1 << 20, 4096, 200000)], ids=["header", "index", "chunk"])
+def test_a_table_that_somebody_wrote_over_is_detected(lab, name, size, offset, rules):
+    """The first table lies in the second half. Whoever reads it says so and changes nothing."""
+    lab.load("-f", "-", stdin="".join(f"10.{n >> 15}.{n >> 7 & 255}.{2 * n & 255}\n"
+                                      for n in range(rules)))
+    maps = {about.get("name"): number for number, about in kernel.maps().items()}
+    maps.update(kernel.program_maps(lab.status("f0")["program_id"]))
+    with kernel.mapped(maps[name], size) as view:
+        before = view[offset:offset + 4]
+        view[offset:offset + 4] = bytes(byte ^ 0xff for byte in before)
+        for args in (["list"], ["test", "10.0.0.2"], ["add", "192.0.2.1"], ["del", "10.0.0.2"],
+                     ["replace", "-f", "-"]):
+            lab.refused(FAILED, *args, stdin=HUNDRED, words="damaged")
+        view[offset:offset + 4] = before
+    assert len(lab.rules("f0")) == rules
+    lab.good("add", "192.0.2.1")

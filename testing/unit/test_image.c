@@ -21,16 +21,6 @@ static void compile_text(const char *text, struct image *image)
 	ruleset_done(&set);
 }
 
-static const struct ipf_header *header_of(const struct image *image)
-{
-	return image->data;
-}
-
-static void *at(const struct image *image, __u64 offset)
-{
-	return (char *)image->data + offset;
-}
-
 static void no_rules_no_bytes(void **state)
 {
 	struct image image = { (void *)1, 1, 1 };
@@ -102,9 +92,9 @@ static void write_points(const struct image *image, enum ipf_family family, char
 {
 	static const char *const states[] = { "none",      "pass", "drop",   "host-pass",
 					      "host-drop", "rule", "deeper", "run" };
-	const struct ipf_space *space = &header_of(image)->layout.space[family];
-	const struct ipf_point6 *points6 = at(image, space->points);
-	const ipf_point4 *points4 = at(image, space->points);
+	const struct ipf_space *space = &image_header(image)->layout.space[family];
+	const struct ipf_point6 *points6 = image_at(image, space->points);
+	const ipf_point4 *points4 = image_at(image, space->points);
 	size_t length = 0;
 
 	for (__u32 i = 0; i < space->point_count; i++) {
@@ -136,8 +126,8 @@ static void check_cut(void **state)
 	assert_int_equal(image_check(&image, &err), 0);
 	write_points(&image, c->family, points, sizeof(points));
 	assert_string_equal(points, c->points);
-	assert_int_equal(header_of(&image)->layout.space[!c->family].point_count, 0);
-	assert_int_equal(header_of(&image)->layout.space[!c->family].points, 0);
+	assert_int_equal(image_header(&image)->layout.space[!c->family].point_count, 0);
+	assert_int_equal(image_header(&image)->layout.space[!c->family].points, 0);
 	image_done(&image);
 	ruleset_done(&set);
 }
@@ -193,8 +183,8 @@ static void check_next(void **state)
 	ruleset_from_text(&set, c->rules);
 	assert_int_equal(image_compile(&set, &image), 0);
 	assert_int_equal(image_check(&image, &err), 0);
-	layout = &header_of(&image)->layout;
-	timers = at(&image, layout->timers);
+	layout = &image_header(&image)->layout;
+	timers = image_at(&image, layout->timers);
 	for (size_t i = 0; i < set.count; i++) {
 		__u32 next = layout->timers ? timers[i].next : NONE;
 
@@ -222,12 +212,12 @@ static void records_lie_within_chunks(void **state)
 
 		random_ruleset(&set, (enum shape)(i % SHAPES), 1 + random_below(100));
 		assert_int_equal(image_compile(&set, &image), 0);
-		header = header_of(&image);
+		header = image_header(&image);
 		assert_int_equal(header->magic, IPF_MAGIC);
 		assert_int_equal(header->abi_version, IPF_ABI_VERSION);
 		assert_int_equal(header->size, image.size);
 		assert_int_equal(header->sets % sizeof(struct ipf_set), 0);
-		assert_int_equal(image.mapped % IPF_CHUNK_SIZE, 0);
+		assert_int_equal(image.body % IPF_CHUNK_SIZE, 0);
 		for (int family = 0; family < IPF_FAMILIES; family++) {
 			const struct ipf_space *space = &header->layout.space[family];
 
@@ -332,6 +322,8 @@ static const struct damage_case damage_cases[] = {
 	{ "points too large", IN_HEADER(layout.space[0].point_shift), 4,
 	  "its groups or points are too large" },
 	{ "a longer index", IN_HEADER(layout.space[0].span), 0xffffffff, places },
+	{ "an index beyond the head", IN_HEADER(layout.space[0].shift), 0,
+	  "its indexes are too large" },
 	{ "no rules of a family", IN_HEADER(layout.space[0].rule_count), 0,
 	  "a family has rules without points or the reverse" },
 	{ "more rules in a family", IN_HEADER(layout.space[0].rule_count), 400, places },
@@ -372,23 +364,25 @@ static const struct damage_case damage_cases[] = {
 	{ "another point", POINTS, 0, 4, 0xffffffff, NULL },
 };
 
-static __u64 part_offset(const struct ipf_header *header, enum part part)
+static char *part_of(const struct image *image, enum part part)
 {
+	const struct ipf_layout *layout = &image_header(image)->layout;
+
 	switch (part) {
 	case HEADER:
-		return 0;
+		return image->data;
 	case RULES4:
-		return header->layout.space[IPF_IPV4].rules;
+		return image_at(image, layout->space[IPF_IPV4].rules);
 	case RULES6:
-		return header->layout.space[IPF_IPV6].rules;
+		return image_at(image, layout->space[IPF_IPV6].rules);
 	case LOWS:
-		return header->layout.lows;
+		return image_at(image, layout->lows);
 	case SETS:
-		return header->sets;
+		return image_at(image, image_header(image)->sets);
 	case COUNTERS:
-		return header->layout.counters;
+		return image_at(image, layout->counters);
 	default:
-		return header->layout.space[IPF_IPV4].points;
+		return image_at(image, layout->space[IPF_IPV4].points);
 	}
 }
 
@@ -418,7 +412,7 @@ static void check_damage(void **state)
 	assert_int_equal(image_compile(&set, &image), 0);
 	ruleset_done(&set);
 	assert_int_equal(check_and_read(&image, &err), 0);
-	memcpy(at(&image, part_offset(header_of(&image), c->part) + c->offset), &c->value, c->size);
+	memcpy(part_of(&image, c->part) + c->offset, &c->value, c->size);
 	assert_int_equal(image_check(&image, &err), -EBADMSG);
 	assert_memory_equal(err.text, "the rule table is damaged: ", 27);
 	if (!c->fault)
@@ -427,7 +421,7 @@ static void check_damage(void **state)
 			"the rule table is damaged: its bytes are not those that were written");
 
 	/* The size is what the sum goes by. */
-	if (header_of(&image)->size == image.size)
+	if (image_header(&image)->size == image.size)
 		image_seal(&image);
 	if (c->fault) {
 		assert_int_equal(check_and_read(&image, &err), -EBADMSG);
@@ -539,7 +533,7 @@ static __u64 random_value(const struct image *image)
 /* Where most of what matters lies: the header, the ends of sections, the rules, the sets. */
 static __u64 random_place(const struct image *image)
 {
-	const struct ipf_header *header = header_of(image);
+	const struct ipf_header *header = image_header(image);
 
 	const struct ipf_space *space = &header->layout.space[random_below(2)];
 
@@ -548,11 +542,13 @@ static __u64 random_place(const struct image *image)
 		return random_below(sizeof(*header));
 	case 1:
 		if (space->rule_count)
-			return space->rules + random_below(space->rule_count * 8ull);
+			return sizeof(*header) + space->rules +
+			       random_below(space->rule_count * 8ull);
 	/* fall through */
 	case 2:
 		if (space->point_count)
-			return space->points + random_below(space->point_count * 4ull);
+			return sizeof(*header) + space->points +
+			       random_below(space->point_count * 4ull);
 	/* fall through */
 	default:
 		return random_below(image->size);
@@ -586,7 +582,7 @@ static void random_damage_does_no_harm(void **state)
 
 				place -= place % width;
 				if (place + width <= image.size)
-					memcpy(at(&damaged, place), &value, width);
+					memcpy((char *)damaged.data + place, &value, width);
 			}
 			if (memcmp(damaged.data, image.data, image.size) != 0)
 				assert_int_equal(image_check(&damaged, &err), -EBADMSG);

@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <util/error.h>
+
 #include "support.h"
 
 enum expected { PASS, DROP, POLICY };
@@ -190,14 +192,14 @@ static const struct rule *search_all(const struct rule *const *over, size_t coun
 /* Do packets ask which rule decides? */
 static bool has_owners(const struct image *image)
 {
-	const struct ipf_header *header = image->data;
+	const struct ipf_header *header = image_header(image);
 
 	return header && (header->layout.timers || header->layout.counters);
 }
 
 static bool has_timers(const struct image *image)
 {
-	return ((const struct ipf_header *)image->data)->layout.timers;
+	return image_header(image)->layout.timers;
 }
 
 /* One address at every tick at which something may change. */
@@ -445,6 +447,53 @@ static void runs_at_the_end_of_a_chunk(void **state)
 	}
 }
 
+/* Every `apart`th word of both families has a rule. */
+static void words_all_over(struct ruleset *set, size_t count, __u64 apart)
+{
+	struct rule *rules = calloc(2 * count, sizeof(*rules));
+
+	assert_non_null(rules);
+	for (size_t i = 0; i < 2 * count; i++)
+		rules[i] = (struct rule){ .prefix = { .key = { (i / 2 * apart) << 32, 0 },
+						      .family = i % 2 ? IPF_IPV6 : IPF_IPV4,
+						      .bits = 32 },
+					  .verdict = IPF_DROP,
+					  .counter = IPF_NO_COUNTER };
+	ruleset_init(set);
+	assert_int_equal(ruleset_name_set(set, "words"), 0);
+	assert_int_equal(ruleset_add(set, rules, 2 * count, NULL), 0);
+	free(rules);
+}
+
+/* Each family alone would fill the head with its index. */
+static void both_indexes_lie_in_the_head(void **state)
+{
+	enum { WORDS = 200000, APART = 21000 };
+	const struct ipf_space *spaces;
+	struct error err = { 0 };
+	struct ruleset set;
+	struct image image;
+
+	(void)state;
+	words_all_over(&set, WORDS, APART);
+	assert_int_equal(image_compile(&set, &image), 0);
+	assert_int_equal(image_check(&image, &err), 0);
+	spaces = image_header(&image)->layout.space;
+	assert_true(spaces[IPF_IPV4].points <= IPF_HEAD_SIZE);
+	assert_true(spaces[IPF_IPV6].index < IPF_HEAD_SIZE);
+	for (__u64 i = 0; i < WORDS; i++)
+		for (int family = 0; family < IPF_FAMILIES; family++)
+			for (unsigned int beside = 0; beside < 2; beside++) {
+				struct address address = { (enum ipf_family)family,
+							   { (i * APART + beside) << 32, 0 } };
+
+				assert_int_equal(image_lookup(&image, &address, 0).verdict,
+						 beside ? IPF_NO_VERDICT : IPF_DROP);
+			}
+	image_done(&image);
+	ruleset_done(&set);
+}
+
 /* An address under a rule, at or beside one of its ends, or anywhere. */
 static struct address address_near(const struct ruleset *set)
 {
@@ -512,6 +561,7 @@ int main(void)
 	suite_add(&suite, "a crowded group of the index", a_crowded_group, NULL);
 	suite_add(&suite, "a run that is split", a_split_run, NULL);
 	suite_add(&suite, "runs at the end of a chunk", runs_at_the_end_of_a_chunk, NULL);
+	suite_add(&suite, "both indexes lie in the head", both_indexes_lie_in_the_head, NULL);
 	for (size_t i = 0; i < SHAPES; i++)
 		suite_add(&suite, shape_names[i], large_sets_agree, &shape_names[i]);
 	return suite_run(&suite, "lookup");
