@@ -99,18 +99,25 @@ IPF_INLINE const struct ipf_layout *ipf_table_layout(ipf_table table)
 /* Offsets are masked, so that even a damaged table leads nowhere into the other half. */
 IPF_INLINE const __u8 *ipf_table_head(ipf_table table, __u64 offset)
 {
-	return ipf_head +
-	       ((table & 1) * IPF_HEAD_SIZE | (offset & (IPF_HEAD_SIZE - IPF_CHUNK_SIZE)));
+	/* Added, not joined by `or`: of that the verifier of 6.1 knows no bounds. */
+	return ipf_head + (table & 1) * IPF_HEAD_SIZE + (offset & (IPF_HEAD_SIZE - IPF_CHUNK_SIZE));
 }
 
 IPF_INLINE const __u8 *ipf_table_chunk(ipf_table table, __u64 offset)
 {
 	__u32 slot = (__u32)(table & 1) * IPF_HALF_CHUNKS +
 		     ((__u32)(offset >> IPF_CHUNK_SHIFT) & (IPF_HALF_CHUNKS - 1));
-	void *chunk = bpf_map_lookup_elem(&ipf_chunks, &slot);
+	void *chunk = bpf_map_lookup_elem(&ipf_chunks, &slot), *bytes;
 	__u32 only = 0;
 
-	return chunk ? bpf_map_lookup_elem(chunk, &only) : NULL;
+	if (!chunk)
+		return NULL;
+	bytes = bpf_map_lookup_elem(chunk, &only);
+	if (!bytes)
+		return NULL;
+	/* Or the compiler adds the offset before it looks for NULL, which the verifier refuses. */
+	asm volatile("" : "+r"(bytes));
+	return bytes;
 }
 
 IPF_INLINE __u32 ipf_table_now(ipf_table table)
