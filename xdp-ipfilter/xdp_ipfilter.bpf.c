@@ -191,7 +191,7 @@ IPF_INLINE enum ipf_verdict decide(const struct ipf_source *source, __u64 bytes)
 	struct ipf_match match = ipf_lookup(table, source->family, &source->key);
 
 	if (match.verdict == IPF_DROP || match.verdict == IPF_PASS) {
-		count_rule(ipf_counter_slot(table, source->family, match.owner), bytes);
+		count_rule(ipf_counter_slot(table, match.owner), bytes);
 		return match.verdict;
 	}
 	/* Without its neighbours' answers an IPv6 host is cut off, whatever its rules pass. */

@@ -136,19 +136,22 @@ enum ipf_state {
 	IPF_STATE_DROP,
 	IPF_STATE_HOST_PASS, /* IPv4: the rule covers just the word `start`, none the others */
 	IPF_STATE_HOST_DROP,
-	IPF_STATE_RULE,   /* IPv6: the only rule here; compare the whole address with it */
+	IPF_STATE_RULE,   /* IPv6: the only rule below the word `start`; compare what follows */
 	IPF_STATE_DEEPER, /* IPv6: of the word `start` the next word decides, in a run of its own */
 	IPF_STATE_RUN,    /* there is more to say than one point can: a run of points does */
 };
 
 /* A run is a head, whose start is the number of points, and the points, by start. The first one holds
  * from the run's first word on, whatever its start. Neither a run nor the points of a group lie
- * across two chunks: longer runs are split by points of IPF_STATE_RUN. */
-#define IPF_RUN_MAX_SHIFT 16
+ * across two chunks, with the rests that they refer to: longer runs are split by points of
+ * IPF_STATE_RUN. */
+#define IPF_RUN_MAX_SHIFT 15
 #define IPF_RUN_MAX ((1u << IPF_RUN_MAX_SHIFT) - 1)
+_Static_assert((1 + IPF_RUN_MAX * 4ul) * 8 <= IPF_CHUNK_SIZE, "a point and its rest take 32 bytes");
 
 /* Of IPv4: start << 3 | state, start << 3 of a run being its position. With counters or timers an
- * owner follows: the rule; or, where there are no timers, the slot of its counter. */
+ * owner follows: the rule; or, where there are no timers, the slot of its counter, so that packets
+ * need not look for it. */
 typedef __u32 ipf_point4;
 #define IPF_STATE_BITS 3
 
@@ -160,10 +163,23 @@ _Static_assert(sizeof(struct ipf_owned_point4) == 8, "both sides read this layou
 
 struct ipf_point6 {
 	__u32 start;     /* in a group from its first word on, deeper the word itself */
-	__u32 reference; /* state << 29 | the rule, or the run's position */
+	__u32 reference; /* state << 29 | the owner, or the position of the run, or of the rest */
 };
 _Static_assert(sizeof(struct ipf_point6) == 8, "both sides read this layout");
 #define IPF_REFERENCE_BITS 29
+
+/* Of IPF_STATE_RULE: the rest of the prefix behind its first word. It lies among the points, close to
+ * the one that refers to it, and is as long as it needs to be. Behind it follows the owner, where
+ * there are owners, as a struct ipf_point6 that starts with it; then, of a prefix longer than 64
+ * bits, the lower half of its key. */
+struct ipf_rest6 {
+	__u32 word; /* the second one */
+	__u32 bits; /* of the whole prefix, behind its verdict and, in the highest bit, whether there is
+		     * an owner */
+};
+_Static_assert(sizeof(struct ipf_rest6) == sizeof(struct ipf_point6), "it lies among points");
+#define IPF_REST_VERDICT_SHIFT 30
+#define IPF_REST_OWNED_SHIFT 31
 
 struct ipf_rule4 {
 	__u32 address; /* host byte order, host bits clear */

@@ -23,8 +23,8 @@
  *     base + the number of bits below the part's ----> the part's point: pass, drop, this host only,
  *     or, where rules crowd, a run of points, of which the last that starts at or before the word holds
  *
- * and for IPv6 the same with the upper 32 bits. A point there can name the only rule below it,
- * whose prefix is then compared whole, or a run for the next 32 bits.
+ * and for IPv6 the same with the upper 32 bits. A point there can name the only rule below its word,
+ * the rest of whose prefix is then compared, or a run for the next 32 bits.
  *
  * An index of groups with a bit map that counts as an index into what follows is that of Poptrie
  * (Asai, Ohara: SIGCOMM 2015); runs of sorted starts behind a direct index are those of DXR (Zec,
@@ -192,37 +192,37 @@ IPF_INLINE struct ipf_match ipf_match4(ipf_table table, __u32 word)
 	return (struct ipf_match){ ipf_state_verdict(state), owner };
 }
 
-/* The rule's verdict if its prefix covers the key. */
-IPF_INLINE struct ipf_match ipf_compare6(ipf_table table, __u64 high, __u64 low, __u32 rule)
+/* The verdict of the only rule below the first word, if the rest of its prefix covers that of the
+ * key. */
+IPF_INLINE struct ipf_match ipf_compare6(ipf_table table, __u64 high, __u64 low, __u32 position)
 {
-	const struct ipf_layout *layout = ipf_table_layout(table);
-	const struct ipf_space *space = &layout->space[IPF_IPV6];
-	__u64 offset = space->rules + (__u64)(rule - space->first_rule) * sizeof(struct ipf_rule6);
+	__u64 offset = ipf_table_layout(table)->space[IPF_IPV6].points +
+		       (__u64)position * sizeof(struct ipf_point6);
 	const __u8 *chunk = ipf_table_bytes(table, offset);
-	const struct ipf_rule6 *record;
-	struct ipf_match match = { IPF_NO_VERDICT, rule };
-	__u64 rest;
-	__u32 bits;
+	struct ipf_match match = ipf_no_match();
+	const struct ipf_rest6 *rest;
+	__u32 bits, differ;
 
 	if (!chunk)
-		return ipf_no_match();
-	record = ipf_in_chunk(chunk, offset, struct ipf_rule6);
-	bits = record->bits;
-	match.verdict = record->verdict;
-	if (bits <= 64) {
-		/* By two shifts, since one by 64 is none. */
-		if (bits && (high ^ record->high) >> ((64 - bits) & 63))
-			return ipf_no_match();
 		return match;
+	rest = ipf_in_chunk(chunk, offset, struct ipf_rest6);
+	bits = rest->bits & ((1u << IPF_REST_VERDICT_SHIFT) - 1);
+	differ = (__u32)high ^ rest->word;
+	if (rest->bits >> IPF_REST_OWNED_SHIFT) {
+		offset += sizeof(struct ipf_point6);
+		match.owner = ipf_in_chunk(chunk, offset, struct ipf_point6)->start;
 	}
-	if (high != record->high)
+	if (bits <= 64) {
+		differ >>= (64 - bits) & 31;
+	} else {
+		__u64 lower = low ^ *ipf_in_chunk(chunk, offset + sizeof(__u64), __u64);
+
+		differ |= !!(lower >> ((128 - bits) & 63));
+	}
+	if (differ)
 		return ipf_no_match();
-	offset = layout->lows + (__u64)record->low * sizeof(rest);
-	chunk = ipf_table_bytes(table, offset);
-	if (!chunk)
-		return ipf_no_match();
-	rest = *ipf_in_chunk(chunk, offset, __u64);
-	return (low ^ rest) >> ((128 - bits) & 63) ? ipf_no_match() : match;
+	match.verdict = rest->bits >> IPF_REST_VERDICT_SHIFT & 1;
+	return match;
 }
 
 /* What a run says of the word: start << 32 | reference. */
@@ -264,15 +264,13 @@ IPF_OUTLINE __u64 ipf_match6(ipf_table table, __u64 high, __u64 low)
 		__u32 state = (__u32)point >> IPF_REFERENCE_BITS;
 		__u32 reference = (__u32)point & ((1u << IPF_REFERENCE_BITS) - 1);
 
-		if (state == IPF_STATE_RULE)
-			return ipf_pack(ipf_compare6(table, high, low, reference));
 		if (state == IPF_STATE_PASS || state == IPF_STATE_DROP)
 			return ipf_pack((struct ipf_match){ ipf_state_verdict(state), reference });
-		if (state < IPF_STATE_DEEPER)
+		if (state < IPF_STATE_RULE || (state < IPF_STATE_RUN && point >> 32 != within))
 			break;
+		if (state == IPF_STATE_RULE)
+			return ipf_pack(ipf_compare6(table, high, low, reference));
 		if (state == IPF_STATE_DEEPER) {
-			if (point >> 32 != within)
-				break;
 			rest_high = rest_high << 32 | rest_low >> 32;
 			rest_low <<= 32;
 			within = rest_high >> 32;
@@ -338,7 +336,7 @@ IPF_INLINE struct ipf_match ipf_lookup(ipf_table table, enum ipf_family family,
 }
 
 /* The slot in which the owner of a match counts, or IPF_NO_COUNTER. */
-IPF_INLINE __u32 ipf_counter_slot(ipf_table table, enum ipf_family family, __u32 owner)
+IPF_INLINE __u32 ipf_counter_slot(ipf_table table, __u32 owner)
 {
 	const struct ipf_layout *layout = ipf_table_layout(table);
 	__u64 offset = layout->counters + (__u64)owner * sizeof(__u32);
@@ -346,7 +344,7 @@ IPF_INLINE __u32 ipf_counter_slot(ipf_table table, enum ipf_family family, __u32
 
 	if (!layout->counters || owner == IPF_NO_RULE)
 		return IPF_NO_COUNTER;
-	if (family == IPF_IPV4 && !layout->timers)
+	if (!layout->timers)
 		return owner;
 	chunk = ipf_table_bytes(table, offset);
 	return chunk ? *ipf_in_chunk(chunk, offset, __u32) : IPF_NO_COUNTER;

@@ -7,7 +7,8 @@
  * a stack holds those that are open at the current address; where one ends, its cover is in force
  * again. That gives a sequence of "from this word on, that is in force", which becomes spans. At
  * the first level the spans fall into groups of the index; at a group's end each part of it gets
- * what it needs: nothing, a point, or a run.
+ * what it needs: nothing, a point, or a run. Behind the points of a group or a run lies what they
+ * refer to of the only rule below a word.
  *
  * IPv6 rules longer than a word are a level of their own, with a stack of its own, below the word
  * that they have in common. Their run is written before the point that refers to it.
@@ -17,6 +18,7 @@
 #include <errno.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <util/array.h>
 
@@ -117,9 +119,20 @@ static bool is_exact(enum ipf_state state)
 	return state >= IPF_STATE_HOST_PASS && state <= IPF_STATE_DEEPER;
 }
 
+static bool has_owner(enum ipf_state state)
+{
+	return state >= IPF_STATE_PASS && state <= IPF_STATE_HOST_DROP;
+}
+
 static bool same_value(const struct value *a, const struct value *b)
 {
 	return a->state == b->state && a->reference == b->reference;
+}
+
+/* Who packets are told has decided. */
+static __u32 owner_of(const struct cutter *cutter, __u32 rule)
+{
+	return cutter->timers ? rule : cutter->rules[rule].counter;
 }
 
 static int reserve_points(struct cutter *cutter, size_t count)
@@ -141,20 +154,21 @@ static void write_point(const struct cutter *cutter, __u32 position, __u32 start
 {
 	struct cut *cut = cutter->cut;
 
+	if (has_owner(value.state))
+		value.reference = cutter->owned ? owner_of(cutter, value.reference) : 0;
 	if (cutter->family == IPF_IPV6) {
+		__u32 mask = (1u << IPF_REFERENCE_BITS) - 1;
+
 		cut->points6[position] =
 			(struct ipf_point6){ start, (__u32)value.state << IPF_REFERENCE_BITS |
-							    value.reference };
+							    (value.reference & mask) };
 		return;
 	}
 	if (value.state == IPF_STATE_RUN)
 		start = value.reference;
 	cut->points4[position] = start << IPF_STATE_BITS | value.state;
 	if (cutter->owned)
-		cut->owners[position] = value.state == IPF_STATE_NONE ||
-							value.state == IPF_STATE_RUN ?
-						IPF_NO_RULE :
-						value.reference;
+		cut->owners[position] = has_owner(value.state) ? value.reference : IPF_NO_RULE;
 }
 
 /* Makes room for some points that lie in one chunk. Returns the position of the first. */
@@ -175,6 +189,56 @@ static __u32 place_points(struct cutter *cutter, size_t count)
 		write_point(cutter, space->point_count, 0, nothing);
 	space->point_count += (__u32)count;
 	return base;
+}
+
+/* How many points' room the rest of a prefix takes. */
+static size_t rest_size(const struct cutter *cutter, const struct value *value)
+{
+	if (value->state != IPF_STATE_RULE)
+		return 0;
+	return 1u + cutter->owned + (cutter->rules[value->reference].prefix.bits > 64);
+}
+
+static size_t rests_size(const struct cutter *cutter, const struct point *points, size_t count)
+{
+	size_t size = 0;
+
+	for (size_t i = 0; i < count; i++)
+		size += rest_size(cutter, &points[i].value);
+	return size;
+}
+
+static void write_rest(const struct cutter *cutter, __u32 position, __u32 number)
+{
+	const struct rule *rule = &cutter->rules[number];
+	struct ipf_point6 *out = &cutter->cut->points6[position];
+
+	*out++ = (struct ipf_point6){ word_of(&rule->prefix.key, 1),
+				      (__u32)cutter->owned << IPF_REST_OWNED_SHIFT |
+					      (__u32)rule->verdict << IPF_REST_VERDICT_SHIFT |
+					      rule->prefix.bits };
+	if (cutter->owned)
+		*out++ = (struct ipf_point6){ owner_of(cutter, number), 0 };
+	if (rule->prefix.bits > 64)
+		memcpy(out, &rule->prefix.key.low, sizeof(*out));
+}
+
+/* Writes some points from `base` on, and the rests that they refer to behind them; there is room. */
+static void write_block(const struct cutter *cutter, __u32 base, const struct point *points,
+			size_t count)
+{
+	__u32 rest = base + (__u32)count;
+
+	for (size_t i = 0; i < count; i++) {
+		struct value value = points[i].value;
+
+		if (value.state == IPF_STATE_RULE) {
+			write_rest(cutter, rest, value.reference);
+			value.reference = rest;
+		}
+		write_point(cutter, base++, points[i].start, value);
+		rest += (__u32)rest_size(cutter, &points[i].value);
+	}
 }
 
 /* --- Runs ------------------------------------------------------------------------------------- */
@@ -205,13 +269,12 @@ static void run_add(struct cutter *cutter, struct run *run, __u32 first, const s
 /* Writes some points as a run. Returns its position. */
 static __u32 write_points(struct cutter *cutter, const struct point *points, size_t count)
 {
-	__u32 base = place_points(cutter, count + 1);
+	__u32 base = place_points(cutter, 1 + count + rests_size(cutter, points, count));
 
 	if (cutter->error)
 		return 0;
 	write_point(cutter, base, (__u32)count, nothing);
-	for (__u32 i = 0; i < count; i++)
-		write_point(cutter, base + 1 + i, points[i].start, points[i].value);
+	write_block(cutter, base + 1, points, count);
 	return base;
 }
 
@@ -362,20 +425,20 @@ static void write_group(struct cutter *cutter, struct parts *parts)
 	struct ipf_group *group = &cutter->cut->groups[cutter->group.number];
 	struct value common = parts->full ? common_value(parts) : nothing;
 	bool covered = common.state != IPF_STATE_NONE;
-	__u32 own = covered ? cover_parts(parts, &common) : parts->bits;
-	__u32 next = place_points(cutter, (size_t)__builtin_popcount(own) + covered);
+	struct point points[IPF_PARTS + 1];
+	size_t count = 0;
+	__u32 base;
 
+	group->parts = covered ? cover_parts(parts, &common) : parts->bits;
+	if (covered)
+		points[count++] = (struct point){ 0, common };
+	for (__u32 left = group->parts; left;)
+		points[count++] = parts->points[take_bit(&left)];
+	base = place_points(cutter, count + rests_size(cutter, points, count));
 	if (cutter->error)
 		return;
-	group->parts = own;
-	group->base = next | (__u32)covered << IPF_COVERED_SHIFT;
-	if (covered)
-		write_point(cutter, next++, 0, common);
-	while (own) {
-		const struct point *point = &parts->points[take_bit(&own)];
-
-		write_point(cutter, next++, point->start, point->value);
-	}
+	group->base = base | (__u32)covered << IPF_COVERED_SHIFT;
+	write_block(cutter, base, points, count);
 }
 
 static void close_group(struct cutter *cutter)
@@ -692,13 +755,14 @@ void cut_coarsen(struct ipf_space *space)
 	set_first(space, space->first, last);
 }
 
-int cut_rules(const struct ruleset *set, size_t at, size_t end, const struct ipf_space *space,
-	      __u64 points, struct ipf_timer *timers, struct cut *out)
+int cut_rules(const struct ruleset *set, size_t at, size_t end, bool owned,
+	      const struct ipf_space *space, __u64 points, struct ipf_timer *timers,
+	      struct cut *out)
 {
 	struct cutter cutter = {
 		.rules = set->rules,
 		.timers = timers,
-		.owned = space->point_shift == 3,
+		.owned = owned,
 		.cut = out,
 	};
 

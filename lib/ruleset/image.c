@@ -222,24 +222,15 @@ static void write_rules(const struct ruleset *set, const struct image *image)
 	}
 }
 
-/* Without timers packets ask a point's owner only to count. */
-static void write_owned_points(const struct ruleset *set, const struct cut *cut, bool timed,
-			       struct ipf_owned_point4 *out)
+static void write_owned_points(const struct cut *cut, struct ipf_owned_point4 *out)
 {
-	for (__u32 i = 0; i < cut->space.point_count; i++) {
-		__u32 owner = cut->owners[i];
-
-		if (!timed)
-			owner = owner == IPF_NO_RULE ? IPF_NO_COUNTER : set->rules[owner].counter;
-		out[i] = (struct ipf_owned_point4){ cut->points4[i], owner };
-	}
+	for (__u32 i = 0; i < cut->space.point_count; i++)
+		out[i] = (struct ipf_owned_point4){ cut->points4[i], cut->owners[i] };
 }
 
-static void write_cut(const struct ruleset *set, const struct cut *cut, enum ipf_family family,
-		      const struct image *image)
+static void write_cut(const struct cut *cut, enum ipf_family family, const struct image *image)
 {
-	const struct ipf_layout *layout = &image_header(image)->layout;
-	const struct ipf_space *space = &layout->space[family];
+	const struct ipf_space *space = &image_header(image)->layout.space[family];
 	void *points = image_at(image, space->points);
 
 	if (!space->point_count)
@@ -248,7 +239,7 @@ static void write_cut(const struct ruleset *set, const struct cut *cut, enum ipf
 	if (family == IPF_IPV6)
 		memcpy(points, cut->points6, space->point_count * sizeof(*cut->points6));
 	else if (cut->owners)
-		write_owned_points(set, cut, layout->timers, points);
+		write_owned_points(cut, points);
 	else
 		memcpy(points, cut->points4, space->point_count * sizeof(*cut->points4));
 }
@@ -289,8 +280,9 @@ static int cut_families(const struct ruleset *set, const struct needs *needs,
 {
 	size_t count4 = ruleset_count_family(set, IPF_IPV4);
 	const size_t bounds[] = { 0, count4, set->count };
+	bool owned = needs->timed || needs->counted;
 
-	plan_families(set, bounds, needs->timed || needs->counted, &header->layout);
+	plan_families(set, bounds, owned, &header->layout);
 	for (int family = 0; family < IPF_FAMILIES; family++) {
 		struct ipf_space *space = &header->layout.space[family];
 		int ret;
@@ -298,8 +290,8 @@ static int cut_families(const struct ruleset *set, const struct needs *needs,
 		/* With one point, so that the points have a place. */
 		space->point_count = space->rule_count ? 1 : 0;
 		lay_out(header, needs->timed, needs->counted);
-		ret = cut_rules(set, bounds[family], bounds[family + 1], space, space->points,
-				timers, &cuts[family]);
+		ret = cut_rules(set, bounds[family], bounds[family + 1], owned, space,
+				space->points, timers, &cuts[family]);
 		if (ret)
 			return ret;
 		space->point_count = cuts[family].space.point_count;
@@ -325,7 +317,7 @@ static int assemble(const struct ruleset *set, const struct ipf_header *header,
 		memcpy(image_at(&image, header->layout.timers), timers,
 		       set->count * sizeof(*timers));
 	for (int family = 0; family < IPF_FAMILIES; family++)
-		write_cut(set, &cuts[family], family, &image);
+		write_cut(&cuts[family], family, &image);
 	image_seal(&image);
 	*out = image;
 	return 0;

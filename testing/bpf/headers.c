@@ -67,7 +67,7 @@ struct decision headers_decide(const struct program *program, __u32 now, const _
 	match = ipf_lookup(&table, source.family, &source.key);
 	if (match.verdict == IPF_DROP || match.verdict == IPF_PASS) {
 		decision.verdict = match.verdict;
-		decision.counter = ipf_counter_slot(&table, source.family, match.owner);
+		decision.counter = ipf_counter_slot(&table, match.owner);
 	} else if (source.discovery) {
 		decision.verdict = IPF_PASS;
 	}

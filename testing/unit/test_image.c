@@ -79,7 +79,9 @@ static const struct cut_case cut_cases[] = {
 	{ "a host under a cover is no lonely one", "0.0.0.0/8\npass 0.0.0.9\n255.0.0.0/8", IPF_IPV4,
 	  "3:none 0:drop 9:pass 10:drop 0:run 0:drop" },
 	{ "a prefix of 32 bits", "2001:db8::/32", IPF_IPV6, "0:drop" },
-	{ "a lonely longer one is compared whole", "2001:db8::/48", IPF_IPV6, "24:rule" },
+	/* What follows the first word lies behind the point, and looks like another one. */
+	{ "of a lonely longer one the rest is compared", "2001:db8:7::/48", IPF_IPV6,
+	  "24:rule 458752:drop" },
 	{ "two below one word", "2001:db8::/48\n2001:db8:1::/48", IPF_IPV6,
 	  "3:none 0:drop 65536:drop 131072:none 24:deeper" },
 	{ "one below a cover", "2001:db8::/32\npass 2001:db8::/48", IPF_IPV6,

@@ -367,33 +367,49 @@ static void a_crowded_group(void **state)
 }
 
 /* So many points below one word that they make several runs, and a run that refers to them. */
-static void a_split_run(void **state)
+static void check_split_run(unsigned int bits)
 {
 	const size_t count = IPF_RUN_MAX + 10; /* rules, each with a gap behind it */
 	struct rule *rules = calloc(count, sizeof(*rules));
 	struct ruleset set;
 	struct image image;
 
-	(void)state;
 	ruleset_init(&set);
 	ruleset_name_set(&set, "default");
-	for (size_t i = 0; i < count; i++)
+	for (__u64 i = 0; i < count; i++)
 		rules[i] = (struct rule){
-			.prefix = { { 0x20010db800000000 + 3 * i, 0 }, IPF_IPV6, 64 },
+			.prefix = { { 0x20010db800000000 + 3 * i, bits > 64 ? 3 * i : 0 },
+				    IPF_IPV6,
+				    (__u8)bits },
 			.verdict = IPF_DROP,
 		};
 	assert_int_equal(ruleset_add(&set, rules, count, NULL), 0);
+	for (size_t i = 0; i < count; i++)
+		set.rules[i].counter = (__u32)i;
 	assert_int_equal(image_compile(&set, &image), 0);
 	for (__u64 net = 0; net < 3 * count + 3; net++) {
 		struct address address = { IPF_IPV6, { 0x20010db800000000 + net, net } };
+		struct address beside = { IPF_IPV6, { address.key.high, net + 1 } };
 		bool hit = net < 3 * count && net % 3 == 0;
+		struct ipf_match match = image_lookup(&image, &address, 0);
 
-		assert_int_equal(image_lookup(&image, &address, 0).verdict,
-				 hit ? IPF_DROP : IPF_NO_VERDICT);
+		assert_int_equal(match.verdict, hit ? IPF_DROP : IPF_NO_VERDICT);
+		if (hit)
+			assert_int_equal(match.owner, net / 3);
+		if (bits > 64)
+			assert_int_equal(image_lookup(&image, &beside, 0).verdict, IPF_NO_VERDICT);
 	}
 	image_done(&image);
 	ruleset_done(&set);
 	free(rules);
+}
+
+/* Of the nets each point says what it means; of the hosts it refers to the longest rest there is. */
+static void a_split_run(void **state)
+{
+	(void)state;
+	check_split_run(64);
+	check_split_run(128);
 }
 
 /* The /24s below 10.0.0.0 with an even third octet drop, but for their address .100. */
