@@ -30,23 +30,34 @@ static int program_info(int program_fd, struct bpf_prog_info *info, __u32 *map_i
 	return 0;
 }
 
-/* Opens the map of this name among the program's; the sizes must be those of abi.h, so that what
- * is read or written later fits. */
-static int open_map(const struct bpf_prog_info *info, const __u32 *map_ids, const char *name,
-		    __u32 value_size)
+/* Opens a map and reads about it. Returns the descriptor. */
+static int open_map(__u32 id, struct bpf_map_info *map)
+{
+	auto_fd int fd = bpf_map_get_fd_by_id(id);
+	__u32 size = sizeof(*map);
+
+	memset(map, 0, sizeof(*map));
+	if (fd < 0 || bpf_obj_get_info_by_fd(fd, map, &size))
+		return -errno;
+	return fd_take(&fd);
+}
+
+/* The sizes must be those of abi.h, so that what is read or written later fits. */
+static bool fits(const struct bpf_map_info *map, __u32 value_size)
+{
+	return map->key_size == sizeof(__u32) && map->value_size == value_size;
+}
+
+static int find_config(const struct bpf_prog_info *info, const __u32 *map_ids)
 {
 	for (__u32 i = 0; i < info->nr_map_ids; i++) {
-		auto_fd int fd = bpf_map_get_fd_by_id(map_ids[i]);
-		struct bpf_map_info map = {};
-		__u32 size = sizeof(map);
+		struct bpf_map_info map;
+		auto_fd int fd = open_map(map_ids[i], &map);
 
-		if (fd < 0 || bpf_obj_get_info_by_fd(fd, &map, &size))
-			return -errno;
-		if (strcmp(map.name, name) != 0)
-			continue;
-		return map.key_size == sizeof(__u32) && map.value_size == value_size ?
-			       fd_take(&fd) :
-			       -EPROTO;
+		if (fd < 0)
+			return fd;
+		if (!strcmp(map.name, IPF_CONFIG_SECTION))
+			return fits(&map, sizeof(struct ipf_config)) ? fd_take(&fd) : -EPROTO;
 	}
 	return -ENOENT;
 }
@@ -54,7 +65,7 @@ static int open_map(const struct bpf_prog_info *info, const __u32 *map_ids, cons
 static int read_config(const struct bpf_prog_info *info, const __u32 *map_ids,
 		       struct ipf_config *config)
 {
-	auto_fd int fd = open_map(info, map_ids, IPF_CONFIG_SECTION, sizeof(*config));
+	auto_fd int fd = find_config(info, map_ids);
 	__u32 only = 0;
 
 	if (fd < 0)
@@ -110,16 +121,32 @@ static int *map_fd(struct filter *filter, size_t map)
 	return (int *)((char *)filter + maps[map].fd);
 }
 
-static int open_maps(const struct bpf_prog_info *info, const __u32 *map_ids, struct filter *filter)
+static int take_map(const struct bpf_map_info *map, int *fd, struct filter *filter)
 {
 	for (size_t i = 0; i < MAPS; i++) {
-		int *fd = map_fd(filter, i);
-
-		*fd = open_map(info, map_ids, maps[i].name, maps[i].value_size);
-		if (*fd < 0)
-			return *fd;
+		if (strcmp(map->name, maps[i].name) != 0)
+			continue;
+		if (!fits(map, maps[i].value_size))
+			return -EPROTO;
+		*map_fd(filter, i) = fd_take(fd);
 	}
 	return 0;
+}
+
+static int open_maps(const struct bpf_prog_info *info, const __u32 *map_ids, struct filter *filter)
+{
+	int ret = 0;
+
+	for (__u32 i = 0; i < info->nr_map_ids && !ret; i++) {
+		struct bpf_map_info map;
+		auto_fd int fd = open_map(map_ids[i], &map);
+
+		ret = fd < 0 ? fd : take_map(&map, &fd, filter);
+	}
+	for (size_t i = 0; i < MAPS && !ret; i++)
+		if (*map_fd(filter, i) < 0)
+			ret = -ENOENT;
+	return ret;
 }
 
 struct filter filter_of_object(const struct bpf_object *object, const struct ipf_config *config)

@@ -108,10 +108,10 @@ static void empty_half(const struct filter *filter, __u32 first)
 		remove_chunks(filter, first, count);
 }
 
-/* The head of one half. NULL where it cannot be mapped. */
-static void *map_head(const struct filter *filter, __u64 generation, int protection)
+/* The first bytes of one half's head: each page that is mapped costs. NULL where they cannot be. */
+static void *map_head(const struct filter *filter, __u64 generation, size_t size, int protection)
 {
-	void *head = mmap(NULL, IPF_HEAD_SIZE, protection, MAP_SHARED, filter->head,
+	void *head = mmap(NULL, size, protection, MAP_SHARED, filter->head,
 			  (off_t)(half_of(generation) * IPF_HEAD_SIZE));
 
 	return head == MAP_FAILED ? NULL : head;
@@ -119,12 +119,13 @@ static void *map_head(const struct filter *filter, __u64 generation, int protect
 
 static int copy_head(const struct filter *filter, __u64 generation, const struct image *image)
 {
-	void *head = map_head(filter, generation, PROT_READ);
+	size_t size = head_part(image->size);
+	void *head = map_head(filter, generation, size, PROT_READ);
 
 	if (!head)
 		return -errno;
-	memcpy(image_at(image, 0), head, head_part(image->size));
-	munmap(head, IPF_HEAD_SIZE);
+	memcpy(image_at(image, 0), head, size);
+	munmap(head, size);
 	return 0;
 }
 
@@ -157,7 +158,7 @@ static int gather(const struct filter *filter, const struct ipf_root *root, __u6
 	*out = image;
 	if (!header.size)
 		return 0;
-	if (header.size < sizeof(header) ||
+	if (header.size <= sizeof(header) ||
 	    header.size - sizeof(header) > (__u64)IPF_HALF_CHUNKS * IPF_CHUNK_SIZE)
 		return -EBADMSG;
 	ret = image_reserve(&image, header.size);
@@ -468,20 +469,25 @@ static int fill_slots(const struct filter *filter, __u32 first, const struct ima
 
 static int fill_head(const struct filter *filter, __u64 generation, const struct image *image)
 {
-	void *head = map_head(filter, generation, PROT_READ | PROT_WRITE);
+	size_t size = head_part(image->size);
+	void *head = map_head(filter, generation, size, PROT_READ | PROT_WRITE);
 
 	if (!head)
 		return -errno;
-	memcpy(head, image_at(image, 0), head_part(image->size));
-	munmap(head, IPF_HEAD_SIZE);
+	memcpy(head, image_at(image, 0), size);
+	munmap(head, size);
 	return 0;
 }
 
-static int new_barrier(void)
+/* A map to put into the barrier's slot: that which is there, once there is one. */
+static int open_barrier(const struct filter *filter)
 {
-	int fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, "ipf_barrier", sizeof(__u32), sizeof(__u32), 1,
-				NULL);
+	int fd = open_slot(filter->barrier, 0);
 
+	if (fd != -ENOENT)
+		return fd;
+	fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, "ipf_barrier", sizeof(__u32), sizeof(__u32), 1,
+			    NULL);
 	return fd < 0 ? -errno : fd;
 }
 
@@ -571,7 +577,7 @@ int table_prepare(const struct filter *filter, const struct image *live, struct 
 	if (ret)
 		goto free_blocks;
 
-	change.barrier = new_barrier();
+	change.barrier = open_barrier(filter);
 	if (change.barrier < 0) {
 		ret = change.barrier;
 		error_set(err, ret, "cannot make a map to wait with: %s", strerror(-ret));
