@@ -99,8 +99,8 @@ _Static_assert(sizeof(struct ipf_config) == 48, "both sides read this layout");
 #define IPF_CHUNK_SHIFT 20
 #define IPF_CHUNK_SIZE (1u << IPF_CHUNK_SHIFT)
 #define IPF_HALF_CHUNKS 8192u /* 8 GiB of image */
-/* The indexes, and whatever else of an image comes before its end: for 100,000 rules all that packets
- * read. An idle filter has two of them, so more would be felt where there are many interfaces. */
+/* Room for the indexes of both families, and of 100,000 rules for all that packets read. Each filter has
+ * it twice, with ten rules too, so more would be felt where there are many interfaces. */
 #define IPF_HEAD_CHUNKS 2u /* their slots stay empty */
 #define IPF_HEAD_SIZE (IPF_HEAD_CHUNKS << IPF_CHUNK_SHIFT)
 #define IPF_NO_RULE 0xffffffffu
@@ -263,5 +263,7 @@ _Static_assert(sizeof(struct ipf_root) == 576, "both sides read this layout");
 /* Counters of rules lie in blocks, per-CPU arrays in the slots of an array of maps. */
 #define IPF_COUNTER_BLOCK 16384u
 #define IPF_COUNTER_BLOCKS 16384u
+_Static_assert((__u64)IPF_COUNTER_BLOCK *IPF_COUNTER_BLOCKS < (1ull << IPF_REFERENCE_BITS) - 1,
+	       "a reference can name each counter, and none");
 
 #endif

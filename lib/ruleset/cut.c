@@ -157,6 +157,7 @@ static void write_point(const struct cutter *cutter, __u32 position, __u32 start
 	if (has_owner(value.state))
 		value.reference = cutter->owned ? owner_of(cutter, value.reference) : 0;
 	if (cutter->family == IPF_IPV6) {
+		/* What no counter becomes is larger than any counter. */
 		__u32 mask = (1u << IPF_REFERENCE_BITS) - 1;
 
 		cut->points6[position] =

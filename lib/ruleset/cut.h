@@ -31,10 +31,11 @@ struct cut {
 	size_t capacity; /* of points and owners */
 };
 
-/* Cuts the rules by that plan, as ruleset.h sorts them. `owned` as for cut_plan(). `points`: the offset at which the points will
- * lie in the image, for runs must not lie across chunks. With timers (one for each rule of the set,
- * expires filled in, next IPF_NO_RULE) links each to who decides once it has ended. Returns 0, -ENOMEM, or -E2BIG beyond what a reference can number; release
- * *out with cut_done() in any case. */
+/* Cuts the rules by that plan, as ruleset.h sorts them. `owned` as for cut_plan(). `points`: the
+ * offset at which the points will lie in the image, for runs must not lie across chunks. With timers
+ * (one for each rule of the set, expires filled in, next IPF_NO_RULE) links each to who decides once
+ * it has ended. Returns 0, -ENOMEM, or -E2BIG beyond what a reference can number; release *out with
+ * cut_done() in any case. */
 int cut_rules(const struct ruleset *set, size_t at, size_t end, bool owned,
 	      const struct ipf_space *space, __u64 points, struct ipf_timer *timers,
 	      struct cut *out);

@@ -30,7 +30,7 @@ static const struct ipf_layout *ipf_table_layout(ipf_table table)
 	return &image_header(table->image)->layout;
 }
 
-/* There is more or less of the head, but always its first chunk. */
+/* A small image has less than a head: the first chunk stands for what it has not. */
 static const __u8 *ipf_table_head(ipf_table table, __u64 offset)
 {
 	offset &= IPF_HEAD_SIZE - IPF_CHUNK_SIZE;
