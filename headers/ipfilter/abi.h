@@ -100,7 +100,8 @@ _Static_assert(sizeof(struct ipf_config) == 48, "both sides read this layout");
 #define IPF_CHUNK_SIZE (1u << IPF_CHUNK_SHIFT)
 #define IPF_HALF_CHUNKS 8192u /* 8 GiB of image */
 /* Room for the indexes of both families, and of 100,000 rules for all that packets read. Each filter has
- * it twice, with ten rules too, so more would be felt where there are many interfaces. */
+ * it twice, with ten rules too, so more would be felt where there are many interfaces; and 4 MiB are the
+ * most that kernels before 6.0 give a map's value (KMALLOC_MAX_SIZE). */
 #define IPF_HEAD_CHUNKS 2u /* their slots stay empty */
 #define IPF_HEAD_SIZE (IPF_HEAD_CHUNKS << IPF_CHUNK_SHIFT)
 #define IPF_NO_RULE 0xffffffffu
