@@ -5,27 +5,45 @@
 #include <dataplane/netdev.h>
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
+#include <dataplane/rtnl.h>
 #include <util/cleanup.h>
 #include <util/error.h>
 
+static int not_found(const char *name, struct error *err)
+{
+	size_t length = strlen(name);
+
+	if (!length || length > RTNL_NAME_MAX)
+		return error_set(err, -ENODEV, "'%s': no such interface; a name has 1 to %d bytes",
+				 name, RTNL_NAME_MAX);
+	/* ifconfig(8) calls an address so, and old system calls cut the name there. */
+	if (strchr(name, ':'))
+		return error_set(err, -ENODEV,
+				 "%s: no such interface; what stands after a colon names an address, "
+				 "so give the interface alone",
+				 name);
+	return error_set(err, -ENODEV, "%s: no such interface; 'ip link' lists them", name);
+}
+
 int netdev_find(const char *name, struct netdev *out, struct error *err)
 {
-	unsigned int ifindex;
+	struct rtnl_link link;
+	int ret = rtnl_find(name, &link);
 
-	if (!*name || strlen(name) >= IF_NAMESIZE)
-		return error_set(err, -ENODEV, "'%s': no such interface; a name has 1 to %d bytes",
-				 name, IF_NAMESIZE - 1);
-	ifindex = if_nametoindex(name);
-	if (!ifindex)
-		return error_set(err, -ENODEV, "%s: no such interface; 'ip link' lists them", name);
+	if (ret == -ENODEV)
+		return not_found(name, err);
+	if (ret)
+		return error_set(err, ret, "%s: cannot look for that interface: %s", name,
+				 strerror(-ret));
 	memset(out, 0, sizeof(*out));
-	strcpy(out->name, name);
-	out->ifindex = ifindex;
+	strcpy(out->name, link.name);
+	out->ifindex = link.ifindex;
 	return 0;
 }
 
@@ -63,6 +81,55 @@ int netdev_all(struct netdev **out, size_t *count, struct error *err)
 	*out = all;
 	*count = n;
 	return 0;
+}
+
+/* Two that sit on each other are the ends of a veth pair, and neither is above. */
+static bool sits_on(const struct rtnl_link *upper, const struct rtnl_link *lower)
+{
+	if (lower->master == upper->ifindex)
+		return true;
+	return upper->ifindex != lower->ifindex && upper->lower == lower->ifindex &&
+	       lower->lower != upper->ifindex;
+}
+
+enum direction { ABOVE, BELOW };
+
+static int next_to(const struct netdev *dev, enum direction direction, struct netdev **out,
+		   size_t *count)
+{
+	auto_free struct rtnl_link *links = NULL;
+	const struct rtnl_link *self = NULL;
+	size_t all;
+	int ret = rtnl_all(&links, &all);
+
+	if (ret)
+		return ret;
+	for (size_t i = 0; i < all && !self; i++)
+		self = links[i].ifindex == dev->ifindex ? &links[i] : NULL;
+	*count = 0;
+	*out = calloc(all ? all : 1, sizeof(**out));
+	if (!*out)
+		return -ENOMEM;
+	for (size_t i = 0; i < all && self; i++) {
+		struct netdev *one = &(*out)[*count];
+
+		if (direction == ABOVE ? !sits_on(&links[i], self) : !sits_on(self, &links[i]))
+			continue;
+		one->ifindex = links[i].ifindex;
+		memcpy(one->name, links[i].name, sizeof(one->name));
+		++*count;
+	}
+	return 0;
+}
+
+int netdev_above(const struct netdev *dev, struct netdev **out, size_t *count)
+{
+	return next_to(dev, ABOVE, out, count);
+}
+
+int netdev_below(const struct netdev *dev, struct netdev **out, size_t *count)
+{
+	return next_to(dev, BELOW, out, count);
 }
 
 void netdev_place(const struct netdev *dev, struct ipf_place *out)

@@ -16,11 +16,17 @@ struct netdev {
 	unsigned int ifindex;
 };
 
-/* -ENODEV: "eth7: no such interface". -EINVAL for a name that no interface can have. */
+/* The interface with this name or alternative name; *out has its own name, so that messages call an
+ * interface by one name. -ENODEV: "eth7: no such interface". */
 int netdev_find(const char *name, struct netdev *out, struct error *err);
 
 /* All interfaces of this network namespace, by ifindex. *out is the caller's to free. */
 int netdev_all(struct netdev **out, size_t *count, struct error *err);
+
+/* Those directly above it (its bridge or bond, the VLAN devices on it), or directly below. *out is the
+ * caller's to free. */
+int netdev_above(const struct netdev *dev, struct netdev **out, size_t *count);
+int netdev_below(const struct netdev *dev, struct netdev **out, size_t *count);
 
 /* Where the interface is (<ipfilter/abi.h>). What cannot be told stays zero. */
 void netdev_place(const struct netdev *dev, struct ipf_place *out);

@@ -59,7 +59,40 @@ def look_at(lab, name):
     assert not RAW.search(result.out + result.err), result
 
 
-@pytest.mark.parametrize("name", ["sixteen_bytes_16", "f0/../f0", "..", ".", "/", "f\n0", "f0\x1b[2J",
+@pytest.mark.parametrize("name", ["wan", "exactly15bytes_", "sixteen_bytes_16", "a:b", "n" * 127,
+                                  "f1\x1b[2J"], ids=printable)
+def test_an_alternative_name_is_taken_and_the_interface_called_by_its_own(own_lab, name):
+    lab = own_lab
+    lab.ns.ip("link", "property", "add", "dev", "f0", "altname", name)
+    try:
+        shown = lab.good("load", "-m", "native", "-i", "192.0.2.1", name, "f0", name)
+        assert shown.out.startswith("f0: filtering") and len(shown.out.splitlines()) == 1, shown
+        for args in (("status", "-j", name), ("list", "-j", "-d", name), ("test", "-d", name, "192.0.2.1"),
+                     ("poll", "-j", "-i", 1, "--count", 1, name), ("add", "-d", name, "192.0.2.2"),
+                     ("del", "-d", name, "192.0.2.2"), ("flush", "-d", name), ("repair", name),
+                     ("replace", "-d", name, "-f", "-"), ("run", "--count", 1, name), ("load", name),
+                     ("unload", name), ("unload", name), ("status", name)):
+            result = lab(*args, stdin="192.0.2.1\n")
+            said = result.out + result.err
+            assert printable(name) not in said and in_json(name) not in said, result
+            assert "f0" in said or result.rc == DONE, result
+            if "-j" in args:
+                assert [one["ifname"] for one in result.json()["interfaces"]] == ["f0"], result
+    finally:  # `ip -j` writes such names as they are
+        lab.ns.ip("link", "property", "del", "dev", "f0", "altname", name)
+    assert "xdp" not in lab.ns.links()["f0"]
+
+
+@pytest.mark.parametrize("name", ["f0:1", "f0:", "lo:1"])
+def test_the_label_of_an_address_is_no_interface(loaded, name):
+    for args in (("load", name), ("status", name), ("list", "-d", name), ("add", "-d", name, "192.0.2.1"),
+                 ("unload", name)):
+        loaded.refused(FAILED, *args, words=[f"{name}: no such interface", "colon"])
+    assert loaded.rules("f0") == []
+
+
+@pytest.mark.parametrize("name", ["sixteen_bytes_16", "n" * 127, "n" * 128, "f0/../f0", "..", ".",
+                                  "/", "f\n0", "f0\x1b[2J",
                                   "\udcff", "%n"], ids=printable)
 def test_an_interface_that_cannot_be_is_named_on_one_line(module_lab, name):
     for args in (("load", name), ("status", name), ("status", "-j", name), ("list", "-d", name),
