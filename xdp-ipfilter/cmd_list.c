@@ -171,7 +171,7 @@ static enum exit_code print_json(const struct listing *listings, size_t count, _
 		describe_listing(&report, &listings[i], now);
 	report_close(&report);
 	report_close(&report);
-	return report_finish(&report, err) ? EXIT_FAILED : EXIT_DONE;
+	return report_finish(&report, err) < 0 ? EXIT_FAILED : EXIT_DONE;
 }
 
 static enum exit_code print_text(const struct targets *targets, __u32 now, struct error *err)
@@ -188,9 +188,9 @@ static enum exit_code print_text(const struct targets *targets, __u32 now, struc
 		if (ret == -ENOMEM)
 			return no_memory(err);
 		if (ret)
-			break; /* main() sees what the stream says */
+			return output_failure(ret, err) < 0 ? EXIT_FAILED : EXIT_DONE;
 	}
-	return EXIT_DONE;
+	return report_finish(&report, err) < 0 ? EXIT_FAILED : EXIT_DONE;
 }
 
 static enum exit_code list_targets(const struct list_request *request, struct targets *targets,

@@ -56,10 +56,8 @@ static enum exit_code attach_all(struct targets *targets, struct attachment **at
 		goto undo;
 	for (size_t i = 0; i < targets->count; i++)
 		loading_report(&targets->items[i]);
-	if (output_flush(stdout, err)) {
-		error_set(err, -EIO, "cannot write the output; nothing was loaded");
+	if (output_flush(stdout, err) < 0)
 		goto undo;
-	}
 	return EXIT_DONE;
 
 undo:

@@ -127,8 +127,9 @@ static void describe_sample(struct report *report, const struct target *target,
 	report_close(report);
 }
 
-static enum exit_code print_round(const struct targets *targets, const struct sample *samples,
-				  bool json, struct error *err)
+/* 0, OUTPUT_CLOSED, or a negative errno with the words. */
+static int print_round(const struct targets *targets, const struct sample *samples, bool json,
+		       struct error *err)
 {
 	struct report report;
 
@@ -140,7 +141,7 @@ static enum exit_code print_round(const struct targets *targets, const struct sa
 		describe_sample(&report, &targets->items[i], &samples[i]);
 	report_close(&report);
 	report_close(&report);
-	return report_finish(&report, err) ? EXIT_FAILED : EXIT_DONE;
+	return report_finish(&report, err);
 }
 
 static enum exit_code sample_all(const struct targets *targets, struct sample *samples,
@@ -162,18 +163,20 @@ static enum exit_code poll_targets(const struct poll_request *request,
 	auto_free struct sample *samples = calloc(targets->count, sizeof(*samples));
 	enum exit_code code;
 	struct rounds rounds;
+	int written = 0;
 
 	if (!samples)
 		return no_memory(err);
 	signals_hold();
 	rounds_start(&rounds, request->interval_ms, request->count);
 	code = sample_all(targets, samples, err);
-	while (!code && rounds_wait(&rounds)) {
+	/* A reader that has gone ends it as a signal does. */
+	while (!code && !written && rounds_wait(&rounds)) {
 		code = sample_all(targets, samples, err);
 		if (!code)
-			code = print_round(targets, samples, request->json, err);
+			written = print_round(targets, samples, request->json, err);
 	}
-	return code;
+	return written < 0 ? EXIT_FAILED : code;
 }
 
 static enum exit_code poll(struct options *options, struct error *err)

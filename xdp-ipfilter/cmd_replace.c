@@ -181,8 +181,9 @@ static enum exit_code dry_run_targets(struct targets *targets,
 		const struct target *target = &targets->items[i];
 
 		lockout_warn(&target->dev, &target->rules, target->filter.config.policy, now);
-		diff_print(targets->count > 1 ? target->dev.name : NULL, &before[i], &target->rules,
-			   now);
+		if (diff_print(targets->count > 1 ? target->dev.name : NULL, &before[i],
+			       &target->rules, now, err) < 0)
+			code = EXIT_FAILED;
 	}
 	for (size_t i = 0; i < targets->count; i++)
 		ruleset_done(&before[i]);

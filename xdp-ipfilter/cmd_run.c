@@ -72,19 +72,17 @@ static void print_drops(const struct target *target, const struct totals *totals
 	printf("\n");
 }
 
-static enum exit_code print_round(const struct target *target, bool *broken, struct error *err)
+/* 0, OUTPUT_CLOSED, or a negative errno with the words. */
+static int print_round(const struct target *target, struct error *err)
 {
 	struct totals totals;
 	int ret = totals_read(&target->filter, &totals, err);
 
 	if (ret)
-		return EXIT_FAILED;
+		return ret;
 	print_drops(target, &totals);
 	totals_done(&totals);
-	ret = output_flush(stdout, err);
-	*broken = ret != 0;
-	/* Who reads no more has seen enough: that ends us like a signal does. */
-	return ret && ret != -EPIPE ? EXIT_FAILED : EXIT_DONE;
+	return output_flush(stdout, err);
 }
 
 /* Until a signal, the last round, a reader gone or a failure. */
@@ -93,18 +91,15 @@ static enum exit_code print_rounds(const struct run_request *request, struct tar
 {
 	enum exit_code code = EXIT_DONE;
 	struct rounds rounds;
-	bool broken = false;
+	int written = 0;
 
 	rounds_start(&rounds, request->interval_ms, request->count);
-	while (!code && !broken && rounds_wait(&rounds)) {
+	while (!code && !written && rounds_wait(&rounds)) {
 		code = target_check(target, err);
 		if (!code)
-			code = print_round(target, &broken, err);
+			written = print_round(target, err);
 	}
-	/* What could not be written is not tried again at the end. */
-	if (broken && !freopen("/dev/null", "w", stdout))
-		return EXIT_FAILED;
-	return code;
+	return written < 0 ? EXIT_FAILED : code;
 }
 
 static enum exit_code attach(const struct run_request *request, const struct rule_input *input,

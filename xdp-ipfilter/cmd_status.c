@@ -241,7 +241,7 @@ static enum exit_code print(const struct snapshot *snapshots, size_t count, bool
 	report_close(&report);
 	if (!count)
 		report_line(&report, "the filter is not loaded on any interface");
-	return report_finish(&report, err) ? EXIT_FAILED : EXIT_DONE;
+	return report_finish(&report, err) < 0 ? EXIT_FAILED : EXIT_DONE;
 }
 
 /* What the states add up to: not filtering is worse than not loaded. */

@@ -78,21 +78,20 @@ static enum exit_code parse_addresses(struct test_request *request, struct error
 }
 
 /* "10.0.0.5: drop by 10.0.0.0/8 (default)" */
-static void print_verdict(const struct address *address, const struct rule *rule,
-			  enum ipf_verdict verdict, const struct target *target, bool with_ifname)
+static void print_verdict(struct report *report, const struct address *address,
+			  const struct rule *rule, enum ipf_verdict verdict,
+			  const struct target *target, bool with_ifname)
 {
 	char text[ADDRESS_TEXT_SIZE], prefix[PREFIX_TEXT_SIZE];
-	struct report report;
 
 	address_format(address, text);
-	report_init(&report, REPORT_TEXT, stdout);
 	if (rule) {
 		prefix_format(&rule->prefix, prefix);
-		report_line(&report, "%s%s%s: %s by %s (%s)", with_ifname ? target->dev.name : "",
+		report_line(report, "%s%s%s: %s by %s (%s)", with_ifname ? target->dev.name : "",
 			    with_ifname ? ": " : "", text, verdict_name(verdict), prefix,
 			    target->rules.sets[rule->set].name);
 	} else {
-		report_line(&report, "%s%s%s: %s (policy)", with_ifname ? target->dev.name : "",
+		report_line(report, "%s%s%s: %s (policy)", with_ifname ? target->dev.name : "",
 			    with_ifname ? ": " : "", text, verdict_name(verdict));
 	}
 }
@@ -121,6 +120,9 @@ static enum exit_code find_verdict(const struct target *target, const struct add
 static enum exit_code test_target(const struct test_request *request, const struct target *target,
 				  bool with_ifname, bool *all_dropped, struct error *err)
 {
+	struct report report;
+
+	report_init(&report, REPORT_TEXT, stdout);
 	for (size_t i = 0; i < request->words.count; i++) {
 		const struct address *address = &request->addresses[i];
 		const struct rule *rule;
@@ -131,9 +133,9 @@ static enum exit_code test_target(const struct test_request *request, const stru
 			return code;
 		*all_dropped = *all_dropped && verdict == IPF_DROP;
 		if (!request->quiet)
-			print_verdict(address, rule, verdict, target, with_ifname);
+			print_verdict(&report, address, rule, verdict, target, with_ifname);
 	}
-	return EXIT_DONE;
+	return report_finish(&report, err) < 0 ? EXIT_FAILED : EXIT_DONE;
 }
 
 static enum exit_code test_targets(const struct test_request *request, struct targets *targets,

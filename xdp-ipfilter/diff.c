@@ -96,8 +96,8 @@ static const struct prefix *first_prefix(const struct span *a, const struct span
 	return prefix_compare(left, right) <= 0 ? left : right;
 }
 
-void diff_print(const char *ifname, const struct ruleset *before, const struct ruleset *after,
-		__u32 now)
+int diff_print(const char *ifname, const struct ruleset *before, const struct ruleset *after,
+	       __u32 now, struct error *err)
 {
 	struct span old = { .set = before }, fresh = { .set = after };
 	struct diff diff = { .now = now };
@@ -113,4 +113,5 @@ void diff_print(const char *ifname, const struct ruleset *before, const struct r
 	}
 	report_line(&diff.report, "%zu added, %zu removed, %zu kept", diff.added, diff.removed,
 		    diff.kept);
+	return report_finish(&diff.report, err);
 }

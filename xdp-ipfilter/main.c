@@ -59,7 +59,7 @@ int main(int argc, char **argv)
 	dataplane_init();
 
 	code = command_main(&command_table, argc, argv, &err);
-	if (!err.text[0] && output_flush(stdout, &err))
+	if (!err.text[0] && output_flush(stdout, &err) < 0)
 		code = EXIT_FAILED;
 	if (err.text[0])
 		log_error(err.text);

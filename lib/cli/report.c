@@ -39,6 +39,13 @@ static struct report_level *level(struct report *report)
 	return report->depth ? &report->levels[report->depth - 1] : NULL;
 }
 
+/* A stream keeps that a write failed, not why; errno tells, right after it. */
+static void note_failure(struct report *report)
+{
+	if (!report->failure && ferror(report->out))
+		report->failure = errno ? -errno : -EIO;
+}
+
 static void text_indent(const struct report *report)
 {
 	int columns = 0;
@@ -108,11 +115,10 @@ static void json_puts(struct report *report, const char *text)
 {
 	json_t *string = json_any_string(text);
 
-	/* A write that fails is seen by output_flush(). */
 	if (string)
 		json_dumpf(string, report->out, JSON_ENCODE_ANY);
 	else
-		report->failed = true;
+		report->failure = -ENOMEM;
 	json_decref(string);
 }
 
@@ -172,6 +178,7 @@ static void open_level(struct report *report, const char *key, const char *headi
 	}
 	opened.indents = heading && !opened.row;
 	report->levels[report->depth++] = opened;
+	note_failure(report);
 }
 
 void report_object(struct report *report, const char *key, const char *heading)
@@ -201,6 +208,7 @@ void report_close(struct report *report)
 		json_end(report, &closed);
 	else if (closed.row && closed.filled)
 		fputc('\n', report->out);
+	note_failure(report);
 }
 
 /* A field in text: a line of its own, or a cell of the open row. */
@@ -278,36 +286,37 @@ void report_line(struct report *report, const char *format, ...)
 	text_indent(report);
 	text_puts(report, line, 0);
 	fputc('\n', report->out);
+	note_failure(report);
 }
 
-/* Why an earlier write failed: the stream kept that it did, not why. */
-static int lost_error(FILE *out)
+/* Has the reader of this pipe gone? */
+static bool is_closed(FILE *out)
 {
 	struct pollfd stream = { .fd = fileno(out) };
 
-	if (poll(&stream, 1, 0) == 1 && (stream.revents & POLLERR))
-		return -EPIPE;
-	return -EIO;
+	return poll(&stream, 1, 0) == 1 && (stream.revents & POLLERR);
 }
 
 int output_flush(FILE *out, struct error *err)
 {
-	int ret = 0;
-
 	if (fflush(out))
-		ret = -errno;
-	else if (ferror(out))
-		ret = lost_error(out);
-	if (!ret || ret == -EPIPE)
-		return ret;
-	return error_set(err, ret, "cannot write the output%s%s", ret == -EIO ? "" : ": ",
-			 ret == -EIO ? "" : strerror(-ret));
+		return output_failure(-errno, err);
+	if (!ferror(out))
+		return 0;
+	/* An earlier write failed: the stream kept that it did, not why. */
+	return is_closed(out) ? OUTPUT_CLOSED : error_set(err, -EIO, "cannot write the output");
+}
+
+int output_failure(int failure, struct error *err)
+{
+	if (failure == -EPIPE)
+		return OUTPUT_CLOSED;
+	return error_set(err, failure, "cannot write the output: %s", strerror(-failure));
 }
 
 int report_finish(struct report *report, struct error *err)
 {
 	assert(!report->depth);
-	if (report->failed)
-		return error_set(err, -ENOMEM, "cannot write the output: %s", strerror(ENOMEM));
-	return output_flush(report->out, err);
+	return report->failure ? output_failure(report->failure, err) :
+				 output_flush(report->out, err);
 }

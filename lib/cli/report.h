@@ -33,7 +33,7 @@ struct report_level {
 struct report {
 	FILE *out;
 	enum report_format format;
-	bool failed; /* out of memory */
+	int failure; /* the first: -ENOMEM, or what a write met */
 	unsigned int depth;
 	struct report_level levels[REPORT_DEPTH];
 };
@@ -58,11 +58,15 @@ void report_null(struct report *report, const char *key);
 void report_line(struct report *report, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
-/* Flushes. 0, -ENOMEM, or what output_flush() says. */
+/* Flushes. What output_flush() says, or -ENOMEM with the words. */
 int report_finish(struct report *report, struct error *err);
 
-/* Has all that went to the stream been written? 0, or a negative errno with the words; -EPIPE without
- * words: whoever read it has gone, and knows. */
+/* Has all that went to the stream been written? 0, or a negative errno with the words. A reader that
+ * has gone has seen enough, which is no failure: OUTPUT_CLOSED, without words. */
+#define OUTPUT_CLOSED 1
 int output_flush(FILE *out, struct error *err);
+
+/* The same of a write that failed, by its negative errno. */
+int output_failure(int failure, struct error *err);
 
 #endif

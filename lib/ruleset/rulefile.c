@@ -197,18 +197,31 @@ static void group_by_set(const struct ruleset *set, __u32 now, struct set_rules 
 	}
 }
 
-static void write_rule(const struct rule *rule, __u32 now, FILE *out)
+static int write_rule(const struct rule *rule, __u32 now, FILE *out)
 {
 	char text[PREFIX_TEXT_SIZE];
 	char left[DURATION_TEXT_SIZE];
 
 	prefix_format(&rule->prefix, text);
-	if (rule->expires == IPF_NEVER) {
-		fprintf(out, "%s %s\n", verdict_name(rule->verdict), text);
-		return;
-	}
+	if (rule->expires == IPF_NEVER)
+		return fprintf(out, "%s %s\n", verdict_name(rule->verdict), text);
 	duration_format(tick_seconds_left(rule->expires, now), left);
-	fprintf(out, "%s %s timeout %s\n", verdict_name(rule->verdict), text, left);
+	return fprintf(out, "%s %s timeout %s\n", verdict_name(rule->verdict), text, left);
+}
+
+/* The stream keeps that a write failed, not why: errno tells at once. */
+static int write_sets(const struct ruleset *set, const struct set_rules *groups,
+		      const size_t *positions, bool with_names, __u32 now, FILE *out)
+{
+	for (size_t i = 0; i < set->set_count; i++) {
+		if (groups[i].count && with_names &&
+		    fprintf(out, "set %s\n", groups[i].name->name) < 0)
+			return -errno;
+		for (size_t k = 0; k < groups[i].count; k++)
+			if (write_rule(&set->rules[positions[groups[i].first + k]], now, out) < 0)
+				return -errno;
+	}
+	return fflush(out) ? -errno : 0;
 }
 
 int rule_text_write(const struct ruleset *set, __u32 now, FILE *out)
@@ -225,13 +238,7 @@ int rule_text_write(const struct ruleset *set, __u32 now, FILE *out)
 	for (size_t i = 0; i < set->set_count; i++)
 		only_default = only_default && (!groups[i].count || is_default(groups[i].name));
 
-	for (size_t i = 0; i < set->set_count; i++) {
-		if (groups[i].count && !only_default)
-			fprintf(out, "set %s\n", groups[i].name->name);
-		for (size_t k = 0; k < groups[i].count; k++)
-			write_rule(&set->rules[positions[groups[i].first + k]], now, out);
-	}
-	ret = fflush(out) || ferror(out) ? -EIO : 0;
+	ret = write_sets(set, groups, positions, !only_default, now, out);
 done:
 	free(groups);
 	free(positions);

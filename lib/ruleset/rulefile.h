@@ -59,7 +59,8 @@ int rule_input_name_set(struct rule_input *input, const char *name);
 
 /* Writes rules as rule_input_read() reads them: verdict, prefix, timeout left; a `set` line before the
  * rules of each set, none when `default` is the only one; `default` first, the others by name. What
- * has ended, and sets without rules, are left out. Flushes. Returns 0, -EIO or -ENOMEM. */
+ * has ended, and sets without rules, are left out. Flushes. Returns 0, -ENOMEM, or the negative errno of
+ * the write that failed. */
 int rule_text_write(const struct ruleset *set, __u32 now, FILE *out);
 
 #endif

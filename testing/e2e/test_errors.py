@@ -216,21 +216,70 @@ def test_a_missing_file_is_a_failure(lab, args, words):
     lab.refused(FAILED, *args, words=words)
 
 
-def test_results_that_cannot_be_written_are_a_failure(loaded):
-    loaded.good("add", "192.0.2.1")
-    for args in (("list",), ("list", "-j"), ("status",), ("status", "-j")):
-        with open("/dev/full", "w") as full:
-            process = loaded.start(*args, stdout=full)
-            _, err = process.communicate(timeout=60)
-        assert process.returncode == FAILED, (args, err)
-        assert err.startswith("xdp-ipfilter: ") and len(err.splitlines()) == 1, err
+#: every command that prints, and its exit status when somebody reads it
+PRINTING = [
+    (("list",), DONE), (("list", "-j"), DONE), (("status",), DONE), (("status", "-j"), DONE),
+    (("status", "-v", "f0"), DONE), (("test", *["192.0.2.1"] * 300), DONE),
+    (("test", *["192.0.2.250"] * 300), FAILED), (("replace", "-n", "-f", "-"), DONE),
+    (("poll", "-i", "10"), DONE), (("poll", "-j", "-i", "10"), DONE), (("help",), DONE),
+    (("help", "load"), DONE), (("--help",), DONE), (("load", "--help"), DONE), (("--version",), DONE),
+]
+MANY = "".join(f"192.0.2.{number}\n" for number in range(200))
+
+each_that_prints = pytest.mark.parametrize("args, rc", PRINTING,
+                                           ids=[" ".join(row[0])[:30] for row in PRINTING])
+
+
+def end_of(process):
+    _, err = process.communicate(MANY.replace("192.0.2", "192.0.3"), timeout=60)
+    return process.returncode, "".join(line for line in err.splitlines(True)
+                                       if not product.is_single_warning(line))
+
+
+def end_on_a_full_disk(lab, *args):
+    with open("/dev/full", "w") as full:
+        return end_of(lab.start(*args, stdin=subprocess.PIPE, stdout=full))
+
+
+def end_on_a_closed_pipe(lab, *args):
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "w") as closed:
+        return end_of(lab.start(*args, stdin=subprocess.PIPE, stdout=closed))
+
+
+NO_SPACE = "xdp-ipfilter: cannot write the output: No space left on device\n"
+
+
+@each_that_prints
+def test_results_that_cannot_be_written_are_a_failure_with_its_reason(loaded_once, args, rc):
+    loaded_once.good("add", "-f", "-", stdin=MANY)
+    assert end_on_a_full_disk(loaded_once, *args) == (FAILED, NO_SPACE)
+
+
+@each_that_prints
+def test_a_reader_that_has_gone_is_no_failure(loaded_once, args, rc):
+    """It has seen enough: what goes on ends, and the status is as if it had read it all."""
+    loaded_once.good("add", "-f", "-", stdin=MANY)
+    assert end_on_a_closed_pipe(loaded_once, *args) == (rc, "")
 
 
 def test_a_load_whose_output_cannot_be_written_loads_nothing(lab, no_more_progs):
-    with open("/dev/full", "w") as full, lab.unchanged("f0"):
-        process = lab.start("load", "-i", "192.0.2.66", "f0", stdout=full)
-        _, err = process.communicate(timeout=60)
-        assert process.returncode == FAILED and "cannot write" in err, err
+    with lab.unchanged("f0"):
+        assert end_on_a_full_disk(lab, "load", "-i", "192.0.2.66", "f0") == (FAILED, NO_SPACE)
+
+
+def test_a_run_whose_output_cannot_be_written_leaves_nothing_behind(lab, no_more_progs):
+    with lab.unchanged("f0"):
+        for args in (("-i", "192.0.2.66"), ("-p", "deny", "-i", "192.0.2.66")):
+            assert end_on_a_full_disk(lab, "run", "--interval", 10, *args, "f0") == (FAILED, NO_SPACE)
+            assert end_on_a_closed_pipe(lab, "run", "--interval", 10, *args, "f0") == (DONE, "")
+
+
+def test_a_load_is_done_though_its_reader_has_gone(lab):
+    rc, err = end_on_a_closed_pipe(lab, "load", "-i", "192.0.2.66", "f0")
+    assert rc == DONE and "cannot write" not in err, err
+    assert not lab.wire.passes(udp("192.0.2.66"))
 
 
 def test_what_goes_to_nowhere_is_done_all_the_same(lab):

@@ -149,7 +149,7 @@ def test_a_closed_pipe_leaves_nothing_behind(lab, run):
     started = run("-i", "192.0.2.66", "--interval", 20, "f0")
     started.read(drops)
     started.process.stdout.close()
-    started.process.wait(timeout=lab.patience)
+    assert started.process.wait(timeout=lab.patience) == DONE
     started.process.stdout = open(os.devnull)
     nothing_is_left(lab, "f0")
 

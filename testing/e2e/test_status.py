@@ -210,6 +210,7 @@ def test_a_closed_pipe_ends_poll(loaded):
         start = time.monotonic()
         poller.wait(timeout=loaded.patience)
         assert time.monotonic() - start < loaded.patience
+        assert poller.returncode == DONE
     finally:
         poller.kill()
         poller.wait()

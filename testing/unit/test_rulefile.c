@@ -458,7 +458,7 @@ static void a_full_device_is_noticed(void **state)
 	if (!out)
 		skip();
 	ruleset_from_text(&set, "10.0.0.1\n");
-	assert_int_equal(rule_text_write(&set, 0, out), -EIO);
+	assert_int_equal(rule_text_write(&set, 0, out), -ENOSPC);
 	fclose(out);
 	ruleset_done(&set);
 }
