@@ -46,6 +46,8 @@ test     optional  busybox-static                 busybox
 test     optional  kmod                           kmod
 test     optional  cpio                           cpio
 test     optional  zstd                           zstd
+test     optional  xz-utils                       xz
+test     optional  debian-archive-keyring         -
 test     optional  strace                         strace
 test     optional  ethtool                        ethtool
 test     optional  ipset                          ipset

@@ -3,12 +3,17 @@
 #
 # Where does a Debian kernel for the virtual machine come from?
 #
-#     kernels.sh VERSION        (6.1, 6.12, ...)
+#     kernels.sh VERSION        (5.10, 6.1, 6.12, ...)
 #
 # Prints a folder that holds `vmlinuz`, `modules.cpio` (an initramfs piece: the modules that tests
 # need, and /modules.list: their files and options in the order of loading) and `release` (what
 # uname -r will say). The folder is made on the first call and re-used afterwards; remove it to get
-# a newer build of that kernel. Nothing is installed: the package is downloaded and unpacked.
+# a newer build of that kernel. Nothing is installed: the packages are downloaded and unpacked.
+#
+# Each Debian release serves one line of kernels, and any Debian (or Ubuntu, with
+# debian-archive-keyring) can fetch all of them: apt runs with a configuration, lists and a cache of
+# its own below the folder, which leaves those of the system alone. Of the system's configuration
+# it takes the mirrors and how they are reached (proxies and the like).
 #
 # Exit codes: 0 done; 1 failed; 2 usage; 77 this machine cannot have that kernel (reason on stderr).
 #
@@ -17,14 +22,14 @@
 set -euo pipefail
 
 # netdevsim is not in every kernel; the others must be there, built in or as modules.
-modules="virtio_pci netfs 9pnet 9pnet_virtio 9p overlay
+modules="virtio_pci 9pnet 9pnet_virtio 9p overlay
 	veth virtio_net tun bridge 8021q dummy macvlan bonding"
 optional="netdevsim"
 
 die()  { echo "kernels.sh: $*" >&2; exit 1; }
 skip() { echo "kernels.sh: skipped: $*" >&2; exit 77; }
 
-[[ $# -eq 1 && $1 =~ ^[0-9]+\.[0-9]+$ ]] || { echo "usage: kernels.sh VERSION  (6.1, 6.12)" >&2; exit 2; }
+[[ $# -eq 1 && $1 =~ ^[0-9]+\.[0-9]+$ ]] || { echo "usage: kernels.sh VERSION  (5.10, 6.1, 6.12)" >&2; exit 2; }
 version=$1
 
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/xdp-ipfilter/vm
@@ -40,21 +45,75 @@ if fresh; then
 fi
 
 PATH=$PATH:/usr/sbin:/sbin
-for tool in apt-cache apt-get dpkg dpkg-deb depmod modprobe cpio flock; do
+for tool in apt-cache apt-config apt-get dpkg dpkg-deb depmod modprobe cpio flock; do
 	command -v "$tool" >/dev/null || skip "no $tool here (Debian packages: apt dpkg kmod cpio util-linux)"
 done
 [[ $(dpkg --print-architecture) == amd64 ]] || skip "only amd64 kernels are known here"
+keyring=/usr/share/keyrings/debian-archive-keyring.gpg
+[[ -e $keyring ]] || skip "no $keyring (Debian package: debian-archive-keyring)"
 
-# The package of a version line: what a meta package points to, which is the newest build. On
-# Debian 12 that is linux-image-amd64 for 6.1 and linux-image-6.12-amd64 (security) for 6.12; on
-# Debian 13 linux-image-amd64 is 6.12. Other archives may have the package without a meta package.
-package() {
-	local line=linux-image-$version pattern="^linux-image-${version/./\\.}\.[^-]*(-[0-9]+)?-amd64\$"
+# Which release serves this line as its own?
+case $version in
+5.10) suite=bullseye ;;
+6.1) suite=bookworm ;;
+6.12) suite=trixie ;;
+*) suite=sid ;; # the newest line, whatever its number is now
+esac
+
+# mirror LABEL DEFAULT: where this system gets packages of Debian (label Debian-Security: of its
+# security updates)
+mirror() {
+	local found
+	# shellcheck disable=SC2016  # apt expands it
+	found=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Origin: Debian' \
+		"Label: $1" 2>/dev/null | sed -n 1p) || true
+	echo "${found:-$2}"
+}
+
+# own_apt FOLDER: the configuration of an apt that knows the one release. The system's hooks are
+# left out, for they clean the system's folders. As root, apt would warn that its own user cannot
+# write to our folder.
+own_apt() {
+	mkdir -p "$1"/{lists,archives}/partial
+	: >"$1/status"
 	{
-		apt-cache pkgnames "$line." | grep -E "$pattern" | sort -V
-		apt-cache depends "$line-amd64" linux-image-amd64 2>/dev/null |
-			sed -n 's/^[ |]*Depends: //p' | grep -E "$pattern"
-	} | tail -n 1
+		echo "deb [signed-by=$keyring] $(mirror Debian http://deb.debian.org/debian) $suite main"
+		[[ $suite == sid ]] ||
+			echo "deb [signed-by=$keyring]" \
+				"$(mirror Debian-Security http://deb.debian.org/debian-security)" \
+				"$suite-security main"
+	} >"$1/sources.list"
+	{
+		apt-config dump | grep '^Acquire::' | grep -v '^Acquire::IndexTargets'
+		cat <<-EOF
+			Dir::Etc::main "/dev/null";
+			Dir::Etc::parts "/dev/null";
+			Dir::Etc::sourcelist "$1/sources.list";
+			Dir::Etc::sourceparts "/dev/null";
+			Dir::Etc::preferences "/dev/null";
+			Dir::Etc::preferencesparts "/dev/null";
+			Dir::State "$1";
+			Dir::State::lists "$1/lists";
+			Dir::State::status "$1/status";
+			Dir::Cache "$1";
+			Acquire::Languages "none";
+			APT::Sandbox::User "root";
+		EOF
+	} >"$1/apt.conf"
+	export APT_CONFIG=$1/apt.conf
+}
+
+# The newest build of the line.
+newest() {
+	apt-cache pkgnames "linux-image-$version." |
+		grep -E "^linux-image-${version/./\\.}\.[^-]*(-[0-9]+)?-amd64\$" | sort -V | tail -n 1
+}
+
+# From Debian 14 on the image is a package that depends on others of its release, which hold the
+# kernel and the modules.
+parts() {
+	echo "$1"
+	apt-cache depends "$1" | sed -n 's/^[ |]*Depends: //p' | grep -F -- "-${1#linux-image-}" || true
 }
 
 mkdir -p "$cache"
@@ -72,20 +131,40 @@ trap 'exit 129' HUP
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
-name=$(package) || true
-[[ $name ]] || skip "no package linux-image-$version.*-amd64 in the lists of apt" \
-	"(another release, or apt-get update is needed)"
-
-# As root, apt would warn that its own user cannot write to our folder.
-(cd "$work" && apt-get -qq -o APT::Sandbox::User=root download "$name") >&2 9>&- ||
-	skip "cannot download $name"
+own_apt "$work/apt"
+apt-get -qq update >&2 9>&- || true # without the security updates there may still be a kernel
+name=$(newest) || true
+[[ $name ]] || skip "no package linux-image-$version.*-amd64 in Debian's $suite" \
+	"(no network, a mirror without that release, or an old debian-archive-keyring)"
+release=${name#linux-image-}
 
 root=$work/root
-dpkg-deb -x "$work"/*.deb "$root" || die "cannot unpack $name"
-rm "$work"/*.deb
+mkdir "$work/packages"
+# shellcheck disable=SC2046  # names are words
+(cd "$work/packages" && apt-get -qq download $(parts "$name")) >&2 9>&- ||
+	skip "cannot download $name"
+for package in "$work"/packages/*.deb; do
+	dpkg-deb -x "$package" "$root" || die "cannot unpack $package"
+done
 [[ -e $root/lib ]] || ln -s usr/lib "$root/lib" # packages since Debian 13 use /usr/lib/modules
-release=$(basename "$root"/lib/modules/*)
 depmod -b "$root" "$release" || die "depmod failed for $release"
+
+# unpacked FILE: a module's bytes, because busybox and older kernels cannot load packed ones
+unpacked() {
+	local tool
+	case $1 in
+	*.xz) tool=xz ;;
+	*.zst) tool=zstd ;;
+	*.gz) tool=gzip ;;
+	*) tool='' ;;
+	esac
+	if [[ ! $tool ]]; then
+		cat "$1"
+		return
+	fi
+	command -v "$tool" >/dev/null || skip "no $tool here (Debian packages: xz-utils zstd gzip)"
+	"$tool" -dcq "$1" || die "cannot unpack $1"
+}
 
 # --show-depends prints "insmod PATH [OPTION...]" in the order of loading, or "builtin NAME".
 image=$work/image
@@ -99,15 +178,9 @@ for module in $modules $optional; do
 	while read -r verb path _; do
 		[[ $verb == insmod ]] || continue
 		file=$(basename "$path")
-		case $file in
-		# Unpacked here, because busybox and older kernels cannot load packed ones.
-		*.xz)  file=${file%.xz};  xz -dc "$path" ;;
-		*.zst) file=${file%.zst}; zstd -dcq "$path" ;;
-		*.gz)  file=${file%.gz};  gzip -dc "$path" ;;
-		*)     cat "$path" ;;
-		esac >"$work/module" || die "cannot unpack $path"
+		file=${file%%.ko*}.ko
 		[[ -e $image/modules/$file ]] && continue
-		mv "$work/module" "$image/modules/$file"
+		unpacked "$path" >"$image/modules/$file"
 		case $file in # or they bring an interface along
 		dummy.ko)   file+=" numdummies=0" ;;
 		bonding.ko) file+=" max_bonds=0" ;;
@@ -118,7 +191,10 @@ done
 
 mkdir "$work/done"
 (cd "$image" && find . | cpio --quiet -o -H newc) >"$work/done/modules.cpio" || die "cpio failed"
-mv "$root/boot/vmlinuz-$release" "$work/done/vmlinuz"
+for vmlinuz in "$root/boot/vmlinuz-$release" "$root/lib/modules/$release/vmlinuz"; do
+	[[ ! -e $vmlinuz ]] || cp "$vmlinuz" "$work/done/vmlinuz"
+done
+[[ -e $work/done/vmlinuz ]] || die "no vmlinuz in $name"
 echo "$release" >"$work/done/release"
 echo "$recipe" >"$work/done/recipe"
 

@@ -5,7 +5,7 @@
 #
 #     run.sh -k VERSION [-t SECONDS] [-m MEMORY] [-o OUTDIR] -- COMMAND [ARG...]
 #
-# Boots Debian's kernel VERSION (6.1, 6.12) in qemu, without KVM and without a network. The guest
+# Boots Debian's kernel VERSION (5.10, 6.1, 6.12) in qemu, without KVM and without a network. The guest
 # sees this machine's root with its programs, read-only; what it writes goes to memory and is gone
 # at the end, except files in $VM_OUT, which are afterwards in OUTDIR. COMMAND runs as root in the
 # folder of this checkout; its output appears here while it runs. /tmp and /run start empty.
