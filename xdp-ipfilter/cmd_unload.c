@@ -5,6 +5,8 @@
 #include "commands.h"
 
 #include <errno.h>
+#include <stdbool.h>
+#include <stdlib.h>
 
 #include <dataplane/attach.h>
 #include <dataplane/capability.h>
@@ -73,20 +75,46 @@ static bool is_foreign(const struct chain *chain)
 	return chain->state == FILTER_NOT_FILTERING && chain->count;
 }
 
-static enum exit_code unload_targets(const struct targets *targets, bool all, struct error *err)
+/* One round over those that are left. The kernel changes no interface below one that has a program, so
+ * what it refuses for that reason stays for the next round, and *err keeps the words. */
+static enum exit_code unload_round(const struct targets *targets, bool all, bool *done,
+				   size_t *left, struct error *err)
 {
-	signals_hold();
+	*left = 0;
 	for (size_t i = 0; i < targets->count; i++) {
 		const struct target *target = &targets->items[i];
 		int ret;
 
-		if (all && is_foreign(&target->chain))
+		if (done[i] || (all && is_foreign(&target->chain)))
 			continue;
 		ret = detach(&target->dev, err);
-		if (ret)
+		done[i] = !ret;
+		if (!ret)
+			log_verbose("%s: unloaded", target->dev.name);
+		else if (ret == -EEXIST)
+			++*left;
+		else
 			return ret == -ENOENT ? EXIT_NOT_LOADED : EXIT_FAILED;
-		log_verbose("%s: unloaded", target->dev.name);
 	}
+	return EXIT_DONE;
+}
+
+static enum exit_code unload_targets(const struct targets *targets, bool all, struct error *err)
+{
+	auto_free bool *done = calloc(targets->count + 1, sizeof(*done));
+	size_t before, left = targets->count;
+	enum exit_code code;
+
+	if (!done)
+		return no_memory(err);
+	signals_hold();
+	do {
+		before = left;
+		code = unload_round(targets, all, done, &left, err);
+	} while (!code && left && left < before);
+	if (code || left)
+		return code ? code : EXIT_FAILED;
+	error_set(err, 0, "%s", "");
 	return EXIT_DONE;
 }
 

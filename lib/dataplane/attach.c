@@ -28,6 +28,7 @@
 #include <dataplane/libbpf_log.h>
 #include <dataplane/mend.h>
 #include <dataplane/program.h>
+#include <dataplane/refusal.h>
 #include <dataplane/sweep.h>
 #include <dataplane/table.h>
 #include <util/cleanup.h>
@@ -262,51 +263,6 @@ void attachment_free(struct attachment *attachment)
 
 /* -- Attach ------------------------------------------------------------------------------------ */
 
-/* A neighbour that cannot take frames of several buffers makes the whole chain so. */
-static const struct chain_member *neighbour_without_frags(const struct chain *chain)
-{
-	for (unsigned int i = 0; i < chain->count; i++) {
-		if (!chain->members[i].frags)
-			return &chain->members[i];
-	}
-	return NULL;
-}
-
-/* A page less the headroom and tail that drivers reserve: what fits into one buffer at most. */
-#define SINGLE_BUFFER_MTU 3498
-
-static int attach_failure(const struct attachment *attachment, int ret, struct error *err)
-{
-	const char *name = attachment->dev.name;
-	unsigned int mtu = netdev_mtu(&attachment->dev);
-	const struct chain_member *neighbour = neighbour_without_frags(&attachment->before);
-	enum attach_mode mode = attachment->options.mode;
-
-	if (mtu > SINGLE_BUFFER_MTU && neighbour && mode != MODE_SKB)
-		return error_set(
-			err, ret,
-			"%s: MTU %u is too large for program '%s' (id %u), which takes no frames "
-			"of several buffers; lower the MTU to 1500, or unload it",
-			name, mtu, neighbour->name, neighbour->program_id);
-	if (mtu > SINGLE_BUFFER_MTU && !program_kernel_has_frags() && mode != MODE_SKB)
-		return error_set(err, ret,
-				 "%s: MTU %u is too large for native XDP on this kernel; lower it to "
-				 "1500, or try --mode skb",
-				 name, mtu);
-	if (ret == -EOPNOTSUPP && mode == MODE_NATIVE)
-		return error_set(err, ret, "%s: the driver has no native XDP; try --mode skb",
-				 name);
-	if (ret == -EBUSY || ret == -EEXIST)
-		return error_set(err, -EBUSY,
-				 "%s: another program came onto the interface meanwhile; 'xdp-loader "
-				 "status %s' shows it",
-				 name, name);
-	if (ret == -ENODEV)
-		return error_set(err, ret, "%s: the interface is gone", name);
-	return error_set(err, ret, "%s: cannot attach: %s%s%s", name, strerror(-ret),
-			 *libbpf_log_last() ? ": " : "", libbpf_log_last());
-}
-
 static int attach_chained(const struct attachment *attachment)
 {
 	DECLARE_LIBXDP_OPTS(xdp_program_opts, options, .prog_name = IPF_PROGRAM_NAME);
@@ -399,7 +355,7 @@ static int attach_now(struct attachment *attachment, struct error *err)
 						     attach_chained(attachment);
 		if (!ret)
 			return confirm(attachment, err);
-		if (ret != -EBUSY && ret != -EAGAIN && ret != -ENOENT && ret != -EEXIST)
+		if (!refusal_is_race(ret))
 			break;
 		/* Somebody else was quicker: is there still a place for us? */
 		pause_before_retry();
@@ -408,7 +364,8 @@ static int attach_now(struct attachment *attachment, struct error *err)
 		if (check_place(&attachment->dev, &attachment->before, &attachment->options, err))
 			return ret;
 	}
-	return attach_failure(attachment, ret, err);
+	return refusal_of_attach(&attachment->dev, &attachment->before, attachment->options.mode,
+				 ret, err);
 }
 
 /* A filter of before may be back in its place after that. */
@@ -512,10 +469,13 @@ static int detach_now(const struct netdev *dev, struct error *err)
 		libbpf_log_clear();
 		touched = true;
 		ret = detach_once(dev, &chain);
+		if (refusal_is_from_above(ret))
+			break;
 	}
-	return error_set(err, ret ? ret : -EIO, "%s: cannot detach program %u: %s%s%s", dev->name,
-			 program_id, ret ? strerror(-ret) : "it stays in the chain",
-			 *libbpf_log_last() ? ": " : "", libbpf_log_last());
+	if (!ret)
+		return error_set(err, -EIO, "%s: cannot detach program %u: it stays in the chain",
+				 dev->name, program_id);
+	return refusal_of_detach(dev, program_id, ret, err);
 }
 
 int detach(const struct netdev *dev, struct error *err)

@@ -43,8 +43,8 @@ int attach_commit(struct attachment *attachment, struct error *err);
 
 void attachment_free(struct attachment *attachment);
 
-/* Takes our program off the interface, and only ours. 0; -ENOENT: not loaded there. A broken chain
- * is mended on the way. */
+/* Takes our program off the interface, and only ours. 0; -ENOENT: not loaded there; -EEXIST: not while an
+ * interface above it has a program. A broken chain is mended on the way. */
 int detach(const struct netdev *dev, struct error *err);
 
 /* libbpf's and libxdp's own words go to the log with -v, else nowhere. Call once at start. */

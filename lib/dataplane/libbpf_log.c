@@ -13,16 +13,36 @@
 #include <dataplane/attach.h>
 #include <util/log.h>
 
+#define KERNEL_PREFIX "Kernel error message: "
+
 static char last_warning[512];
+static char kernel_words[512];
 
 void libbpf_log_clear(void)
 {
 	last_warning[0] = '\0';
+	kernel_words[0] = '\0';
 }
 
 const char *libbpf_log_last(void)
 {
 	return last_warning;
+}
+
+const char *libbpf_log_kernel(void)
+{
+	return kernel_words;
+}
+
+static void keep(const char *line)
+{
+	if (strncmp(line, KERNEL_PREFIX, strlen(KERNEL_PREFIX)) != 0) {
+		snprintf(last_warning, sizeof(last_warning), "%s", line);
+		return;
+	}
+	line += strlen(KERNEL_PREFIX);
+	snprintf(kernel_words, sizeof(kernel_words), "%s", line);
+	snprintf(last_warning, sizeof(last_warning), "the kernel says \"%s\"", line);
 }
 
 static void take(const char *library, bool warning, const char *format, va_list args)
@@ -40,7 +60,7 @@ static void take(const char *library, bool warning, const char *format, va_list 
 		if (!*line)
 			continue;
 		if (warning)
-			snprintf(last_warning, sizeof(last_warning), "%s", line);
+			keep(line);
 		log_verbose("%s: %s", library, line);
 	}
 }

@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Why did the kernel refuse to put a program onto an interface, or to take it off?
+ */
+#include <dataplane/refusal.h>
+
+#include <errno.h>
+#include <string.h>
+
+#include <dataplane/libbpf_log.h>
+#include <dataplane/program.h>
+#include <util/cleanup.h>
+#include <util/error.h>
+
+/* A page less the headroom and tail that drivers reserve: what fits into one buffer at most. */
+#define SINGLE_BUFFER_MTU 3498
+
+bool refusal_is_from_above(int ret)
+{
+	/* -EEXIST says the kernel, and libxdp, which takes that for a race, -EBUSY. */
+	return ret && strstr(libbpf_log_kernel(), "upper device");
+}
+
+bool refusal_is_race(int ret)
+{
+	return ret == -EBUSY || ret == -EAGAIN || ret == -ENOENT ||
+	       (ret == -EEXIST && !refusal_is_from_above(ret));
+}
+
+/* -- Interfaces above and below ---------------------------------------------------------------- */
+
+static bool find_with_program(const struct netdev *devs, size_t count, struct netdev *found,
+			      struct chain *chain)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (chain_read(&devs[i], chain, NULL) || !chain->main_id)
+			continue;
+		*found = devs[i];
+		return true;
+	}
+	return false;
+}
+
+/* "br0 above it has program 'foo' (id 12), and <consequence>; <what to do> first" */
+static int blame(const struct netdev *dev, const char *where, const struct netdev *other,
+		 const struct chain *chain, const char *consequence, int ret, struct error *err)
+{
+	if (chain->program_id)
+		return error_set(err, ret,
+				 "%s: %s %s has xdp-ipfilter (program %u), and %s; "
+				 "'xdp-ipfilter unload %s' first",
+				 dev->name, other->name, where, chain->program_id, consequence,
+				 other->name);
+	return error_set(err, ret,
+			 "%s: %s %s has program '%s' (id %u), and %s; detach that first, 'xdp-loader "
+			 "status %s' shows it",
+			 dev->name, other->name, where, chain->main_name, chain->main_id,
+			 consequence, other->name);
+}
+
+#define ABOVE_CONSEQUENCE "the kernel then changes none below"
+
+static int from_above(const struct netdev *dev, struct error *err)
+{
+	auto_free struct netdev *above = NULL;
+	struct netdev upper;
+	struct chain chain;
+	size_t count;
+
+	if (!netdev_above(dev, &above, &count) && find_with_program(above, count, &upper, &chain))
+		return blame(dev, "above it", &upper, &chain, ABOVE_CONSEQUENCE, -EEXIST, err);
+	return error_set(err, -EEXIST,
+			 "%s: an interface above it, in another network namespace, has a program, "
+			 "and " ABOVE_CONSEQUENCE "; detach that first",
+			 dev->name);
+}
+
+/* A bond runs the program of its own on its ports. Returns 0 where no port has one. */
+static int from_below(const struct netdev *dev, int ret, struct error *err)
+{
+	auto_free struct netdev *below = NULL;
+	struct netdev lower;
+	struct chain chain;
+	size_t count;
+
+	if (netdev_below(dev, &below, &count) || !find_with_program(below, count, &lower, &chain))
+		return 0;
+	return blame(dev, "below it", &lower, &chain, "a bond then takes none", ret, err);
+}
+
+/* -- Attach ------------------------------------------------------------------------------------ */
+
+/* A neighbour that cannot take frames of several buffers makes the whole chain so. */
+static const struct chain_member *neighbour_without_frags(const struct chain *chain)
+{
+	for (unsigned int i = 0; i < chain->count; i++) {
+		if (!chain->members[i].frags)
+			return &chain->members[i];
+	}
+	return NULL;
+}
+
+/* Returns 0 where the MTU is no obstacle. */
+static int large_mtu(const struct netdev *dev, const struct chain *before, int ret,
+		     struct error *err)
+{
+	const struct chain_member *neighbour = neighbour_without_frags(before);
+	unsigned int mtu = netdev_mtu(dev);
+
+	if (mtu <= SINGLE_BUFFER_MTU)
+		return 0;
+	if (neighbour)
+		return error_set(
+			err, ret,
+			"%s: MTU %u is too large for program '%s' (id %u), which takes no frames "
+			"of several buffers; lower the MTU to 1500, or unload it",
+			dev->name, mtu, neighbour->name, neighbour->program_id);
+	if (!program_kernel_has_frags())
+		return error_set(err, ret,
+				 "%s: MTU %u is too large for native XDP on this kernel; lower it to "
+				 "1500, or try --mode skb",
+				 dev->name, mtu);
+	return 0;
+}
+
+/* What drivers say no by. Other numbers mean that something went wrong on the way. */
+static bool is_from_driver(int ret)
+{
+	return ret == -EOPNOTSUPP || ret == -EINVAL || ret == -ERANGE || ret == -ENOSPC ||
+	       ret == -ENOTCONN || ret == -E2BIG;
+}
+
+static int no_native(const struct netdev *dev, const struct chain *before, int ret,
+		     struct error *err)
+{
+	const char *said = libbpf_log_kernel();
+	int known = large_mtu(dev, before, ret, err);
+
+	if (known)
+		return known;
+	if (*said ? strstr(said, "native mode") != NULL : ret == -EOPNOTSUPP)
+		return error_set(err, ret, "%s: the driver has no native XDP; try --mode skb",
+				 dev->name);
+	known = ret == -EOPNOTSUPP ? from_below(dev, ret, err) : 0;
+	if (known)
+		return known;
+	if (*said)
+		return error_set(err, ret,
+				 "%s: the driver refuses native XDP: \"%s\"; change that, or try "
+				 "--mode skb",
+				 dev->name, said);
+	return 0;
+}
+
+static int anything_else(const struct netdev *dev, const char *what, int ret, struct error *err)
+{
+	return error_set(err, ret, "%s: cannot %s: %s%s%s", dev->name, what, strerror(-ret),
+			 *libbpf_log_last() ? ": " : "", libbpf_log_last());
+}
+
+int refusal_of_attach(const struct netdev *dev, const struct chain *before, enum attach_mode mode,
+		      int ret, struct error *err)
+{
+	int known = 0;
+
+	if (refusal_is_from_above(ret))
+		return from_above(dev, err);
+	if (ret == -EBUSY || ret == -EEXIST)
+		return error_set(err, -EBUSY,
+				 "%s: another program came onto the interface meanwhile; 'xdp-loader "
+				 "status %s' shows it",
+				 dev->name, dev->name);
+	if (ret == -ENODEV)
+		return error_set(err, ret, "%s: the interface is gone", dev->name);
+	if (is_from_driver(ret) && (mode == MODE_NATIVE || mode == MODE_UNSPECIFIED))
+		known = no_native(dev, before, ret, err);
+	return known ? known : anything_else(dev, "attach", ret, err);
+}
+
+int refusal_of_detach(const struct netdev *dev, __u32 program_id, int ret, struct error *err)
+{
+	char what[32];
+
+	if (refusal_is_from_above(ret))
+		return from_above(dev, err);
+	snprintf(what, sizeof(what), "detach program %u", program_id);
+	return anything_else(dev, what, ret, err);
+}
