@@ -47,8 +47,8 @@ static enum exit_code number_sets(struct target *target, const struct rule_input
 		int index = ruleset_name_set(&target->rules, input->sets[i].name);
 
 		if (index == -E2BIG) {
-			error_set(err, index, "%s: there are %u sets already", target->dev.name,
-				  IPF_MAX_SETS);
+			error_set(err, index, "%s: set %s: there are %u sets already",
+				  target->dev.name, input->sets[i].name, IPF_MAX_SETS);
 			return EXIT_FAILED;
 		}
 		if (index < 0)
@@ -83,6 +83,34 @@ enum exit_code target_input(struct target *target, const struct rule_input *inpu
 	if (sets) {
 		*sets = numbers;
 		numbers = NULL;
+	}
+	return EXIT_DONE;
+}
+
+/* How many rules each of the marked sets has. */
+static size_t *count_sets(const struct ruleset *rules, const bool *sets)
+{
+	size_t *counts = calloc(rules->set_count + 1, sizeof(*counts));
+
+	for (size_t i = 0; counts && i < rules->set_count; i++)
+		counts[i] = sets[i] ? ruleset_count_set(rules, i) : 0;
+	return counts;
+}
+
+enum exit_code target_replace(struct target *target, const struct rule_input *input,
+			      const bool *sets, bool force, struct rule *rules, size_t *changed,
+			      struct error *err)
+{
+	auto_free size_t *before = count_sets(&target->rules, sets);
+
+	if (!before || ruleset_replace(&target->rules, sets, rules, input->count, changed))
+		return no_memory(err);
+	for (size_t i = 0; i < target->rules.set_count && !force; i++) {
+		if (!sets[i] || !lockout_check_shrink(target->rules.sets[i].name, before[i],
+						      ruleset_count_set(&target->rules, i), err))
+			continue;
+		error_prefix(err, -EPERM, "%s", target->dev.name);
+		return EXIT_FAILED;
 	}
 	return EXIT_DONE;
 }

@@ -32,4 +32,10 @@ enum exit_code target_read_rules(struct target *target, __u32 now, struct error 
 enum exit_code target_input(struct target *target, const struct rule_input *input, bool force,
 			    struct rule **out, __u16 **sets, struct error *err);
 
+/* Makes the sets marked in `sets` (a flag for each of the target's) exactly the rules that target_input()
+ * gave for them, and adds the others. Refuses what lockout_check_shrink() refuses, unless forced. */
+enum exit_code target_replace(struct target *target, const struct rule_input *input,
+			      const bool *sets, bool force, struct rule *rules, size_t *changed,
+			      struct error *err);
+
 #endif

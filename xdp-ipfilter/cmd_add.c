@@ -4,6 +4,9 @@
  */
 #include "commands.h"
 
+#include <errno.h>
+#include <stdlib.h>
+
 #include <dataplane/capability.h>
 #include <util/cleanup.h>
 #include <util/error.h>
@@ -115,17 +118,51 @@ struct addition {
 	bool force;
 };
 
+/* Does a line of the input empty a set? */
+static bool flushes(const struct rule_input *input)
+{
+	for (size_t i = 0; i < input->set_count; i++)
+		if (input->sets[i].flushed)
+			return true;
+	return false;
+}
+
+/* A flush and nothing after it is more likely a download that failed. */
+static enum exit_code check_flushes(const struct rule_input *input, struct error *err)
+{
+	for (size_t i = 0; i < input->set_count; i++) {
+		if (!input->sets[i].flushed || input->sets[i].filled)
+			continue;
+		error_set(err, -EPERM,
+			  "set %s: flushed, and no rules to replace the old ones with; use --force if "
+			  "you mean it",
+			  input->sets[i].name);
+		return EXIT_FAILED;
+	}
+	return EXIT_DONE;
+}
+
 static enum exit_code add_to(struct target *target, const void *context, size_t *changed,
 			     struct error *err)
 {
 	const struct addition *addition = context;
+	const struct rule_input *input = addition->input;
 	auto_free struct rule *rules = NULL;
+	auto_free __u16 *numbers = NULL;
+	auto_free bool *flushed = NULL;
 	enum exit_code code;
 
-	code = target_input(target, addition->input, addition->force, &rules, NULL, err);
+	code = target_input(target, input, addition->force, &rules, &numbers, err);
 	if (code)
 		return code;
-	if (ruleset_add(&target->rules, rules, addition->input->count, changed))
+	flushed = calloc(target->rules.set_count + 1, sizeof(*flushed));
+	if (!flushed)
+		return no_memory(err);
+	for (size_t i = 0; i < input->set_count; i++)
+		flushed[numbers[i]] = input->sets[i].flushed;
+	if (flushes(input))
+		return target_replace(target, input, flushed, addition->force, rules, changed, err);
+	if (ruleset_add(&target->rules, rules, input->count, changed))
 		return no_memory(err);
 	return EXIT_DONE;
 }
@@ -142,6 +179,8 @@ static enum exit_code add(struct options *options, struct error *err)
 		code = rules_read(&input, &request.files, &request.rules, err);
 	}
 	addition.force = request.force;
+	if (!code && !request.force)
+		code = check_flushes(&input, err);
 	if (!code)
 		code = change_rules(&request.devs, add_to, &addition, err);
 	rule_input_done(&input);

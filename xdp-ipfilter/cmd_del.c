@@ -88,6 +88,7 @@ static enum exit_code del(struct options *options, struct error *err)
 			.now = tick_now(),
 			.set = request.set,
 			.format = request.format,
+			.deletes = true,
 		};
 		code = rules_read(&input, &request.files, &request.rules, err);
 	}

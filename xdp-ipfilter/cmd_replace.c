@@ -87,41 +87,7 @@ struct replacement {
 /* Does the input name this set? The first one is there even when no line stands in it. */
 static bool input_names(const struct rule_input *input, size_t set)
 {
-	if (set || input->set_count == 1 || input->first_set_named)
-		return true;
-	for (size_t i = 0; i < input->count; i++)
-		if (!input->rules[i].set)
-			return true;
-	return false;
-}
-
-/* How many rules each of the named sets has. */
-static size_t *count_sets(const struct ruleset *rules, const bool *sets)
-{
-	size_t *counts = calloc(rules->set_count + 1, sizeof(*counts));
-
-	for (size_t i = 0; counts && i < rules->set_count; i++)
-		counts[i] = sets[i] ? ruleset_count_set(rules, i) : 0;
-	return counts;
-}
-
-static enum exit_code replace_sets(struct target *target, const struct replacement *replacement,
-				   const bool *sets, struct rule *rules, size_t *changed,
-				   struct error *err)
-{
-	auto_free size_t *before = count_sets(&target->rules, sets);
-
-	if (!before ||
-	    ruleset_replace(&target->rules, sets, rules, replacement->input.count, changed))
-		return no_memory(err);
-	for (size_t i = 0; i < target->rules.set_count && !replacement->force; i++) {
-		if (!sets[i] || !lockout_check_shrink(target->rules.sets[i].name, before[i],
-						      ruleset_count_set(&target->rules, i), err))
-			continue;
-		error_prefix(err, -EPERM, "%s", target->dev.name);
-		return EXIT_FAILED;
-	}
-	return EXIT_DONE;
+	return input->set_count == 1 || input->sets[set].named || input->sets[set].filled;
 }
 
 static enum exit_code replace_target(struct target *target, const void *context, size_t *changed,
@@ -143,7 +109,7 @@ static enum exit_code replace_target(struct target *target, const void *context,
 	for (size_t i = 0; i < input->set_count; i++)
 		if (input_names(input, i))
 			sets[numbers[i]] = true;
-	return replace_sets(target, replacement, sets, rules, changed, err);
+	return target_replace(target, input, sets, replacement->force, rules, changed, err);
 }
 
 /* What is live goes to *before, what would be is the target's. */

@@ -61,6 +61,15 @@ static enum exit_code parse(struct test_request *request, struct options *option
 	return code;
 }
 
+/* Would it be an address but for leading zeros? */
+static bool has_zeros(const char *word)
+{
+	struct address address;
+	const char *end = address_scan_padded(word, &address);
+
+	return end && !*end;
+}
+
 static enum exit_code parse_addresses(struct test_request *request, struct error *err)
 {
 	request->addresses = calloc(request->words.count, sizeof(*request->addresses));
@@ -71,7 +80,9 @@ static enum exit_code parse_addresses(struct test_request *request, struct error
 
 		if (!address_parse(word, &request->addresses[i], NULL))
 			continue;
-		error_set(err, -EINVAL, "'%.80s': not an IPv4 or IPv6 address", word);
+		error_set(err, -EINVAL, "'%.80s': %s", word,
+			  has_zeros(word) ? prefix_problem_text(PREFIX_LEADING_ZEROS) :
+					    "not an IPv4 or IPv6 address");
 		return EXIT_USAGE;
 	}
 	return EXIT_DONE;

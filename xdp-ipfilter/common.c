@@ -10,7 +10,6 @@
 #include <string.h>
 
 #include <dataplane/capability.h>
-#include <ruleset/feed.h>
 #include <util/array.h>
 #include <util/cleanup.h>
 #include <util/error.h>
@@ -73,9 +72,7 @@ enum exit_code format_option(const struct feed_format **format, const struct opt
 	*format = feed_format_find(options->value);
 	if (*format)
 		return EXIT_DONE;
-	options_refuse(options, err,
-		       "'%s': not a format; one of rules, ndjson, dshield, p2p, ipset",
-		       options->value);
+	options_refuse(options, err, "'%s': not a format; one of " FEED_FORMATS, options->value);
 	return EXIT_USAGE;
 }
 
@@ -98,6 +95,8 @@ static int read_stream(struct rule_input *input, FILE *file, const char *name, s
 	if (!ret)
 		log_verbose("%s: read as %s: %s", name, input->read_as->name,
 			    count_text(text, input->count - before, "rule"));
+	else if (ret == -EINVAL && input->read_as)
+		log_verbose("%s: read as %s", name, input->read_as->name);
 	return ret;
 }
 

@@ -6,6 +6,7 @@
 #define COMMON_H
 
 #include <cli/command.h>
+#include <ruleset/feed.h>
 #include <ruleset/rulefile.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -46,8 +47,8 @@ enum exit_code rules_read(struct rule_input *input, const struct words *files,
 #define FORMAT_OPTION(id)                                                                        \
 	{                                                                                        \
 		id, "format", "NAME",                                                            \
-			"how files are written: rules, ndjson, dshield, p2p or ipset (default: " \
-			"found out for each)"                                                    \
+			"how files are written: one of " FEED_FORMATS                            \
+			" (default: found out for each)"                                         \
 	}
 
 /* "1 rule", "2 rules" */

@@ -56,7 +56,7 @@ _xdp_ipfilter_argument()
 	-p | --policy) echo 'allow deny' ;;
 	--counters) echo 'auto always never' ;;
 	-d | --dev) _xdp_ipfilter_interfaces ;;
-	--format) echo 'rules ndjson dshield p2p ipset' ;;
+	--format) echo 'rules ndjson dshield ipsascii dat p2p ipset' ;;
 	-s | --set) _xdp_ipfilter_sets ;;
 	*) return 1 ;;
 	esac

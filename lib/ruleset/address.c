@@ -23,9 +23,11 @@ const char *family_name(enum ipf_family family)
 	return family == IPF_IPV4 ? "IPv4" : "IPv6";
 }
 
-/* Four decimal octets: some C libraries take 010 for 8, so leading zeros are refused here. Returns
- * what follows, or NULL. */
-static const char *scan_quad(const char *text, __u32 *out)
+/* Some C libraries take 010 for 8. */
+enum zeros { ZEROS_REFUSED, ZEROS_SKIPPED };
+
+/* Four decimal octets of one to three digits. Returns what follows, or NULL. */
+static const char *scan_quad(const char *text, enum zeros zeros, __u32 *out)
 {
 	__u32 quad = 0;
 
@@ -37,7 +39,8 @@ static const char *scan_quad(const char *text, __u32 *out)
 			return NULL;
 		for (first = text; *text >= '0' && *text <= '9' && text - first < 4; text++)
 			number = number * 10 + (unsigned int)(*text - '0');
-		if (text == first || number > 255 || (text - first > 1 && *first == '0'))
+		if (text == first || number > 255 || text - first > 3 ||
+		    (zeros == ZEROS_REFUSED && text - first > 1 && *first == '0'))
 			return NULL;
 		quad = quad << 8 | number;
 	}
@@ -90,7 +93,7 @@ static const char *scan_groups(const char *text, __u16 groups[GROUPS], int *coun
 
 		text = scan_group(text, &groups[*count]);
 		if (*text == '.') {
-			text = *count < GROUPS - 1 ? scan_quad(start, &quad) : NULL;
+			text = *count < GROUPS - 1 ? scan_quad(start, ZEROS_REFUSED, &quad) : NULL;
 			if (!text)
 				return NULL;
 			groups[(*count)++] = (__u16)(quad >> 16);
@@ -139,7 +142,7 @@ const char *address_scan(const char *text, struct address *out, bool *mapped)
 	const char *end;
 	__u32 quad;
 
-	end = scan_quad(text, &quad);
+	end = scan_quad(text, ZEROS_REFUSED, &quad);
 	if (!end) {
 		end = scan_ipv6(text, &key);
 		if (!end)
@@ -156,6 +159,18 @@ const char *address_scan(const char *text, struct address *out, bool *mapped)
 	*out = (struct address){ IPF_IPV4, { (__u64)quad << 32, 0 } };
 	if (mapped)
 		*mapped = is_mapped;
+	return end;
+}
+
+const char *address_scan_padded(const char *text, struct address *out)
+{
+	const char *end;
+	__u32 quad;
+
+	end = scan_quad(text, ZEROS_SKIPPED, &quad);
+	if (!end)
+		return address_scan(text, out, NULL);
+	*out = (struct address){ IPF_IPV4, { (__u64)quad << 32, 0 } };
 	return end;
 }
 

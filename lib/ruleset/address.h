@@ -36,6 +36,10 @@ static inline int key_compare(const struct ipf_key *a, const struct ipf_key *b)
  * IPv4; *mapped (may be NULL) says so. */
 const char *address_scan(const char *text, struct address *out, bool *mapped);
 
+/* The same, of lists whose numbers have leading zeros: 192.000.002.001 is 192.0.2.1. Other tools take
+ * such a number for octal, so only a format that is known to mean decimals is read this way. */
+const char *address_scan_padded(const char *text, struct address *out);
+
 /* The same of a text that is an address and nothing else. Returns 0, or -EINVAL with *out and
  * *mapped unchanged. */
 int address_parse(const char *text, struct address *out, bool *mapped);

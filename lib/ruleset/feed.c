@@ -18,10 +18,10 @@
 
 #define QUOTED_SIZE 80 /* Bytes of a word that a message shows. */
 
-/* The order of asking: a line of block.txt begins like a rule, and a range of IPv4-mapped addresses
- * ends like a line of a P2P list. */
+/* The order of asking: lines of block.txt, ipsascii.html and ipfilter.dat begin like a rule, and a
+ * range of IPv4-mapped addresses ends like a line of a P2P list. */
 static const struct feed_format *const formats[] = {
-	&feed_ndjson, &feed_ipset, &feed_dshield, &feed_rules, &feed_p2p,
+	&feed_ndjson, &feed_ipset, &feed_dshield, &feed_ipsascii, &feed_dat, &feed_rules, &feed_p2p,
 };
 
 #define FORMATS (sizeof(formats) / sizeof(formats[0]))
@@ -90,6 +90,14 @@ static void note_host_bits(const struct feed *feed, const struct word *word,
 		 " means %s", text);
 }
 
+static int refuse_problem(const struct feed *feed, const struct word *word,
+			  enum prefix_problem problem, struct error *err)
+{
+	if (problem == PREFIX_NO_MEMORY)
+		return feed_no_memory(err);
+	return feed_refuse(feed, word, err, "%s", prefix_problem_text(problem));
+}
+
 int feed_read_target(const struct feed *feed, const struct word *word, struct error *err)
 {
 	struct prefix_list *list = &feed->input->scratch;
@@ -98,13 +106,22 @@ int feed_read_target(const struct feed *feed, const struct word *word, struct er
 
 	list->count = 0;
 	problem = prefix_parse(word->text, list, &host_bits);
-	if (problem == PREFIX_NO_MEMORY)
-		return feed_no_memory(err);
 	if (problem)
-		return feed_refuse(feed, word, err, "%s", prefix_problem_text(problem));
+		return refuse_problem(feed, word, problem, err);
 	if (host_bits)
 		note_host_bits(feed, word, &list->items[0]);
 	return 0;
+}
+
+int feed_read_range(const struct feed *feed, const struct word *word, const struct address *first,
+		    const struct address *last, struct error *err)
+{
+	struct prefix_list *list = &feed->input->scratch;
+	enum prefix_problem problem;
+
+	list->count = 0;
+	problem = prefix_range(first, last, list);
+	return problem ? refuse_problem(feed, word, problem, err) : 0;
 }
 
 int feed_add_rules(const struct feed *feed, const struct rule *like, struct error *err)
@@ -115,6 +132,8 @@ int feed_add_rules(const struct feed *feed, const struct rule *like, struct erro
 	if (array_reserve(&input->rules, &input->capacity, input->count + list->count,
 			  sizeof(*input->rules)))
 		return feed_no_memory(err);
+	if (list->count)
+		input->sets[like->set].filled = true;
 	for (size_t i = 0; i < list->count; i++) {
 		input->rules[input->count] = *like;
 		input->rules[input->count++].prefix = list->items[i];
@@ -136,8 +155,7 @@ int feed_open_set(const struct feed *feed, const struct word *name, __u16 *set, 
 	if (index < 0)
 		return feed_no_memory(err);
 	*set = (__u16)index;
-	if (!index)
-		feed->input->first_set_named = true;
+	feed->input->sets[index].named = true;
 	return 0;
 }
 

@@ -27,10 +27,11 @@ struct word {
 /* A set of an ipset file, and what `create` says of it. */
 struct ipset {
 	char name[IPF_SET_NAME_SIZE];
-	bool created;
+	const char *type;       /* NULL: not created by a line */
 	enum ipf_family family; /* where created */
 	__u32 expires;          /* of an entry without a timeout */
 	__u16 set;
+	bool filled; /* has an entry */
 };
 
 /* A file on its way into the input. */
@@ -39,7 +40,8 @@ struct feed {
 	const struct feed_format *format; /* NULL: not known yet */
 	const char *name;                 /* NULL: an argument, which has no lines */
 	size_t line;                      /* number, from 1 */
-	__u16 set;                        /* that `set` opened */
+	bool unended; /* the line at hand is the last one and has no line end */
+	__u16 set;    /* that `set` opened */
 	struct {
 		size_t records; /* since the last metadata line */
 		bool whole;     /* a metadata line was the last line */
@@ -62,11 +64,16 @@ struct feed_format {
 	int (*finish)(const struct feed *feed, struct error *err);
 };
 
-extern const struct feed_format feed_rules;   /* our own text, plain lists, Spamhaus DROP text */
-extern const struct feed_format feed_ndjson;  /* Spamhaus drop_v4.json */
-extern const struct feed_format feed_dshield; /* DShield block.txt */
-extern const struct feed_format feed_p2p;     /* LABEL:START-END */
-extern const struct feed_format feed_ipset;   /* ipset save */
+extern const struct feed_format feed_rules;    /* our own text, plain lists, Spamhaus DROP text */
+extern const struct feed_format feed_ndjson;   /* Spamhaus drop_v4.json */
+extern const struct feed_format feed_dshield;  /* DShield block.txt */
+extern const struct feed_format feed_ipsascii; /* DShield ipsascii.html */
+extern const struct feed_format feed_dat;      /* eMule ipfilter.dat */
+extern const struct feed_format feed_p2p;      /* LABEL:START-END */
+extern const struct feed_format feed_ipset;    /* ipset save */
+
+/* All of them, for messages. */
+#define FEED_FORMATS "rules, ndjson, dshield, ipsascii, dat, p2p, ipset"
 
 /* NULL: none has this name. */
 const struct feed_format *feed_format_find(const char *name);
@@ -79,6 +86,13 @@ static inline bool feed_is_blank(char c)
 	return c == ' ' || c == '\t';
 }
 
+static inline const char *feed_skip_blanks(const char *text)
+{
+	while (feed_is_blank(*text))
+		text++;
+	return text;
+}
+
 /* What formats are made of. Each returns 0, or a negative errno with the words. */
 
 /* "FILE:LINE:COLUMN: 'WORD': PROBLEM", and -EINVAL. Of an argument only "'WORD': PROBLEM". */
@@ -88,6 +102,9 @@ int feed_no_memory(struct error *err);
 
 /* The prefixes that a RULE means go to input->scratch; cleared host bits are noted. */
 int feed_read_target(const struct feed *feed, const struct word *word, struct error *err);
+/* The same of a range, which the word stands for. */
+int feed_read_range(const struct feed *feed, const struct word *word, const struct address *first,
+		    const struct address *last, struct error *err);
 /* Each of those becomes a rule like this one. */
 int feed_add_rules(const struct feed *feed, const struct rule *like, struct error *err);
 /* Finds or makes the set. Refuses a bad name, and one too many. */

@@ -24,13 +24,6 @@ static bool ends_line(char c)
 	return !c || c == '#' || c == ';';
 }
 
-static const char *skip_blanks(const char *text)
-{
-	while (feed_is_blank(*text))
-		text++;
-	return text;
-}
-
 /* What stands behind the keyword and blanks; NULL where the text begins otherwise. */
 static const char *behind_keyword(const char *text, const char *keyword)
 {
@@ -38,7 +31,7 @@ static const char *behind_keyword(const char *text, const char *keyword)
 
 	if (strncmp(text, keyword, length) != 0 || !feed_is_blank(text[length]))
 		return NULL;
-	return skip_blanks(text + length);
+	return feed_skip_blanks(text + length);
 }
 
 static bool begins(const char *line)
@@ -46,7 +39,7 @@ static bool begins(const char *line)
 	struct address address;
 	const char *rest;
 
-	line = skip_blanks(line);
+	line = feed_skip_blanks(line);
 	rest = behind_keyword(line, "pass");
 	if (!rest)
 		rest = behind_keyword(line, "drop");
@@ -59,7 +52,7 @@ static bool begins(const char *line)
 		if (*rest++ == ':') /* No name has one, but a label that begins so has. */
 			return false;
 	}
-	return ends_line(*skip_blanks(rest));
+	return ends_line(*feed_skip_blanks(rest));
 }
 
 /* Cuts the line into words, in place, up to a comment. Words beyond MAX_WORDS are left: the line is
@@ -170,10 +163,12 @@ static int read_set(struct feed *feed, const struct word *words, size_t count, s
 {
 	int ret;
 
-	if (feed->input->set)
-		return feed_refuse(feed, &words[0], err, "not together with --set");
 	if (count == 1)
 		return feed_refuse(feed, &words[0], err, "a name must follow");
+	/* What list --set prints names that set, and may be read back. */
+	if (feed->input->set && !is(&words[1], feed->input->set))
+		return feed_refuse(feed, &words[1], err, "not the set that --set says, %s",
+				   feed->input->set);
 	ret = feed_open_set(feed, &words[1], &feed->set, err);
 	if (!ret && count > 2)
 		ret = feed_refuse(feed, &words[2], err, "unexpected; a line is set NAME");

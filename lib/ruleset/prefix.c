@@ -102,6 +102,8 @@ const char *prefix_problem_text(enum prefix_problem problem)
 		return "an IPv4-mapped prefix needs a length of 96 to 128";
 	case PREFIX_RANGE_OVER_MAPPED:
 		return "the range reaches over ::ffff:0:0/96, which means IPv4; leave that out";
+	case PREFIX_LEADING_ZEROS:
+		return "leading zeros, which some tools read as octal; write the numbers without them";
 	case PREFIX_NO_MEMORY:
 		return "out of memory";
 	}
@@ -232,24 +234,31 @@ static enum prefix_problem append_range(enum ipf_family family, struct ipf_key s
 	}
 }
 
+enum prefix_problem prefix_range(const struct address *first, const struct address *last,
+				 struct prefix_list *out)
+{
+	struct ipf_key end;
+
+	if (first->family != last->family)
+		return PREFIX_RANGE_MIXED_FAMILIES;
+	if (key_compare(&first->key, &last->key) > 0)
+		return PREFIX_RANGE_BACKWARDS;
+	end = prefix_last(
+		&(struct prefix){ last->key, (__u8)last->family, (__u8)family_bits(last->family) });
+	return append_range(first->family, first->key, &end, out);
+}
+
 static enum prefix_problem parse_range(const struct address *first, const char *end_text,
 				       struct prefix_list *out)
 {
 	struct address last;
-	struct ipf_key end;
 
 	if (address_parse(end_text, &last, NULL))
 		return PREFIX_NOT_A_RULE;
-	if (first->family != last.family)
-		return PREFIX_RANGE_MIXED_FAMILIES;
-	if (key_compare(&first->key, &last.key) > 0)
-		return PREFIX_RANGE_BACKWARDS;
-	end = prefix_last(
-		&(struct prefix){ last.key, (__u8)last.family, (__u8)family_bits(last.family) });
-	return append_range(first->family, first->key, &end, out);
+	return prefix_range(first, &last, out);
 }
 
-enum prefix_problem prefix_parse(const char *text, struct prefix_list *out, bool *host_bits)
+static enum prefix_problem parse(const char *text, struct prefix_list *out, bool *host_bits)
 {
 	struct address address;
 	struct prefix prefix;
@@ -270,4 +279,49 @@ enum prefix_problem prefix_parse(const char *text, struct prefix_list *out, bool
 	prefix = (struct prefix){ address.key, (__u8)address.family,
 				  (__u8)family_bits(address.family) };
 	return append(out, &prefix);
+}
+
+static bool is_digit(char c)
+{
+	return c >= '0' && c <= '9';
+}
+
+/* The text without the zeros in front of its decimal numbers. False where it has none, or no room. */
+static bool strip_zeros(const char *text, char *out, size_t size)
+{
+	bool at_start = true, stripped = false;
+	size_t length = 0;
+
+	for (; *text; text++) {
+		if (at_start && text[0] == '0' && is_digit(text[1])) {
+			stripped = true;
+			continue;
+		}
+		if (length + 1 == size)
+			return false;
+		at_start = strchr(".-/", *text) != NULL;
+		out[length++] = *text;
+	}
+	out[length] = '\0';
+	return stripped;
+}
+
+/* Are leading zeros all that is wrong with it? */
+static bool has_only_zeros_wrong(const char *text)
+{
+	struct prefix_list list = { 0 };
+	char stripped[2 * ADDRESS_TEXT_SIZE];
+	bool only = strip_zeros(text, stripped, sizeof(stripped)) && !parse(stripped, &list, NULL);
+
+	prefix_list_done(&list);
+	return only;
+}
+
+enum prefix_problem prefix_parse(const char *text, struct prefix_list *out, bool *host_bits)
+{
+	enum prefix_problem problem = parse(text, out, host_bits);
+
+	if (problem && problem != PREFIX_NO_MEMORY && has_only_zeros_wrong(text))
+		return PREFIX_LEADING_ZEROS;
+	return problem;
 }

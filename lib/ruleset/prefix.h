@@ -58,6 +58,7 @@ enum prefix_problem {
 	PREFIX_RANGE_MIXED_FAMILIES,
 	PREFIX_MAPPED_TOO_SHORT,  /* ::ffff:0:0/95 and shorter mean more than IPv4 */
 	PREFIX_RANGE_OVER_MAPPED, /* an IPv6 range with ::ffff:0:0/96 as a piece of its own */
+	PREFIX_LEADING_ZEROS,     /* but for which it would be a rule */
 	PREFIX_NO_MEMORY,
 };
 const char *prefix_problem_text(enum prefix_problem problem);
@@ -67,5 +68,9 @@ const char *prefix_problem_text(enum prefix_problem problem);
  * *host_bits (may be NULL) tells that host bits were set and cleared. On a problem the list has the
  * prefixes that it had; it is to be released all the same. */
 enum prefix_problem prefix_parse(const char *text, struct prefix_list *out, bool *host_bits);
+
+/* The same of a range whose first and last address are known. */
+enum prefix_problem prefix_range(const struct address *first, const struct address *last,
+				 struct prefix_list *out);
 
 #endif

@@ -31,7 +31,7 @@ void rule_input_done(struct rule_input *input)
 
 int rule_input_name_set(struct rule_input *input, const char *name)
 {
-	struct ipf_set *fresh;
+	struct input_set *fresh;
 
 	for (size_t i = 0; i < input->set_count; i++)
 		if (!strcmp(input->sets[i].name, name))
@@ -42,7 +42,7 @@ int rule_input_name_set(struct rule_input *input, const char *name)
 			  sizeof(*input->sets)))
 		return -ENOMEM;
 	fresh = &input->sets[input->set_count];
-	*fresh = (struct ipf_set){ 0 };
+	*fresh = (struct input_set){ 0 };
 	snprintf(fresh->name, sizeof(fresh->name), "%s", name);
 	return (int)input->set_count++;
 }
@@ -97,6 +97,7 @@ static int read_lines(struct feed *feed, struct lines *lines, struct error *err)
 		ret = next_line(feed, lines, &line, err);
 		if (ret || !line)
 			return ret;
+		feed->unended = lines->unended;
 		if (input->progress && !(feed->line % PROGRESS_LINES))
 			input->progress(feed->name, feed->line);
 		if (says_nothing(line))
@@ -135,6 +136,9 @@ int rule_input_read(struct rule_input *input, FILE *file, const char *name, stru
 
 	input->read_as = feed.format;
 	free(feed.ipset.items);
+	if (ret == -EINVAL && feed.format && !input->format && err)
+		error_set(err, ret, "%s (the file is read as %s; --format says otherwise)",
+			  err->text, feed.format->name);
 	return ret;
 }
 

@@ -14,6 +14,14 @@
 struct error;
 struct feed_format;
 
+/* A set that rules are for. */
+struct input_set {
+	char name[IPF_SET_NAME_SIZE];
+	bool named;   /* by a line, not only by rules before any such line */
+	bool filled;  /* has a rule */
+	bool flushed; /* by a line: it gets exactly these rules */
+};
+
 /* What the reader is told before the first line, and where it puts what it read. Zeroed, then the
  * first members set. Release with rule_input_done(). */
 struct rule_input {
@@ -25,16 +33,16 @@ struct rule_input {
 	const char *set;     /* -s NAME: all rules go there, and `set` lines are refused; NULL: a
 			  * file may name sets, and rules before it does go to `default` */
 	const struct feed_format *format; /* of every file; NULL: found out for each */
+	bool deletes; /* the rules are to go: lines that empty a set are refused */
 	/* Told now and then how many lines of a file were read; NULL: nobody asks. */
 	void (*progress)(const char *name, size_t lines);
 	/* Out: */
 	struct rule *rules; /* .set indexes sets; .counter is IPF_NO_COUNTER */
 	size_t count;
 	size_t capacity;
-	struct ipf_set *sets; /* in order of appearance; the first is `set` or `default` */
+	struct input_set *sets; /* in order of appearance; the first is `set` or `default` */
 	size_t set_count;
 	size_t set_capacity;
-	bool first_set_named;              /* by a line, not only by rules before any such line */
 	const struct feed_format *read_as; /* the last file; NULL where nobody could tell yet */
 	size_t host_bits;                  /* rules whose host bits were cleared */
 	/* The first of them: "FILE:LINE:COLUMN: '10.0.0.1/8' means 10.0.0.0/8". */
@@ -45,8 +53,8 @@ struct rule_input {
 void rule_input_done(struct rule_input *input);
 
 /* Reads lines until the end of the file. `name` is the file's name in messages ("-" for standard
- * input). Returns 0; -EINVAL with FILE:LINE:COLUMN: 'WORD': what is wrong; -EIO, -ENOMEM. Columns count
- * bytes from 1. After a failure the input only may be released. Several calls append (a set that a
+ * input). Returns 0; -EINVAL with FILE:LINE:COLUMN: 'WORD': what is wrong (and the
+ * format that the file was taken for, unless it was told); -EIO, -ENOMEM. Columns count bytes from 1. After a failure the input only may be released. Several calls append (a set that a
  * file opens ends with it). A line longer than 4096 bytes or with a NUL byte is refused, and so is a
  * file that by its own account is not whole; such a message has no WORD. */
 int rule_input_read(struct rule_input *input, FILE *file, const char *name, struct error *err);

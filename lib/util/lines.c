@@ -104,7 +104,8 @@ enum line_result lines_next(struct lines *lines, char **line, size_t *length)
 	}
 	start[count] = '\0';
 	lines->next = (size_t)(end - lines->buffer) + 1;
-	if (lines->next > lines->end) /* The last line has no LF. */
+	lines->unended = lines->next > lines->end;
+	if (lines->unended)
 		lines->next = lines->end;
 	*line = start;
 	*length = count;

@@ -22,6 +22,7 @@ struct lines {
 	bool all_read;    /* or failed; then `failure` is the errno */
 	int failure;
 	size_t number; /* of the line handed out last, from 1 */
+	bool unended;  /* that line is the last one, and has no LF */
 };
 /* Returns 0 or -ENOMEM; then there is nothing to release. */
 int lines_init(struct lines *lines, FILE *file);

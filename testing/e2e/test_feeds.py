@@ -21,6 +21,10 @@ def address(number):
     return f"10.9.{number >> 8}.{number & 255}"
 
 
+def padded(one):
+    return ".".join(f"{int(octet):03}" for octet in one.split("."))
+
+
 #: format -> how it writes a list of addresses
 WRITE = {
     "rules": lambda all_of_it: "# a list\n" + "".join(f"{one} ; SBL1\n" for one in all_of_it),
@@ -28,6 +32,10 @@ WRITE = {
                                         for one in all_of_it) + metadata(len(all_of_it)),
     "dshield": lambda all_of_it: "# DShield\nStart\tEnd\tNetblock\n" + "".join(
         f"{one}\t{one}\t32\t7\tX\n" for one in all_of_it),
+    "ipsascii": lambda all_of_it: "# DShield\n" + "".join(
+        f"{padded(one)}\t7\t3\t2025-10-01\t2025-10-06\n" for one in all_of_it),
+    "dat": lambda all_of_it: "# made by us\n" + "".join(
+        f"{padded(one)} - {padded(one)} , 000 , a: label, b\n" for one in all_of_it),
     "p2p": lambda all_of_it: "# made by us\n" + "".join(f"a: label, b:{one}-{one}\n"
                                                         for one in all_of_it),
     "ipset": lambda all_of_it: "create bad hash:net family inet\n" + "".join(
@@ -118,6 +126,11 @@ DAMAGED = [
     ("ndjson", lambda text: text + "<html>\n", "22:1: '<html>'"),
     ("dshield", lambda text: text[:-len("2\t7\tX\n")], r"22:\d+: .* ends elsewhere"),
     ("dshield", lambda text: text + "<html>\n", "23:1: '<html>'"),
+    ("ipsascii", lambda text: text[:-2], r"21:1: .* a line is ADDRESS"),
+    ("ipsascii", lambda text: text + "<html>\n", "22:1: '<html>'"),
+    ("dat", lambda text: text[:-len(" , 000 , a: label, b\n")], r"21:1: .* a line is START"),
+    ("dat", lambda text: text[:-len("0 , a: label, b\n")], r"21:37: '00': the file ends here"),
+    ("dat", lambda text: text + "<html>\n", "22:1: '<html>'"),
     ("p2p", lambda text: text[:-len("9.0.19\n")], r"21:13: '10\.9\.0\.19-10\.'"),
     ("p2p", lambda text: text + "<html>\n", "22:1: '<html>'"),
     ("ipset", lambda text: text[:-len("0.19\n")], "21:9: '10.9.'"),
@@ -159,7 +172,105 @@ def test_several_lists_each_in_its_format(loaded, tmp_path):
 
 def test_a_format_that_is_none(module_lab):
     module_lab.refused(USAGE, "add", "--format", "csv", "-f", "-", stdin="",
-                       words=["csv", "rules, ndjson, dshield, p2p, ipset", "--help"])
+                       words=["csv", "rules, ndjson, dshield, ipsascii, dat, p2p, ipset", "--help"])
+
+
+@each_format
+@pytest.mark.parametrize("how", ["guessed", "told"])
+def test_a_refused_line_says_what_its_file_was_read_as(loaded, tmp_path, name, how):
+    path = write(tmp_path, name, 4)
+    path.write_text(path.read_text() + "<html>\n")
+    told = ["--format", name] if how == "told" else []
+    result = loaded("add", "-v", *told, "-f", path)
+    assert result.rc == USAGE, result
+    assert f"xdp-ipfilter: {path}: read as {name}" in result.err_lines, result
+    guess = f" (the file is read as {name}; --format says otherwise)"
+    assert result.err_lines[-1].endswith(guess) is (how == "guessed"), result
+
+
+def test_levels_above_127_of_an_ipfilter_dat_make_no_rule(loaded):
+    loaded.good("add", "10.9.0.0/24")
+    loaded.good("add", "-f", "-", stdin="010.009.000.007 - 010.009.000.007 , 128 , allowed\n"
+                                        "010.009.001.000 - 010.009.001.255 , 127 , blocked\n")
+    assert loaded.prefixes("f0") == {"10.9.0.0/24": "drop", "10.9.1.0/24": "drop"}
+
+
+SCRIPT = ("create bl -exist hash:net family inet hashsize 16384 maxelem 131072\nflush bl\n"
+          "add bl 10.9.1.0/24\nadd bl 10.9.2.7 -exist\n")
+
+
+@pytest.mark.parametrize("command", ["add", "replace"])
+@pytest.mark.parametrize("more", [[], ["-s", "mine"]], ids=["named", "--set"])
+def test_a_flush_before_the_entries_of_an_ipset_replaces_its_set(loaded, command, more):
+    name = "mine" if more else "bl"
+    loaded.good("add", "-s", name, "10.9.0.1", "10.9.2.7")
+    loaded.good("add", "-s", "other", "10.9.0.2")
+    loaded.wire.exchange([udp("10.9.2.7")] * 3)
+    loaded.good(command, *more, "-f", "-", stdin=SCRIPT)
+    assert loaded.prefixes("f0", name) == {"10.9.1.0/24": "drop", "10.9.2.7": "drop"}
+    assert loaded.prefixes("f0", "other") == {"10.9.0.2": "drop"}
+    counted = {rule["prefix"]: rule["packets"] for rule in loaded.rules("f0", name)}
+    assert counted["10.9.2.7"] == 3, "a rule that stays keeps its counter"
+
+
+def test_a_flush_is_as_careful_as_replace(loaded, tmp_path):
+    loaded.good("add", "-s", "bad", "-f", write(tmp_path, "ipset", 200))
+    path = write(tmp_path, "ipset", 99)
+    path.write_text("flush bad\n" + path.read_text())
+    with loaded.unchanged("f0"):
+        loaded.refused(FAILED, "add", "-f", path, words=["bad", "99 of 200", "--force"])
+        loaded.refused(FAILED, "add", "-f", "-", stdin="flush bad\n", words=["bad", "--force"])
+        loaded.refused(USAGE, "del", "-f", path, words=[f"{path}:1:1: 'flush'"])
+    loaded.good("add", "--force", "-f", path)
+    assert len(loaded.rules("f0")) == 99
+
+
+@pytest.mark.parametrize("line", ["swap bl old", "destroy old", "del bl 10.9.1.0/24", "flush bl",
+                                  "rename bl old"])
+def test_what_an_ipset_cannot_mean_here_is_refused_by_name(loaded, line):
+    with loaded.unchanged("f0"):
+        result = loaded.refused(USAGE, "add", "-f", "-", stdin=SCRIPT + line + "\n",
+                                words=re.compile(r"^xdp-ipfilter: -:5:[17]: "))
+    assert f"'{line.split()[0]}'" in result.err or "flushed after" in result.err, result
+
+
+@pytest.mark.parametrize("line, advice", [
+    ("add pass 192.0.2.10", "write 'pass 192.0.2.10'"),
+    ("add drop 192.0.2.0/24", "write 'drop 192.0.2.0/24'"),
+    ("add 192.0.2.10", "write '192.0.2.10'"), ("add set mine", "write 'set mine'")])
+@pytest.mark.parametrize("more", [[], ["-s", "mine"]], ids=["named", "--set"])
+def test_a_command_in_a_file_of_rules_is_no_entry_of_an_ipset(loaded, line, advice, more):
+    with loaded.unchanged("f0"):
+        loaded.refused(USAGE, "add", *more, "-f", "-", stdin=line + "\n",
+                       words=["-:1:1: 'add'", advice])
+
+
+#: lines of `ipset restore` that are read, and what they must make here as there
+RESTORED = [
+    "create bl -exist hash:net family inet\nadd bl 10.9.1.0/24\n",
+    "-exist create bl hash:net\ncreate -! bl hash:net\nadd bl 10.9.1.0/24\n-! add bl 10.9.1.0/24\n",
+    "create bl hash:net -exist\nadd -exist bl 10.9.1.0/24\nadd bl -! 10.9.2.0/24\nCOMMIT\n",
+    "-N bl nethash\n-A bl 10.9.1.0/24\n-A bl 10.9.3.1-10.9.3.6\n",
+    "create bl hash:net -6\nadd bl 2001:db8::/48\n",
+    "create bl hash:ip counters comment skbinfo\nadd bl 10.9.1.7 comment \"-exist; # x\"\n",
+    SCRIPT,
+]
+
+
+@pytest.mark.parametrize("text", RESTORED, ids=[text.replace("\n", " | ")[:40] for text in RESTORED])
+def test_what_ipset_restores_means_the_same_here(loaded, need, text):
+    need("ipset")
+    loaded.ns.run("ipset", "destroy", check=False)
+    made = loaded.ns.run("sh", "-c", f"printf '%s' '{text}' | ipset restore && ipset save",
+                         check=False)
+    if "Kernel" in made.stderr or "protocol" in made.stderr:
+        pytest.skip(f"no ipset in this kernel: {made.stderr.strip()}")
+    assert made.returncode == 0, made.stderr
+    loaded.good("add", "-f", "-", stdin=text)
+    ours = loaded.prefixes("f0", "bl")
+    loaded.good("replace", "-f", "-", stdin=made.stdout)
+    assert loaded.prefixes("f0", "bl") == ours
+    loaded.ns.run("ipset", "destroy")
 
 
 def test_what_ipset_saves_is_read(loaded, need):

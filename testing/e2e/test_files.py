@@ -160,6 +160,25 @@ def test_a_set_line_is_refused_together_with_the_option(loaded, command):
                        stdin="set other\n192.0.2.2\n")
 
 
+@pytest.mark.parametrize("command", ["add", "replace"])
+def test_what_list_prints_of_a_set_is_read_back_into_it(loaded, command):
+    loaded.good("add", "-s", "mine", "192.0.2.1", "192.0.2.2")
+    listed = loaded.good("list", "-s", "mine").out
+    assert "set mine\n" in listed
+    with loaded.unchanged("f0"):
+        loaded.good(command, "-s", "mine", "-f", "-", stdin=listed)
+        loaded.refused(USAGE, command, "-s", "other", "-f", "-", stdin=listed,
+                       words=["-:1:5: 'mine'", "--set", "other"])
+
+
+@pytest.mark.parametrize("command", ["add", "del", "replace"])
+def test_leading_zeros_are_said_to_be_the_trouble(loaded, command):
+    with loaded.unchanged("f0"):
+        loaded.refused(USAGE, command, "-f", "-", stdin="192.000.002.001\n",
+                       words=["-:1:1: '192.000.002.001'", "leading zeros", "octal"])
+    loaded.refused(USAGE, "test", "192.000.002.001", words=["leading zeros", "octal"])
+
+
 def test_host_bits_in_a_file_warn_with_their_place(loaded):
     loaded.good("add", "-f", "-", stdin="192.0.2.1\n10.1.2.3/8\n",
                 warns=["-:2:1:", "10.1.2.3/8", "10.0.0.0/8"])

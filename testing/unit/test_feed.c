@@ -18,6 +18,13 @@
 #define HEADING "Start\tEnd\tNetblock\tAttacks\tName\tCountry\temail\n"
 #define HASH_NET "create bad hash:net family inet hashsize 1024 maxelem 65536\n"
 
+#define DAT "192.000.002.000 - 192.000.002.255 , 000 , X\n"
+#define ZEROS "leading zeros, which some tools read as octal; write the numbers without them"
+#define OTHER_LINES                                                                            \
+	"only create, add and a flush before them are read; leave the line out, and say with " \
+	"--set where the rules go"
+#define IPSASCII_LINE "a line is ADDRESS, REPORTS, TARGETS and two days, with tabs between them"
+
 struct good_case {
 	const char *name;
 	const char *format; /* that it is found to be */
@@ -65,6 +72,32 @@ static const struct good_case good_cases[] = {
 	{ "DShield may have IPv6", "dshield",
 	  "2001:db8::\t2001:db8:0:ffff:ffff:ffff:ffff:ffff\t48\n", "drop 2001:db8::/48\n" },
 
+	{ "DShield sources", "ipsascii",
+	  "# DShield\n192.000.002.001\t1741\t29\t2025-10-01\t2025-10-06\n"
+	  "198.051.100.010\t1\t1\t2025-10-06\t2025-10-06\n",
+	  "drop 192.0.2.1\ndrop 198.51.100.10\n" },
+	{ "DShield sources without zeros", "ipsascii", "192.0.2.1\t1\t1\t2025-10-01\t2025-10-06",
+	  "drop 192.0.2.1\n" },
+
+	{ "an ipfilter.dat", "dat",
+	  "# made by us\n192.000.002.000 - 192.000.002.255 , 000 , Example, Inc: a - b\n"
+	  "198.051.100.008 - 198.051.100.009 , 127 , X\n",
+	  "drop 192.0.2.0/24\ndrop 198.51.100.8/31\n" },
+	{ "zeros mean decimals in an ipfilter.dat", "dat",
+	  "010.011.012.013 - 010.011.012.013 , 0 ,\n", "drop 10.11.12.13\n" },
+	{ "an ipfilter.dat without zeros and blanks", "dat", "192.0.2.0-192.0.2.1,0,X\n",
+	  "drop 192.0.2.0/31\n" },
+	{ "an ipfilter.dat without descriptions", "dat", "192.0.2.0 - 192.0.2.1 , 000",
+	  "drop 192.0.2.0/31\n" },
+	{ "an ipfilter.dat with comments of its own", "dat",
+	  "// by hand\n 192.0.2.0 - 192.0.2.1 , 000 , X\n // more\n", "drop 192.0.2.0/31\n" },
+	{ "levels above 127 make no rule", "dat",
+	  "192.0.2.0 - 192.0.2.1 , 128 , allowed\n192.0.2.2 - 192.0.2.3 , 127 , blocked\n"
+	  "192.0.2.0 - 192.0.2.255 , 255 , allowed\n",
+	  "drop 192.0.2.2/31\n" },
+	{ "an ipfilter.dat of IPv6", "dat", "2001:db8:: - 2001:db8::1 , 000 , X\n",
+	  "drop 2001:db8::/127\n" },
+
 	{ "a P2P list", "p2p", "# x\n\nExample Org:192.0.2.0-192.0.2.255\n",
 	  "drop 192.0.2.0/24\n" },
 	{ "labels may have colons and anything", "p2p",
@@ -93,6 +126,28 @@ static const struct good_case good_cases[] = {
 	{ "an ipset of a range", "ipset",
 	  "create bad bitmap:ip range 192.0.2.0/24\nadd bad 192.0.2.2-192.0.2.3\n",
 	  "set bad\ndrop 192.0.2.2/31\n" },
+	{ "an ipset as blacklist scripts make it", "ipset",
+	  "create bl -exist hash:net family inet hashsize 16384 maxelem 131072\nflush bl\n"
+	  "add bl 192.0.2.0/24\n",
+	  "set bl\ndrop 192.0.2.0/24\n" },
+	{ "an ipset with -exist wherever it may stand", "ipset",
+	  "-exist create bl hash:net\ncreate -! bl hash:net\ncreate bl hash:net -exist family inet\n"
+	  "create bl hash:net family inet -!\n-! add bl 192.0.2.1\nadd -exist bl 192.0.2.1\n"
+	  "add bl -! 192.0.2.2\nadd bl 192.0.2.3 -exist\nflush -exist other\nCOMMIT\n",
+	  "set bl\ndrop 192.0.2.1\ndrop 192.0.2.2\ndrop 192.0.2.3\n" },
+	{ "an ipset in the words of older versions", "ipset",
+	  "-N bl nethash --hashsize 4096 --probes 2 --resize 50\n-F bl\n-A bl 192.0.2.1\nCOMMIT\n",
+	  "set bl\ndrop 192.0.2.1\n" },
+	{ "an ipset may begin with a flush", "ipset", "flush bl\nadd bl 192.0.2.1\n",
+	  "set bl\ndrop 192.0.2.1\n" },
+	{ "an ipset with blanks and tabs", "ipset", "\tcreate\tbl\thash:net\n add\tbl\t192.0.2.1\n",
+	  "set bl\ndrop 192.0.2.1\n" },
+	{ "an ipset whose family is an option", "ipset",
+	  "create bl hash:net -6\nadd bl 2001:db8::1\n", "set bl\ndrop 2001:db8::1\n" },
+	{ "an ipset may be named pass", "ipset", "create pass hash:net\nadd pass 192.0.2.1\n",
+	  "set pass\ndrop 192.0.2.1\n" },
+	{ "a label may begin like a line of an ipset", "p2p", "flush it:192.0.2.1-192.0.2.1\n",
+	  "drop 192.0.2.1\n" },
 	{ "two ipsets", "ipset",
 	  "create b hash:ip family inet6\ncreate a hash:ip\nadd b 2001:db8::1\nadd a 192.0.2.1\n"
 	  "add b 2001:db8::2\n",
@@ -250,8 +305,81 @@ static const struct bad_case bad_cases[] = {
 	{ "an ipset with a name that is too long", NULL,
 	  "add abcdefghijklmnopqrstuvwxyz012345 192.0.2.1\n",
 	  "f:1:5: 'abcdefghijklmnopqrstuvwxyz012345': the name of an ipset has 1 to 31 bytes" },
-	{ "other lines of ipset restore", NULL, "add bad 192.0.2.1\nflush bad\n",
-	  "f:2:1: 'flush': only the lines create and add are read" },
+	{ "an ipset of nets and interfaces", NULL, "create bad -exist hash:net,iface\n",
+	  "f:1:19: 'hash:net,iface': "
+	  "only ipsets of source addresses are read: hash:ip, hash:net, bitmap:ip" },
+	{ "an ipset with an option that is not known", NULL, "create bad hash:net wildcard\n",
+	  "f:1:21: 'wildcard': "
+	  "unexpected; a line is create SET TYPE [family FAMILY] [timeout SECONDS]" },
+	{ "an ipset made twice, and differently", NULL,
+	  HASH_NET "create bad -exist hash:net family inet6\n",
+	  "f:2:8: 'bad': created a second time, and differently" },
+	{ "an ipset that is flushed late", NULL, "flush bad\nadd bad 192.0.2.1\nflush bad\n",
+	  "f:3:7: 'bad': flushed after its first entry; only a flush before it is read" },
+	{ "a flush of all ipsets", NULL, HASH_NET "flush\n",
+	  "f:2:1: 'flush': which set? Not every one is emptied" },
+	{ "a flush of two ipsets", NULL, "flush a b\n",
+	  "f:1:9: 'b': unexpected; a line is flush SET" },
+	{ "a swap", NULL, HASH_NET "swap bad good\n", "f:2:1: 'swap': " OTHER_LINES },
+	{ "a destroy", NULL, "destroy bad\n" HASH_NET, "f:1:1: 'destroy': " OTHER_LINES },
+	{ "a del", NULL, HASH_NET "-exist del bad 192.0.2.1\n", "f:2:8: 'del': " OTHER_LINES },
+	{ "a rename", NULL, HASH_NET "rename bad good\n", "f:2:1: 'rename': " OTHER_LINES },
+	{ "a word that ipset does not know", NULL, HASH_NET "ad bad 192.0.2.1\n",
+	  "f:2:1: 'ad': " OTHER_LINES },
+	{ "an option for a name", "ipset", "add --pass 192.0.2.1\n",
+	  "f:1:5: '--pass': an option where the name of an ipset stands" },
+	{ "add and a rule with its verdict", NULL, "add pass 192.0.2.10\n",
+	  "f:1:1: 'add': a file of rules has no such word; write 'pass 192.0.2.10'" },
+	{ "add and a rule with its verdict further down", NULL,
+	  "add bad 192.0.2.1\n add drop 10.0.0.0/8\n",
+	  "f:2:2: 'add': a file of rules has no such word; write 'drop 10.0.0.0/8'" },
+	{ "add and a rule", NULL, "add 192.0.2.10\n",
+	  "f:1:1: 'add': a file of rules has no such word; write '192.0.2.10'" },
+	{ "add and a set", NULL, "add set x\n",
+	  "f:1:1: 'add': a file of rules has no such word; write 'set x'" },
+
+	{ "a range of an ipfilter.dat backwards", NULL,
+	  "192.000.002.001 - 192.000.002.000 , 000 , X\n",
+	  "f:1:1: '192.000.002.001 - 192.000.002.000': the range ends before it starts" },
+	{ "a range of an ipfilter.dat of both families", NULL, "192.0.2.1 - ::1 , 000 , X\n",
+	  "f:1:1: '192.0.2.1 - ::1': "
+	  "the range starts in one address family and ends in the other" },
+	{ "an ipfilter.dat without level", NULL, DAT "192.0.2.1 - 192.0.2.2\n",
+	  "f:2:1: '192.0.2.1 - 192.0.2.2': a line is START - END , LEVEL , DESCRIPTION" },
+	{ "an ipfilter.dat with a level above 255", NULL, DAT " 192.0.2.1 - 192.0.2.2 , 256 ,\n",
+	  "f:2:26: '256': not a level from 0 to 255" },
+	{ "an ipfilter.dat with a negative level", NULL, DAT "192.0.2.1 - 192.0.2.2 , -1 , X\n",
+	  "f:2:25: '-1 ': not a level from 0 to 255" },
+	{ "an ipfilter.dat with a level of four digits", NULL, DAT "192.0.2.1 - 192.0.2.2,0000,X\n",
+	  "f:2:23: '0000': not a level from 0 to 255" },
+	{ "an ipfilter.dat with text behind the level", NULL,
+	  DAT "192.0.2.1 - 192.0.2.2 , 0 x , X\n", "f:2:25: '0': not a level from 0 to 255" },
+	{ "an ipfilter.dat that was cut within a level", NULL, DAT "192.0.2.1 - 192.0.2.2 , 12",
+	  "f:2:25: '12': the file ends here, so the level may have lost digits" },
+	{ "an ipfilter.dat that was cut before a level", NULL, DAT "192.0.2.1 - 192.0.2.2 , ",
+	  "f:2:25: '': not a level from 0 to 255" },
+	{ "an ipfilter.dat that was cut within a range", NULL, DAT "192.000.002.000 - 192.0",
+	  "f:2:1: '192.000.002.000 - 192.0': a line is START - END , LEVEL , DESCRIPTION" },
+	{ "four digits in an octet", NULL, DAT "0192.0.2.1 - 192.0.2.2 , 000 , X\n",
+	  "f:2:1: '0192.0.2.1 - 192.0.2.2 , 000 , X': "
+	  "a line is START - END , LEVEL , DESCRIPTION" },
+	{ "a rule in an ipfilter.dat", NULL, DAT "192.0.2.0/24\n",
+	  "f:2:1: '192.0.2.0/24': a line is START - END , LEVEL , DESCRIPTION" },
+
+	{ "DShield sources that were cut", NULL, "192.000.002.001\t1741\t29\t2025-10-01\t2025-10-0",
+	  "f:1:1: '192.000.002.001\\x091741\\x0929\\x092025-10-01\\x092025-10-0': " IPSASCII_LINE },
+	{ "DShield sources with more behind", NULL,
+	  "192.000.002.001\t1\t2\t2025-10-01\t2025-10-06\t\n",
+	  "f:1:1: '192.000.002.001\\x091\\x092\\x092025-10-01\\x092025-10-06\\x09': " IPSASCII_LINE },
+	{ "a rule among DShield sources", "ipsascii", "192.0.2.1\n",
+	  "f:1:1: '192.0.2.1': " IPSASCII_LINE },
+
+	{ "leading zeros in a list", NULL, "192.000.002.001\n",
+	  "f:1:1: '192.000.002.001': " ZEROS },
+	{ "leading zeros in a P2P list", NULL,
+	  "a:192.0.2.1-192.0.2.2\nb:192.000.002.001-192.000.002.002\n",
+	  "f:2:3: '192.000.002.001-192.000.002.002': " ZEROS },
+	{ "leading zeros in an ipset", NULL, "add bad 010.0.0.1\n", "f:1:9: '010.0.0.1': " ZEROS },
 
 	{ "a format that was forced", "p2p", "192.0.2.1\n",
 	  "f:1:1: '192.0.2.1': a line is LABEL:START-END" },
@@ -271,9 +399,14 @@ static void check_bad(void **state)
 	FILE *file = open_text(c->text, strlen(c->text));
 	struct error err = { 0 };
 
+	char message[sizeof(err.text)];
+
 	assert_true(!c->format || input.format);
 	assert_int_equal(rule_input_read(&input, file, "f", &err), -EINVAL);
-	assert_string_equal(err.text, c->message);
+	snprintf(message, sizeof(message), "%s%s%s%s", c->message,
+		 c->format ? "" : " (the file is read as ", c->format ? "" : input.read_as->name,
+		 c->format ? "" : "; --format says otherwise)");
+	assert_string_equal(err.text, message);
 	fclose(file);
 	rule_input_done(&input);
 }
@@ -306,8 +439,56 @@ static void an_ipset_named_default_names_that_set(void **state)
 
 	(void)state;
 	read_feed(&input, "create default hash:ip\n");
-	assert_true(input.first_set_named);
+	assert_true(input.sets[0].named);
 	assert_int_equal(input.set_count, 1);
+	rule_input_done(&input);
+}
+
+static void a_flush_marks_its_set(void **state)
+{
+	struct rule_input input = { .verdict = IPF_DROP };
+
+	(void)state;
+	read_feed(&input, "create a hash:ip\nflush b\nadd a 192.0.2.1\nadd b 192.0.2.2\n");
+	assert_int_equal(input.set_count, 3);
+	assert_false(input.sets[0].flushed || input.sets[1].flushed);
+	assert_true(input.sets[2].flushed && input.sets[2].filled);
+	rule_input_done(&input);
+}
+
+/* Without --set the second flush would take away what the first file said. */
+static void two_files_may_flush_the_set_of_an_option(void **state)
+{
+	struct rule_input input = { .verdict = IPF_DROP, .set = "mine" };
+	struct rule_input named = { .verdict = IPF_DROP };
+	static const char text[] = "flush a\nadd a 192.0.2.1\n";
+	FILE *file = open_text(text, sizeof(text) - 1);
+	struct error err = { 0 };
+
+	(void)state;
+	read_feed(&input, text);
+	read_feed(&input, "flush a\nadd a 192.0.2.2\nflush b\nadd b 192.0.2.3\n");
+	assert_true(input.sets[0].flushed);
+	assert_int_equal(input.count, 3);
+	read_feed(&named, text);
+	assert_int_equal(rule_input_read(&named, file, "f", &err), -EINVAL);
+	assert_memory_equal(err.text, "f:1:7: 'a': flushed after", 25);
+	fclose(file);
+	rule_input_done(&input);
+	rule_input_done(&named);
+}
+
+static void rules_that_are_to_go_empty_no_set(void **state)
+{
+	struct rule_input input = { .verdict = IPF_DROP, .deletes = true };
+	static const char text[] = "create a hash:ip\nflush a\nadd a 192.0.2.1\n";
+	FILE *file = open_text(text, sizeof(text) - 1);
+	struct error err = { 0 };
+
+	(void)state;
+	assert_int_equal(rule_input_read(&input, file, "f", &err), -EINVAL);
+	assert_memory_equal(err.text, "f:2:1: 'flush': del takes away what is listed", 45);
+	fclose(file);
 	rule_input_done(&input);
 }
 
@@ -366,6 +547,11 @@ int main(void)
 		  an_option_names_the_set_of_an_ipset, NULL);
 	suite_add(&suite, "an ipset named default names that set",
 		  an_ipset_named_default_names_that_set, NULL);
+	suite_add(&suite, "a flush marks its set", a_flush_marks_its_set, NULL);
+	suite_add(&suite, "two files may flush the set of an option",
+		  two_files_may_flush_the_set_of_an_option, NULL);
+	suite_add(&suite, "rules that are to go empty no set", rules_that_are_to_go_empty_no_set,
+		  NULL);
 	suite_add(&suite, "an exception is the opposite of what will be known",
 		  an_exception_is_the_opposite_of_what_will_be_known, NULL);
 	suite_add(&suite, "each file has its format", each_file_has_its_format, NULL);

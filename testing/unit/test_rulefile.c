@@ -17,6 +17,8 @@
 /* A text of a literal that may have NUL bytes inside. */
 #define TEXT(literal) literal, sizeof(literal) - 1
 
+#define READ_AS_RULES " (the file is read as rules; --format says otherwise)"
+
 struct good_case {
 	const char *name;
 	const char *text;
@@ -195,8 +197,12 @@ static void check_bad(void **state)
 	FILE *file = open_text(c->text, c->length);
 	struct error err = { 0 };
 
+	/* That it is read as rules is known from its first line that says something. */
+	char message[sizeof(err.text)];
+
 	assert_int_equal(rule_input_read(&input, file, "rules", &err), -EINVAL);
-	assert_string_equal(err.text, c->message);
+	snprintf(message, sizeof(message), "%s%s", c->message, input.read_as ? READ_AS_RULES : "");
+	assert_string_equal(err.text, message);
 	fclose(file);
 	rule_input_done(&input);
 	assert_null(input.rules);
@@ -237,7 +243,8 @@ static void check_length(void **state)
 	file = open_text(text, strlen(text));
 	assert_int_equal(rule_input_read(&input, file, "f", &err), c->ret);
 	if (c->ret)
-		assert_string_equal(err.text, "f:2:4097: a line has at most 4096 bytes");
+		assert_string_equal(err.text,
+				    "f:2:4097: a line has at most 4096 bytes" READ_AS_RULES);
 	else
 		assert_int_equal(input.count, *c->end ? 2 : 1);
 	rule_input_done(&input);
@@ -282,7 +289,10 @@ static void a_set_by_option(void **state)
 	assert_string_equal(input.sets[0].name, "mine");
 	assert_int_equal(input.rules[0].set, 0);
 	assert_int_equal(read_text(&input, "10.0.0.2\nset other\n", &err), -EINVAL);
-	assert_string_equal(err.text, "-:2:1: 'set': not together with --set");
+	assert_string_equal(err.text,
+			    "-:2:5: 'other': not the set that --set says, mine" READ_AS_RULES);
+	assert_int_equal(read_text(&input, "set mine\n10.0.0.2\n", &err), 0);
+	assert_int_equal(input.set_count, 1);
 	rule_input_done(&input);
 }
 
@@ -316,9 +326,9 @@ static void the_first_set_may_be_named(void **state)
 
 	(void)state;
 	assert_int_equal(read_text(&input, "10.0.0.1\nset a\n10.0.0.2\n", &err), 0);
-	assert_false(input.first_set_named);
+	assert_false(input.sets[0].named);
 	assert_int_equal(read_text(&input, "set default\n", &err), 0);
-	assert_true(input.first_set_named);
+	assert_true(input.sets[0].named);
 	rule_input_done(&input);
 }
 
@@ -354,9 +364,9 @@ static void a_forced_verdict(void **state)
 	(void)state;
 	assert_int_equal(read_text(&drop, "10.0.0.1\ndrop 10.0.0.2\n", &err), 0);
 	assert_int_equal(read_text(&drop, "pass 10.0.0.2\n", &err), -EINVAL);
-	assert_string_equal(err.text, "-:1:1: 'pass': contradicts --drop");
+	assert_string_equal(err.text, "-:1:1: 'pass': contradicts --drop" READ_AS_RULES);
 	assert_int_equal(read_text(&pass, "pass 10.0.0.1\n drop 10.0.0.2\n", &err), -EINVAL);
-	assert_string_equal(err.text, "-:2:2: 'drop': contradicts --pass");
+	assert_string_equal(err.text, "-:2:2: 'drop': contradicts --pass" READ_AS_RULES);
 	rule_input_done(&drop);
 	rule_input_done(&pass);
 }
@@ -480,7 +490,7 @@ static void more_sets_than_there_may_be(void **state)
 	assert_int_equal(read_text(&input, "set last\n10.0.0.1\n", &err), 0);
 	assert_int_equal(input.rules[0].set, IPF_MAX_SETS - 1);
 	assert_int_equal(read_text(&input, "set s7\nset one.too.many\n", &err), -EINVAL);
-	assert_string_equal(err.text, "-:2:5: 'one.too.many': too many sets");
+	assert_string_equal(err.text, "-:2:5: 'one.too.many': too many sets" READ_AS_RULES);
 	assert_int_equal(input.set_count, IPF_MAX_SETS);
 	rule_input_done(&input);
 }
