@@ -197,9 +197,10 @@ static bool has_owners(const struct image *image)
 	return header && (header->layout.timers || header->layout.counters);
 }
 
-static bool has_timers(const struct image *image)
+/* Without timers packets need no rule: the owner is the slot of its counter. */
+static __u32 owner_of(const struct ruleset *set, const struct image *image, const struct rule *rule)
 {
-	return image_header(image)->layout.timers;
+	return image_header(image)->layout.timers ? (__u32)(rule - set->rules) : rule->counter;
 }
 
 /* One address at every tick at which something may change. */
@@ -222,12 +223,7 @@ static void check_address(const struct ruleset *set, const struct image *image,
 			fail_msg("%s at tick %u: the rules say otherwise", text, now);
 		if (found.verdict != (expected ? expected->verdict : IPF_NO_VERDICT))
 			fail_msg("%s at tick %u: verdict %u", text, now, found.verdict);
-		if (!expected || !has_owners(image))
-			continue;
-		/* Of IPv4 without timers the owner is the counter's slot. */
-		if (address->family == IPF_IPV4 && !has_timers(image) ?
-			    found.owner != expected->counter :
-			    &set->rules[found.owner] != expected)
+		if (expected && has_owners(image) && found.owner != owner_of(set, image, expected))
 			fail_msg("%s at tick %u: another rule decides", text, now);
 	}
 }
