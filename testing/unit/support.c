@@ -78,6 +78,18 @@ const char *const shape_names[SHAPES] = {
 	[SHAPE_IPV6_ONLY] = "only IPv6",
 };
 
+struct ipf_key key_sum(struct ipf_key a, struct ipf_key b)
+{
+	__u64 low = a.low + b.low;
+
+	return (struct ipf_key){ a.high + b.high + (low < a.low), low };
+}
+
+bool key_bit(const struct ipf_key *key, unsigned int bit)
+{
+	return (bit < 64 ? key->high >> (63 - bit) : key->low >> (127 - bit)) & 1;
+}
+
 static struct prefix cut(struct address address, unsigned int bits)
 {
 	for (unsigned int i = bits; i < 128; i++) {
@@ -92,11 +104,12 @@ static struct prefix cut(struct address address, unsigned int bits)
 /* A key moved by `steps` prefixes of that length. */
 static struct ipf_key shift_key(struct ipf_key key, unsigned int bits, uint64_t steps)
 {
-	unsigned __int128 number = (unsigned __int128)key.high << 64 | key.low;
-
-	if (bits)
-		number += (unsigned __int128)steps << (128 - bits);
-	return (struct ipf_key){ (__u64)(number >> 64), (__u64)number };
+	if (!bits)
+		return key;
+	if (bits <= 64)
+		return key_sum(key, (struct ipf_key){ steps << (64 - bits), 0 });
+	return key_sum(key, (struct ipf_key){ bits < 128 ? steps >> (bits - 64) : 0,
+					      steps << (128 - bits) });
 }
 
 static struct prefix random_prefix(enum shape shape, const struct address centres[4], size_t i)

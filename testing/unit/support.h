@@ -45,6 +45,11 @@ uint64_t random_number(void);
 uint64_t random_below(uint64_t limit);
 struct address random_address(enum ipf_family family);
 
+/* Modulo 2^128, which not every compiler has numbers of. */
+struct ipf_key key_sum(struct ipf_key a, struct ipf_key b);
+/* Bit 0 is the highest. */
+bool key_bit(const struct ipf_key *key, unsigned int bit);
+
 enum shape {
 	SHAPE_SPREAD,     /* anything anywhere */
 	SHAPE_CLUSTERED,  /* around a few addresses */

@@ -148,17 +148,12 @@ static void check_lookup(void **state)
 
 /* --- A search through all rules ----------------------------------------------------------------- */
 
-static bool bit_of(const struct ipf_key *key, unsigned int bit)
-{
-	return (bit < 64 ? key->high >> (63 - bit) : key->low >> (127 - bit)) & 1;
-}
-
 static bool covers(const struct rule *rule, const struct address *address)
 {
 	if (rule->prefix.family != address->family)
 		return false;
 	for (unsigned int bit = 0; bit < rule->prefix.bits; bit++)
-		if (bit_of(&rule->prefix.key, bit) != bit_of(&address->key, bit))
+		if (key_bit(&rule->prefix.key, bit) != key_bit(&address->key, bit))
 			return false;
 	return true;
 }
@@ -230,13 +225,14 @@ static void check_address(const struct ruleset *set, const struct image *image,
 
 static struct address address_at(enum ipf_family family, struct ipf_key key, int step)
 {
-	unsigned __int128 number = (unsigned __int128)key.high << 64 | key.low;
+	struct ipf_key distance = { step < 0 ? UINT64_MAX : 0, (__u64)step };
 
 	/* IPv4 in its own steps, and without the ones below that prefix_last() sets. */
-	if (family == IPF_IPV4)
-		number = (number >> 96) << 96;
-	number += (unsigned __int128)(__int128)step << (family == IPF_IPV4 ? 96 : 0);
-	return (struct address){ family, { (__u64)(number >> 64), (__u64)number } };
+	if (family == IPF_IPV4) {
+		key = (struct ipf_key){ key.high >> 32 << 32, 0 };
+		distance = (struct ipf_key){ (__u64)step << 32, 0 };
+	}
+	return (struct address){ family, key_sum(key, distance) };
 }
 
 static void check_ruleset(const struct ruleset *set)
