@@ -3,9 +3,6 @@
 
 include lib/defines.mk
 
-SBINDIR = $(PREFIX)/sbin
-BPFDIR = $(LIBDIR)/bpf
-COMPDIR = $(PREFIX)/share/bash-completion/completions
 MAN_PAGE = $(wildcard xdp-ipfilter/xdp-ipfilter.8)
 
 LAYERS := lib/util lib/ruleset lib/dataplane lib/cli
@@ -53,33 +50,40 @@ lint:
 	$(Q)testing/lint.sh
 
 format:
-	$(Q)git ls-files -co --exclude-standard '*.c' '*.h' | xargs clang-format -i
+	$(Q)bash -c '. testing/lib.sh && tree_files "*.c" "*.h"' | xargs clang-format -i
+
+# The shell reads these from its environment, because a folder's name may have blanks in it.
+install uninstall: export root := $(DESTDIR)
+install uninstall: export prefix := $(PREFIX)
+install uninstall: export sbin := $(SBINDIR)
+install uninstall: export bpf := $(LIBDIR)/bpf
+install uninstall: export completions := $(PREFIX)/share/bash-completion/completions
+install uninstall: export man8 := $(MANDIR)/man8
 
 # The man page is made by `all` where pandoc is; a tree without it installs without a page.
 install: all
-	$(Q)install -d $(DESTDIR)$(SBINDIR) $(DESTDIR)$(BPFDIR)
-	$(Q)install -m 755 xdp-ipfilter/xdp-ipfilter $(DESTDIR)$(SBINDIR)/xdp-ipfilter
-	$(Q)install -m 644 xdp-ipfilter/xdp_ipfilter.o $(DESTDIR)$(BPFDIR)/xdp_ipfilter.o
-	$(Q)install -d $(DESTDIR)$(COMPDIR)
-	$(Q)install -m 644 xdp-ipfilter/completion.bash $(DESTDIR)$(COMPDIR)/xdp-ipfilter
+	$(Q)install -d "$$root$$sbin" "$$root$$bpf" "$$root$$completions"
+	$(Q)install -m 755 xdp-ipfilter/xdp-ipfilter "$$root$$sbin/xdp-ipfilter"
+	$(Q)install -m 644 xdp-ipfilter/xdp_ipfilter.o "$$root$$bpf/xdp_ipfilter.o"
+	$(Q)install -m 644 xdp-ipfilter/completion.bash "$$root$$completions/xdp-ipfilter"
 	$(Q)page='$(if $(PANDOC),xdp-ipfilter/xdp-ipfilter.8,$(MAN_PAGE))'; [ -z "$$page" ] || { \
-		install -d $(DESTDIR)$(MANDIR)/man8 && \
-		install -m 644 "$$page" $(DESTDIR)$(MANDIR)/man8/xdp-ipfilter.8; }
-	$(call say,INSTALL,$(DESTDIR)$(PREFIX))
+		install -d "$$root$$man8" && \
+		install -m 644 "$$page" "$$root$$man8/xdp-ipfilter.8"; }
+	$(call say,INSTALL,"$$root$$prefix")
 
 # Of the folders, those that a system has anyway stay, and those that others use too. Below a DESTDIR
 # all were made by us.
 uninstall:
-	$(Q)rm -f $(DESTDIR)$(SBINDIR)/xdp-ipfilter $(DESTDIR)$(BPFDIR)/xdp_ipfilter.o \
-		$(DESTDIR)$(COMPDIR)/xdp-ipfilter $(DESTDIR)$(MANDIR)/man8/xdp-ipfilter.8
+	$(Q)rm -f "$$root$$sbin/xdp-ipfilter" "$$root$$bpf/xdp_ipfilter.o" \
+		"$$root$$completions/xdp-ipfilter" "$$root$$man8/xdp-ipfilter.8"
 ifeq ($(DESTDIR),)
-	$(Q)for folder in $(BPFDIR) $(COMPDIR) $(dir $(COMPDIR)) $(MANDIR)/man8; do \
-		[ ! -d $$folder ] || rmdir --ignore-fail-on-non-empty $$folder; done
+	$(Q)for folder in "$$bpf" "$$completions" "$${completions%/*}" "$$man8"; do \
+		[ ! -d "$$folder" ] || rmdir --ignore-fail-on-non-empty "$$folder"; done
 else
-	$(Q)cd $(DESTDIR) && for folder in $(SBINDIR) $(BPFDIR) $(COMPDIR) $(MANDIR)/man8; do \
-		[ ! -d .$$folder ] || rmdir -p --ignore-fail-on-non-empty $${folder#/}; done
+	$(Q)cd "$$root" && for folder in "$$sbin" "$$bpf" "$$completions" "$$man8"; do \
+		[ ! -d ".$$folder" ] || rmdir -p --ignore-fail-on-non-empty "$${folder#/}"; done
 endif
-	$(call say,REMOVE,$(DESTDIR)$(PREFIX))
+	$(call say,REMOVE,"$$root$$prefix")
 
 dist:
 	$(Q)git archive --format=tar.gz --prefix=xdp-ipfilter-$(VERSION)/ \

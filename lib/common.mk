@@ -19,7 +19,7 @@ PRODUCT := $(PROGRAMS)
 else ifneq ($(PROGRAM),)
 PRODUCT := $(PROGRAM)
 else
-PRODUCT := lib$(notdir $(CURDIR)).a
+PRODUCT := lib$(notdir $(lastword $(CURDIR))).a
 endif
 
 all: $(PRODUCT)

@@ -4,10 +4,14 @@
 
 .DEFAULT_GOAL := all
 
-TOP := $(abspath $(dir $(lastword $(MAKEFILE_LIST)))..)
+# As seen from here (".", "..", "../.."): the path to the tree may have blanks in it, which make takes
+# for the end of a name.
+TOP := $(patsubst %/lib/..,%,$(patsubst lib/..,.,$(dir $(lastword $(MAKEFILE_LIST)))..))
 
 # The folder as seen from the top ("lib/ruleset/"), to print full paths from any sub-make.
-HERE := $(patsubst $(TOP)/%,%/,$(filter-out $(TOP),$(CURDIR)))
+FOLDERS_ABOVE := x $(subst /, ,$(CURDIR))
+HERE := $(if $(filter ../..,$(TOP)),$(word $(words $(FOLDERS_ABOVE)),x $(FOLDERS_ABOVE))/)$(if \
+	$(filter-out .,$(TOP)),$(lastword $(FOLDERS_ABOVE))/)
 
 # Cleaning and explaining must not need a compiler.
 ifneq ($(or $(if $(MAKECMDGOALS),,build),$(filter-out clean help tidy list,$(MAKECMDGOALS))),)
@@ -24,7 +28,7 @@ Q :=
 say = @:
 else
 Q := @
-say = $(if $(findstring s,$(firstword -$(MAKEFLAGS))),@:,@printf '  %-7s %s\n' '$(1)' '$(HERE)$(2)')
+say = $(if $(findstring s,$(firstword -$(MAKEFLAGS))),@:,@printf '  %-7s %s\n' '$(1)' $(HERE)$(2))
 MAKEFLAGS += --no-print-directory
 endif
 
@@ -39,13 +43,17 @@ FORTIFY := $(if $(filter -O0,$(CFLAGS)),,-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=$(F
 
 INCLUDES := -I$(TOP)/headers -I$(TOP)/lib
 
+# Where the tree was built is nobody's business, and would make each build another one: paths in debug
+# information, in BTF and in __FILE__ are told as seen from the top of the tree.
+MAP_PATHS := -ffile-prefix-map="$$PWD"=./$(HERE:/=)
+
 # The user's flags stand behind ours and so win.
-COMPILE = $(CC) -std=gnu11 -O2 -g $(WARNINGS) $(HARDEN_CFLAGS) $(FORTIFY) \
+COMPILE = $(CC) -std=gnu11 -O2 -g $(MAP_PATHS) $(WARNINGS) $(HARDEN_CFLAGS) $(FORTIFY) \
 	-D_GNU_SOURCE= $(INCLUDES) $(EXTRA_CFLAGS) $(DEP_CFLAGS) -MMD -MP $(CPPFLAGS) $(CFLAGS)
-LINK = $(CC) $(HARDEN_LDFLAGS) -Wl,--as-needed $(CFLAGS) $(LDFLAGS)
+LINK = $(CC) $(MAP_PATHS) $(HARDEN_LDFLAGS) -Wl,--as-needed $(CFLAGS) $(LDFLAGS)
 
 # v3 has the jumps on 32 bits that keep the verifier's work small; v4 is unknown to older kernels.
-BPF_COMPILE = $(CLANG) -target bpf -mcpu=v3 -std=gnu11 -O2 -g \
+BPF_COMPILE = $(CLANG) -target $(BPF_TARGET) -mcpu=v3 -std=gnu11 -O2 -g $(MAP_PATHS) \
 	$(filter-out -Wmissing-prototypes,$(WARNINGS)) -I$(TOP)/headers $(BPF_INCLUDES) -MMD -MP $(BPF_CFLAGS)
 
 LIB_UTIL := $(TOP)/lib/util/libutil.a
