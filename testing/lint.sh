@@ -76,7 +76,7 @@ bugprone-redundant-branch-condition,bugprone-too-small-loop-variable,misc-redund
 }
 
 # Byte order above all: a number from the network (__be16) must not meet one of ours. Sparse reads
-# libbpf's conversions without their types, and takes an older struct statx than the compiler does.
+# libbpf's conversions without their types.
 check_sparse() {
 	local sources
 	mkdir -p "$scratch/sparse/bpf"
@@ -89,18 +89,13 @@ check_sparse() {
 		__u32 bpf_ntohl(__be32 number);
 		__u64 bpf_be64_to_cpu(__be64 number);
 	EOF
-	cat >"$scratch/sparse/statx.h" <<-'EOF'
-		#define __statx_timestamp_defined 1
-		#define __statx_defined 1
-		struct statx { unsigned int stx_mask; unsigned long long stx_mnt_id; };
-	EOF
 	mapfile -t sources < <(host_sources && tree_files '*.bpf.c' 'testing/*.c' | sort -u)
 	# One by one: it keeps what a file defined for the next.
 	for source in "${sources[@]}"; do
 		sparse -Wsparse-error -Wbitwise -Wno-decl -Wno-unknown-attribute \
 			-Wno-memcpy-max-count -std=gnu11 \
 			-D_GNU_SOURCE= '-DXDP_IPFILTER_VERSION="0"' '-DIPF_OBJECT_FILE="none"' \
-			-DFORMAT=feed_rules -include "$scratch/sparse/statx.h" -I"$scratch/sparse" -Iheaders -Ilib \
+			-DFORMAT=feed_rules -I"$scratch/sparse" -Iheaders -Ilib \
 			-Itesting/unit -Itesting/bpf "$source" || return
 	done
 }

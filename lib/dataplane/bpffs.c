@@ -27,6 +27,26 @@ static bool is_mounted(void)
 	return !statfs(BPFFS_PATH, &fs) && (unsigned int)fs.f_type == BPF_FS_MAGIC;
 }
 
+/* The id of the mount that a path leads to, or 0. statx(2) tells it as well, in C libraries that have it. */
+static unsigned long long mount_id(const char *path)
+{
+	auto_fd int fd = open(path, O_PATH | O_CLOEXEC);
+	char name[sizeof("/proc/self/fdinfo/") + 3 * sizeof(fd)];
+	auto_file FILE *facts = NULL;
+	auto_free char *line = NULL;
+	size_t size = 0;
+
+	snprintf(name, sizeof(name), "/proc/self/fdinfo/%d", fd);
+	facts = fd < 0 ? NULL : fopen(name, "re");
+	while (facts && getline(&line, &size, facts) > 0) {
+		unsigned long long id;
+
+		if (sscanf(line, "mnt_id: %llu", &id) == 1)
+			return id;
+	}
+	return 0;
+}
+
 /* What PID 1 sees stays as long as the system or the container does. The ids of mounts differ from
  * namespace to namespace, so the mount below our path tells where we are. (Comparing
  * /proc/1/ns/mnt with ours would take every capability that PID 1 has.) */
@@ -34,14 +54,11 @@ bool bpffs_lasts(void)
 {
 	auto_file FILE *mounts = fopen("/proc/1/mountinfo", "re");
 	auto_free char *line = NULL;
+	unsigned long long id = mount_id(BPFFS_PATH);
 	size_t size = 0;
-	struct statx at;
 
-	if (!mounts || statx(AT_FDCWD, BPFFS_PATH, 0, STATX_MNT_ID, &at) ||
-	    !(at.stx_mask & STATX_MNT_ID))
-		return false;
-	while (getline(&line, &size, mounts) > 0) {
-		if (strtoull(line, NULL, 10) == at.stx_mnt_id)
+	while (mounts && id && getline(&line, &size, mounts) > 0) {
+		if (strtoull(line, NULL, 10) == id)
 			return true;
 	}
 	return false;

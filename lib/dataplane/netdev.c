@@ -4,6 +4,7 @@
  */
 #include <dataplane/netdev.h>
 
+#include <asm/socket.h> /* SO_NETNS_COOKIE, which not every C library has */
 #include <errno.h>
 #include <stdbool.h>
 #include <stdlib.h>
