@@ -10,7 +10,10 @@
 #
 # and may set EXTRA_CFLAGS. All objects lie beside their sources.
 
+# A Makefile that asks for something in there before has included it itself.
+ifneq ($(origin COMPILE),file)
 include $(dir $(lastword $(MAKEFILE_LIST)))defines.mk
+endif
 
 OBJS := $(addsuffix .o,$(basename $(SRCS)))
 

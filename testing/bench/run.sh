@@ -27,6 +27,10 @@ if [[ $(id -u) -ne 0 ]]; then
 fi
 make --no-print-directory -s -C "$here/../.." all >&2
 make --no-print-directory -s -C "$here" >&2
+[[ -x $here/packets ]] || {
+	echo 'run.sh: skipped: needs a 64-bit machine (__int128)' >&2
+	exit 77
+}
 unshare --mount --net true || {
 	echo 'run.sh: skipped: no namespaces can be made here' >&2
 	exit 77
