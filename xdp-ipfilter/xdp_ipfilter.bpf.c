@@ -214,7 +214,7 @@ IPF_INLINE enum ipf_frame read_split_frame(struct xdp_md *ctx, __u64 bytes,
 	return ipf_packet_source(headers, headers + size, source);
 }
 
-SEC("xdp.frags")
+SEC(IPF_SECTION)
 int xdp_ipfilter(struct xdp_md *ctx)
 {
 	void *data = (void *)(long)ctx->data;

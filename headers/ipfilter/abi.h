@@ -26,6 +26,7 @@
 #define IPF_MAGIC 0x69706631u /* "ipf1" */
 
 #define IPF_PROGRAM_NAME "xdp_ipfilter"
+#define IPF_SECTION "xdp.frags" /* copes with frames of several buffers */
 #define IPF_PRIORITY 5 /* Before xdp-filter (10) and xdpdump (50): a dropped source costs least. */
 
 /* Names as the kernel keeps them: 15 bytes at most. */

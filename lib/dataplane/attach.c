@@ -21,9 +21,11 @@
 #include <bpf/libbpf.h>
 #include <linux/if_link.h>
 #include <xdp/libxdp.h>
+#include <xdp/prog_dispatcher.h>
 
 #include <dataplane/bpffs.h>
 #include <dataplane/filter.h>
+#include <dataplane/kernel.h>
 #include <dataplane/libbpf_log.h>
 #include <dataplane/mend.h>
 #include <dataplane/program.h>
@@ -85,8 +87,16 @@ static struct bpf_program *main_program(struct bpf_object *object)
 static int check_dispatcher(const struct netdev *dev, const struct chain *chain,
 			    const struct attach_options *options, struct error *err)
 {
-	int ret = chain_check_version(dev, chain, err);
+	int ret;
 
+	if (chain->untold)
+		return error_set(
+			err, -EOPNOTSUPP,
+			"%s: libxdp's dispatcher (program %u) has the interface, and this kernel does "
+			"not tell what it runs (Linux 5.13 does), so the filter cannot join it; "
+			"'xdp-loader unload %s --all' takes it off",
+			dev->name, chain->main_id, dev->name);
+	ret = chain_check_version(dev, chain, err);
 	if (ret)
 		return ret;
 	if (chain_is_broken(chain) && !options->repair)
@@ -160,10 +170,22 @@ static int find_single_reason(struct attachment *attachment, struct error *err)
 	log_verbose("%s: trying whether the kernel has what a dispatcher needs",
 		    attachment->dev.name);
 	ret = program_probe_extension(&attachment->config, attachment->object);
-	if (ret)
+	if (ret == -ENODATA)
+		snprintf(reason, size,
+			 "the kernel does not tell what a dispatcher runs (Linux 5.13 does)");
+	else if (ret)
 		snprintf(reason, size,
 			 "the kernel refuses programs that extend others (freplace: %s)",
-			 strerror(-ret));
+			 kernel_strerror(ret));
+	return 0;
+}
+
+/* Older kernels log nothing at all of a line with an address in it. */
+static int check_trace(const struct attach_options *options, struct error *err)
+{
+	if (options->trace && kernel_is_before(5, 13))
+		return error_set(err, -EOPNOTSUPP,
+				 "--trace: this kernel cannot log addresses; Linux 5.13 can");
 	return 0;
 }
 
@@ -192,14 +214,14 @@ static int load_object(struct attachment *attachment, struct error *err)
 		return error_set(err, ret,
 				 "%s: the device takes no such program into its hardware (%s); use "
 				 "--mode native or --mode skb",
-				 attachment->dev.name, strerror(-ret));
-	if (ret == -EPERM)
+				 attachment->dev.name, kernel_strerror(ret));
+	if (ret == -EPERM && !kernel_limits_memory())
 		return error_set(
 			err, ret,
 			"the kernel does not let us load the program: not permitted; CAP_SYS_ADMIN "
 			"in the initial user namespace is needed");
-	return error_set(err, ret, "the kernel does not take the program: %s; -v shows its log",
-			 strerror(-ret));
+	return error_set(err, ret, "the kernel does not take the program: %s%s; -v shows its log",
+			 kernel_strerror(ret), kernel_too_old());
 }
 
 int attach_prepare(const struct netdev *dev, const struct attach_options *options,
@@ -224,7 +246,9 @@ int attach_prepare(const struct netdev *dev, const struct attach_options *option
 	netdev_place(dev, &attachment->config.place);
 
 	sweep(dev);
-	ret = chain_read(dev, &attachment->before, err);
+	ret = check_trace(options, err);
+	if (!ret)
+		ret = chain_read(dev, &attachment->before, err);
 	if (!ret)
 		ret = check_place(dev, &attachment->before, options, err);
 	if (!ret)
@@ -432,7 +456,7 @@ static int mend_before_detach(const struct netdev *dev, bool *mended, struct err
 	int ret = chain_read(dev, &chain, err);
 
 	*mended = false;
-	if (!ret && chain.state != FILTER_NOT_LOADED && !chain_can_end(&chain))
+	if (!ret && chain.state != FILTER_NOT_LOADED)
 		ret = chain_check_version(dev, &chain, err);
 	if (ret || chain.state == FILTER_NOT_LOADED)
 		return ret;

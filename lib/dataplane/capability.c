@@ -14,9 +14,11 @@
 #include <stddef.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <dataplane/kernel.h>
 #include <util/error.h>
 
 struct capability {
@@ -58,6 +60,16 @@ static bool is_effective(const struct sets *sets, const struct capability *capab
 	       CAP_TO_MASK(capability->number);
 }
 
+/* Raised while that may be done: it takes CAP_SYS_RESOURCE, which goes with the others. Where that is
+ * missing already, the limit may still be enough: what needs more than it has says so. */
+static void lift_memory_limit(void)
+{
+	const struct rlimit unlimited = { RLIM_INFINITY, RLIM_INFINITY };
+
+	if (kernel_limits_memory())
+		setrlimit(RLIMIT_MEMLOCK, &unlimited);
+}
+
 int capability_limit(unsigned int needs, struct error *err)
 {
 	__u32 keep[_LINUX_CAPABILITY_U32S_3] = { 0 };
@@ -66,6 +78,8 @@ int capability_limit(unsigned int needs, struct error *err)
 
 	if (ret)
 		return ret;
+	if (needs & CAPABILITY_BPF)
+		lift_memory_limit();
 	for (size_t i = 0; i < CAPABILITY_COUNT; i++)
 		if (needs & capabilities[i].need)
 			keep[CAP_TO_INDEX(capabilities[i].number)] |=

@@ -15,12 +15,12 @@
 #include <linux/if_link.h>
 #include <xdp/prog_dispatcher.h>
 
-#include <dataplane/dispatcher.h>
 #include <dataplane/filter.h>
+#include <dataplane/kernel.h>
 #include <util/cleanup.h>
 #include <util/error.h>
 
-_Static_assert(CHAIN_MAX == DISPATCHER_PLACES, "a chain has as many places as the dispatcher");
+_Static_assert(CHAIN_MAX == MAX_DISPATCHER_ACTIONS, "a chain has as many places as the dispatcher");
 
 #define DISPATCHER_NAME "xdp_dispatcher"
 
@@ -82,7 +82,11 @@ static int kernel_failure(const struct netdev *dev, const char *what, int ret, s
 			"%s: %s: not permitted; CAP_SYS_ADMIN in the initial user namespace is "
 			"needed",
 			dev->name, what);
-	return error_set(err, ret, "%s: %s: %s", dev->name, what, strerror(-ret));
+	if (ret == -ENODATA)
+		return error_set(err, ret,
+				 "%s: %s: this kernel does not tell them; Linux 5.13 does",
+				 dev->name, what);
+	return error_set(err, ret, "%s: %s: %s", dev->name, what, kernel_strerror(ret));
 }
 
 /* Which program the interface runs, in which mode. Native and hardware can stand beside each
@@ -116,7 +120,7 @@ static int read_main(const struct netdev *dev, struct chain *chain, struct error
 /* The dispatcher keeps what it was built for in its one map. Format version 1 had no magic byte
  * in front and no flags behind; what is common to the later ones is all that is read here. */
 static void read_dispatcher_config(__u32 map_id, struct chain *chain,
-				   struct dispatcher_config *config)
+				   struct xdp_dispatcher_config *config)
 {
 	auto_fd int fd = bpf_map_get_fd_by_id(map_id);
 	struct bpf_map_info info = {};
@@ -131,8 +135,8 @@ static void read_dispatcher_config(__u32 map_id, struct chain *chain,
 		return;
 	if (bytes[0] == XDP_DISPATCHER_MAGIC) {
 		memcpy(config, bytes, sizeof(*config));
-		chain->dispatcher_version = config->version;
-		chain->expected = config->program_count;
+		chain->dispatcher_version = config->dispatcher_version;
+		chain->expected = config->num_progs_enabled;
 	} else {
 		chain->dispatcher_version = 1;
 		chain->expected = bytes[0];
@@ -153,7 +157,7 @@ static unsigned int slot_of_function(const struct btf *btf, __u32 function_id)
 }
 
 static int add_member(struct chain *chain, const struct bpf_link_info *link, unsigned int slot,
-		      const struct dispatcher_config *config)
+		      const struct xdp_dispatcher_config *config)
 {
 	bool gap;
 	auto_fd int program = bpf_prog_get_fd_by_id(link->prog_id);
@@ -195,9 +199,23 @@ static int by_position(const void *a, const void *b)
 	return (int)left->position - (int)right->position;
 }
 
+/* A link whose target the kernel does not tell: it is a component of this dispatcher or of another,
+ * or none. Nothing of ours is ever linked there, for load looks first; if it is all the same,
+ * nobody can say where it filters. */
+static int meet_untold(struct chain *chain, const struct bpf_link_info *link)
+{
+	auto_fd int program = bpf_prog_get_fd_by_id(link->prog_id);
+	int ours = program < 0 ? -errno : filter_is_ours(program);
+
+	if (ours == -ENOENT)
+		return 0;
+	chain->untold = true;
+	return ours > 0 ? -ENODATA : ours;
+}
+
 /* Looks through all links of the kernel for those into this dispatcher. */
 static int read_members(struct chain *chain, const struct btf *btf,
-			const struct dispatcher_config *config)
+			const struct xdp_dispatcher_config *config)
 {
 	__u32 id = 0;
 	int ret;
@@ -214,8 +232,14 @@ static int read_members(struct chain *chain, const struct btf *btf,
 		}
 		if (bpf_obj_get_info_by_fd(fd, &link, &size))
 			return -errno;
-		if (link.type != BPF_LINK_TYPE_TRACING ||
-		    link.tracing.target_obj_id != chain->main_id)
+		if (link.type != BPF_LINK_TYPE_TRACING)
+			continue;
+		if (!link.tracing.target_obj_id) {
+			ret = meet_untold(chain, &link);
+			if (ret)
+				return ret;
+		}
+		if (link.tracing.target_obj_id != chain->main_id)
 			continue;
 		ret = add_member(chain, &link, slot_of_function(btf, link.tracing.target_btf_id),
 				 config);
@@ -231,7 +255,7 @@ static int read_members(struct chain *chain, const struct btf *btf,
 static int read_dispatcher(const struct bpf_prog_info *info, struct chain *chain)
 {
 	struct btf *btf = info->btf_id ? btf__load_from_kernel_by_id(info->btf_id) : NULL;
-	struct dispatcher_config config = {};
+	struct xdp_dispatcher_config config = {};
 	int ret;
 
 	chain->dispatcher = true;
@@ -241,7 +265,7 @@ static int read_dispatcher(const struct bpf_prog_info *info, struct chain *chain
 	btf__free(btf);
 	if (ret)
 		return ret;
-	if (chain->dispatcher_version > DISPATCHER_NEWEST_KNOWN || chain->expected > CHAIN_MAX)
+	if (chain->untold || chain->dispatcher_version != XDP_DISPATCHER_VERSION)
 		chain->expected = chain->count;
 	if (chain->program_id)
 		chain->state = FILTER_CHAINED;
@@ -299,28 +323,13 @@ static int read_once(const struct netdev *dev, struct chain *chain, struct error
 
 int chain_check_version(const struct netdev *dev, const struct chain *chain, struct error *err)
 {
-	unsigned int made = dispatcher_version_made();
-
-	if (!chain->dispatcher || chain->dispatcher_version == made)
+	if (!chain->dispatcher || chain->dispatcher_version == XDP_DISPATCHER_VERSION)
 		return 0;
-	if (chain->dispatcher_version > made)
-		return error_set(
-			err, -EPROTO,
-			"%s: its dispatcher has format version %u, and the libxdp here makes "
-			"version %u; use the libxdp that made it, or take all of the chain "
-			"off and load it anew",
-			dev->name, chain->dispatcher_version, made);
-	return error_set(
-		err, -EPROTO,
-		"%s: its dispatcher has format version %u, and the libxdp here makes version "
-		"%u; 'xdp-loader unload %s -a' takes all of the chain off, then load it anew",
-		dev->name, chain->dispatcher_version, made, dev->name);
-}
-
-bool chain_can_end(const struct chain *chain)
-{
-	return chain->state == FILTER_CHAINED && chain->expected == 1 &&
-	       chain->dispatcher_version < dispatcher_version_made();
+	return error_set(err, -EPROTO,
+			 "%s: its dispatcher has format version %u, and the libxdp here knows "
+			 "version %u; use the libxdp that made it, or take all of the chain off "
+			 "and load it anew",
+			 dev->name, chain->dispatcher_version, XDP_DISPATCHER_VERSION);
 }
 
 int chain_read(const struct netdev *dev, struct chain *out, struct error *err)

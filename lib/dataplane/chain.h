@@ -47,6 +47,8 @@ struct chain {
 	__u32 main_id;         /* program on the interface, 0 for none */
 	char main_name[16];
 	bool dispatcher; /* the main program is libxdp's dispatcher */
+	bool untold; /* the kernel does not tell what the dispatcher runs (before 5.13): nothing below
+			  * is known, but that it is not us */
 	unsigned int dispatcher_version;
 	unsigned int expected;                  /* components that the dispatcher was built for; of
 						 * another version, those that it has */
@@ -67,10 +69,6 @@ static inline bool chain_is_broken(const struct chain *chain)
 /* -EPROTO with the words, naming both versions, where the libxdp here cannot work on the dispatcher: its
  * format changed between releases. */
 int chain_check_version(const struct netdev *dev, const struct chain *chain, struct error *err);
-
-/* Are we alone in a dispatcher that is older than those of the libxdp here? That it still takes off, though
- * it changes none. */
-bool chain_can_end(const struct chain *chain);
 
 /* -EPERM without the capability, and what the kernel says otherwise. */
 int chain_read(const struct netdev *dev, struct chain *out, struct error *err);

@@ -11,6 +11,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
+#include <dataplane/kernel.h>
 #include <util/cleanup.h>
 #include <util/error.h>
 
@@ -41,7 +42,7 @@ int totals_read(const struct filter *filter, struct totals *out, struct error *e
 	for (__u32 total = 0; total < IPF_TOTALS; total++) {
 		if (bpf_map_lookup_elem(filter->totals, &total, values)) {
 			ret = -errno;
-			error_set(err, ret, "cannot read the counters: %s", strerror(-ret));
+			error_set(err, ret, "cannot read the counters: %s", kernel_strerror(ret));
 			goto fail;
 		}
 		for (unsigned int cpu = 0; cpu < totals.cpus; cpu++) {
@@ -63,6 +64,26 @@ void totals_done(struct totals *totals)
 	totals->per_cpu = NULL;
 }
 
+static void add_up(const struct ipf_counter *values, unsigned int cpus, struct ipf_counter *sum)
+{
+	for (unsigned int cpu = 0; cpu < cpus; cpu++) {
+		sum->packets += values[cpu].packets;
+		sum->bytes += values[cpu].bytes;
+	}
+}
+
+/* Before 5.13 per-CPU arrays were read in no batches. */
+static int read_counters(int block, unsigned int cpus, struct ipf_counter *values,
+			 struct ipf_counter *sums)
+{
+	for (__u32 slot = 0; slot < IPF_COUNTER_BLOCK; slot++) {
+		if (bpf_map_lookup_elem(block, &slot, values))
+			return -errno;
+		add_up(values, cpus, &sums[slot]);
+	}
+	return 0;
+}
+
 /* Sums a whole block over the CPUs into `sums`. `values` has room for the block on each CPU. */
 static int read_block(int block, unsigned int cpus, __u32 *keys, struct ipf_counter *values,
 		      struct ipf_counter *sums)
@@ -71,13 +92,9 @@ static int read_block(int block, unsigned int cpus, __u32 *keys, struct ipf_coun
 	__u32 next;
 
 	if (bpf_map_lookup_batch(block, NULL, &next, keys, values, &count, NULL) && errno != ENOENT)
-		return -errno;
-	for (__u32 i = 0; i < count; i++) {
-		for (unsigned int cpu = 0; cpu < cpus; cpu++) {
-			sums[keys[i]].packets += values[i * cpus + cpu].packets;
-			sums[keys[i]].bytes += values[i * cpus + cpu].bytes;
-		}
-	}
+		return read_counters(block, cpus, values, sums);
+	for (__u32 i = 0; i < count; i++)
+		add_up(values + (size_t)i * cpus, cpus, &sums[keys[i]]);
 	return 0;
 }
 
@@ -141,7 +158,8 @@ int rule_counters_read(const struct filter *filter, const struct ruleset *rules,
 	}
 	ret = read_used_blocks(filter, used, blocks, sums, present);
 	if (ret)
-		return error_set(err, ret, "cannot read the rules' counters: %s", strerror(-ret));
+		return error_set(err, ret, "cannot read the rules' counters: %s",
+				 kernel_strerror(ret));
 
 	for (size_t i = 0; i < rules->count; i++) {
 		__u32 slot = rules->rules[i].counter;

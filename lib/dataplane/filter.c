@@ -10,6 +10,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
+#include <dataplane/kernel.h>
 #include <util/cleanup.h>
 #include <util/error.h>
 
@@ -169,12 +170,12 @@ int filter_open(__u32 program_id, struct filter *out, struct error *err)
 	if (program < 0) {
 		ret = -errno;
 		return error_set(err, ret, "program %u cannot be opened: %s", program_id,
-				 strerror(-ret));
+				 kernel_strerror(ret));
 	}
 	ret = program_info(program, &info, map_ids);
 	if (ret)
 		return error_set(err, ret, "program %u cannot be read: %s", program_id,
-				 strerror(-ret));
+				 kernel_strerror(ret));
 	filter.program_id = program_id;
 	ret = read_config(&info, map_ids, &filter.config);
 	if (ret == -EPROTO || (!ret && filter.config.abi_version != IPF_ABI_VERSION))
@@ -188,7 +189,7 @@ int filter_open(__u32 program_id, struct filter *out, struct error *err)
 	if (ret) {
 		filter_close(&filter);
 		return error_set(err, ret, "program %u is not a whole xdp-ipfilter: %s", program_id,
-				 strerror(-ret));
+				 kernel_strerror(ret));
 	}
 	*out = filter;
 	return 0;

@@ -22,6 +22,7 @@
 
 #include <dataplane/bpffs.h>
 #include <dataplane/filter.h>
+#include <dataplane/kernel.h>
 #include <dataplane/libbpf_log.h>
 #include <util/cleanup.h>
 #include <util/error.h>
@@ -78,7 +79,7 @@ static int lock_pins(struct error *err)
 		return fd_take(&fd);
 fail:
 	ret = -errno;
-	return error_set(err, ret, "cannot lock " CHAIN_PINS_PATH ": %s", strerror(-ret));
+	return error_set(err, ret, "cannot lock " CHAIN_PINS_PATH ": %s", kernel_strerror(ret));
 }
 
 static int pin_fd(const struct patient *patient, unsigned int slot, const char *what, int fd)
@@ -319,7 +320,7 @@ static int fill_slots(const struct netdev *dev, const struct chain *chain, struc
 	cleanup_fd(&patient.program);
 	if (ret)
 		error_set(err, ret, "%s: cannot fill the gaps of its chain: %s", dev->name,
-			  strerror(-ret));
+			  kernel_strerror(ret));
 	return ret;
 }
 
@@ -345,7 +346,7 @@ static int take_gaps_out(const struct netdev *dev, const struct chain *chain, st
 		xdp_program__close(programs[--opened]);
 	if (ret)
 		error_set(err, ret, "%s: cannot close the gaps of its chain: %s%s%s", dev->name,
-			  strerror(-ret), *libbpf_log_last() ? ": " : "", libbpf_log_last());
+			  kernel_strerror(ret), *libbpf_log_last() ? ": " : "", libbpf_log_last());
 	return ret;
 }
 

@@ -10,6 +10,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
+#include <dataplane/kernel.h>
 #include <dataplane/libbpf_log.h>
 #include <util/cleanup.h>
 #include <util/error.h>
@@ -19,6 +20,17 @@ extern const char xdp_ipfilter_object[], xdp_ipfilter_object_end[];
 int program_kernel_has_frags(void)
 {
 	return libbpf_probe_bpf_helper(BPF_PROG_TYPE_XDP, BPF_FUNC_xdp_get_buff_len, NULL) == 1;
+}
+
+/* libbpf asks for frames of several buffers by the name of the section, which it must not where the
+ * kernel has none. A handler of our own for that section asks for nothing. */
+static void open_without_frags(void)
+{
+	static int handler;
+
+	if (!handler)
+		handler =
+			libbpf_register_prog_handler(IPF_SECTION, BPF_PROG_TYPE_XDP, BPF_XDP, NULL);
 }
 
 static int reuse_maps(struct bpf_object *object, struct bpf_object *maps)
@@ -56,16 +68,11 @@ static int make_head(struct bpf_object *object)
 static int configure(struct bpf_object *object, const struct ipf_config *config)
 {
 	struct bpf_map *map = bpf_object__find_map_by_name(object, IPF_CONFIG_SECTION);
-	struct bpf_program *program = bpf_object__find_program_by_name(object, IPF_PROGRAM_NAME);
 	struct ipf_config effective = *config;
-	bool frags = program_kernel_has_frags();
 
-	if (!map || !program)
+	if (!map)
 		return -ENOENT;
-	effective.frame_length_helper = frags;
-	if (!frags)
-		bpf_program__set_flags(program,
-				       bpf_program__flags(program) & ~(__u32)BPF_F_XDP_HAS_FRAGS);
+	effective.frame_length_helper = program_kernel_has_frags();
 	return bpf_map__set_initial_value(map, &effective, sizeof(effective));
 }
 
@@ -77,24 +84,37 @@ int program_open(const struct ipf_config *config, struct bpf_object *maps, struc
 	int ret;
 
 	libbpf_log_clear();
+	if (!program_kernel_has_frags())
+		open_without_frags();
 	object = bpf_object__open_mem(xdp_ipfilter_object,
 				      (size_t)(xdp_ipfilter_object_end - xdp_ipfilter_object),
 				      &options);
 	if (!object) {
 		ret = -errno;
 		return error_set(err, ret, "cannot open the embedded BPF object: %s (%s)",
-				 strerror(-ret), libbpf_log_last());
+				 kernel_strerror(ret), libbpf_log_last());
 	}
 	ret = configure(object, config);
 	if (!ret)
 		ret = maps ? reuse_maps(object, maps) : make_head(object);
 	if (ret) {
 		bpf_object__close(object);
-		return error_set(err, ret, "cannot set up the embedded BPF object: %s",
-				 strerror(-ret));
+		return error_set(err, ret, "cannot set up the embedded BPF object: %s%s",
+				 kernel_strerror(ret), kernel_too_old());
 	}
 	*out = object;
 	return 0;
+}
+
+/* Does a link into another program name that program? */
+static int link_tells_target(int link)
+{
+	struct bpf_link_info info = {};
+	__u32 size = sizeof(info);
+
+	if (bpf_obj_get_info_by_fd(link, &info, &size))
+		return -errno;
+	return info.tracing.target_obj_id ? 0 : -ENODATA;
 }
 
 int program_probe_extension(const struct ipf_config *config, struct bpf_object *loaded)
@@ -116,8 +136,7 @@ int program_probe_extension(const struct ipf_config *config, struct bpf_object *
 		ret = bpf_object__load(object);
 	if (!ret) {
 		link = bpf_raw_tracepoint_open(NULL, bpf_program__fd(program));
-		if (link < 0)
-			ret = -errno;
+		ret = link < 0 ? -errno : link_tells_target(link);
 	}
 	bpf_object__close(object);
 	return ret;

@@ -16,8 +16,9 @@ struct error;
 int program_open(const struct ipf_config *config, struct bpf_object *maps, struct bpf_object **out,
 		 struct error *err);
 
-/* Can the kernel put a component into a dispatcher? Tries it: our program, as an extension of the
- * one that `loaded` has loaded. Returns 0 or the kernel's reason. */
+/* Can the kernel put a component into a dispatcher, and tell afterwards that it is there? Tries it:
+ * our program, as an extension of the one that `loaded` has loaded. Returns 0, the kernel's reason,
+ * or -ENODATA where it takes the component and does not tell (before 5.13). */
 int program_probe_extension(const struct ipf_config *config, struct bpf_object *loaded);
 
 /* The kernel copes with frames of several buffers (5.18). */

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include <dataplane/kernel.h>
 #include <dataplane/libbpf_log.h>
 #include <dataplane/program.h>
 #include <util/cleanup.h>
@@ -154,7 +155,7 @@ static int no_native(const struct netdev *dev, const struct chain *before, int r
 
 static int anything_else(const struct netdev *dev, const char *what, int ret, struct error *err)
 {
-	return error_set(err, ret, "%s: cannot %s: %s%s%s", dev->name, what, strerror(-ret),
+	return error_set(err, ret, "%s: cannot %s: %s%s%s", dev->name, what, kernel_strerror(ret),
 			 *libbpf_log_last() ? ": " : "", libbpf_log_last());
 }
 

@@ -21,6 +21,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
+#include <dataplane/kernel.h>
 #include <util/cleanup.h>
 #include <util/error.h>
 #include <util/log.h>
@@ -197,14 +198,14 @@ static int read_image(const struct filter *filter, struct image *out, struct err
 
 	if (root == MAP_FAILED) {
 		ret = -errno;
-		return error_set(err, ret, "cannot read the live table: %s", strerror(-ret));
+		return error_set(err, ret, "cannot read the live table: %s", kernel_strerror(ret));
 	}
 	ret = read_live(filter, root, out);
 	munmap(root, sizeof(*root));
 	if (ret == -EBADMSG)
 		return error_set(err, ret, "the rule table is damaged: its size is wrong");
 	if (ret)
-		return error_set(err, ret, "cannot read the live table: %s", strerror(-ret));
+		return error_set(err, ret, "cannot read the live table: %s", kernel_strerror(ret));
 	ret = image_check(out, err);
 	if (ret)
 		image_done(out);
@@ -256,7 +257,14 @@ static int zero_counters(int block, const __u32 *slots, size_t count, unsigned i
 		return -ENOMEM;
 	for (size_t i = 0; i < count; i++)
 		keys[i] = slots[i] % IPF_COUNTER_BLOCK;
-	return bpf_map_update_batch(block, keys, zeros, &done, NULL) ? -errno : 0;
+	if (!bpf_map_update_batch(block, keys, zeros, &done, NULL))
+		return 0;
+	/* Before 5.13 per-CPU arrays took no batches. */
+	for (size_t i = 0; i < count; i++) {
+		if (bpf_map_update_elem(block, &keys[i], zeros, BPF_ANY))
+			return -errno;
+	}
+	return 0;
 }
 
 /* Each update of an array of maps waits until all packets under way are done; from 6.8 on a batch
@@ -377,7 +385,9 @@ static int give_counters(const struct filter *filter, struct ruleset *rules, con
 	if (!fresh || ruleset_assign_counters(rules, live, live_count, fresh, &fresh_count))
 		return error_set(err, -ENOMEM, "out of memory");
 	ret = prepare_counters(filter, fresh, fresh_count);
-	return ret ? error_set(err, ret, "cannot make the rules' counters: %s", strerror(-ret)) : 0;
+	return ret ? error_set(err, ret, "cannot make the rules' counters: %s",
+			       kernel_strerror(ret)) :
+		     0;
 }
 
 /* Gives the rules counters, or takes them, by what the filter was loaded for. Fills in which blocks
@@ -548,7 +558,7 @@ static int build(struct table_change *change, const struct image *image, struct 
 	if (ret) {
 		empty_half(filter, first);
 		return error_set(err, ret, "cannot build the new table (%zu bytes): %s",
-				 image->size, strerror(-ret));
+				 image->size, kernel_strerror(ret));
 	}
 	return 0;
 }
@@ -580,14 +590,14 @@ int table_prepare(const struct filter *filter, const struct image *live, struct 
 	change.barrier = open_barrier(filter);
 	if (change.barrier < 0) {
 		ret = change.barrier;
-		error_set(err, ret, "cannot make a map to wait with: %s", strerror(-ret));
+		error_set(err, ret, "cannot make a map to wait with: %s", kernel_strerror(ret));
 		goto free_image;
 	}
 	change.root = mmap(NULL, sizeof(*change.root), PROT_READ | PROT_WRITE, MAP_SHARED,
 			   filter->root, 0);
 	if (change.root == MAP_FAILED) {
 		ret = -errno;
-		error_set(err, ret, "cannot map the root of the table: %s", strerror(-ret));
+		error_set(err, ret, "cannot map the root of the table: %s", kernel_strerror(ret));
 		goto close_barrier;
 	}
 	change.generation = change.root->generation + 1;
@@ -623,7 +633,7 @@ void table_commit(struct table_change *change)
 	ret = wait_for_packets(change);
 	if (ret) {
 		/* The next command waits, and gives back what the old table has. */
-		log_verbose("cannot wait for packets under way: %s", strerror(-ret));
+		log_verbose("cannot wait for packets under way: %s", kernel_strerror(ret));
 	} else {
 		remove_chunks(filter, first_slot(change->generation - 1), change->old_chunks);
 		remove_unused_blocks(filter, change->used_blocks, change->block_bound);

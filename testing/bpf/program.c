@@ -49,17 +49,36 @@ static int say_nothing(enum libbpf_print_level level, const char *format, va_lis
 	return 0;
 }
 
-const char *program_unavailable(void)
+static int load_probe(void)
 {
 	struct bpf_insn pass[] = {
 		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = XDP_PASS },
 		{ .code = BPF_JMP | BPF_EXIT },
 	};
+
+	return bpf_prog_load(BPF_PROG_TYPE_XDP, "probe", "GPL", pass, 2, NULL);
+}
+
+const char *program_no_metadata(void)
+{
+	__u8 frame[64] = { 0 };
+	struct xdp_md context = { .data = 4, .data_end = sizeof(frame) };
+	LIBBPF_OPTS(bpf_test_run_opts, options, .data_in = frame, .data_size_in = sizeof(frame),
+		    .ctx_in = &context, .ctx_size_in = sizeof(context), .repeat = 1);
+	int fd = load_probe();
+	int ret = bpf_prog_test_run_opts(fd, &options);
+
+	close(fd);
+	return ret ? "this kernel's test runs take no metadata (5.15)" : NULL;
+}
+
+const char *program_unavailable(void)
+{
 	static char reason[128];
 	int fd;
 
 	libbpf_set_print(say_nothing);
-	fd = bpf_prog_load(BPF_PROG_TYPE_XDP, "probe", "GPL", pass, 2, NULL);
+	fd = load_probe();
 	if (fd < 0) {
 		snprintf(reason, sizeof(reason), "no XDP program can be loaded here: %s",
 			 strerror(errno));
@@ -67,6 +86,28 @@ const char *program_unavailable(void)
 	}
 	close(fd);
 	return NULL;
+}
+
+bool program_kernel_has_frags(void)
+{
+	return libbpf_probe_bpf_helper(BPF_PROG_TYPE_XDP, BPF_FUNC_xdp_get_buff_len, NULL) == 1;
+}
+
+const char *program_too_large(__u32 size)
+{
+	return size <= PROGRAM_ONE_BUFFER || program_kernel_has_frags() ?
+		       NULL :
+		       "this kernel has no frames of several buffers (5.18)";
+}
+
+/* libbpf would ask for them by the name of the section; see open_without_frags() of the tool. */
+static void open_without_frags(void)
+{
+	static int handler;
+
+	if (!handler)
+		handler =
+			libbpf_register_prog_handler(IPF_SECTION, BPF_PROG_TYPE_XDP, BPF_XDP, NULL);
 }
 
 static int configure(struct bpf_object *object, const struct program_options *options)
@@ -84,7 +125,8 @@ static int configure(struct bpf_object *object, const struct program_options *op
 		return -EPROTO;
 	config.policy = options->policy;
 	config.trace = options->trace;
-	config.frame_length_helper = !options->without_frame_length_helper;
+	config.frame_length_helper = !options->without_frame_length_helper &&
+				     program_kernel_has_frags();
 	return bpf_map__set_initial_value(map, &config, sizeof(config));
 }
 
@@ -107,6 +149,8 @@ int program_open(struct program *program, const char *path, const struct program
 	if (!program->per_cpu || !program->counters || !program->output)
 		return -ENOMEM;
 
+	if (!program_kernel_has_frags())
+		open_without_frags();
 	program->object = bpf_object__open_file(path, NULL);
 	if (!program->object)
 		return -errno;

@@ -65,6 +65,17 @@ const char *program_object_path(int argc, char **argv);
 /* Can this process load XDP programs at all? NULL, or why not. Also silences libbpf. */
 const char *program_unavailable(void);
 
+/* Has the kernel frames of several buffers, and bpf_xdp_get_buff_len() (5.18)? */
+bool program_kernel_has_frags(void);
+
+/* NULL, or why a test run on this kernel takes no frame of that size. */
+const char *program_too_large(__u32 size);
+/* What it takes on every kernel: a page, without what the kernel keeps free before and after. */
+#define PROGRAM_ONE_BUFFER 3400u
+
+/* NULL, or why a test run on this kernel takes no metadata. */
+const char *program_no_metadata(void);
+
 /* Opens the object, sets its configuration, loads it. Returns 0 or a negative errno; release with
  * program_close(), which takes what open left of a failure, too. */
 int program_open(struct program *program, const char *path, const struct program_options *options);

@@ -271,6 +271,8 @@ static void random_frame(const struct ruleset *rules)
 	}
 	for (__u32 times = one_in(2) ? below(4) : 0; times; times--)
 		mutate();
+	if (program_too_large(frame.size))
+		frame.size = PROGRAM_ONE_BUFFER;
 }
 
 /*

@@ -10,6 +10,7 @@ import subprocess
 
 import pytest
 
+import kernel
 import product
 from frames import udp
 from netlab import wait_for
@@ -40,9 +41,13 @@ def words(names):
     return "".join(f",+{name.removeprefix('CAP_').lower()}" for name in sorted(names))
 
 
+#: Where the kernel counts BPF memory there, a root without CAP_SYS_RESOURCE cannot raise the limit.
+ENOUGH_MEMORY = ["prlimit", "--memlock=unlimited:unlimited"] if kernel.is_before(5, 11) else []
+
+
 def having(*names):
     """A root that has only these capabilities."""
-    return ["setpriv", f"--bounding-set=-all{words(names)}", "--inh-caps=-all"]
+    return [*ENOUGH_MEMORY, "setpriv", f"--bounding-set=-all{words(names)}", "--inh-caps=-all"]
 
 
 def start_from(lab, command):

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Which kernel is this, and what do its refusals mean?
+ *
+ * What a kernel has is found out by trying it. Its version only explains a failure, or stands in
+ * where there is nothing to try.
+ */
+#ifndef DATAPLANE_KERNEL_H
+#define DATAPLANE_KERNEL_H
+
+#include <stdbool.h>
+
+/* The oldest kernel that the tests run on. The features that the program cannot do without came
+ * with 5.8: bpf_ktime_get_boot_ns(), and links that have ids. */
+#define KERNEL_OLDEST_MAJOR 5
+#define KERNEL_OLDEST_MINOR 10
+
+/* False where the kernel does not say its version in numbers. */
+bool kernel_is_before(unsigned int major, unsigned int minor);
+
+/* What a negative errno of a BPF call means, in words; as strerror(), and good until the next call. It
+ * knows the numbers that the kernel was not to let out, and the limits that hide behind EPERM. */
+const char *kernel_strerror(int code);
+
+/* The kernel takes BPF memory from the limit of locked memory (before 5.11), and there is one. */
+bool kernel_limits_memory(void);
+
+/* To put behind the words of a refusal: empty, or that this kernel is older than those that are
+ * supported. Good until the next call. */
+const char *kernel_too_old(void);
+
+#endif
