@@ -21,7 +21,6 @@
 #include <bpf/libbpf.h>
 #include <linux/if_link.h>
 #include <xdp/libxdp.h>
-#include <xdp/prog_dispatcher.h>
 
 #include <dataplane/bpffs.h>
 #include <dataplane/filter.h>
@@ -456,7 +455,7 @@ static int mend_before_detach(const struct netdev *dev, bool *mended, struct err
 	int ret = chain_read(dev, &chain, err);
 
 	*mended = false;
-	if (!ret && chain.state != FILTER_NOT_LOADED)
+	if (!ret && chain.state != FILTER_NOT_LOADED && !chain_can_end(&chain))
 		ret = chain_check_version(dev, &chain, err);
 	if (ret || chain.state == FILTER_NOT_LOADED)
 		return ret;

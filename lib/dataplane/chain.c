@@ -15,12 +15,13 @@
 #include <linux/if_link.h>
 #include <xdp/prog_dispatcher.h>
 
+#include <dataplane/dispatcher.h>
 #include <dataplane/filter.h>
 #include <dataplane/kernel.h>
 #include <util/cleanup.h>
 #include <util/error.h>
 
-_Static_assert(CHAIN_MAX == MAX_DISPATCHER_ACTIONS, "a chain has as many places as the dispatcher");
+_Static_assert(CHAIN_MAX == DISPATCHER_PLACES, "a chain has as many places as the dispatcher");
 
 #define DISPATCHER_NAME "xdp_dispatcher"
 
@@ -120,7 +121,7 @@ static int read_main(const struct netdev *dev, struct chain *chain, struct error
 /* The dispatcher keeps what it was built for in its one map. Format version 1 had no magic byte
  * in front and no flags behind; what is common to the later ones is all that is read here. */
 static void read_dispatcher_config(__u32 map_id, struct chain *chain,
-				   struct xdp_dispatcher_config *config)
+				   struct dispatcher_config *config)
 {
 	auto_fd int fd = bpf_map_get_fd_by_id(map_id);
 	struct bpf_map_info info = {};
@@ -135,8 +136,8 @@ static void read_dispatcher_config(__u32 map_id, struct chain *chain,
 		return;
 	if (bytes[0] == XDP_DISPATCHER_MAGIC) {
 		memcpy(config, bytes, sizeof(*config));
-		chain->dispatcher_version = config->dispatcher_version;
-		chain->expected = config->num_progs_enabled;
+		chain->dispatcher_version = config->version;
+		chain->expected = config->program_count;
 	} else {
 		chain->dispatcher_version = 1;
 		chain->expected = bytes[0];
@@ -157,7 +158,7 @@ static unsigned int slot_of_function(const struct btf *btf, __u32 function_id)
 }
 
 static int add_member(struct chain *chain, const struct bpf_link_info *link, unsigned int slot,
-		      const struct xdp_dispatcher_config *config)
+		      const struct dispatcher_config *config)
 {
 	bool gap;
 	auto_fd int program = bpf_prog_get_fd_by_id(link->prog_id);
@@ -215,7 +216,7 @@ static int meet_untold(struct chain *chain, const struct bpf_link_info *link)
 
 /* Looks through all links of the kernel for those into this dispatcher. */
 static int read_members(struct chain *chain, const struct btf *btf,
-			const struct xdp_dispatcher_config *config)
+			const struct dispatcher_config *config)
 {
 	__u32 id = 0;
 	int ret;
@@ -255,7 +256,7 @@ static int read_members(struct chain *chain, const struct btf *btf,
 static int read_dispatcher(const struct bpf_prog_info *info, struct chain *chain)
 {
 	struct btf *btf = info->btf_id ? btf__load_from_kernel_by_id(info->btf_id) : NULL;
-	struct xdp_dispatcher_config config = {};
+	struct dispatcher_config config = {};
 	int ret;
 
 	chain->dispatcher = true;
@@ -265,7 +266,8 @@ static int read_dispatcher(const struct bpf_prog_info *info, struct chain *chain
 	btf__free(btf);
 	if (ret)
 		return ret;
-	if (chain->untold || chain->dispatcher_version != XDP_DISPATCHER_VERSION)
+	if (chain->untold || chain->dispatcher_version > DISPATCHER_NEWEST_KNOWN ||
+	    chain->expected > CHAIN_MAX)
 		chain->expected = chain->count;
 	if (chain->program_id)
 		chain->state = FILTER_CHAINED;
@@ -323,13 +325,28 @@ static int read_once(const struct netdev *dev, struct chain *chain, struct error
 
 int chain_check_version(const struct netdev *dev, const struct chain *chain, struct error *err)
 {
-	if (!chain->dispatcher || chain->dispatcher_version == XDP_DISPATCHER_VERSION)
+	unsigned int made = dispatcher_version_made();
+
+	if (!chain->dispatcher || chain->dispatcher_version == made)
 		return 0;
-	return error_set(err, -EPROTO,
-			 "%s: its dispatcher has format version %u, and the libxdp here knows "
-			 "version %u; use the libxdp that made it, or take all of the chain off "
-			 "and load it anew",
-			 dev->name, chain->dispatcher_version, XDP_DISPATCHER_VERSION);
+	if (chain->dispatcher_version > made)
+		return error_set(
+			err, -EPROTO,
+			"%s: its dispatcher has format version %u, and the libxdp here makes "
+			"version %u; use the libxdp that made it, or take all of the chain "
+			"off and load it anew",
+			dev->name, chain->dispatcher_version, made);
+	return error_set(
+		err, -EPROTO,
+		"%s: its dispatcher has format version %u, and the libxdp here makes version "
+		"%u; 'xdp-loader unload %s -a' takes all of the chain off, then load it anew",
+		dev->name, chain->dispatcher_version, made, dev->name);
+}
+
+bool chain_can_end(const struct chain *chain)
+{
+	return chain->state == FILTER_CHAINED && chain->expected == 1 &&
+	       chain->dispatcher_version < dispatcher_version_made();
 }
 
 int chain_read(const struct netdev *dev, struct chain *out, struct error *err)

@@ -70,6 +70,10 @@ static inline bool chain_is_broken(const struct chain *chain)
  * format changed between releases. */
 int chain_check_version(const struct netdev *dev, const struct chain *chain, struct error *err);
 
+/* Are we alone in a dispatcher that is older than those of the libxdp here? That it still takes off, though
+ * it changes none. */
+bool chain_can_end(const struct chain *chain);
+
 /* -EPERM without the capability, and what the kernel says otherwise. */
 int chain_read(const struct netdev *dev, struct chain *out, struct error *err);
 

@@ -2,6 +2,7 @@
 """Every error an operator meets: one line, what to do, the exit code, and everything as it was."""
 import os
 import re
+import shutil
 import subprocess
 
 import pytest
@@ -172,15 +173,35 @@ def test_others_cannot_be_added_over_ours_when_single(lab, need):
     assert not lab.wire.passes(udp("192.0.2.66"))
 
 
-def test_a_dispatcher_of_another_libxdp_is_refused_with_both_versions(lab, need):
-    lab.ns.ip("link", "set", "f0", "xdpdrv", "obj", kernel.neighbour("future"), "sec", "xdp")
+def libxdp_of(version, tmp_path):
+    """A libxdp whose dispatcher is of that version: the version is read from what the library loads."""
+    shutil.copy(kernel.neighbour(f"dispatcher-{version}"), tmp_path / "xdp-dispatcher.o")
+    return {"LIBXDP_OBJECT_PATH": str(tmp_path)}
+
+
+@pytest.mark.parametrize("theirs, ours, advice", [(99, 2, "use the libxdp that made it"),
+                                                  (99, 3, "use the libxdp that made it"),
+                                                  (3, 2, "use the libxdp that made it"),
+                                                  (2, 3, "'xdp-loader unload f0 -a'")])
+def test_a_dispatcher_of_another_libxdp_is_refused_with_both_versions(lab, tmp_path, theirs, ours,
+                                                                      advice):
+    """The library that runs counts, not the headers of the build."""
+    lab.ns.ip("link", "set", "f0", "xdpdrv", "obj", kernel.neighbour(f"dispatcher-{theirs}"), "sec", "xdp")
     before = lab.ns.links()["f0"]["xdp"]
-    for args in (("load", "f0"), ("load", "-m", "skb", "f0")):
-        with lab.unchanged("f0"):
-            lab.refused(FAILED, *args, words=["f0", "version 99", re.compile("knows version [23];")])
-    for command in ("unload", "repair"):
-        lab.refused(NOT_LOADED, command, "f0", words="not loaded")
+    for args in (("load", "f0"), ("load", "-m", "skb", "f0"), ("run", "--count", 1, "f0")):
+        lab.refused(FAILED, *args, env=libxdp_of(ours, tmp_path),
+                    words=[f"f0: its dispatcher has format version {theirs}",
+                           f"makes version {ours};", advice])
     assert lab.ns.links()["f0"]["xdp"] == before
+
+
+@pytest.mark.parametrize("version", [2, 3])
+def test_each_format_of_the_dispatcher_is_read_right(lab, tmp_path, version):
+    """A chain that lost its two programs is seen as that."""
+    lab.ns.ip("link", "set", "f0", "xdpdrv", "obj", kernel.neighbour(f"dispatcher-{version}"), "sec", "xdp")
+    for ours in (2, 3):
+        words = "of the 2 programs of dispatcher" if ours == version else f"makes version {ours};"
+        lab.refused(FAILED, "load", "f0", env=libxdp_of(ours, tmp_path), words=["f0", words])
 
 
 # The rest

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: GPL-2.0
+/* What a dispatcher of some libxdp looks like, of the format that VERSION says: from outside the name, one
+ * map, and in its first bytes libxdp's magic and the version; as an object the version in its BTF. It is
+ * built for two programs, has none, and passes everything. */
+#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+
+static const volatile struct {
+	__u8 magic, version, program_count, frags;
+	__u32 chain_call_actions[10], priorities[10], program_flags[10];
+#if VERSION >= 3
+	__u8 bound_to_device;
+#endif
+} conf = {
+	.magic = 'X' + 'D' + 'P',
+	.version = VERSION,
+	.program_count = 2,
+};
+
+SEC("xdp")
+int xdp_dispatcher(struct xdp_md *ctx)
+{
+	(void)ctx;
+	return conf.program_count ? XDP_PASS : XDP_ABORTED;
+}
+
+char _license[] SEC("license") = "GPL";
+__uint(dispatcher_version, VERSION) SEC("xdp_metadata");
