@@ -15,8 +15,9 @@
 #include <ipfilter/abi.h>
 #include <ipfilter/packet.h>
 
-/* The most that is read of a frame: up to the ICMPv6 type. */
-#define IPF_HEADERS_SIZE (IPF_ETHERNET_SIZE + IPF_MAX_TAGS * IPF_TAG_SIZE + IPF_IPV6_SIZE + 1)
+/* The most that is read of a frame: up to the ICMPv6 type, after PPPoE and a PPP protocol of two bytes. */
+#define IPF_HEADERS_SIZE \
+	(IPF_ETHERNET_SIZE + IPF_MAX_TAGS * IPF_TAG_SIZE + IPF_PPPOE_SIZE + 2 + IPF_IPV6_SIZE + 1)
 
 #ifndef NULL
 #define NULL ((void *)0)
@@ -28,6 +29,7 @@ const volatile struct ipf_config ipf_config SEC(IPF_CONFIG_SECTION) = {
 	.policy = IPF_PASS,
 	.priority = IPF_PRIORITY,
 	.frame_length_helper = 1,
+	.link = IPF_LINK_ETHERNET,
 };
 
 /* Written by the tool, through a mapping of the section's map. */
@@ -200,57 +202,103 @@ IPF_INLINE enum ipf_verdict decide(const struct ipf_source *source, __u64 bytes)
 	return ipf_config.policy;
 }
 
+/* What becomes of a frame that was read; counted. */
+IPF_INLINE enum ipf_verdict finish(enum ipf_frame frame, const struct ipf_source *source,
+				   __u64 bytes)
+{
+	enum ipf_verdict verdict = IPF_PASS;
+	__u32 total = IPF_OTHER;
+
+	if (frame == IPF_FRAME_SOURCE) {
+		verdict = decide(source, bytes);
+		total = verdict == IPF_DROP ? IPF_DROPPED : IPF_PASSED;
+	} else if (frame == IPF_FRAME_MALFORMED) {
+		verdict = ipf_config.policy;
+		total = IPF_MALFORMED;
+	}
+	count(bpf_map_lookup_elem(&ipf_totals, &total), bytes);
+	return verdict;
+}
+
 /* Some drivers put less than the headers, or nothing, into the first buffer of a frame that has
- * several; a copy of its first bytes is read instead. */
-IPF_INLINE enum ipf_frame read_split_frame(struct xdp_md *ctx, __u64 bytes,
+ * several. */
+IPF_INLINE int is_split(const void *data, const void *end, __u64 bytes)
+{
+	return bytes > (__u64)(end - data) && data + IPF_HEADERS_SIZE > end;
+}
+
+/* A copy of its first bytes is read instead. */
+IPF_INLINE enum ipf_frame read_split_frame(struct xdp_md *ctx, enum ipf_link link, __u64 bytes,
 					   struct ipf_source *source)
 {
 	__u8 copy[IPF_HEADERS_PAD + IPF_HEADERS_SIZE] __attribute__((aligned(8))) = {};
 	__u32 size = bytes < IPF_HEADERS_SIZE ? bytes : IPF_HEADERS_SIZE;
-	__u8 *headers = copy + IPF_HEADERS_PAD;
+	__u8 *headers = link == IPF_LINK_ETHERNET ? copy + IPF_HEADERS_PAD : copy;
 
+	/* Fewer bytes hold no IP header either. */
 	if (size < IPF_ETHERNET_SIZE || bpf_xdp_load_bytes(ctx, 0, headers, size))
 		return IPF_FRAME_MALFORMED;
-	return ipf_packet_source(headers, headers + size, source);
+	return ipf_packet_source(link, headers, headers + size, source);
+}
+
+/* Any frame, with all that is asked for. A function of its own, so that what is rare costs other frames
+ * nothing. */
+static __attribute__((noinline)) enum ipf_verdict filter_any(struct xdp_md *ctx)
+{
+	const void *data = (void *)(long)ctx->data;
+	const void *end = (void *)(long)ctx->data_end;
+	const enum ipf_link link = ipf_config.link;
+	__u64 bytes = frame_bytes(ctx);
+	struct ipf_source source = {};
+	enum ipf_verdict verdict;
+	enum ipf_frame frame;
+
+	if (ipf_config.frame_length_helper && is_split(data, end, bytes))
+		frame = read_split_frame(ctx, link, bytes, &source);
+	else
+		frame = ipf_packet_source(link, data, end, &source);
+	verdict = finish(frame, &source, bytes);
+	if (!ipf_config.trace)
+		return verdict;
+	if (frame == IPF_FRAME_SOURCE)
+		trace_source(&source, ctx->ingress_ifindex, verdict);
+	else
+		trace_frame(frame, ctx->ingress_ifindex, verdict);
+	return verdict;
+}
+
+/* Reads what nearly all frames are. */
+IPF_INLINE enum ipf_verdict filter_ethernet(struct xdp_md *ctx)
+{
+	const void *data = (void *)(long)ctx->data;
+	const void *end = (void *)(long)ctx->data_end;
+	__u64 bytes = frame_bytes(ctx);
+	struct ipf_source source = {};
+	const __u8 *session = data;
+	enum ipf_frame frame;
+
+	if (is_split(data, end, bytes))
+		return filter_any(ctx);
+	frame = ipf_ethernet_source(data, end, &source, &session);
+	return frame == IPF_FRAME_PPPOE ? filter_any(ctx) : finish(frame, &source, bytes);
 }
 
 SEC(IPF_SECTION)
 int xdp_ipfilter(struct xdp_md *ctx)
 {
-	void *data = (void *)(long)ctx->data;
-	void *end = (void *)(long)ctx->data_end;
-	enum ipf_verdict verdict = IPF_PASS;
-	struct ipf_source source = {};
-	__u64 bytes = frame_bytes(ctx);
-	enum ipf_frame frame;
-	__u32 total = IPF_OTHER;
+	const enum ipf_link link = ipf_config.link;
+	enum ipf_verdict verdict;
 
 	/* Never so, and the verifier knows it: for the program to hold the map, its code must name it. */
-	if (ipf_config.magic != IPF_MAGIC)
-		return bpf_map_lookup_elem(&ipf_barrier, &total) ? XDP_PASS : XDP_ABORTED;
-	if (ipf_config.frame_length_helper && data + IPF_HEADERS_SIZE > end &&
-	    bytes > (__u64)(end - data))
-		frame = read_split_frame(ctx, bytes, &source);
-	else
-		frame = ipf_packet_source(data, end, &source);
-	switch (frame) {
-	case IPF_FRAME_SOURCE:
-		verdict = decide(&source, bytes);
-		total = verdict == IPF_DROP ? IPF_DROPPED : IPF_PASSED;
-		if (ipf_config.trace)
-			trace_source(&source, ctx->ingress_ifindex, verdict);
-		break;
-	case IPF_FRAME_MALFORMED:
-		verdict = ipf_config.policy;
-		total = IPF_MALFORMED;
-		break;
-	default:
-		break;
-	}
-	if (ipf_config.trace && frame != IPF_FRAME_SOURCE)
-		trace_frame(frame, ctx->ingress_ifindex, verdict);
+	if (link >= IPF_LINKS) {
+		__u32 only = 0;
 
-	count(bpf_map_lookup_elem(&ipf_totals, &total), bytes);
+		return bpf_map_lookup_elem(&ipf_barrier, &only) ? XDP_PASS : XDP_ABORTED;
+	}
+	if (link | ipf_config.trace)
+		verdict = filter_any(ctx);
+	else
+		verdict = filter_ethernet(ctx);
 	return verdict == IPF_DROP ? XDP_DROP : XDP_PASS;
 }
 

@@ -22,7 +22,7 @@
 
 #include <linux/types.h>
 
-#define IPF_ABI_VERSION 3
+#define IPF_ABI_VERSION 4
 #define IPF_MAGIC 0x69706631u /* "ipf1" */
 
 #define IPF_PROGRAM_NAME "xdp_ipfilter"
@@ -53,6 +53,13 @@ struct ipf_match {
 enum ipf_counting { IPF_COUNT_AUTO = 0, IPF_COUNT_ALWAYS = 1, IPF_COUNT_NEVER = 2 };
 #define IPF_COUNTED_RULES 65536u
 
+/* What the frames of an interface begin with. */
+enum ipf_link {
+	IPF_LINK_ETHERNET = 0,
+	IPF_LINK_IP = 1, /* nothing before IP: tun, WireGuard, tunnels, ppp */
+	IPF_LINKS,
+};
+
 enum ipf_family { IPF_IPV4 = 0, IPF_IPV6 = 1, IPF_FAMILIES = 2 };
 
 /* An address as a number, host byte order, its first bit at the top of `high`: prefixes of both
@@ -67,7 +74,7 @@ enum ipf_total { IPF_DROPPED, IPF_PASSED, IPF_OTHER, IPF_MALFORMED, IPF_TOTALS }
 
 struct ipf_counter {
 	__u64 packets;
-	__u64 bytes; /* whole frames, from the Ethernet header on */
+	__u64 bytes; /* whole frames, from the Ethernet header on, or the IP header without one */
 };
 _Static_assert(sizeof(struct ipf_counter) == 16, "both sides read this layout");
 
@@ -90,7 +97,8 @@ struct ipf_config {
 	__u8 trace;               /* log each verdict */
 	__u8 frame_length_helper; /* the kernel has bpf_xdp_get_buff_len (5.18) */
 	__u8 counting;            /* enum ipf_counting; read by the tool, not by packets */
-	__u8 reserved[5];
+	__u8 link;                /* enum ipf_link */
+	__u8 reserved[4];
 	struct ipf_place place;
 };
 _Static_assert(sizeof(struct ipf_config) == 48, "both sides read this layout");

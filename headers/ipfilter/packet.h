@@ -2,8 +2,10 @@
 /*
  * Frame bytes -> source address.
  *
- * Only Ethernet, up to IPF_MAX_TAGS VLAN tags and the fixed IP header are read, so fragments,
- * options, extension headers and every protocol above IP are treated alike. Nothing is written.
+ * Of a link with Ethernet headers those are read, up to IPF_MAX_TAGS VLAN tags and the header of a PPPoE
+ * session; on a link without headers of its own the frame begins with IP. Of IP only the fixed header
+ * is read, so fragments, options, extension headers and every protocol above IP are treated alike.
+ * Nothing is written.
  */
 #ifndef IPFILTER_PACKET_H
 #define IPFILTER_PACKET_H
@@ -20,14 +22,18 @@
 #define IPF_MAX_TAGS 4
 #define IPF_ETHERNET_SIZE 14
 #define IPF_TAG_SIZE 4
+#define IPF_PPPOE_SIZE 6 /* the PPP protocol follows, in one byte or two */
 #define IPF_IPV4_SIZE 20
 #define IPF_IPV6_SIZE 40
 #define IPF_ETH_P_9100 0x9100 /* QinQ before 802.1ad; <linux/if_ether.h> calls it ETH_P_QINQ1 */
+#define IPF_PPP_IPV4 0x21
+#define IPF_PPP_IPV6 0x57
 
 enum ipf_frame {
 	IPF_FRAME_SOURCE,    /* a readable source */
 	IPF_FRAME_OTHER,     /* not IP: ARP, LLDP, LLC, ... */
-	IPF_FRAME_MALFORMED, /* IP or tags, but cut short or wrong: no readable source */
+	IPF_FRAME_MALFORMED, /* IP, tags or PPPoE, but cut short or wrong: no readable source */
+	IPF_FRAME_PPPOE,     /* of ipf_ethernet_source() only: a PPPoE session, not read yet */
 };
 
 struct ipf_source {
@@ -57,52 +63,92 @@ IPF_INLINE __u32 ipf_read32(const __u8 *bytes)
 }
 #endif
 
-/* Behind an Ethernet header and so many bytes, words of 32 bits are aligned, with tags or without. */
+/* After an Ethernet header and so many bytes words of 32 bits are aligned, with tags or without, and with
+ * PPPoE. */
 #define IPF_HEADERS_PAD 2
 
-IPF_INLINE __u64 ipf_read64(const __u8 *bytes)
+/* How an IP header lies: with its words aligned to at least 16 bits, or after an odd number of bytes, where a
+ * copy on the stack can only be read byte by byte. */
+enum ipf_lie { IPF_EVEN, IPF_ODD };
+
+IPF_INLINE __u32 ipf_read_word(const __u8 *bytes, enum ipf_lie lie)
 {
-	return ((__u64)ipf_read32(bytes) << 32) | ipf_read32(bytes + 4);
+	if (lie == IPF_EVEN)
+		return ipf_read32(bytes);
+	return (__u32)bytes[0] << 24 | (__u32)bytes[1] << 16 | (__u32)bytes[2] << 8 | bytes[3];
 }
 
-IPF_INLINE int ipf_is_tag(__u16 ethertype)
+IPF_INLINE __u64 ipf_read_words(const __u8 *bytes, enum ipf_lie lie)
+{
+	return ((__u64)ipf_read_word(bytes, lie) << 32) | ipf_read_word(bytes + 4, lie);
+}
+
+IPF_INLINE int ipf_is_tag(__u32 ethertype)
 {
 	return ethertype == ETH_P_8021Q || ethertype == ETH_P_8021AD || ethertype == IPF_ETH_P_9100;
 }
 
 /* RFC 791: version 4, a header of at least five words. */
-IPF_INLINE enum ipf_frame ipf_read_ipv4(const __u8 *ip, const __u8 *end, struct ipf_source *source)
+IPF_INLINE enum ipf_frame ipf_read_ipv4(const __u8 *ip, const __u8 *end, enum ipf_lie lie,
+					struct ipf_source *source)
 {
 	if (ip + IPF_IPV4_SIZE > end || ip[0] >> 4 != 4 || (ip[0] & 0xf) < 5)
 		return IPF_FRAME_MALFORMED;
 	source->family = IPF_IPV4;
-	source->key.high = (__u64)ipf_read32(ip + 12) << 32;
+	source->key.high = (__u64)ipf_read_word(ip + 12, lie) << 32;
 	source->key.low = 0;
 	source->discovery = 0;
 	return IPF_FRAME_SOURCE;
 }
 
 /* RFC 8200: version 6, a fixed header of 40 bytes. */
-IPF_INLINE enum ipf_frame ipf_read_ipv6(const __u8 *ip, const __u8 *end, struct ipf_source *source)
+IPF_INLINE enum ipf_frame ipf_read_ipv6(const __u8 *ip, const __u8 *end, enum ipf_lie lie,
+					struct ipf_source *source)
 {
 	if (ip + IPF_IPV6_SIZE > end || ip[0] >> 4 != 6)
 		return IPF_FRAME_MALFORMED;
 	source->family = IPF_IPV6;
-	source->key.high = ipf_read64(ip + 8);
-	source->key.low = ipf_read64(ip + 16);
+	source->key.high = ipf_read_words(ip + 8, lie);
+	source->key.low = ipf_read_words(ip + 16, lie);
 	source->discovery = ip[6] == 58 && ip + IPF_IPV6_SIZE + 1 <= end && ip[40] >= 133 &&
 			    ip[40] <= 137;
 	return IPF_FRAME_SOURCE;
 }
 
-/* Reads the frame in [data, end). *source is written only with IPF_FRAME_SOURCE. */
-IPF_INLINE enum ipf_frame ipf_packet_source(const void *data, const void *end,
-					    struct ipf_source *source)
+/* A PPPoE session (RFC 2516), after its ethertype. Version, type, code and length are not looked at: the
+ * kernel's own PPPoE takes any, so a frame that is wrong there must not get past a rule. It has taken a
+ * protocol in one byte, too (RFC 1661: its last byte is odd, no other is), whether agreed upon or not. */
+IPF_INLINE enum ipf_frame ipf_read_pppoe(const __u8 *header, const __u8 *end,
+					 struct ipf_source *source)
 {
-	const __u8 *next = data;
-	__u16 ethertype;
+	const __u8 *protocol = header + IPF_PPPOE_SIZE;
+	__u16 number;
 
-	if (next + IPF_ETHERNET_SIZE > (const __u8 *)end)
+	if (protocol + 1 > end)
+		return IPF_FRAME_MALFORMED;
+	if (protocol[0] == IPF_PPP_IPV4)
+		return ipf_read_ipv4(protocol + 1, end, IPF_ODD, source);
+	if (protocol[0] == IPF_PPP_IPV6)
+		return ipf_read_ipv6(protocol + 1, end, IPF_ODD, source);
+	if (protocol[0] & 1)
+		return IPF_FRAME_OTHER;
+	if (protocol + 2 > end)
+		return IPF_FRAME_MALFORMED;
+	number = ipf_read16(protocol);
+	if (number == IPF_PPP_IPV4)
+		return ipf_read_ipv4(protocol + 2, end, IPF_EVEN, source);
+	if (number == IPF_PPP_IPV6)
+		return ipf_read_ipv6(protocol + 2, end, IPF_EVEN, source);
+	return IPF_FRAME_OTHER;
+}
+
+/* A frame with an Ethernet header, as nearly all are. *session is where that of a PPPoE session begins. */
+IPF_INLINE enum ipf_frame ipf_ethernet_source(const __u8 *next, const __u8 *end,
+					      struct ipf_source *source, const __u8 **session)
+{
+	__u32 ethertype;
+
+	if (next + IPF_ETHERNET_SIZE > end)
 		return IPF_FRAME_MALFORMED;
 	ethertype = ipf_read16(next + 12);
 	next += IPF_ETHERNET_SIZE;
@@ -111,17 +157,47 @@ IPF_INLINE enum ipf_frame ipf_packet_source(const void *data, const void *end,
 		/* What nearly all frames are needn't be compared with each tag. */
 		if (ethertype == ETH_P_IP || ethertype == ETH_P_IPV6 || !ipf_is_tag(ethertype))
 			break;
-		if (next + IPF_TAG_SIZE > (const __u8 *)end)
+		if (next + IPF_TAG_SIZE > end)
 			return IPF_FRAME_MALFORMED;
 		ethertype = ipf_read16(next + 2);
 		next += IPF_TAG_SIZE;
 	}
 
 	if (ethertype == ETH_P_IP)
-		return ipf_read_ipv4(next, end, source);
+		return ipf_read_ipv4(next, end, IPF_EVEN, source);
 	if (ethertype == ETH_P_IPV6)
-		return ipf_read_ipv6(next, end, source);
+		return ipf_read_ipv6(next, end, IPF_EVEN, source);
+	/* Or the compiler puts the comparison below before those above. */
+	asm volatile("" : "+r"(ethertype));
+	*session = next;
+	if (ethertype == ETH_P_PPP_SES)
+		return IPF_FRAME_PPPOE;
 	return ipf_is_tag(ethertype) ? IPF_FRAME_MALFORMED : IPF_FRAME_OTHER;
+}
+
+/* Which protocol a frame is, its first four bits must tell, since nothing stands before it. What is
+ * neither IPv4 nor IPv6 is not said to be anything else, as an ethertype does: it is malformed, so that
+ * it takes the policy. */
+IPF_INLINE enum ipf_frame ipf_ip_source(const __u8 *ip, const __u8 *end, struct ipf_source *source)
+{
+	if (ip + 1 > end)
+		return IPF_FRAME_MALFORMED;
+	if (ip[0] >> 4 == 6)
+		return ipf_read_ipv6(ip, end, IPF_EVEN, source);
+	return ipf_read_ipv4(ip, end, IPF_EVEN, source);
+}
+
+/* Reads the frame in [data, end). *source is written only with IPF_FRAME_SOURCE. */
+IPF_INLINE enum ipf_frame ipf_packet_source(enum ipf_link link, const void *data, const void *end,
+					    struct ipf_source *source)
+{
+	const __u8 *session = data;
+	enum ipf_frame frame;
+
+	if (link == IPF_LINK_IP)
+		return ipf_ip_source(data, end, source);
+	frame = ipf_ethernet_source(data, end, source, &session);
+	return frame == IPF_FRAME_PPPOE ? ipf_read_pppoe(session, end, source) : frame;
 }
 
 #endif

@@ -19,6 +19,11 @@
 #define IS_MALFORMED      .reading = READ_MALFORMED
 #define IS_DISCOVERY      .discovery = true
 #define ND(type)          SET(AT(6, 58), AT(40, type))
+#define SESSION(...)      .ethertype = 0x8864, .session = { __VA_ARGS__ }, \
+			  .session_size = sizeof((__u8[]){ __VA_ARGS__ })
+/* With a protocol of two bytes, and of one. */
+#define PPP(protocol)     SESSION(0x11, 0, 0, 1, 0, 86, 0, protocol)
+#define PPP_SHORT(protocol) SESSION(0x11, 0, 0, 1, 0, 86, protocol)
 
 const struct packet corpus[] = {
 	{ "IPv4", V4 },
@@ -193,7 +198,15 @@ const struct packet corpus[] = {
 	{ "MPLS multicast",            V6, .ethertype = 0x8848, IS_OTHER },
 	{ "MPLS behind QinQ",          V4, TAGS(0x88a8, 0x8100), .ethertype = 0x8847, IS_OTHER },
 	{ "PPPoE discovery",           V4, .ethertype = 0x8863, IS_OTHER },
-	{ "PPPoE session",             V4, .ethertype = 0x8864, IS_OTHER },
+	{ "PPPoE, LCP around IPv4",    V4, SESSION(0x11, 0, 0, 1, 0, 86, 0xc0, 0x21), IS_OTHER },
+	{ "PPPoE, IPCP around IPv4",   V4, SESSION(0x11, 0, 0, 1, 0, 86, 0x80, 0x21), IS_OTHER },
+	{ "PPPoE, MPLS around IPv4",   V4, SESSION(0x11, 0, 0, 1, 0, 86, 0x02, 0x81), IS_OTHER },
+	{ "PPPoE, protocol 0x5700",    V6, SESSION(0x11, 0, 0, 1, 0, 86, 0x57 - 1, 0), IS_OTHER },
+	{ "PPPoE, protocol 0x0020",    V4, PPP(0x20), IS_OTHER },
+	{ "PPPoE, protocol 0x0023",    V4, PPP(0x23), IS_OTHER },
+	{ "PPPoE, compressed TCP (0x2d)", V4, PPP(0x2d), IS_OTHER },
+	{ "PPPoE, multilink (0x3d)",   V4, PPP_SHORT(0x3d), IS_OTHER },
+	{ "PPPoE, address and control in front", V4, SESSION(0x11, 0, 0, 1, 0, 86, 0xff, 0x03), IS_OTHER },
 	{ "EAPOL",                     V4, .ethertype = 0x888e, IS_OTHER },
 	{ "MACsec",                    V4, .ethertype = 0x88e5, IS_OTHER },
 	{ "802.1ah service tag",       V4, .ethertype = 0x88e7, IS_OTHER },
@@ -201,6 +214,40 @@ const struct packet corpus[] = {
 	{ "slow protocols (LACP)",     V4, .ethertype = 0x8809, IS_OTHER },
 	{ "flow control",              V4, .ethertype = 0x8808, IS_OTHER },
 	{ "IPX",                       V4, .ethertype = 0x8137, IS_OTHER },
+
+	/* PPPoE sessions. Version, type, code and length may be any: the kernel takes them so. */
+	{ "PPPoE, IPv4",               V4, PPP(0x21) },
+	{ "PPPoE, IPv6",               V6, PPP(0x57) },
+	{ "PPPoE, IPv4, short protocol", V4, PPP_SHORT(0x21) },
+	{ "PPPoE, IPv6, short protocol", V6, PPP_SHORT(0x57) },
+	{ "PPPoE behind 1 tag, IPv4",  V4, TAGS(0x8100), PPP(0x21) },
+	{ "PPPoE behind 1 tag, IPv6",  V6, TAGS(0x8100), PPP(0x57) },
+	{ "PPPoE behind 1 tag, IPv6, short protocol", V6, TAGS(0x88a8), PPP_SHORT(0x57) },
+	{ "PPPoE behind 4 tags, IPv4, short protocol", V4, TAGS(0x8100, 0x88a8, 0x9100, 0x8100), PPP_SHORT(0x21) },
+	{ "PPPoE behind 4 tags, IPv6", V6, TAGS(0x8100, 0x88a8, 0x9100, 0x8100), PPP(0x57) },
+	{ "PPPoE behind 5 tags",       V4, TAGS(0x8100, 0x8100, 0x8100, 0x8100, 0x8100), PPP(0x21), IS_MALFORMED },
+	{ "PPPoE, ND 135",             V6, PPP(0x57), ND(135), IS_DISCOVERY },
+	{ "PPPoE behind 4 tags, ND 135", V6, TAGS(0x8100, 0x88a8, 0x9100, 0x8100), PPP(0x57), ND(135), IS_DISCOVERY },
+	{ "PPPoE, ND 135, short protocol", V6, PPP_SHORT(0x57), ND(135), IS_DISCOVERY },
+	{ "PPPoE, version 2",          V4, SESSION(0x21, 0, 0, 1, 0, 86, 0, 0x21) },
+	{ "PPPoE, type 0",             V4, SESSION(0x10, 0, 0, 1, 0, 86, 0, 0x21) },
+	{ "PPPoE, code 9 in a session", V6, SESSION(0x11, 9, 0, 1, 0, 86, 0, 0x57) },
+	{ "PPPoE, length 0",           V4, SESSION(0x11, 0, 0, 1, 0, 0, 0, 0x21) },
+	{ "PPPoE, length 65535",       V6, SESSION(0x11, 0, 0, 1, 255, 255, 0, 0x57) },
+	{ "PPPoE, session 65535",      V4, SESSION(0x11, 0, 255, 255, 0, 86, 0, 0x21) },
+	{ "PPPoE, IPv6 behind IPv4's protocol", V6, PPP(0x21), IS_MALFORMED },
+	{ "PPPoE, IPv4 behind IPv6's protocol", V4, PPP(0x57), IS_MALFORMED },
+	{ "PPPoE, IPv4 with ihl 4",    V4, PPP(0x21), SET(AT(0, 0x44)), IS_MALFORMED },
+	{ "PPPoE, IPv4 cut to 19 bytes", V4, PPP(0x21), KEEP(19), IS_MALFORMED },
+	{ "PPPoE, IPv6 cut to 39 bytes", V6, PPP_SHORT(0x57), KEEP(39), IS_MALFORMED },
+	{ "PPPoE, protocol and no more", V4, PPP(0x21), KEEP(0), IS_MALFORMED },
+	{ "PPPoE, protocol cut",       V4, SESSION(0x11, 0, 0, 1, 0, 86, 0), KEEP(0), IS_MALFORMED },
+	{ "PPPoE, short protocol and no more", V4, PPP_SHORT(0x3d), KEEP(0), IS_OTHER },
+	{ "PPPoE, no protocol",        V4, SESSION(0x11, 0, 0, 1, 0, 0), KEEP(0), IS_MALFORMED },
+	{ "PPPoE, header cut",         V4, SESSION(0x11, 0, 0), KEEP(0), IS_MALFORMED },
+	{ "PPPoE type and no more",    V4, .ethertype = 0x8864, KEEP(0), IS_MALFORMED },
+	{ "PPPoE, IPv4 of 9014 bytes", V4, PPP(0x21), .size = 9014 },
+	{ "PPPoE, IPv6 of 65536 bytes, 1 tag, short protocol", V6, TAGS(0x8100), PPP_SHORT(0x57), .size = 65536 },
 
 	/* Sizes: all bytes are counted, also those of further buffers. */
 	{ "IPv4 of 60 bytes",            V4, .size = 60 },
@@ -220,9 +267,42 @@ const struct packet corpus[] = {
 	{ "IPv4, ihl 0, of 65536 bytes", V4, SET(AT(0, 0x40)), .size = 65536, IS_MALFORMED },
 	{ "5 tags, of 65536 bytes",      V6, TAGS(0x8100, 0x8100, 0x8100, 0x8100, 0x8100), .size = 65536, IS_MALFORMED },
 };
+
+/* On links without Ethernet. What is neither IPv4 nor IPv6 is not known to be anything else. */
+#define B4 V4, .bare = true
+#define B6 V6, .bare = true
+const struct packet bare_corpus[] = {
+	{ "bare IPv4",                  B4 },
+	{ "bare IPv6",                  B6 },
+	{ "bare IPv4, options, ihl 15", B4, SET(AT(0, 0x4f)) },
+	{ "bare IPv4, ihl 4",           B4, SET(AT(0, 0x44)), IS_MALFORMED },
+	{ "bare IPv4, ihl 0",           B4, SET(AT(0, 0x40)), IS_MALFORMED },
+	{ "bare IPv4, destination and payload like a tag and ARP", B4, SET(AT(16, 0x81), AT(17, 0), AT(20, 8), AT(21, 6)) },
+	{ "bare IPv4, a fragment",      B4, SET(AT(6, 0x20), AT(7, 185)) },
+	{ "bare IPv4 of exactly 20 bytes", B4, KEEP(20) },
+	{ "bare IPv4 cut to 19 bytes",  B4, KEEP(19), IS_MALFORMED },
+	{ "bare IPv4 cut to 14 bytes",  B4, KEEP(14), IS_MALFORMED },
+	{ "bare IPv6 of exactly 40 bytes", B6, KEEP(40) },
+	{ "bare IPv6 cut to 39 bytes",  B6, KEEP(39), IS_MALFORMED },
+	{ "bare IPv6 cut to 20 bytes",  B6, KEEP(20), IS_MALFORMED },
+	{ "bare IPv6, traffic class and flow", B6, SET(AT(0, 0x6f), AT(1, 0xff)) },
+	{ "bare IPv6, ND 135",          B6, ND(135), IS_DISCOVERY },
+	{ "bare IPv6, ND of the type byte only", B6, ND(137), KEEP(41), IS_DISCOVERY },
+	{ "bare IPv6, ICMPv6 132 is not ND", B6, ND(132) },
+	{ "bare, version 0",            B4, SET(AT(0, 0x05)), IS_MALFORMED },
+	{ "bare, version 3",            B4, SET(AT(0, 0x35)), IS_MALFORMED },
+	{ "bare, version 5",            B4, SET(AT(0, 0x55)), IS_MALFORMED },
+	{ "bare, version 7",            B6, SET(AT(0, 0x70)), IS_MALFORMED },
+	{ "bare, version 15",           B6, SET(AT(0, 0xff)), IS_MALFORMED },
+	{ "bare ARP",                   ARP, .bare = true, IS_MALFORMED },
+	{ "bare IPv4 of 1500 bytes",    B4, .size = 1500 },
+	{ "bare IPv4 of 4097 bytes",    B4, .size = 4097 },
+	{ "bare IPv6 of 65536 bytes",   B6, .size = 65536 },
+};
 /* clang-format on */
 
 const size_t corpus_count = sizeof(corpus) / sizeof(corpus[0]);
+const size_t bare_corpus_count = sizeof(bare_corpus) / sizeof(bare_corpus[0]);
 
 static const __u8 macs[12] = { 2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1 };
 
@@ -271,17 +351,24 @@ static void fill(struct frame *frame, __u32 size)
 	}
 }
 
-void packet_build(const struct packet *packet, struct frame *frame)
+static void put_ethernet(const struct packet *packet, struct frame *frame)
 {
-	__u32 start;
-
-	frame->size = 0;
 	put(frame, macs, sizeof(macs));
 	for (__u16 tag = 0; tag < 5 && packet->tags[tag]; tag++) {
 		put16(frame, packet->tags[tag]);
 		put16(frame, packet->tci ? packet->tci : (__u16)(tag + 1));
 	}
 	put16(frame, packet->ethertype ? packet->ethertype : bodies[packet->body].ethertype);
+	put(frame, packet->session, packet->session_size);
+}
+
+void packet_build(const struct packet *packet, struct frame *frame)
+{
+	__u32 start;
+
+	frame->size = 0;
+	if (!packet->bare)
+		put_ethernet(packet, frame);
 
 	start = frame->size;
 	put(frame, bodies[packet->body].bytes, bodies[packet->body].size);

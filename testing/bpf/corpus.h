@@ -3,7 +3,8 @@
  * Which frames does a source filter meet, and what is each one?
  *
  * A frame is written as what it differs in from a plain one: Ethernet, no tags, a sound IPv4 or
- * IPv6 header from CORPUS_IPV4 or CORPUS_IPV6, UDP. What it *is* is written beside it, by hand.
+ * IPv6 header from CORPUS_IPV4 or CORPUS_IPV6, UDP. What it *is* is written beside it, by hand. Frames of
+ * links without Ethernet are `bare`.
  */
 #ifndef TEST_CORPUS_H
 #define TEST_CORPUS_H
@@ -27,7 +28,7 @@ struct frame {
 enum body { BODY_IPV4, BODY_IPV6, BODY_ARP };
 
 struct byte_set {
-	__u16 at; /* from the first byte behind the Ethernet header and its tags */
+	__u16 at; /* from the first byte of the body */
 	__u8 value;
 	__u8 used;
 };
@@ -38,9 +39,12 @@ struct packet {
 	__u16 tci;     /* of all of them; 0: VLANs 1, 2, ... */
 	enum body body;
 	__u16 ethertype; /* 0: the body's own */
+	bool bare;
+	__u8 session[8]; /* PPPoE header and protocol, in front of the body */
+	__u8 session_size;
 	struct byte_set set[8];
 	__u32 size; /* of the whole frame; 0: as it comes. Behind the body it is filled. */
-	__u32 cut;  /* bytes kept behind Ethernet header and tags, plus one; 0: all */
+	__u32 cut;  /* bytes kept of the body, plus one; 0: all */
 	/* What it is: */
 	enum reading reading;
 	bool discovery;
@@ -48,6 +52,9 @@ struct packet {
 
 extern const struct packet corpus[];
 extern const size_t corpus_count;
+/* Those that are bare. */
+extern const struct packet bare_corpus[];
+extern const size_t bare_corpus_count;
 
 void packet_build(const struct packet *packet, struct frame *frame);
 

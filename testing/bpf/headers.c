@@ -56,7 +56,7 @@ struct decision headers_decide(const struct program *program, __u32 now, const _
 	struct ipf_source source;
 	struct ipf_match match;
 
-	switch (ipf_packet_source(frame, frame + size, &source)) {
+	switch (ipf_packet_source(program->options.link, frame, frame + size, &source)) {
 	case IPF_FRAME_MALFORMED:
 		return decision;
 	case IPF_FRAME_OTHER:

@@ -9,16 +9,70 @@
 
 #include <ruleset/ruleset.h>
 
-struct reading_result oracle_read(const __u8 *frame, size_t size)
+static const struct reading_result malformed = { .reading = READ_MALFORMED };
+static const struct reading_result other = { .reading = READ_OTHER };
+
+static struct reading_result read_ipv4(const __u8 *ip, size_t size)
 {
-	struct reading_result malformed = { .reading = READ_MALFORMED };
-	struct reading_result other = { .reading = READ_OTHER };
-	struct reading_result source = { .reading = READ_SOURCE };
+	struct reading_result source = { .reading = READ_SOURCE, .address_size = 4 };
+
+	if (size < 20 || ip[0] < 0x45 || ip[0] > 0x4f)
+		return malformed;
+	memcpy(source.address, ip + 12, 4);
+	return source;
+}
+
+static struct reading_result read_ipv6(const __u8 *ip, size_t size)
+{
+	struct reading_result source = { .reading = READ_SOURCE, .address_size = 16 };
+
+	if (size < 40 || ip[0] < 0x60 || ip[0] > 0x6f)
+		return malformed;
+	memcpy(source.address, ip + 8, 16);
+	if (ip[6] == 58 && size > 40)
+		switch (ip[40]) {
+		case 133: /* router solicitation */
+		case 134: /* router advertisement */
+		case 135: /* neighbour solicitation */
+		case 136: /* neighbour advertisement */
+		case 137: /* redirect */
+			source.discovery = true;
+		}
+	return source;
+}
+
+/* Six bytes that are PPPoE's, then the number of a protocol, which ends with its first odd byte. */
+static struct reading_result read_session(const __u8 *session, size_t size)
+{
+	size_t position = 6;
+	unsigned int protocol = 0;
+
+	do {
+		if (position == 8)
+			return other;
+		if (position == size || size < 6)
+			return malformed;
+		protocol = protocol * 256 + session[position];
+	} while (!(session[position++] & 1));
+	if (protocol == 0x21)
+		return read_ipv4(session + position, size - position);
+	if (protocol == 0x57)
+		return read_ipv6(session + position, size - position);
+	return other;
+}
+
+struct reading_result oracle_read(enum ipf_link link, const __u8 *frame, size_t size)
+{
 	size_t position = 12; /* of the type field */
 	int tags = 0;
 	unsigned int type;
 	size_t ip;
 
+	if (link == IPF_LINK_IP) {
+		if (!size)
+			return malformed;
+		return frame[0] / 16 == 6 ? read_ipv6(frame, size) : read_ipv4(frame, size);
+	}
 	for (;;) {
 		if (position + 2 > size)
 			return malformed;
@@ -32,33 +86,12 @@ struct reading_result oracle_read(const __u8 *frame, size_t size)
 	}
 
 	ip = position + 2;
-	if (type == 0x0800) {
-		if (size - ip < 20)
-			return malformed;
-		if (frame[ip] < 0x45 || frame[ip] > 0x4f)
-			return malformed;
-		source.address_size = 4;
-		memcpy(source.address, frame + ip + 12, 4);
-		return source;
-	}
-	if (type == 0x86dd) {
-		if (size - ip < 40)
-			return malformed;
-		if (frame[ip] < 0x60 || frame[ip] > 0x6f)
-			return malformed;
-		source.address_size = 16;
-		memcpy(source.address, frame + ip + 8, 16);
-		if (frame[ip + 6] == 58 && size - ip > 40)
-			switch (frame[ip + 40]) {
-			case 133: /* router solicitation */
-			case 134: /* router advertisement */
-			case 135: /* neighbour solicitation */
-			case 136: /* neighbour advertisement */
-			case 137: /* redirect */
-				source.discovery = true;
-			}
-		return source;
-	}
+	if (type == 0x0800)
+		return read_ipv4(frame + ip, size - ip);
+	if (type == 0x86dd)
+		return read_ipv6(frame + ip, size - ip);
+	if (type == 0x8864)
+		return read_session(frame + ip, size - ip);
 	return other;
 }
 
@@ -77,12 +110,12 @@ static bool covers(const struct rule *rule, const __u8 *address, unsigned int ad
 	return true;
 }
 
-struct decision oracle_decide(const struct ruleset *rules, enum ipf_verdict policy, __u32 now,
-			      const __u8 *frame, size_t size)
+struct decision oracle_decide(const struct ruleset *rules, const struct program_options *options,
+			      __u32 now, const __u8 *frame, size_t size)
 {
-	struct reading_result read = oracle_read(frame, size);
+	struct reading_result read = oracle_read(options->link, frame, size);
 	const struct rule *best = NULL;
-	struct decision decision = { policy, IPF_MALFORMED, IPF_NO_COUNTER };
+	struct decision decision = { options->policy, IPF_MALFORMED, IPF_NO_COUNTER };
 
 	if (read.reading == READ_MALFORMED)
 		return decision;

@@ -24,11 +24,11 @@ struct reading_result {
 	__u8 address[16];
 	bool discovery;
 };
-struct reading_result oracle_read(const __u8 *frame, size_t size);
+struct reading_result oracle_read(enum ipf_link link, const __u8 *frame, size_t size);
 
 /* `now` is the tick at which rules with a time are judged. */
-struct decision oracle_decide(const struct ruleset *rules, enum ipf_verdict policy, __u32 now,
-			      const __u8 *frame, size_t size);
+struct decision oracle_decide(const struct ruleset *rules, const struct program_options *options,
+			      __u32 now, const __u8 *frame, size_t size);
 
 /* The same from the live table of the program, which may be damaged: the very bytes that the kernel
  * reads, where it reads them. */

@@ -127,6 +127,7 @@ static int configure(struct bpf_object *object, const struct program_options *op
 	config.trace = options->trace;
 	config.frame_length_helper = !options->without_frame_length_helper &&
 				     program_kernel_has_frags();
+	config.link = (__u8)options->link;
 	return bpf_map__set_initial_value(map, &config, sizeof(config));
 }
 

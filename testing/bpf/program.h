@@ -25,6 +25,7 @@ enum {
 
 struct program_options {
 	enum ipf_verdict policy;
+	enum ipf_link link;
 	bool trace;
 	bool without_frame_length_helper;
 };

@@ -25,7 +25,8 @@
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
-static struct program programs[2]; /* one for each policy */
+static struct program programs[2];      /* one for each policy */
+static struct program bare_programs[2]; /* the same for links without Ethernet */
 static const char *const policy_names[] = { "allow", "deny" };
 static const char *object_path;
 static struct frame frame;
@@ -158,15 +159,31 @@ static void packet_result(struct program *program, const struct packet *packet,
 		       "%s, %s: %s", policy_name(program), situation->name, packet->name);
 }
 
+/* Frames, with the programs that read them. */
+static const struct medium {
+	struct program *programs;
+	const struct packet *packets;
+	const size_t *count;
+} media[] = {
+	{ programs, corpus, &corpus_count },
+	{ bare_programs, bare_corpus, &bare_corpus_count },
+};
+
+static void test_frames(struct program *program, const struct medium *medium,
+			const struct situation *situation, const struct table *table)
+{
+	for (size_t i = 0; i < *medium->count; i++)
+		packet_result(program, &medium->packets[i], situation, table);
+}
+
 /* A table that was never filled; what xdp-loader's `load` leaves. */
 static void test_no_table(void)
 {
 	static const struct situation none = { .name = "no table" };
 
-	for (EACH_POLICY(program)) {
-		for (size_t i = 0; i < corpus_count; i++)
-			packet_result(program, &corpus[i], &none, NULL);
-	}
+	for (size_t m = 0; m < COUNT(media); m++)
+		for (unsigned int policy = 0; policy < 2; policy++)
+			test_frames(&media[m].programs[policy], &media[m], &none, NULL);
 }
 
 static void test_corpus(void)
@@ -176,10 +193,13 @@ static void test_corpus(void)
 		struct table table;
 
 		table_from_lines(&table, situation->lines, COUNT(situation->lines));
-		for (EACH_POLICY(program)) {
-			publish(program, &table);
-			for (size_t i = 0; i < corpus_count; i++)
-				packet_result(program, &corpus[i], situation, &table);
+		for (size_t m = 0; m < COUNT(media); m++) {
+			for (unsigned int policy = 0; policy < 2; policy++) {
+				struct program *program = &media[m].programs[policy];
+
+				publish(program, &table);
+				test_frames(program, &media[m], situation, &table);
+			}
 		}
 		table_done(&table);
 	}
@@ -191,7 +211,7 @@ static bool truncations(struct program *program, const struct packet *packet, __
 			struct decision whole)
 {
 	static const __u32 header_sizes[] = { [BODY_IPV4] = 20, [BODY_IPV6] = 40, [BODY_ARP] = 0 };
-	__u32 start = FRAME_MIN + 4 * tags;
+	__u32 start = packet->bare ? 0 : FRAME_MIN + 4 * tags + packet->session_size;
 	__u32 end = start + header_sizes[packet->body];
 	struct decision malformed = { program->options.policy, IPF_MALFORMED, IPF_NO_COUNTER };
 	__u32 full = end + 2;
@@ -215,6 +235,16 @@ static void test_truncations(void)
 {
 	static const struct rule_line lines[] = { DROP(CORPUS_IPV4), PASS(CORPUS_IPV6) };
 	static const char *const names[] = { "IPv4", "IPv6", "ARP" };
+	static const struct packet sessions[] = {
+		{ .body = BODY_IPV4,
+		  .ethertype = 0x8864,
+		  .session = { 0x11, 0, 0, 1, 0, 86, 0, 0x21 },
+		  .session_size = 8 },
+		{ .body = BODY_IPV6,
+		  .ethertype = 0x8864,
+		  .session = { 0x11, 0, 0, 1, 0, 86, 0x57 },
+		  .session_size = 7 },
+	};
 	static const __u16 tpids[] = { 0x88a8, 0x8100, 0x9100, 0x8100, 0x8100 };
 	struct table table;
 
@@ -237,8 +267,22 @@ static void test_truncations(void)
 				result(truncations(program, &packet, tags, whole[body]),
 				       "%s, %s behind %u tags, cut at every byte",
 				       policy_name(program), names[body], tags);
+				if (body == BODY_ARP)
+					continue;
+				packet = sessions[body];
+				memcpy(packet.tags, tpids, tags * sizeof(tpids[0]));
+				result(truncations(program, &packet, tags, whole[body]),
+				       "%s, %s in PPPoE behind %u tags, cut at every byte",
+				       policy_name(program), names[body], tags);
 			}
 		}
+		program = &bare_programs[program - programs];
+		publish(program, &table);
+		for (enum body body = BODY_IPV4; body <= BODY_IPV6; body++)
+			result(truncations(program, &(struct packet){ .body = body, .bare = true },
+					   0, whole[body]),
+			       "%s, bare %s, cut at every byte", policy_name(program), names[body]);
+		program = &programs[program - bare_programs];
 	}
 	table_done(&table);
 }
@@ -262,8 +306,9 @@ static bool can_split(struct program *program)
 
 static bool split_everywhere(struct program *program, struct decision want)
 {
-	static const __u32 firsts[] = { 1,  13, 14, 15, 17, 18, 26, 33, 34,
-					35, 53, 54, 55, 69, 70, 71, 72 };
+	static const __u32 firsts[] = { 1,  13, 14, 15, 17, 18, 20, 21, 22, 26, 33,
+					34, 35, 39, 40, 41, 42, 53, 54, 55, 61, 62,
+					63, 69, 70, 71, 72, 77, 78, 79, 80 };
 	struct program_input input = { .frame = frame.bytes, .size = frame.size };
 
 	for (size_t i = 0; i < COUNT(firsts) && firsts[i] < frame.size; i++) {
@@ -279,6 +324,24 @@ static bool split_everywhere(struct program *program, struct decision want)
 	return true;
 }
 
+static void test_split_frames(struct program *program, const struct medium *medium,
+			      const struct situation *situation, const struct table *table,
+			      const char *reason)
+{
+	for (size_t i = 0; i < *medium->count; i++) {
+		const struct packet *packet = &medium->packets[i];
+
+		if (reason) {
+			tap_skip(reason, "%s, split headers: %s", policy_name(program),
+				 packet->name);
+			continue;
+		}
+		packet_build(packet, &frame);
+		result(split_everywhere(program, for_packet(program, packet, situation, table)),
+		       "%s, split headers: %s", policy_name(program), packet->name);
+	}
+}
+
 /* What some drivers do: the headers lie in two buffers, or begin only in the second. */
 static void test_split_headers(void)
 {
@@ -289,7 +352,8 @@ static void test_split_headers(void)
 	const char *reason =
 		can_split(&programs[0]) ? NULL : "this kernel's test runs cannot split headers";
 
-	for (EACH_POLICY(program)) {
+	for (size_t i = 0; i < 2 * COUNT(media); i++) {
+		struct program *program = &media[i / 2].programs[i % 2];
 		/* Rules for all under allow; none under deny, where neighbour discovery matters. */
 		const struct situation *situation =
 			program->options.policy == IPF_PASS ? &with_rule : &without;
@@ -297,19 +361,7 @@ static void test_split_headers(void)
 
 		table_from_lines(&table, situation->lines, COUNT(situation->lines));
 		publish(program, &table);
-		for (size_t i = 0; i < corpus_count; i++) {
-			const struct packet *packet = &corpus[i];
-
-			if (reason) {
-				tap_skip(reason, "%s, split headers: %s", policy_name(program),
-					 packet->name);
-				continue;
-			}
-			packet_build(packet, &frame);
-			result(split_everywhere(program,
-						for_packet(program, packet, situation, &table)),
-			       "%s, split headers: %s", policy_name(program), packet->name);
-		}
+		test_split_frames(program, &media[i / 2], situation, &table, reason);
 		table_done(&table);
 	}
 }
@@ -994,10 +1046,15 @@ int main(int argc, char **argv)
 	if (unavailable)
 		return tap_skip_all(unavailable);
 	object_path = program_object_path(argc, argv);
-	for (enum ipf_verdict policy = IPF_PASS; policy <= IPF_DROP; policy++)
+	for (enum ipf_verdict policy = IPF_PASS; policy <= IPF_DROP; policy++) {
 		must(program_open(&programs[policy], object_path,
 				  &(struct program_options){ .policy = policy }),
 		     object_path);
+		must(program_open(&bare_programs[policy], object_path,
+				  &(struct program_options){ .policy = policy,
+							     .link = IPF_LINK_IP }),
+		     object_path);
+	}
 
 	test_no_table();
 	test_corpus();
@@ -1017,7 +1074,9 @@ int main(int argc, char **argv)
 		       "%s, no other counter changed", policy_name(program));
 	test_missing_counters();
 
-	for (EACH_POLICY(program))
+	for (EACH_POLICY(program)) {
 		program_close(program);
+		program_close(&bare_programs[program - programs]);
+	}
 	return tap_done();
 }

@@ -5,7 +5,7 @@
  *
  *     FRAMES=1000000 SEED=... test_random [OBJECT]
  *
- * Each round has a random rule set under one of both policies and a few thousand frames: those of
+ * Each round has a random rule set under one of both policies, on one kind of link, and a few thousand frames: those of
  * the corpus, mutated, and frames from addresses at and around the rules. In one round of eight the
  * table is damaged; then only kernel and headers are compared: the same answer, and no fault.
  * A difference prints the frame and the fewest rules that still show it.
@@ -35,7 +35,7 @@ enum {
 	FAR_TICKS = 1000000, /* 37 hours: no rule ends while a round runs */
 };
 
-static struct program programs[2];
+static struct program programs[IPF_LINKS][2]; /* of each link, for each policy */
 static struct frame frame;
 static char why[256];
 static unsigned long long differences;
@@ -201,6 +201,34 @@ static void insert_tag(void)
 	frame.size += 4;
 }
 
+/* The Ethernet frame's packet goes into a PPPoE session, whose header may be anything but its type. */
+static void insert_session(void)
+{
+	__u8 header[10] = { 0x88, 0x64, 0x11, 0, 0, 1, (__u8)random_bits(), (__u8)random_bits() };
+	__u32 size = sizeof(header) - one_in(3);
+	__u8 protocol = frame.bytes[12] == 0x86 ? 0x57 : 0x21;
+
+	if (frame.size + 8 > FRAME_ROOM)
+		return;
+	if (one_in(8))
+		header[2 + below(6)] = (__u8)random_bits();
+	if (one_in(8))
+		protocol = (__u8)random_bits();
+	header[size - 1] = protocol;
+	memmove(frame.bytes + 12 + size, frame.bytes + 14, frame.size - 14);
+	memcpy(frame.bytes + 12, header, size);
+	frame.size += size - 2;
+}
+
+/* What it is on a link without Ethernet. */
+static void strip_ethernet(void)
+{
+	if (frame.size < 2 * FRAME_MIN)
+		return;
+	frame.size -= FRAME_MIN;
+	memmove(frame.bytes, frame.bytes + FRAME_MIN, frame.size);
+}
+
 static void mutate(void)
 {
 	static const __u8 bytes[] = { 0,    1,    4,    5,    6,    8,    58,   0x40,
@@ -208,7 +236,7 @@ static void mutate(void)
 				      0x91, 0xa8, 0xdd, 132,  133,  137,  138,  0xff };
 	__u32 early = frame.size < 80 ? frame.size : 80;
 
-	switch (below(8)) {
+	switch (below(9)) {
 	case 0: /* a bit of the headers */
 		frame.bytes[below(early)] ^= (__u8)(1u << below(8));
 		break;
@@ -235,16 +263,20 @@ static void mutate(void)
 		}
 		break;
 	case 7:
+		insert_session();
+		break;
+	case 8:
 		if (one_in(LARGE_FRAMES / 8))
 			resize(3000 + below(62000));
 		break;
 	}
 }
 
-static void random_frame(const struct ruleset *rules)
+static void random_frame(enum ipf_link link, const struct ruleset *rules)
 {
 	if (one_in(20)) { /* noise behind a type that leads on */
-		static const __u16 types[] = { 0x0800, 0x86dd, 0x8100, 0x88a8, 0x9100, 0x0806 };
+		static const __u16 types[] = { 0x0800, 0x86dd, 0x8100, 0x88a8,
+					       0x9100, 0x0806, 0x8864 };
 		__u16 type = types[below(COUNT(types))];
 
 		frame.size = 0;
@@ -262,13 +294,18 @@ static void random_frame(const struct ruleset *rules)
 			frame.bytes[FRAME_MIN + 6] = 58;
 			frame.bytes[FRAME_MIN + 40] = (__u8)(130 + below(10));
 		}
-		for (__u32 tags = one_in(2) ? below(6) : 0; tags; tags--)
+		if (link == IPF_LINK_ETHERNET && one_in(4))
+			insert_session();
+		for (__u32 tags = link == IPF_LINK_ETHERNET && one_in(2) ? below(6) : 0; tags;
+		     tags--)
 			insert_tag();
 	} else {
 		do
 			packet_build(&corpus[below((__u32)corpus_count)], &frame);
 		while (frame.size > 2000 && !one_in(LARGE_FRAMES / 16));
 	}
+	if (link == IPF_LINK_IP)
+		strip_ethernet();
 	for (__u32 times = one_in(2) ? below(4) : 0; times; times--)
 		mutate();
 	if (program_too_large(frame.size))
@@ -347,7 +384,7 @@ static bool differs_with(struct program *program, const struct rule *rules, size
 	memcpy(copy, rules, count * sizeof(*copy));
 	table_from_rules(&table, copy, count, SETS);
 	publish(program, &table);
-	want = oracle_decide(&table.rules, program->options.policy, now, frame.bytes, frame.size);
+	want = oracle_decide(&table.rules, &program->options, now, frame.bytes, frame.size);
 	headers = headers_decide(program, now, frame.bytes, frame.size);
 	program_accept_counters(program, (__u32)table.rules.count);
 	snprintf(why, sizeof(why), "headers and oracle differ");
@@ -430,11 +467,12 @@ static void run_round(struct program *program, unsigned long long frames, bool d
 		struct decision headers, want;
 		bool agree;
 
-		random_frame(&table.rules);
+		random_frame(program->options.link, &table.rules);
 		input.size = frame.size;
 		headers = headers_decide(program, now, frame.bytes, frame.size);
 		want = damaged ? headers :
-				 oracle_decide(&table.rules, policy, now, frame.bytes, frame.size);
+				 oracle_decide(&table.rules, &program->options, now, frame.bytes,
+					       frame.size);
 		agree = same(&headers, &want);
 		/* A damaged rule may name a counter that is not there. */
 		if (want.counter != IPF_NO_COUNTER &&
@@ -496,9 +534,9 @@ int main(int argc, char **argv)
 	state = setting("SEED", state);
 	frames = setting("FRAMES", 1000000);
 	tap_note("SEED=%llu FRAMES=%llu", state, frames);
-	for (enum ipf_verdict policy = IPF_PASS; policy <= IPF_DROP; policy++)
-		if (program_open(&programs[policy], path,
-				 &(struct program_options){ .policy = policy }))
+	for (unsigned int i = 0; i < 2 * IPF_LINKS; i++)
+		if (program_open(&programs[i / 2][i % 2], path,
+				 &(struct program_options){ .policy = i % 2, .link = i / 2 }))
 			tap_bail("%s cannot be loaded", path);
 
 	clock_gettime(CLOCK_MONOTONIC, &from);
@@ -506,7 +544,7 @@ int main(int argc, char **argv)
 		unsigned long long part = frames - done < FRAMES_PER_ROUND ? frames - done :
 									     FRAMES_PER_ROUND;
 
-		run_round(&programs[rounds & 1], part, rounds % 8 >= 6, &tally);
+		run_round(&programs[rounds >> 3 & 1][rounds & 1], part, rounds % 8 >= 6, &tally);
 		done += part;
 		rounds++;
 	}
@@ -519,7 +557,7 @@ int main(int argc, char **argv)
 	tap_note("%llu of several buffers, %llu with a damaged table; %.1f s", tally.large,
 		 tally.damaged,
 		 (double)(to.tv_sec - from.tv_sec) + (double)(to.tv_nsec - from.tv_nsec) / 1e9);
-	for (enum ipf_verdict policy = IPF_PASS; policy <= IPF_DROP; policy++)
-		program_close(&programs[policy]);
+	for (unsigned int i = 0; i < 2 * IPF_LINKS; i++)
+		program_close(&programs[i / 2][i % 2]);
 	return tap_done();
 }

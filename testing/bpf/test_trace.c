@@ -89,6 +89,13 @@ static const struct trace_case {
 	  "if 1 drop (malformed)", { IPF_DROP, IPF_MALFORMED, IPF_NO_COUNTER } },
 	{ { .body = BODY_IPV6, .cut = 20 }, IPF_PASS, IPF_DROP,
 	  "if 1 pass (malformed)", { IPF_PASS, IPF_MALFORMED, IPF_NO_COUNTER } },
+	{ { .body = BODY_IPV4, .ethertype = 0x8864, .session = { 0x11, 0, 0, 1, 0, 86, 0, 0x21 },
+	    .session_size = 8 }, IPF_PASS, IPF_DROP,
+	  "if 1 drop " CORPUS_IPV4, { IPF_DROP, IPF_DROPPED, 1 } },
+	{ { .body = BODY_IPV6, .bare = true }, IPF_DROP, IPF_PASS,
+	  "if 1 pass " TRACED_IPV6, { IPF_PASS, IPF_PASSED, 1 } },
+	{ { .body = BODY_IPV4, .bare = true, .set = { { 0, 0x55, 1 } } }, IPF_DROP, IPF_PASS,
+	  "if 1 drop (malformed)", { IPF_DROP, IPF_MALFORMED, IPF_NO_COUNTER } },
 	/* clang-format on */
 };
 
@@ -105,7 +112,11 @@ static void test_case(const char *path, const struct trace_case *test, bool trac
 	struct table table;
 
 	if (program_open(&program, path,
-			 &(struct program_options){ .policy = test->policy, .trace = trace }))
+			 &(struct program_options){
+				 .policy = test->policy,
+				 .trace = trace,
+				 .link = test->packet.bare ? IPF_LINK_IP : IPF_LINK_ETHERNET,
+			 }))
 		tap_bail("%s cannot be loaded", path);
 	table_from_lines(&table, &line, 1);
 	if (program_add_blocks_for(&program, 1) || program_fill(&program, 0, &table.image))

@@ -31,7 +31,7 @@ static bool works(struct program *program)
 		{ .body = BODY_IPV4 },
 		{ .body = BODY_IPV6, .tags = { 0x8100 } },
 		{ .body = BODY_ARP },
-		{ .body = BODY_IPV4, .cut = 1 },
+		{ .body = BODY_IPV4, .cut = 20 },
 	};
 	static struct frame frame;
 	struct table table;
@@ -50,8 +50,13 @@ static bool works(struct program *program)
 			{ program->options.policy, IPF_MALFORMED, IPF_NO_COUNTER },
 		};
 		struct program_input input = { .frame = frame.bytes };
+		struct packet packet = packets[i];
 
-		packet_build(&packets[i], &frame);
+		/* Without an ethertype ARP is no more than a wrong version. */
+		packet.bare = program->options.link == IPF_LINK_IP;
+		if (packet.bare)
+			wants[2] = wants[3];
+		packet_build(&packet, &frame);
 		input.size = frame.size;
 		ok = program_expect(program, &input, &wants[i], why, sizeof(why));
 	}
@@ -67,7 +72,8 @@ static void test_variant(const char *path, const struct program_options *options
 	char name[96];
 	int ret;
 
-	snprintf(name, sizeof(name), "policy %s, %s trace, %s frame length helper",
+	snprintf(name, sizeof(name), "%s, policy %s, %s trace, %s frame length helper",
+		 options->link == IPF_LINK_IP ? "IP" : "Ethernet",
 		 options->policy == IPF_DROP ? "deny" : "allow", options->trace ? "with" : "no",
 		 options->without_frame_length_helper ? "no" : "with");
 	if (!options->without_frame_length_helper && !program_kernel_has_frags()) {
@@ -220,11 +226,12 @@ int main(int argc, char **argv)
 		return tap_skip_all(unavailable);
 	test_object(path);
 	test_maps(path);
-	for (unsigned int variant = 0; variant < 8; variant++)
+	for (unsigned int variant = 0; variant < 16; variant++)
 		test_variant(path, &(struct program_options){
 					   .policy = variant & 1,
 					   .trace = variant & 2,
 					   .without_frame_length_helper = variant & 4,
+					   .link = variant & 8 ? IPF_LINK_IP : IPF_LINK_ETHERNET,
 				   });
 	return tap_done();
 }

@@ -29,6 +29,7 @@ SOURCE_MAC = "02:00:00:00:00:01"
 PLACEHOLDER = "06:00:00:00:00:00"  # netlab writes the frame's number here
 IPV4, IPV6 = 0x0800, 0x86DD
 CTAG, STAG, OLD_STAG = 0x8100, 0x88A8, 0x9100
+PPPOE_SESSION = 0x8864
 
 
 @dataclasses.dataclass(frozen=True)
@@ -163,6 +164,36 @@ def _tagged():
                 ether(bytes(ARP()), 0x0806, tags=[(CTAG, vid) for vid in range(1, 6)]), "malformed")
 
 
+def session(payload, protocol, header=b"\x11\0\0\1", **kwargs):
+    """A PPPoE session frame; the protocol as it stands on the wire."""
+    length = len(protocol + payload).to_bytes(2, "big")
+    return ether(header + length + protocol + payload, PPPOE_SESSION, **kwargs)
+
+
+def ppp(source, size=20, short=False, **kwargs):
+    """What a UDP frame from this address is inside a session."""
+    protocol = b"\x57" if ":" in source else b"\x21"
+    return session(udp(source, size)[14:], protocol if short else b"\0" + protocol, **kwargs)
+
+
+def _sessions():
+    yield from _pairs("PPPoE", ppp)
+    yield from _pairs("PPPoE, protocol in one byte", lambda source: ppp(source, short=True))
+    yield from _pairs("PPPoE behind a tag", lambda source: ppp(source, tags=[(CTAG, 7)]))
+    yield from _pairs("PPPoE behind four tags", lambda source: ppp(source, tags=[(STAG, 7)] * 4))
+    yield from _pairs("PPPoE, full MTU",
+                      lambda source: ppp(source, 1492 - (48 if ":" in source else 28)))
+    yield from _pairs("PPPoE, version, type and code as no one has them",
+                      lambda source: ppp(source, header=b"\x25\x09\0\1"))
+    yield Frame("PPPoE behind five tags", ppp(LISTED4, tags=[(CTAG, 7)] * 5), "malformed")
+    yield Frame("PPPoE, IPv4 cut short", session(header4(LISTED4)[:19], b"\0\x21"), "malformed")
+    yield Frame("PPPoE, no protocol", session(b"", b""), "malformed")
+    yield Frame("PPPoE, protocol cut", session(b"", b"\0"), "malformed")
+    yield Frame("PPPoE, header cut", ether(b"\x11\0\0", PPPOE_SESSION), "malformed")
+    yield Frame("PPPoE, ND", session(bytes(IPv6(src=FREE6, dst=OUR6) / ICMPv6ND_NS()),
+                                     b"\0\x57"), "nd")
+
+
 def _not_ip():
     yield Frame("ARP request", ether(bytes(ARP(psrc=LISTED4, pdst=OUR4)), 0x0806), "other")
     yield Frame("ARP, tagged", ether(bytes(ARP()), 0x0806, tags=[(CTAG, 7)]), "other")
@@ -176,8 +207,12 @@ def _not_ip():
     yield Frame("EAPOL", ether(b"\x01\x01\0\0" + bytes(42), 0x888E), "other")
     yield Frame("MPLS with a listed address inside",
                 ether(b"\0\0\x11\x40" + header4(LISTED4) + bytes(20), 0x8847), "other")
-    yield Frame("PPPoE session with a listed address inside",
-                ether(b"\x11\0\0\1\0\x16\0\x21" + header4(LISTED4), 0x8864), "other")
+    yield Frame("PPPoE discovery with a listed address inside",
+                ether(b"\x11\x09\0\0\0\x16\0\x21" + header4(LISTED4), 0x8863), "other")
+    yield Frame("PPPoE, LCP with a listed address inside",
+                session(header4(LISTED4), b"\xc0\x21"), "other")
+    yield Frame("PPPoE, IPV6CP behind a tag",
+                session(bytes([1, 1, 0, 4]), b"\x80\x57", tags=[(CTAG, 7)]), "other")
     yield Frame("ethertype 0x9200, not a tag of ours", ether(bytes(40), 0x9200), "other")
     yield Frame("ethertype 0xffff", ether(bytes(46), 0xFFFF), "other")
     yield Frame("nothing behind an unknown ethertype", ether(b"", 0x88B6), "other")
@@ -259,6 +294,6 @@ def _icmp6(kind):
                  IPV6)
 
 
-CORPUS = [*_ordinary(), *_tagged(), *_not_ip(), *_cut_short(), *_wrong_header(),
+CORPUS = [*_ordinary(), *_tagged(), *_sessions(), *_not_ip(), *_cut_short(), *_wrong_header(),
           *_neighbour_discovery()]
 assert len({frame.name for frame in CORPUS}) == len(CORPUS), "two frames have one name"

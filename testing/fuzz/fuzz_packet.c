@@ -12,7 +12,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+static void read_frame(enum ipf_link link, const uint8_t *data, size_t size)
 {
 	/* On the heap and exactly as long, so that the sanitizer sees one byte too many. */
 	uint8_t *frame = malloc(size ? size : 1);
@@ -21,7 +21,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	assert(frame);
 	memcpy(frame, data, size);
 	memset(&source, 0xee, sizeof(source));
-	if (ipf_packet_source(frame, frame + size, &source) == IPF_FRAME_SOURCE) {
+	if (ipf_packet_source(link, frame, frame + size, &source) == IPF_FRAME_SOURCE) {
 		assert(source.family == IPF_IPV4 || source.family == IPF_IPV6);
 		assert(source.discovery <= 1);
 		if (source.family == IPF_IPV4)
@@ -29,5 +29,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			       !source.discovery);
 	}
 	free(frame);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	for (enum ipf_link link = IPF_LINK_ETHERNET; link < IPF_LINKS; link++)
+		read_frame(link, data, size);
 	return 0;
 }

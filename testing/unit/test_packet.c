@@ -17,7 +17,8 @@
 
 #define MAX_FRAME 256
 
-/* A frame: tags (ethertypes, up to six, ended by 0), the ethertype behind them and what follows. */
+/* A frame: tags (ethertypes, up to six, ended by 0), the ethertype after them and what follows. With an
+ * ethertype of 0, of a link without Ethernet. */
 struct packet_case {
 	const char *name;
 	__u16 tags[7];
@@ -343,14 +344,143 @@ static const struct packet_case packet_cases[] = {
 	  IPF_FRAME_OTHER,
 	  NULL,
 	  0 },
-	{ "PPPoE is not looked through",
+	{ "PPPoE, IPv4",
 	  { 0 },
 	  0x8864,
 	  "1100 0001 0056 0021" IPV4("45", "11"),
+	  IPF_FRAME_SOURCE,
+	  "192.0.2.7",
+	  0 },
+	{ "PPPoE, IPv6",
+	  { 0 },
+	  0x8864,
+	  "1100 0001 0056 0057" IPV6("6", "06"),
+	  IPF_FRAME_SOURCE,
+	  "2001:db8::7",
+	  0 },
+	{ "PPPoE, IPv4, protocol in one byte",
+	  { 0 },
+	  0x8864,
+	  "1100 0001 0056 21" IPV4("45", "11"),
+	  IPF_FRAME_SOURCE,
+	  "192.0.2.7",
+	  0 },
+	{ "PPPoE, IPv6, protocol in one byte",
+	  { 0 },
+	  0x8864,
+	  "1100 0001 0056 57" IPV6("6", "06"),
+	  IPF_FRAME_SOURCE,
+	  "2001:db8::7",
+	  0 },
+	{ "PPPoE, discovery of neighbours",
+	  { 0 },
+	  0x8864,
+	  "1100 0001 0056 0057" IPV6("6", "3a") "8700",
+	  IPF_FRAME_SOURCE,
+	  "2001:db8::7",
+	  1 },
+	{ "PPPoE, discovery of neighbours, protocol in one byte",
+	  { 0x8100 },
+	  0x8864,
+	  "1100 0001 0056 57" IPV6("6", "3a") "8700",
+	  IPF_FRAME_SOURCE,
+	  "2001:db8::7",
+	  1 },
+	{ "PPPoE behind a tag",
+	  { 0x8100 },
+	  0x8864,
+	  "1100 0001 0056 0021" IPV4("45", "11"),
+	  IPF_FRAME_SOURCE,
+	  "192.0.2.7",
+	  0 },
+	{ "PPPoE behind four tags",
+	  { 0x88a8, 0x88a8, 0x8100, 0x8100 },
+	  0x8864,
+	  "1100 0001 0056 0057" IPV6("6", "06"),
+	  IPF_FRAME_SOURCE,
+	  "2001:db8::7",
+	  0 },
+	{ "PPPoE behind five tags",
+	  { 0x88a8, 0x88a8, 0x8100, 0x8100, 0x8100 },
+	  0x8864,
+	  "1100 0001 0056 0057" IPV6("6", "06"),
+	  IPF_FRAME_MALFORMED,
+	  NULL,
+	  0 },
+	{ "PPPoE of another version, type and code",
+	  { 0 },
+	  0x8864,
+	  "2509 0001 0056 0021" IPV4("45", "11"),
+	  IPF_FRAME_SOURCE,
+	  "192.0.2.7",
+	  0 },
+	{ "PPPoE with a length of zero",
+	  { 0 },
+	  0x8864,
+	  "1100 0001 0000 0021" IPV4("45", "11"),
+	  IPF_FRAME_SOURCE,
+	  "192.0.2.7",
+	  0 },
+	{ "PPPoE, IPv4 with ihl 4",
+	  { 0 },
+	  0x8864,
+	  "1100 0001 0056 0021" IPV4("44", "11"),
+	  IPF_FRAME_MALFORMED,
+	  NULL,
+	  0 },
+	{ "PPPoE, IPv6 as IPv4",
+	  { 0 },
+	  0x8864,
+	  "1100 0001 0056 0021" IPV6("6", "06"),
+	  IPF_FRAME_MALFORMED,
+	  NULL,
+	  0 },
+	{ "PPPoE, LCP", { 0 }, 0x8864, "1100 0001 0056 c021 01010004", IPF_FRAME_OTHER, NULL, 0 },
+	{ "PPPoE, IPV6CP", { 0 }, 0x8864, "1100 0001 0056 8057 01010004", IPF_FRAME_OTHER, NULL, 0 },
+	{ "PPPoE, a protocol whose second byte is IPv4's",
+	  { 0 },
+	  0x8864,
+	  "1100 0001 0056 0221" IPV4("45", "11"),
 	  IPF_FRAME_OTHER,
 	  NULL,
 	  0 },
+	{ "PPPoE, multilink in one byte",
+	  { 0 },
+	  0x8864,
+	  "1100 0001 0056 3d",
+	  IPF_FRAME_OTHER,
+	  NULL,
+	  0 },
+	{ "PPPoE discovery", { 0 }, 0x8863, "1109 0000 0004 0101 0000", IPF_FRAME_OTHER, NULL, 0 },
 	{ "an unknown ethertype without payload", { 0 }, 0xffff, "", IPF_FRAME_OTHER, NULL, 0 },
+	{ "bare IPv4", { 0 }, 0, IPV4("45", "11"), IPF_FRAME_SOURCE, "192.0.2.7", 0 },
+	{ "bare IPv4 with options",
+	  { 0 },
+	  0,
+	  IPV4("46", "01") "94040000 08",
+	  IPF_FRAME_SOURCE,
+	  "192.0.2.7",
+	  0 },
+	{ "bare IPv4 with ihl 4", { 0 }, 0, IPV4("44", "11"), IPF_FRAME_MALFORMED, NULL, 0 },
+	{ "bare IPv6", { 0 }, 0, IPV6("6", "06"), IPF_FRAME_SOURCE, "2001:db8::7", 0 },
+	{ "bare IPv6, neighbour solicitation",
+	  { 0 },
+	  0,
+	  IPV6("6", "3a") "8700",
+	  IPF_FRAME_SOURCE,
+	  "2001:db8::7",
+	  1 },
+	{ "bare, version 0", { 0 }, 0, IPV4("05", "11"), IPF_FRAME_MALFORMED, NULL, 0 },
+	{ "bare, version 5", { 0 }, 0, IPV4("55", "11"), IPF_FRAME_MALFORMED, NULL, 0 },
+	{ "bare, version 7", { 0 }, 0, IPV6("7", "06"), IPF_FRAME_MALFORMED, NULL, 0 },
+	{ "bare, an Ethernet frame",
+	  { 0 },
+	  0,
+	  "020000000001 020000000002 0800" IPV4("45", "11"),
+	  IPF_FRAME_MALFORMED,
+	  NULL,
+	  0 },
+	{ "bare, nothing", { 0 }, 0, "", IPF_FRAME_MALFORMED, NULL, 0 },
 };
 
 static size_t put_hexadecimal(__u8 *out, const char *text)
@@ -372,6 +502,11 @@ static size_t put_hexadecimal(__u8 *out, const char *text)
 	return digits / 2;
 }
 
+static enum ipf_link link_of(const struct packet_case *c)
+{
+	return c->ethertype ? IPF_LINK_ETHERNET : IPF_LINK_IP;
+}
+
 static size_t put16(__u8 *out, __u16 number)
 {
 	out[0] = (__u8)(number >> 8);
@@ -384,6 +519,8 @@ static size_t build(const struct packet_case *c, __u8 frame[MAX_FRAME])
 	size_t length = 12;
 
 	memset(frame, 0, MAX_FRAME);
+	if (link_of(c) == IPF_LINK_IP)
+		return put_hexadecimal(frame, c->payload);
 	memcpy(frame, "\x02\0\0\0\0\1\x02\0\0\0\0\2", 12);
 	for (size_t i = 0; c->tags[i]; i++) {
 		length += put16(frame + length, c->tags[i]);
@@ -395,14 +532,15 @@ static size_t build(const struct packet_case *c, __u8 frame[MAX_FRAME])
 }
 
 /* Parses the first `length` bytes from memory that ends with them. */
-static enum ipf_frame parse(const __u8 *frame, size_t length, struct ipf_source *source)
+static enum ipf_frame parse(enum ipf_link link, const __u8 *frame, size_t length,
+			    struct ipf_source *source)
 {
 	__u8 *exact = malloc(length ? length : 1);
 	enum ipf_frame result;
 
 	assert_non_null(exact);
 	memcpy(exact, frame, length);
-	result = ipf_packet_source(exact, exact + length, source);
+	result = ipf_packet_source(link, exact, exact + length, source);
 	free(exact);
 	return result;
 }
@@ -425,7 +563,7 @@ static void check_packet(void **state)
 	__u8 frame[MAX_FRAME];
 	size_t length = build(c, frame);
 
-	assert_int_equal(parse(frame, length, &source), c->frame);
+	assert_int_equal(parse(link_of(c), frame, length, &source), c->frame);
 	if (!c->source) {
 		assert_untouched(&source);
 		return;
@@ -435,49 +573,58 @@ static void check_packet(void **state)
 	assert_int_equal(source.discovery, c->discovery);
 }
 
-/* Each frame of the table, cut after each of its bytes. */
-static void check_truncations(void **state)
+/* Another parser, written from the words of the manual, byte by byte. */
+static enum ipf_frame reference_ip(int version, const __u8 *ip, size_t length,
+				   struct ipf_source *source)
 {
-	const struct packet_case *c = *state;
-	__u8 frame[MAX_FRAME];
-	size_t length = build(c, frame);
-	size_t tags = 0, known = 0, header;
-
-	while (c->tags[tags])
-		tags++;
-	/* How many of them are tags that are looked through, and where the last of those ends. */
-	while (known < tags && known < 4 && c->tags[known] != 0x9200)
-		known++;
-	header = 14 + 4 * known;
-
-	for (size_t cut = 0; cut <= length; cut++) {
-		struct ipf_source source = untouched;
-		enum ipf_frame expected = c->frame;
-		enum ipf_frame result = parse(frame, cut, &source);
-
-		if (cut < header)
-			expected = IPF_FRAME_MALFORMED;
-		else if (c->frame == IPF_FRAME_SOURCE &&
-			 cut < header + (c->ethertype == 0x0800 ? 20 : 40))
-			expected = IPF_FRAME_MALFORMED;
-		if (result != expected)
-			fail_msg("cut to %zu of %zu bytes: %d instead of %d", cut, length, result,
-				 expected);
-		if (result != IPF_FRAME_SOURCE)
-			assert_untouched(&source);
-		else
-			assert_int_equal(source.discovery,
-					 c->discovery && cut > header + 40 ? 1 : 0);
+	if (version == 4) {
+		if (length < 20 || ip[0] / 16 != 4 || ip[0] % 16 < 5)
+			return IPF_FRAME_MALFORMED;
+		*source = (struct ipf_source){ .family = IPF_IPV4 };
+		for (int i = 0; i < 4; i++)
+			source->key.high |= (__u64)ip[12 + i] << (56 - 8 * i);
+		return IPF_FRAME_SOURCE;
 	}
+	if (length < 40 || ip[0] / 16 != 6)
+		return IPF_FRAME_MALFORMED;
+	*source = (struct ipf_source){ .family = IPF_IPV6 };
+	for (int i = 0; i < 8; i++) {
+		source->key.high |= (__u64)ip[8 + i] << (56 - 8 * i);
+		source->key.low |= (__u64)ip[16 + i] << (56 - 8 * i);
+	}
+	if (ip[6] == 58 && length > 40 && ip[40] >= 133 && ip[40] <= 137)
+		source->discovery = 1;
+	return IPF_FRAME_SOURCE;
 }
 
-/* Another parser, written from the words of DESIGN section 4, byte by byte. */
-static enum ipf_frame reference(const __u8 *frame, size_t length, struct ipf_source *source)
+static enum ipf_frame reference_session(const __u8 *frame, size_t at, size_t length,
+					struct ipf_source *source)
+{
+	unsigned int protocol;
+
+	at += 6;
+	if (length <= at)
+		return IPF_FRAME_MALFORMED;
+	protocol = frame[at++];
+	if (protocol % 2 == 0) {
+		if (length <= at)
+			return IPF_FRAME_MALFORMED;
+		protocol = protocol * 256 + frame[at++];
+	}
+	if (protocol != 0x21 && protocol != 0x57)
+		return IPF_FRAME_OTHER;
+	return reference_ip(protocol == 0x21 ? 4 : 6, frame + at, length - at, source);
+}
+
+static enum ipf_frame reference(enum ipf_link link, const __u8 *frame, size_t length,
+				struct ipf_source *source)
 {
 	size_t at = 12;
 	unsigned int type;
 	int tags = 0;
 
+	if (link == IPF_LINK_IP)
+		return reference_ip(length && frame[0] / 16 == 6 ? 6 : 4, frame, length, source);
 	for (;;) {
 		if (length < at + 2)
 			return IPF_FRAME_MALFORMED;
@@ -489,43 +636,51 @@ static enum ipf_frame reference(const __u8 *frame, size_t length, struct ipf_sou
 			return IPF_FRAME_MALFORMED;
 		at += 2;
 	}
-	if (type == 0x0800) {
-		if (length < at + 20 || frame[at] / 16 != 4 || frame[at] % 16 < 5)
-			return IPF_FRAME_MALFORMED;
-		*source = (struct ipf_source){ .family = IPF_IPV4 };
-		for (int i = 0; i < 4; i++)
-			source->key.high |= (__u64)frame[at + 12 + i] << (56 - 8 * i);
-		return IPF_FRAME_SOURCE;
-	}
-	if (type != 0x86dd)
+	if (type == 0x8864)
+		return reference_session(frame, at, length, source);
+	if (type != 0x0800 && type != 0x86dd)
 		return IPF_FRAME_OTHER;
-	if (length < at + 40 || frame[at] / 16 != 6)
-		return IPF_FRAME_MALFORMED;
-	*source = (struct ipf_source){ .family = IPF_IPV6 };
-	for (int i = 0; i < 8; i++) {
-		source->key.high |= (__u64)frame[at + 8 + i] << (56 - 8 * i);
-		source->key.low |= (__u64)frame[at + 16 + i] << (56 - 8 * i);
-	}
-	if (frame[at + 6] == 58 && length > at + 40 && frame[at + 40] >= 133 &&
-	    frame[at + 40] <= 137)
-		source->discovery = 1;
-	return IPF_FRAME_SOURCE;
+	return reference_ip(type == 0x0800 ? 4 : 6, frame + at, length - at, source);
+}
+
+static void assert_as_reference(enum ipf_link link, const __u8 *frame, size_t length)
+{
+	struct ipf_source source = untouched, expected = untouched;
+
+	assert_int_equal(parse(link, frame, length, &source),
+			 reference(link, frame, length, &expected));
+	assert_int_equal(source.family, expected.family);
+	assert_int_equal(source.key.high, expected.key.high);
+	assert_int_equal(source.key.low, expected.key.low);
+	assert_int_equal(source.discovery, expected.discovery);
+}
+
+/* Each frame of the table, cut after each of its bytes. */
+static void check_truncations(void **state)
+{
+	const struct packet_case *c = *state;
+	__u8 frame[MAX_FRAME];
+	size_t length = build(c, frame);
+
+	for (size_t cut = 0; cut <= length; cut++)
+		assert_as_reference(link_of(c), frame, cut);
 }
 
 static void mutated_frames_agree_with_the_reference(void **state)
 {
-	static const __u16 types[] = { 0x0800, 0x86dd, 0x8100, 0x88a8, 0x9100, 0x0806 };
+	static const __u16 types[] = { 0x0800, 0x86dd, 0x8100, 0x88a8,
+				       0x9100, 0x0806, 0x8864, 0x0021 };
 
 	(void)state;
 	random_restart();
 	for (int i = 0; i < 500000; i++) {
 		const struct packet_case *c = &packet_cases[random_below(COUNT_OF(packet_cases))];
-		struct ipf_source source = untouched, expected = untouched;
 		__u8 frame[MAX_FRAME];
 		size_t length = build(c, frame);
 
-		for (uint64_t k = random_below(4); k > 0; k--) {
-			size_t at = 12 + random_below(length - 12);
+		for (uint64_t k = length ? random_below(4) : 0; k > 0; k--) {
+			size_t first = link_of(c) == IPF_LINK_IP ? 0 : 12;
+			size_t at = first + random_below(length - first);
 
 			if (random_below(2) && at < 34)
 				put16(frame + at / 2 * 2, types[random_below(COUNT_OF(types))]);
@@ -534,12 +689,7 @@ static void mutated_frames_agree_with_the_reference(void **state)
 		}
 		if (random_below(4) == 0)
 			length = random_below(length + 1);
-		assert_int_equal(parse(frame, length, &source),
-				 reference(frame, length, &expected));
-		assert_int_equal(source.family, expected.family);
-		assert_int_equal(source.key.high, expected.key.high);
-		assert_int_equal(source.key.low, expected.key.low);
-		assert_int_equal(source.discovery, expected.discovery);
+		assert_as_reference(link_of(c), frame, length);
 	}
 }
 
