@@ -19,6 +19,16 @@ NEIGHBOURS = pathlib.Path(__file__).resolve().parent / "neighbours"
 OUR_NAMES = ("xdp_ipfilter", "xdp_dispatcher", "nb_", "xdp_pass", "xdp_ipf")
 
 
+def is_before(major, minor):
+    return tuple(int(part) for part in platform.release().split("-")[0].split(".")[:2]) < (major, minor)
+
+
+#: Frames of several buffers: programs that ask for them are refused by older kernels.
+HAS_FRAGS = not is_before(5, 18)
+#: Where neighbours that cope with them have their code.
+SECTION = "xdp.frags" if HAS_FRAGS else "xdp"
+
+
 def bpftool(*args):
     done = sh("bpftool", "-j", *args, check=False)
     if done.returncode or not done.stdout.strip():
@@ -82,11 +92,8 @@ def mapped(map_id, size, offset=0):
 def neighbour(name):
     """The object file of a neighbour, built when it is missing or old."""
     sh("make", "-s", "-C", NEIGHBOURS)
-    return str(NEIGHBOURS / f"{name}.o")
-
-
-def is_before(major, minor):
-    return tuple(int(part) for part in platform.release().split("-")[0].split(".")[:2]) < (major, minor)
+    old = NEIGHBOURS / f"old-{name}.o"
+    return str(old if not HAS_FRAGS and old.exists() else NEIGHBOURS / f"{name}.o")
 
 
 def bpffs_mounted(path="/sys/fs/bpf"):

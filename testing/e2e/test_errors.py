@@ -129,7 +129,7 @@ def test_hardware_mode_where_the_card_has_none(lab):
 # A foreign program without a dispatcher in the way
 
 def foreign_by_ip(lab):
-    lab.ns.ip("link", "set", "f0", "xdpdrv", "obj", kernel.neighbour("dropmac"), "sec", "xdp.frags")
+    lab.ns.ip("link", "set", "f0", "xdpdrv", "obj", kernel.neighbour("dropmac"), "sec", kernel.SECTION)
 
 
 def foreign_by_xdp_loader(lab):

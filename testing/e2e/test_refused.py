@@ -50,7 +50,7 @@ def test_what_is_above_is_named_and_the_advice_works(own_lab, kind):
 def test_anothers_program_above_is_named(own_lab):
     lab = own_lab
     put_above(lab, "bridge")
-    lab.ns.ip("link", "set", "u0", "xdpgeneric", "obj", kernel.neighbour("dropmac"), "sec", "xdp.frags")
+    lab.ns.ip("link", "set", "u0", "xdpgeneric", "obj", kernel.neighbour("dropmac"), "sec", kernel.SECTION)
     number = lab.ns.links()["u0"]["xdp"]["prog"]["id"]
     lab.refused(FAILED, "load", "f0",
                 words=[f"f0: u0 above it has program 'nb_dropmac' (id {number})", "xdp-loader status u0"])
@@ -134,7 +134,7 @@ def test_one_that_comes_at_the_last_moment_is_named(lab, need, tmp_path):
     process = lab.start("load", "f0", prefix=[
         *watch, "-e", f"inject=getsockname:signal=SIGSTOP:when={opened}"])
     wait_for(lambda: "stopped by SIGSTOP" in trace.read_text(), "it stops", lab.patience)
-    lab.ns.ip("link", "set", "f0", "xdpdrv", "obj", kernel.neighbour("dropmac"), "sec", "xdp.frags")
+    lab.ns.ip("link", "set", "f0", "xdpdrv", "obj", kernel.neighbour("dropmac"), "sec", kernel.SECTION)
     with open(f"/proc/{process.pid}/task/{process.pid}/children") as children:
         os.kill(int(children.read().split()[0]), signal.SIGCONT)
     _, said = process.communicate(timeout=lab.patience * 4)

@@ -16,7 +16,7 @@ struct {
 	__uint(XDP_PASS, 1);
 } XDP_RUN_CONFIG(nb_count);
 
-SEC("xdp.frags")
+SEC(SECTION)
 int nb_count(struct xdp_md *ctx)
 {
 	__u32 slot = 0;

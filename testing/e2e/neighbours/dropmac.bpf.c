@@ -10,7 +10,7 @@ struct {
 	__uint(XDP_PASS, 1);
 } XDP_RUN_CONFIG(nb_dropmac);
 
-SEC("xdp.frags")
+SEC(SECTION)
 int nb_dropmac(struct xdp_md *ctx)
 {
 	const struct ethhdr *eth = (const void *)(long)ctx->data;
