@@ -13,7 +13,7 @@ set -u
 cd "$(dirname "$0")/.." || exit 1
 top=$PWD
 
-suites=(layers lint hardening unit fuzz bpf docs e2e bench vm-6.1 vm-6.12)
+suites=(layers lint hardening unit fuzz bpf docs e2e bench vm-5.10 vm-6.1 vm-6.12)
 
 usage() {
 	cat <<EOF
@@ -225,7 +225,7 @@ suite_bench() {
 suite_vm() {
 	local kernel=$1 status
 	needs_root || return
-	limited 2460 testing/vm/run.sh -k "$kernel" -t 2400 -o "$reports" -- testing/vm/suite.sh \
+	limited 3060 testing/vm/run.sh -k "$kernel" -t 3000 -o "$reports" -- testing/vm/suite.sh \
 		2>"$reports/vm.err"
 	status=$?
 	if [ $status -eq 77 ]; then

@@ -25,10 +25,22 @@ tap() {
 	"$@" >"$VM_OUT/${1##*/}.tap" 2>"$VM_OUT/${1##*/}.err"
 }
 
+# On the oldest kernel no chains, which it has not, and nothing that is the same on all: what is read
+# from files and arguments. Where it differs, test_kernels.py says how.
+e2e=(testing/e2e)
+case $(uname -r) in
+5.10.*)
+	e2e=(-m 'not dispatcher')
+	for name in kernels atomic capabilities crash errors load packets refused rules run safety sets status traffic; do
+		e2e+=("testing/e2e/test_$name.py")
+	done
+	;;
+esac
+
 report test_verifier.tap tap testing/bpf/test_verifier
 FRAMES=20000 report test_random.tap tap testing/bpf/test_random
 report check-examples.tap tap testing/docs/check-examples
-report junit.xml /usr/bin/python3 -m pytest -p no:cacheprovider -q testing/e2e \
+report junit.xml /usr/bin/python3 -m pytest -p no:cacheprovider -q "${e2e[@]}" \
 	--junitxml="$VM_OUT/junit.xml"
 # Last: its rules that ended long ago need a machine that has been up for a while.
 report test_packets.tap tap testing/bpf/test_packets
