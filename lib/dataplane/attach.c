@@ -215,10 +215,7 @@ static int load_object(struct attachment *attachment, struct error *err)
 				 "--mode native or --mode skb",
 				 attachment->dev.name, kernel_strerror(ret));
 	if (ret == -EPERM && !kernel_limits_memory())
-		return error_set(
-			err, ret,
-			"the kernel does not let us load the program: not permitted; CAP_SYS_ADMIN "
-			"in the initial user namespace is needed");
+		return program_not_permitted(err);
 	return error_set(err, ret, "the kernel does not take the program: %s%s; -v shows its log",
 			 kernel_strerror(ret), kernel_too_old());
 }

@@ -5,10 +5,13 @@
 #include <dataplane/kernel.h>
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/utsname.h>
+
+#include <util/cleanup.h>
 
 /* Of the kernel's own, <linux/errno.h>: programs were never to see it, and the C library has no
  * words for it. */
@@ -24,10 +27,20 @@ bool kernel_is_before(unsigned int major, unsigned int minor)
 	return here_major < major || (here_major == major && here_minor < minor);
 }
 
+/* In any other BPF is not permitted at all, whatever the limits are. */
+static bool in_initial_user_namespace(void)
+{
+	auto_file FILE *map = fopen("/proc/self/uid_map", "re");
+	unsigned int inside, outside, count;
+
+	return map && fscanf(map, "%u %u %u", &inside, &outside, &count) == 3 && inside == 0 &&
+	       outside == 0 && count == UINT_MAX;
+}
+
 static bool locked_memory_limit(struct rlimit *limit)
 {
 	return kernel_is_before(5, 11) && !getrlimit(RLIMIT_MEMLOCK, limit) &&
-	       limit->rlim_cur != RLIM_INFINITY;
+	       limit->rlim_cur != RLIM_INFINITY && in_initial_user_namespace();
 }
 
 bool kernel_limits_memory(void)

@@ -12,8 +12,8 @@
 
 /* The oldest kernel that the tests run on. The features that the program cannot do without came
  * with 5.8: bpf_ktime_get_boot_ns(), and links that have ids. */
-#define KERNEL_OLDEST_MAJOR 5
-#define KERNEL_OLDEST_MINOR 10
+#define KERNEL_OLDEST_MAJOR 5u
+#define KERNEL_OLDEST_MINOR 10u
 
 /* False where the kernel does not say its version in numbers. */
 bool kernel_is_before(unsigned int major, unsigned int minor);
@@ -22,7 +22,8 @@ bool kernel_is_before(unsigned int major, unsigned int minor);
  * knows the numbers that the kernel was not to let out, and the limits that hide behind EPERM. */
 const char *kernel_strerror(int code);
 
-/* The kernel takes BPF memory from the limit of locked memory (before 5.11), and there is one. */
+/* The kernel takes BPF memory from the limit of locked memory (before 5.11), and there is one: then that
+ * is what -EPERM means. */
 bool kernel_limits_memory(void);
 
 /* To put behind the words of a refusal: empty, or that this kernel is older than those that are

@@ -76,6 +76,13 @@ static int configure(struct bpf_object *object, const struct ipf_config *config)
 	return bpf_map__set_initial_value(map, &effective, sizeof(effective));
 }
 
+int program_not_permitted(struct error *err)
+{
+	return error_set(err, -EPERM,
+			 "the kernel does not let us load the program: not permitted; CAP_SYS_ADMIN "
+			 "in the initial user namespace is needed");
+}
+
 int program_open(const struct ipf_config *config, struct bpf_object *maps, struct bpf_object **out,
 		 struct error *err)
 {
@@ -99,6 +106,8 @@ int program_open(const struct ipf_config *config, struct bpf_object *maps, struc
 		ret = maps ? reuse_maps(object, maps) : make_head(object);
 	if (ret) {
 		bpf_object__close(object);
+		if (ret == -EPERM && !kernel_limits_memory())
+			return program_not_permitted(err);
 		return error_set(err, ret, "cannot set up the embedded BPF object: %s%s",
 				 kernel_strerror(ret), kernel_too_old());
 	}

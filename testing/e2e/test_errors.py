@@ -62,6 +62,12 @@ def test_a_missing_capability_is_named(lab, prefix, words, no_more_progs):
     lab.good("unload", "f0")
 
 
+def test_root_of_another_user_namespace_is_told_so(lab):
+    result = lab("load", "-m", "skb", "lo", prefix=["unshare", "-Urn"])
+    assert result.rc == FAILED and len(result.err_lines) == 1, result
+    product.assert_words(result.err, ["not permitted", "initial user namespace"], result)
+
+
 @pytest.mark.parametrize("args", [*RULES, ("flush", "-a"), ("status", "f0"),
                                   ("status",), ("poll", "--count", "1", "f0")], ids=" ".join)
 @pytest.mark.parametrize("prefix, words", [(NOBODY, re.compile("CAP_[A-Z]+")),

@@ -5,6 +5,10 @@
 #include <linux/if_ether.h>
 #include <xdp/xdp_helpers.h>
 
+#ifndef SECTION
+#define SECTION "xdp.frags"
+#endif
+
 struct {
 	__uint(priority, 3);
 	__uint(XDP_PASS, 1);
