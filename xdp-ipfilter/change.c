@@ -10,7 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <dataplane/capability.h>
 #include <dataplane/lock.h>
 #include <dataplane/table.h>
 #include <util/cleanup.h>
@@ -200,7 +199,7 @@ enum exit_code change_rules(const struct words *names, rule_change change, const
 	enum exit_code code;
 	auto_fd int lock = -1;
 
-	if (capability_check(err))
+	if (ready(err))
 		return EXIT_FAILED;
 	lock = lock_take(err);
 	if (lock < 0)

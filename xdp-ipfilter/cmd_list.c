@@ -221,7 +221,7 @@ static enum exit_code list(struct options *options, struct error *err)
 	struct targets targets = { 0 };
 	enum exit_code code = parse(&request, options, err);
 
-	if (!code && capability_check(err))
+	if (!code && ready(err))
 		code = EXIT_FAILED;
 	if (!code)
 		code = targets_filtering(&request.devs, &targets, err);

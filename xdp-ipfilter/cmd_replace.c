@@ -163,7 +163,7 @@ static enum exit_code dry_run(const struct replace_request *request,
 	struct targets targets = { 0 };
 	enum exit_code code;
 
-	if (capability_check(err))
+	if (ready(err))
 		return EXIT_FAILED;
 	code = targets_filtering(&request->devs, &targets, err);
 	if (!code)

@@ -297,7 +297,7 @@ static enum exit_code status(struct options *options, struct error *err)
 	struct targets targets = { 0 };
 	enum exit_code code = parse(&request, options, err);
 
-	if (!code && capability_check(err))
+	if (!code && ready(err))
 		code = EXIT_FAILED;
 	if (!code)
 		code = find_targets(&request.names, &targets, err);

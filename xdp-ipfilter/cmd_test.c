@@ -180,7 +180,7 @@ static enum exit_code test(struct options *options, struct error *err)
 
 	if (!code)
 		code = parse_addresses(&request, err);
-	if (!code && capability_check(err))
+	if (!code && ready(err))
 		code = EXIT_FAILED;
 	if (!code)
 		code = targets_filtering(&request.devs, &targets, err);

@@ -30,6 +30,11 @@ enum exit_code no_memory(struct error *err)
 	return EXIT_FAILED;
 }
 
+enum exit_code ready(struct error *err)
+{
+	return capability_check(err) || tick_check(err) ? EXIT_FAILED : EXIT_DONE;
+}
+
 enum exit_code word_option(struct words *words, const struct options *options, struct error *err)
 {
 	if (array_reserve(&words->items, &words->capacity, words->count + 1, sizeof(*words->items)))

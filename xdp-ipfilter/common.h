@@ -38,17 +38,20 @@ enum exit_code refuse_positional(const struct options *options, struct error *er
 
 enum exit_code no_memory(struct error *err);
 
+/* Before a command looks at filters: the capabilities that it needs, and the clock that rules end by. */
+enum exit_code ready(struct error *err);
+
 /* Reads the files ("-" is standard input), then the rules, into the input, whose first members are
  * set. Rules whose host bits were cleared give one warning; with -v, each file's format is told. */
 enum exit_code rules_read(struct rule_input *input, const struct words *files,
 			  const struct words *rules, struct error *err);
 
 /* The option of the commands that read files. */
-#define FORMAT_OPTION(id)                                                                        \
-	{                                                                                        \
-		id, "format", "NAME",                                                            \
-			"how files are written: one of " FEED_FORMATS                            \
-			" (default: found out for each)"                                         \
+#define FORMAT_OPTION(id)                                             \
+	{                                                             \
+		id, "format", "NAME",                                 \
+			"how files are written: one of " FEED_FORMATS \
+			" (default: found out for each)"              \
 	}
 
 /* "1 rule", "2 rules" */

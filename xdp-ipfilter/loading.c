@@ -10,7 +10,6 @@
 #include <string.h>
 
 #include <cli/report.h>
-#include <dataplane/capability.h>
 #include <util/cleanup.h>
 #include <util/error.h>
 
@@ -129,7 +128,7 @@ enum exit_code loading_check(const struct loading_request *request, struct rule_
 		return code;
 	if (!request->force && lockout_check_rules(input->rules, input->count, err))
 		return EXIT_FAILED;
-	return capability_check(err) ? EXIT_FAILED : EXIT_DONE;
+	return ready(err);
 }
 
 /* Each interface gets a copy: preparing numbers the counters of its rules. */

@@ -10,11 +10,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct error;
+
 struct rule {
 	struct prefix prefix;
 	__u8 verdict;  /* enum ipf_verdict */
 	__u16 set;     /* index into the rule set's names */
-	__u32 expires; /* tick of CLOCK_BOOTTIME, or IPF_NEVER */
+	__u32 expires; /* tick of the kernel's boot clock, or IPF_NEVER */
 	__u32 counter; /* slot, or IPF_NO_COUNTER while it has none */
 };
 
@@ -32,7 +34,8 @@ enum ipf_verdict verdict_under(enum ipf_verdict verdict, enum ipf_verdict policy
 /* 1 to 31 of A-Z a-z 0-9 . _ -, the first a letter or a digit. */
 bool set_name_valid(const char *name);
 
-/* The tick now, and the one `seconds` from now (rounded up: never ends early). */
+/* The tick now, by the kernel's own boot clock, which packets go by: in a time namespace a process sees
+ * another one. And the tick `seconds` from now (rounded up: never ends early). */
 __u32 tick_now(void);
 __u32 tick_after(__u32 now, uint64_t seconds);
 /* Whole seconds from `now` to `expires`, rounded up; 0 when it has ended. Not for IPF_NEVER. What
@@ -42,5 +45,12 @@ static inline bool tick_ended(__u32 expires, __u32 now)
 {
 	return expires != IPF_NEVER && now >= expires;
 }
+
+/* Is tick_now() right? -EIO (with the words) where the time namespace's offset cannot be told: whoever
+ * goes on would end rules that have time left. */
+int tick_check(struct error *err);
+
+/* The offset of the boot clock in ns out of the text of /proc/PID/timens_offsets. Returns 0 or -EINVAL. */
+int tick_parse_offset(const char *text, __s64 *offset_ns);
 
 #endif

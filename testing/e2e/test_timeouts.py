@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 """Timeouts: a rule ends by itself, in the kernel, without a daemon. Real seconds, short ones."""
+import os
 import re
 import time
 
@@ -102,3 +103,49 @@ def test_under_deny_access_ends_with_its_timeout(lab):
     lab.good("add", "-t", "1", "192.0.2.1")
     wait_for(lambda: not lab.wire.passes(udp("192.0.2.1")), "the pass rule ends", 3 + lab.patience)
     assert lab.wire.passes(udp("203.0.113.1"))
+
+
+# Time namespaces: a process there sees another boot clock than the kernel's.
+
+@pytest.fixture(params=["100000", "-1"], ids=["ahead", "behind"])
+def elsewhen(request, need):
+    """What starts a command in a time namespace whose boot clock is off."""
+    need("unshare")
+    if not os.path.exists("/proc/self/ns/time"):
+        pytest.skip("this kernel has no time namespaces")
+    return ["unshare", "-T", "--fork", "--boottime", request.param]
+
+
+def test_a_rule_of_a_time_namespace_ends_in_time(loaded, elsewhen):
+    start = time.monotonic()
+    loaded.good("add", "-t", "3s", "192.0.2.1", prefix=elsewhen)
+    loaded.good("add", "-t", "1h", "192.0.2.2", prefix=elsewhen)
+    assert 3500 < {rule["prefix"]: rule["expires_s"] for rule in loaded.rules("f0")}["192.0.2.2"] \
+        <= 3600
+    if time.monotonic() - start < 2.5:
+        assert not loaded.wire.passes(udp("192.0.2.1"))
+    wait_for(lambda: loaded.wire.passes(udp("192.0.2.1")), "the rule ends", 5 + loaded.patience)
+    assert time.monotonic() - start > 2.9, "not before its time"
+    assert set(loaded.prefixes("f0")) == {"192.0.2.2"}
+
+
+def test_rules_of_others_are_left_alone_from_a_time_namespace(loaded, elsewhen):
+    loaded.good("add", "-t", "1h", "192.0.2.1")
+    for args in (["add", "192.0.2.2"], ["del", "192.0.2.2"],
+                 ["replace", "-s", "mine", "-f", "-"]):
+        loaded.good(*args, prefix=elsewhen, stdin="192.0.2.3\n")
+        assert "192.0.2.1" in loaded.prefixes("f0")
+        assert not loaded.wire.passes(udp("192.0.2.1"))
+    said = loaded.good("list", "-j", prefix=elsewhen).json()
+    [left] = [rule["expires_s"] for one in said["interfaces"] for rule in one["rules"]
+              if rule["prefix"] == "192.0.2.1"]
+    assert 3500 < left <= 3600
+
+
+def test_without_proc_nobody_guesses_the_time(loaded, need):
+    """Which clock is seen there cannot be told; so no rule is taken for ended."""
+    need("unshare")
+    loaded.good("add", "-t", "1h", "192.0.2.1")
+    with loaded.unchanged("f0"):
+        loaded.refused(FAILED, "add", "192.0.2.2", words=["time namespace", "mount /proc"],
+                       prefix=["unshare", "-m", "sh", "-c", 'mount -t tmpfs tmpfs /proc && exec "$@"', "sh"])

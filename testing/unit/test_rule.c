@@ -4,6 +4,7 @@
  */
 #include <ruleset/rule.h>
 
+#include <errno.h>
 #include <string.h>
 #include <time.h>
 
@@ -62,6 +63,42 @@ static void the_tick_is_that_of_the_boot_clock(void **state)
 	clock_gettime(CLOCK_BOOTTIME, &after);
 	assert_true(tick >= (before.tv_sec * 1000000000ull + before.tv_nsec) >> IPF_TICK_SHIFT);
 	assert_true(tick <= (after.tv_sec * 1000000000ull + after.tv_nsec) >> IPF_TICK_SHIFT);
+}
+
+struct offset_case {
+	const char *name;
+	const char *text;
+	int ret;
+	__s64 ns;
+};
+
+static const struct offset_case offset_cases[] = {
+	{ "no offset", "monotonic           0         0\nboottime            0         0\n", 0, 0 },
+	{ "the boot clock's, not the other", "monotonic  5 0\nboottime  100000 7\n", 0,
+	  100000000000007 },
+	{ "its line first", "boottime 1 2\nmonotonic 3 4\n", 0, 1000000002 },
+	{ "a negative one", "monotonic 0 0\nboottime         -2 500000000\n", 0, -1500000000 },
+	{ "the largest", "boottime 9223372035 999999999\n", 0, 9223372035999999999 },
+	{ "more than fits", "boottime 9223372036 0\n", -EINVAL, 0 },
+	{ "far less than fits", "boottime -9223372037 0\n", -EINVAL, 0 },
+	{ "a whole second of ns", "boottime 0 1000000000\n", -EINVAL, 0 },
+	{ "negative ns", "boottime 0 -1\n", -EINVAL, 0 },
+	{ "cut short", "monotonic 0 0\nboottime 12", -EINVAL, 0 },
+	{ "cut inside its last number", "boottime 1 23", -EINVAL, 0 },
+	{ "more behind it", "boottime 1 2 3\n", -EINVAL, 0 },
+	{ "another clock alone", "monotonic 0 0\n", -EINVAL, 0 },
+	{ "its name inside another", "monotonic 0 0\nxboottime 1 2\n", -EINVAL, 0 },
+	{ "words", "boottime one two\n", -EINVAL, 0 },
+	{ "nothing", "", -EINVAL, 0 },
+};
+
+static void check_offset(void **state)
+{
+	const struct offset_case *c = *state;
+	__s64 ns = 4711;
+
+	assert_int_equal(tick_parse_offset(c->text, &ns), c->ret);
+	assert_true(ns == (c->ret ? 4711 : c->ns));
 }
 
 static void a_rule_never_ends_early(void **state)
@@ -158,6 +195,7 @@ int main(void)
 	SUITE_TABLE(&suite, check_verdict, verdict_cases);
 	suite_add(&suite, "the tick is that of the boot clock", the_tick_is_that_of_the_boot_clock,
 		  NULL);
+	SUITE_TABLE(&suite, check_offset, offset_cases);
 	suite_add(&suite, "a rule never ends early", a_rule_never_ends_early, NULL);
 	suite_add(&suite, "the seconds asked for are read back",
 		  the_seconds_asked_for_are_read_back, NULL);
