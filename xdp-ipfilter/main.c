@@ -9,6 +9,7 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cli/report.h>
@@ -53,6 +54,9 @@ int main(int argc, char **argv)
 	struct error err = { "" };
 	enum exit_code code;
 
+	/* What libxdp makes in the BPF file system is root's, whatever we were started with: folders
+	 * that lack root's own bits could not be entered again. */
+	umask(S_IRWXG | S_IRWXO);
 	open_standard_streams();
 	/* A reader that goes away is an error of the write that follows, not the end of us. */
 	signal(SIGPIPE, SIG_IGN);

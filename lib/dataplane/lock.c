@@ -5,23 +5,25 @@
 #include <dataplane/lock.h>
 
 #include <errno.h>
-#include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
-#include <string.h>
-#include <sys/file.h>
-#include <sys/stat.h>
-#include <sys/sysmacros.h>
-#include <sys/time.h>
+#include <time.h>
 
+#include <dataplane/kernel.h>
+#include <dataplane/netdev.h>
+#include <dataplane/ticket.h>
 #include <util/cleanup.h>
 #include <util/error.h>
 #include <util/log.h>
 
 #define DEFAULT_TIMEOUT_S 10
+#define NS_PER_S 1000000000ull
 
-/* The alarm comes again and again: the first one can come before flock() sleeps. */
-#define ALARM_AGAIN_US 10000
+/* Longer from try to try. */
+#define PAUSE_NS 1000000
+#define MAX_PAUSE_NS 16000000
+
+/* Even who does not want to wait gives a holder that is just ending so many moments. */
+#define MIN_TRIES 3
 
 static unsigned int timeout_s = DEFAULT_TIMEOUT_S;
 
@@ -30,114 +32,87 @@ void lock_set_timeout(unsigned int seconds)
 	timeout_s = seconds;
 }
 
-/* Who holds the lock, says the kernel: what a holder had written into the file could be stale. 0
- * where it does not say (no /proc, or a process of another PID namespace). */
-static pid_t holder(int fd)
+static unsigned long long now_ns(void)
 {
-	auto_file FILE *locks = fopen("/proc/locks", "re");
-	auto_free char *line = NULL;
-	struct stat file;
-	size_t size = 0;
+	struct timespec now;
 
-	if (!locks || fstat(fd, &file))
-		return 0;
-	while (getline(&line, &size, locks) > 0) {
-		unsigned int device_major, device_minor;
-		unsigned long inode;
-		int pid;
-
-		if (sscanf(line, "%*u: FLOCK %*s WRITE %d %x:%x:%lu", &pid, &device_major,
-			   &device_minor, &inode) == 4 &&
-		    inode == file.st_ino && makedev(device_major, device_minor) == file.st_dev)
-			return pid > 0 ? pid : 0;
-	}
-	return 0;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (unsigned long long)now.tv_sec * NS_PER_S + (unsigned long long)now.tv_nsec;
 }
 
-/* The holder can have ended and left the lock to a child. */
-static void name_process(pid_t pid, char *out, size_t size)
+bool lock_pause(struct lock_patience *patience)
 {
-	char path[32], name[17] = "gone";
-	auto_fd int fd = -1;
-	ssize_t length;
+	unsigned long long now = now_ns(), pause_ns;
 
-	snprintf(path, sizeof(path), "/proc/%d/comm", pid);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	length = fd < 0 ? -1 : read(fd, name, sizeof(name) - 1);
-	if (length > 0)
-		name[length] = '\0';
-	name[strcspn(name, "\n")] = '\0';
-	snprintf(out, size, "process %d (%s)", pid, name);
+	if (!patience->tries)
+		patience->end_ns = now + timeout_s * NS_PER_S;
+	if (++patience->tries > MIN_TRIES && now >= patience->end_ns)
+		return false;
+	pause_ns = PAUSE_NS + patience->tries * (PAUSE_NS / 16);
+	if (pause_ns > MAX_PAUSE_NS)
+		pause_ns = MAX_PAUSE_NS;
+	/* Of several that wait not all come back at once. */
+	nanosleep(&(struct timespec){ .tv_nsec = (long)(pause_ns + now % pause_ns) }, NULL);
+	return true;
 }
 
-static int timed_out(int fd, struct error *err)
+/* Network namespaces that the kernel does not tell apart (before 5.14) wait in one queue. So do, once
+ * in 2^28, two others. */
+static void queue_name(char name[16])
 {
-	char who[64] = "another process";
-	pid_t pid = holder(fd);
+	unsigned long long cookie = netdev_netns_cookie();
 
-	if (pid)
-		name_process(pid, who, sizeof(who));
+	snprintf(name, 16, "ipf_lock%07x", (unsigned int)(cookie ^ cookie >> 28) & 0xfffffff);
+}
+
+static int timed_out(__u32 first, struct error *err)
+{
+	char holder[TICKET_HOLDER_SIZE];
+
+	ticket_holder(first, holder);
 	return error_set(err, -ETIMEDOUT,
-			 "%s is changing something and still holds " LOCK_PATH
-			 " after %u s; end it, or wait longer with --lock-timeout",
-			 who, timeout_s);
+			 "%s is changing something and has not finished after %u s; end it, or wait "
+			 "longer with --lock-timeout",
+			 holder, timeout_s);
 }
 
-static volatile sig_atomic_t alarm_came;
-
-static void on_alarm(int number)
+/* Until nobody with a lower ticket is left. */
+static int wait_in_queue(const char *queue, __u32 own, struct error *err)
 {
-	(void)number;
-	alarm_came = 1;
-}
+	struct lock_patience patience = { 0 };
+	__u32 before = 0;
 
-/* Queues for the lock, so that nobody starves, until an alarm interrupts. */
-static int lock_until_alarm(int fd)
-{
-	const struct itimerval timer = {
-		.it_value.tv_sec = timeout_s,
-		.it_interval.tv_usec = ALARM_AGAIN_US,
-	};
-	const struct sigaction action = { .sa_handler = on_alarm };
-	struct sigaction old_action;
-	sigset_t alarm, old_mask;
-	int ret;
+	for (;;) {
+		__u32 first;
+		int ret = 0;
 
-	sigemptyset(&alarm);
-	sigaddset(&alarm, SIGALRM);
-	sigaction(SIGALRM, &action, &old_action);
-	sigprocmask(SIG_UNBLOCK, &alarm, &old_mask);
-	alarm_came = 0;
-	setitimer(ITIMER_REAL, &timer, NULL);
-	do
-		ret = flock(fd, LOCK_EX) ? -errno : 0;
-	while (ret == -EINTR && !alarm_came);
-	setitimer(ITIMER_REAL, &(struct itimerval){}, NULL);
-	sigprocmask(SIG_SETMASK, &old_mask, NULL);
-	sigaction(SIGALRM, &old_action, NULL);
-	return ret;
+		if (!before || !ticket_is_held(before, queue))
+			ret = ticket_next(queue, before, own, &before);
+		if (ret)
+			return error_set(err, ret, "cannot look for other commands: %s",
+					 kernel_strerror(ret));
+		if (!before)
+			return 0;
+		first = before;
+		if (!patience.tries && timeout_s)
+			log_verbose("waiting for another xdp-ipfilter to finish");
+		if (!lock_pause(&patience))
+			return timed_out(first, err);
+	}
 }
 
 int lock_take(struct error *err)
 {
-	auto_fd int fd = open(LOCK_PATH, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	char queue[16];
+	auto_fd int fd = -1;
+	__u32 own;
 	int ret;
 
-	if (fd < 0) {
-		ret = -errno;
-		return error_set(err, ret, "cannot open the lock file %s: %s", LOCK_PATH,
-				 strerror(-ret));
-	}
-	if (!flock(fd, LOCK_EX | LOCK_NB))
-		return fd_take(&fd);
-	ret = -errno;
-	if (ret == -EWOULDBLOCK && timeout_s) {
-		log_verbose("waiting for another xdp-ipfilter to finish (%s)", LOCK_PATH);
-		ret = lock_until_alarm(fd);
-	}
-	if (!ret)
-		return fd_take(&fd);
-	if (ret == -EINTR || ret == -EWOULDBLOCK)
-		return timed_out(fd, err);
-	return error_set(err, ret, "cannot lock %s: %s", LOCK_PATH, strerror(-ret));
+	queue_name(queue);
+	fd = ticket_make(queue, &own);
+	if (fd < 0)
+		return error_set(err, fd, "cannot make a map to queue with: %s",
+				 kernel_strerror(fd));
+	ret = wait_in_queue(queue, own, err);
+	return ret ? ret : fd_take(&fd);
 }

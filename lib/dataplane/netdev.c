@@ -133,17 +133,25 @@ int netdev_below(const struct netdev *dev, struct netdev **out, size_t *count)
 	return next_to(dev, BELOW, out, count);
 }
 
+__u64 netdev_netns_cookie(void)
+{
+	auto_fd int socket_fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	__u64 cookie;
+	socklen_t size = sizeof(cookie);
+
+	if (socket_fd < 0 || getsockopt(socket_fd, SOL_SOCKET, SO_NETNS_COOKIE, &cookie, &size))
+		return 0;
+	return cookie;
+}
+
 void netdev_place(const struct netdev *dev, struct ipf_place *out)
 {
 	struct ifreq request = {};
 	auto_fd int socket_fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	socklen_t size = sizeof(out->netns_cookie);
 
 	memset(out, 0, sizeof(*out));
 	out->ifindex = dev->ifindex;
-	if (socket_fd < 0 ||
-	    getsockopt(socket_fd, SOL_SOCKET, SO_NETNS_COOKIE, &out->netns_cookie, &size))
-		out->netns_cookie = 0;
+	out->netns_cookie = netdev_netns_cookie();
 	memcpy(request.ifr_name, dev->name, sizeof(request.ifr_name));
 	if (socket_fd >= 0 && !ioctl(socket_fd, SIOCGIFHWADDR, &request))
 		memcpy(out->hardware_address, request.ifr_hwaddr.sa_data,

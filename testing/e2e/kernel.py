@@ -9,6 +9,7 @@ import os
 import pathlib
 import platform
 import shutil
+import socket
 import struct
 
 from netlab import Namespace, quiet_pair, sh
@@ -73,14 +74,38 @@ def array_value(map_id, slot=0):
     raise LookupError(f"map {map_id} has no slot {slot}")
 
 
+BPF_MAP_CREATE, BPF_MAP_UPDATE_ELEM, BPF_MAP_GET_FD_BY_ID = 0, 2, 14
+BPF_MAP_TYPE_QUEUE = 22
+SO_NETNS_COOKIE = 71
+
+
+def bpf(command, attributes):
+    """bpf(2) itself."""
+    answer = ctypes.CDLL(None, use_errno=True).syscall(
+        {"x86_64": 321}.get(platform.machine(), 280), command, attributes, len(attributes))
+    if answer < 0:
+        raise OSError(ctypes.get_errno(), f"bpf({command}): {os.strerror(ctypes.get_errno())}")
+    return answer
+
+
+@contextlib.contextmanager
+def queued(ns):
+    """A place in the queue of a network namespace's commands, as they take one themselves."""
+    with ns, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as some:
+        cookie, = struct.unpack("=Q", some.getsockopt(socket.SOL_SOCKET, SO_NETNS_COOKIE, 8))
+    name = f"ipf_lock{(cookie ^ cookie >> 28) & 0xfffffff:07x}".encode()
+    fd = bpf(BPF_MAP_CREATE, struct.pack("=7I16s", BPF_MAP_TYPE_QUEUE, 0, 16, 1, 0, 0, 0, name))
+    value = ctypes.create_string_buffer(
+        struct.pack("=IIQ", os.getpid(), 0, os.stat("/proc/self/ns/pid").st_ino), 16)
+    bpf(BPF_MAP_UPDATE_ELEM, struct.pack("=IIQQQ", fd, 0, 0, ctypes.addressof(value), 0))
+    with os.fdopen(fd, "rb", buffering=0) as ticket:
+        yield ticket
+
+
 @contextlib.contextmanager
 def mapped(map_id, size, offset=0):
     """The bytes of a map that can be mapped, to be written over."""
-    get_fd_by_id, bpf = 14, {"x86_64": 321}.get(platform.machine(), 280)
-    fd = ctypes.CDLL(None, use_errno=True).syscall(
-        bpf, get_fd_by_id, struct.pack("=III", map_id, 0, 0), 12)
-    if fd < 0:
-        raise OSError(ctypes.get_errno(), f"map {map_id} cannot be opened")
+    fd = bpf(BPF_MAP_GET_FD_BY_ID, struct.pack("=III", map_id, 0, 0))
     try:
         with mmap.mmap(fd, size, offset=offset) as view:
             yield view

@@ -16,7 +16,6 @@ from frames import udp
 from netlab import wait_for
 from product import DONE, FAILED
 
-LOCK = "/run/xdp-ipfilter.lock"
 SYS_ADMIN, NET_ADMIN, FILES = "CAP_SYS_ADMIN", "CAP_NET_ADMIN", "CAP_DAC_READ_SEARCH"
 BITS = {SYS_ADMIN: 21, NET_ADMIN: 12, FILES: 2}
 
@@ -143,16 +142,6 @@ def held(process):
 
 
 @contextlib.contextmanager
-def locked():
-    fd = os.open(LOCK, os.O_RDWR | os.O_CREAT, 0o600)
-    fcntl.flock(fd, fcntl.LOCK_EX)
-    try:
-        yield
-    finally:
-        os.close(fd)
-
-
-@contextlib.contextmanager
 def waiting_for_a_reader(lab, *args):
     reader, writer = os.pipe()
     fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, 4096)
@@ -177,7 +166,7 @@ def waiting_for_input(lab, *args):
 
 @contextlib.contextmanager
 def waiting_for_the_lock(lab, *args):
-    with locked():
+    with kernel.queued(lab.ns):
         process = lab.start(*args)
         try:
             yield process

@@ -2,7 +2,6 @@
 """Many commands at the same time: every acknowledged change is there, no reader sees half of one.
 
 XDP_IPFILTER_LONG=1 makes it a minute."""
-import fcntl
 import os
 import random
 import signal
@@ -19,7 +18,6 @@ from frames import udp
 from product import DONE, FAILED
 
 LONG = bool(os.environ.get("XDP_IPFILTER_LONG"))
-LOCK = "/run/xdp-ipfilter.lock"
 
 
 class Worker(threading.Thread):
@@ -158,11 +156,10 @@ def test_eight_loads_while_neighbours_come_and_go(lab, need, slow):
 # The lock
 
 @pytest.fixture
-def held():
-    """Held by this process. Others on this machine wait for it too, so not for long."""
-    with open(LOCK, "a") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield lock
+def held(loaded_once):
+    """Held by this process, until it is closed."""
+    with kernel.queued(loaded_once.ns) as ticket:
+        yield ticket
 
 
 def test_a_holder_that_hangs_is_named_in_time(loaded, held):
@@ -171,26 +168,17 @@ def test_a_holder_that_hangs_is_named_in_time(loaded, held):
                      ("repair", "f0")):
             start = time.monotonic()
             loaded.refused(FAILED, *args, "--lock-timeout", 0,
-                           words=[f"process {os.getpid()} (", LOCK, "--lock-timeout"])
+                           words=[f"process {os.getpid()} (", "--lock-timeout"])
             assert time.monotonic() - start < loaded.patience
     start = time.monotonic()
     loaded.refused(FAILED, "add", "192.0.2.1", "--lock-timeout", 1, words="after 1 s")
     assert 1 <= time.monotonic() - start < 1 + loaded.patience
 
 
-def test_what_the_file_says_is_not_believed(loaded, held):
-    """The kernel knows who holds it."""
-    os.write(held.fileno(), b"4711\n")
-    try:
-        loaded.refused(FAILED, "flush", "--lock-timeout", 0, words=f"process {os.getpid()} (")
-    finally:
-        held.truncate(0)
-
-
 def test_who_waits_goes_on_when_the_lock_is_free(loaded, held):
     waiter = loaded.start("add", "192.0.2.1", "-v")
     assert "waiting" in waiter.stderr.readline()
-    fcntl.flock(held, fcntl.LOCK_UN)
+    held.close()
     waiter.communicate(timeout=60)
     assert waiter.returncode == DONE and "192.0.2.1" in loaded.prefixes("f0")
 
@@ -201,7 +189,7 @@ def test_stopping_and_going_on_is_no_end_of_waiting(loaded, held):
     waiter.send_signal(signal.SIGSTOP)
     waiter.send_signal(signal.SIGCONT)
     assert waiter.poll() is None
-    fcntl.flock(held, fcntl.LOCK_UN)
+    held.close()
     waiter.communicate(timeout=60)
     assert waiter.returncode == DONE
 
@@ -210,8 +198,7 @@ def test_run_leaves_nothing_behind_though_the_lock_is_held(lab):
     runner = lab.start("run", "--interval", 50, "--lock-timeout", 2, "f0")
     try:
         runner.stdout.readline()
-        with open(LOCK, "a") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        with kernel.queued(lab.ns):
             runner.terminate()
             _, said = runner.communicate(timeout=60)
         assert runner.returncode == DONE

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Is that process still at work?
+ */
+#include <dataplane/ticket.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include <bpf/bpf.h>
+
+#include <util/cleanup.h>
+
+/* A type that other users cannot make, whatever kernel.unprivileged_bpf_disabled says. */
+#define TICKET_TYPE BPF_MAP_TYPE_QUEUE
+
+/* What a ticket holds. For messages only: it is written after the ticket can be seen. */
+struct maker {
+	__u32 pid;
+	__u32 reserved;
+	__u64 pid_namespace; /* 0: not known */
+};
+
+/* The inode of our PID namespace; 0 without /proc. */
+static __u64 own_pid_namespace(void)
+{
+	struct stat status;
+
+	return stat("/proc/self/ns/pid", &status) ? 0 : status.st_ino;
+}
+
+int ticket_make(const char *name, __u32 *id)
+{
+	const struct maker maker = {
+		.pid = (__u32)getpid(),
+		.pid_namespace = own_pid_namespace(),
+	};
+	auto_fd int fd = bpf_map_create(TICKET_TYPE, name, 0, sizeof(maker), 1, NULL);
+	struct bpf_map_info info = {};
+	__u32 size = sizeof(info);
+
+	if (fd < 0 || bpf_obj_get_info_by_fd(fd, &info, &size))
+		return -errno;
+	bpf_map_update_elem(fd, NULL, &maker, BPF_ANY);
+	*id = info.id;
+	return fd_take(&fd);
+}
+
+/* 1, 0, or what kept us from finding out. */
+static int is_ticket(__u32 id, const char *name)
+{
+	auto_fd int fd = bpf_map_get_fd_by_id(id);
+	struct bpf_map_info info = {};
+	__u32 size = sizeof(info);
+
+	if (fd < 0)
+		return errno == ENOENT ? 0 : -errno;
+	if (bpf_obj_get_info_by_fd(fd, &info, &size))
+		return -errno;
+	return info.type == TICKET_TYPE && info.value_size == sizeof(struct maker) &&
+	       !strcmp(info.name, name);
+}
+
+bool ticket_is_held(__u32 id, const char *name)
+{
+	return is_ticket(id, name) != 0;
+}
+
+int ticket_next(const char *name, __u32 after, __u32 before, __u32 *id)
+{
+	__u32 next = after;
+
+	*id = 0;
+	while (!bpf_map_get_next_id(next, &next)) {
+		if (next >= before)
+			return 0;
+		/* A map that we may not open is none of ours: we could not change its filter either. */
+		if (is_ticket(next, name) != 1)
+			continue;
+		*id = next;
+		return 0;
+	}
+	return errno == ENOENT ? 0 : -errno;
+}
+
+/* It may have ended since. */
+static void name_process(__u32 pid, char text[TICKET_HOLDER_SIZE])
+{
+	char path[32], name[17] = "gone";
+	auto_fd int fd = -1;
+	ssize_t length;
+
+	snprintf(path, sizeof(path), "/proc/%u/comm", pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	length = fd < 0 ? -1 : read(fd, name, sizeof(name) - 1);
+	if (length > 0)
+		name[length] = '\0';
+	name[strcspn(name, "\n")] = '\0';
+	snprintf(text, TICKET_HOLDER_SIZE, "process %u (%s)", pid, name);
+}
+
+void ticket_holder(__u32 id, char text[TICKET_HOLDER_SIZE])
+{
+	auto_fd int fd = bpf_map_get_fd_by_id(id);
+	struct maker maker;
+
+	if (fd < 0 || bpf_map_lookup_elem(fd, NULL, &maker) || !maker.pid_namespace)
+		snprintf(text, TICKET_HOLDER_SIZE, "another process");
+	else if (maker.pid_namespace == own_pid_namespace())
+		name_process(maker.pid, text);
+	else
+		snprintf(text, TICKET_HOLDER_SIZE,
+			 "a process of another PID namespace (its host finds it by 'bpftool map show "
+			 "id %u')",
+			 id);
+}
