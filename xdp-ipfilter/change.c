@@ -27,6 +27,12 @@ struct pending {
 	bool prepared;
 };
 
+/* What somebody else was quicker at, or is at work on, is done again with what is live then. */
+static bool lost_race(int ret)
+{
+	return ret == -EAGAIN || ret == -EBUSY;
+}
+
 enum exit_code target_read_rules(struct target *target, __u32 now, struct error *err)
 {
 	int ret = table_read(&target->filter, &target->rules, &target->live, err);
@@ -127,7 +133,7 @@ static enum exit_code plan(struct pending *pending, rule_change change, const vo
 	return code;
 }
 
-static enum exit_code prepare(struct pending *pending, struct error *err)
+static enum exit_code prepare(struct pending *pending, bool *again, struct error *err)
 {
 	struct target *target = pending->target;
 	int ret;
@@ -138,6 +144,7 @@ static enum exit_code prepare(struct pending *pending, struct error *err)
 	ret = table_prepare(&target->filter, &target->live, &target->rules, &pending->table, err);
 	progress_erase();
 	if (ret) {
+		*again = lost_race(ret);
 		error_prefix(err, ret, "%s", target->dev.name);
 		return EXIT_FAILED;
 	}
@@ -145,9 +152,12 @@ static enum exit_code prepare(struct pending *pending, struct error *err)
 	return EXIT_DONE;
 }
 
-/* From here on nothing fails, and nothing but SIGKILL comes between. */
-static void commit_all(struct pending *pending, size_t count, __u32 now)
+/* From here on nothing fails but where the filter's memory is written over, and nothing but SIGKILL
+ * comes between. */
+static enum exit_code commit_all(struct pending *pending, size_t count, __u32 now,
+				 struct error *err)
 {
+	enum exit_code code = EXIT_DONE;
 	char text[COUNT_TEXT_SIZE];
 
 	for (size_t i = 0; i < count; i++)
@@ -155,12 +165,19 @@ static void commit_all(struct pending *pending, size_t count, __u32 now)
 			lockout_warn(&pending[i].target->dev, &pending[i].target->rules,
 				     pending[i].target->filter.config.policy, now);
 	signals_hold();
-	for (size_t i = 0; i < count; i++)
-		if (pending[i].prepared)
-			table_commit(&pending[i].table);
+	for (size_t i = 0; i < count; i++) {
+		int ret = pending[i].prepared ? table_commit(&pending[i].table, err) : 0;
+
+		if (!ret)
+			continue;
+		error_prefix(err, ret, "%s", pending[i].target->dev.name);
+		pending[i].changed = 0;
+		code = EXIT_FAILED;
+	}
 	for (size_t i = 0; i < count; i++)
 		log_verbose("%s: %s changed", pending[i].target->dev.name,
 			    count_text(text, pending[i].changed, "rule"));
+	return code;
 }
 
 static void abort_all(struct pending *pending, size_t count)
@@ -171,7 +188,7 @@ static void abort_all(struct pending *pending, size_t count)
 }
 
 static enum exit_code change_targets(struct targets *targets, rule_change change,
-				     const void *context, struct error *err)
+				     const void *context, bool *again, struct error *err)
 {
 	auto_free struct pending *pending = calloc(targets->count, sizeof(*pending));
 	enum exit_code code = EXIT_DONE;
@@ -184,29 +201,43 @@ static enum exit_code change_targets(struct targets *targets, rule_change change
 		code = plan(&pending[i], change, context, now, err);
 	}
 	for (size_t i = 0; i < targets->count && !code; i++)
-		code = prepare(&pending[i], err);
-	if (code)
-		abort_all(pending, targets->count);
-	else
-		commit_all(pending, targets->count, now);
+		code = prepare(&pending[i], again, err);
+	if (!code)
+		return commit_all(pending, targets->count, now, err);
+	abort_all(pending, targets->count);
+	return code;
+}
+
+static enum exit_code try_change(const struct words *names, rule_change change, const void *context,
+				 bool *again, struct error *err)
+{
+	struct targets targets = { 0 };
+	enum exit_code code = targets_filtering(names, &targets, err);
+
+	*again = false;
+	if (!code)
+		code = change_targets(&targets, change, context, again, err);
+	targets_done(&targets);
 	return code;
 }
 
 enum exit_code change_rules(const struct words *names, rule_change change, const void *context,
 			    struct error *err)
 {
-	struct targets targets = { 0 };
+	struct lock_patience patience = { 0 };
 	enum exit_code code;
 	auto_fd int lock = -1;
+	bool again;
 
 	if (ready(err))
 		return EXIT_FAILED;
 	lock = lock_take(err);
 	if (lock < 0)
 		return EXIT_FAILED;
-	code = targets_filtering(names, &targets, err);
-	if (!code)
-		code = change_targets(&targets, change, context, err);
-	targets_done(&targets);
-	return code;
+	for (;;) {
+		code = try_change(names, change, context, &again, err);
+		if (!again || !lock_pause(&patience))
+			return code;
+		error_set(err, 0, "%s", "");
+	}
 }

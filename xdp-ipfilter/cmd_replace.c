@@ -122,7 +122,7 @@ static enum exit_code replace_aside(struct target *target, const struct replacem
 
 	ret = table_read(&target->filter, before, &target->live, err);
 	if (!ret)
-		ret = image_rules(&target->live, &target->rules, err);
+		ret = image_rules(&target->live.image, &target->rules, err);
 	if (ret) {
 		error_prefix(err, ret, "%s", target->dev.name);
 		return EXIT_FAILED;

@@ -113,7 +113,7 @@ static enum exit_code find_verdict(const struct target *target, const struct add
 				   struct error *err)
 {
 	__u32 now = tick_now();
-	struct ipf_match match = image_lookup(&target->live, address, now);
+	struct ipf_match match = image_lookup(&target->live.image, address, now);
 	char text[ADDRESS_TEXT_SIZE];
 
 	*rule = ruleset_decide(&target->rules, address, now);

@@ -19,7 +19,7 @@ static void target_done(struct target *target)
 {
 	filter_close(&target->filter);
 	ruleset_done(&target->rules);
-	image_done(&target->live);
+	table_snapshot_done(&target->live);
 }
 
 void targets_done(struct targets *targets)

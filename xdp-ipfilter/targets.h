@@ -9,7 +9,7 @@
 #include <dataplane/chain.h>
 #include <dataplane/filter.h>
 #include <dataplane/netdev.h>
-#include <ruleset/image.h>
+#include <dataplane/table.h>
 #include <ruleset/ruleset.h>
 #include <stddef.h>
 
@@ -20,9 +20,9 @@ struct error;
 struct target {
 	struct netdev dev;
 	struct chain chain;
-	struct filter filter; /* open where it is loaded and targets_open() was called */
-	struct ruleset rules; /* whoever reads them; freed with the target */
-	struct image live;    /* the table they were read from, likewise */
+	struct filter filter;       /* open where it is loaded and targets_open() was called */
+	struct ruleset rules;       /* whoever reads them; freed with the target */
+	struct table_snapshot live; /* the table they were read from, likewise */
 };
 
 /* Zeroed is empty; the owner calls targets_done(). */

@@ -37,6 +37,9 @@ struct ipf_root ipf_root SEC(IPF_MAP_ROOT);
 
 __u8 ipf_head[2 * IPF_HEAD_SIZE] SEC(IPF_MAP_HEAD);
 
+/* For the tool alone, as the barrier below. */
+struct ipf_slots ipf_slots SEC(IPF_MAP_SLOTS);
+
 /* The inner maps are templates without types: up to 6.1 the kernel takes a map that was made without
  * BTF, as the tool makes them, only where the template has none either. */
 struct chunk {
@@ -289,11 +292,12 @@ int xdp_ipfilter(struct xdp_md *ctx)
 	const enum ipf_link link = ipf_config.link;
 	enum ipf_verdict verdict;
 
-	/* Never so, and the verifier knows it: for the program to hold the map, its code must name it. */
+	/* Never so, and the verifier knows it: for the program to hold a map, its code must name it. */
 	if (link >= IPF_LINKS) {
 		__u32 only = 0;
 
-		return bpf_map_lookup_elem(&ipf_barrier, &only) ? XDP_PASS : XDP_ABORTED;
+		return bpf_map_lookup_elem(&ipf_barrier, &only) && ipf_slots.block[0] ? XDP_PASS :
+											XDP_ABORTED;
 	}
 	if (link | ipf_config.trace)
 		verdict = filter_any(ctx);

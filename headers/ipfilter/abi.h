@@ -32,6 +32,7 @@
 /* Names as the kernel keeps them: 15 bytes at most. */
 #define IPF_MAP_ROOT ".data.ipf" /* a section: read without a lookup */
 #define IPF_MAP_HEAD ".bss.ipf"  /* likewise */
+#define IPF_MAP_SLOTS ".bss.ipf_slots"
 #define IPF_MAP_CHUNKS "ipf_chunks"
 #define IPF_MAP_BARRIER "ipf_barrier"
 #define IPF_MAP_TOTALS "ipf_totals"
@@ -262,7 +263,9 @@ _Static_assert(sizeof(struct ipf_header) == 256, "both sides read this layout");
 
 /* What a packet reads first: one load tells the live half and which of the two headers is its. */
 struct ipf_root {
-	__u64 generation; /* of the live table; its lowest bit is the half it lies in */
+	__u64 generation; /* below, of the live table: its lowest bit is the half it lies in. Above,
+			   * the claim: the map's id by which the command is known that works on the
+			   * next one, or 0. One word, so that both change by one compare-and-swap */
 	__u64 settled;    /* generation whose predecessor no packet uses; not the live one where the
 			   * command that made that live was killed before it could wait */
 	__u8 reserved[48];
@@ -270,10 +273,23 @@ struct ipf_root {
 };
 _Static_assert(sizeof(struct ipf_root) == 576, "both sides read this layout");
 
+#define IPF_CLAIM_SHIFT 32
+#define IPF_GENERATION_MASK ((1ull << IPF_CLAIM_SHIFT) - 1)
+
 /* Counters of rules lie in blocks, per-CPU arrays in the slots of an array of maps. */
 #define IPF_COUNTER_BLOCK 16384u
 #define IPF_COUNTER_BLOCKS 16384u
 _Static_assert((__u64)IPF_COUNTER_BLOCK *IPF_COUNTER_BLOCKS < (1ull << IPF_REFERENCE_BITS) - 1,
 	       "a reference can name each counter, and none");
+
+/* The ids of the maps in the slots, 0 for an empty one: before 6.8 the kernel waits for all CPUs even
+ * when it is asked what lies in a slot. A map's id is written before the map goes into its slot, and
+ * zeroed after the map has left it. So what is there has its id here, and an id whose map does not
+ * exist, as a killed command can leave it, says that the slot is empty. */
+struct ipf_slots {
+	__u32 chunk[2 * IPF_HALF_CHUNKS];
+	__u32 block[IPF_COUNTER_BLOCKS];
+};
+_Static_assert(sizeof(struct ipf_slots) == 128 << 10, "both sides read this layout");
 
 #endif

@@ -7,11 +7,13 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
 #include <dataplane/kernel.h>
+#include <dataplane/slots.h>
 #include <util/cleanup.h>
 #include <util/error.h>
 
@@ -104,6 +106,7 @@ static int read_used_blocks(const struct filter *filter, const bool *used, __u32
 	unsigned int cpus = 0;
 	auto_free __u32 *keys = NULL;
 	auto_free struct ipf_counter *values = NULL;
+	struct ipf_slots *slots;
 	int ret = cpu_count(&cpus, NULL);
 
 	if (ret)
@@ -112,22 +115,20 @@ static int read_used_blocks(const struct filter *filter, const bool *used, __u32
 	values = calloc((size_t)IPF_COUNTER_BLOCK * cpus, sizeof(*values));
 	if (!keys || !values)
 		return -ENOMEM;
-	for (__u32 block = 0; block < blocks; block++) {
-		auto_fd int fd = -1;
-		__u32 id;
+	slots = slots_map(filter, PROT_READ);
+	if (!slots)
+		return -errno;
+	for (__u32 block = 0; block < blocks && !ret; block++) {
+		auto_fd int fd = used[block] ? slots_open_block(slots->block[block]) : -1;
 
 		/* A block that is not there is not counted: the packet path skips it too. */
-		if (!used[block] || bpf_map_lookup_elem(filter->rule_counts, &block, &id))
-			continue;
-		fd = bpf_map_get_fd_by_id(id);
 		if (fd < 0)
 			continue;
 		ret = read_block(fd, cpus, keys, values, sums + (size_t)block * IPF_COUNTER_BLOCK);
-		if (ret)
-			return ret;
 		present[block] = true;
 	}
-	return 0;
+	slots_unmap(slots);
+	return ret;
 }
 
 int rule_counters_read(const struct filter *filter, const struct ruleset *rules,

@@ -14,7 +14,7 @@
 #include <util/cleanup.h>
 #include <util/error.h>
 
-/* Our program has seven maps; one of another build may have some more. */
+/* Our program has eight maps; one of another build may have some more. */
 #define MAX_MAPS 16
 
 static int program_info(int program_fd, struct bpf_prog_info *info, __u32 *map_ids)
@@ -110,6 +110,7 @@ static const struct {
 } maps[] = {
 	{ offsetof(struct filter, root), IPF_MAP_ROOT, sizeof(struct ipf_root) },
 	{ offsetof(struct filter, head), IPF_MAP_HEAD, 2 * IPF_HEAD_SIZE },
+	{ offsetof(struct filter, slots), IPF_MAP_SLOTS, sizeof(struct ipf_slots) },
 	{ offsetof(struct filter, chunks), IPF_MAP_CHUNKS, sizeof(__u32) },
 	{ offsetof(struct filter, barrier), IPF_MAP_BARRIER, sizeof(__u32) },
 	{ offsetof(struct filter, totals), IPF_MAP_TOTALS, sizeof(struct ipf_counter) },

@@ -19,15 +19,16 @@ struct filter {
 	struct ipf_config config;
 	int root;
 	int head;
+	int slots;
 	int chunks;
 	int barrier;
 	int totals;
 	int rule_counts;
 };
-#define FILTER_CLOSED                                                              \
-	{                                                                          \
-		.root = -1, .head = -1, .chunks = -1, .barrier = -1, .totals = -1, \
-		.rule_counts = -1                                                  \
+#define FILTER_CLOSED                                                                           \
+	{                                                                                       \
+		.root = -1, .head = -1, .slots = -1, .chunks = -1, .barrier = -1, .totals = -1, \
+		.rule_counts = -1                                                               \
 	}
 
 /* Opens the program's maps. -ENOENT: no such program, or not ours. -EPROTO: ours, but of another

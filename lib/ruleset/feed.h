@@ -40,8 +40,8 @@ struct feed {
 	const struct feed_format *format; /* NULL: not known yet */
 	const char *name;                 /* NULL: an argument, which has no lines */
 	size_t line;                      /* number, from 1 */
-	bool unended; /* the line at hand is the last one and has no line end */
-	__u16 set;    /* that `set` opened */
+	bool unended;                     /* the line at hand is the last one and has no line end */
+	__u16 set;                        /* that `set` opened */
 	struct {
 		size_t records; /* since the last metadata line */
 		bool whole;     /* a metadata line was the last line */

@@ -113,6 +113,7 @@ static void test_maps(const char *path)
 	} wanted[] = {
 		{ IPF_MAP_ROOT, BPF_MAP_TYPE_ARRAY, sizeof(struct ipf_root), 1, BPF_F_MMAPABLE },
 		{ IPF_MAP_HEAD, BPF_MAP_TYPE_ARRAY, 2 * IPF_HEAD_SIZE, 1, BPF_F_MMAPABLE },
+		{ IPF_MAP_SLOTS, BPF_MAP_TYPE_ARRAY, sizeof(struct ipf_slots), 1, BPF_F_MMAPABLE },
 		{ IPF_MAP_BARRIER, BPF_MAP_TYPE_ARRAY_OF_MAPS, sizeof(__u32), 1, 0 },
 		{ IPF_MAP_CHUNKS, BPF_MAP_TYPE_ARRAY_OF_MAPS, sizeof(__u32), 2 * IPF_HALF_CHUNKS,
 		  0 },

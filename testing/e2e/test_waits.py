@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: GPL-2.0
+"""How often does a command wait for all CPUs?
+
+The kernel does so for every change of a slot of an array of maps, and before 6.8 for every look at one;
+there a wait is 20 ms to a second. Calls of several threads at a time share one. Counted, not timed, by
+the system calls of the main thread; no thread that it starts has more of them than itself has
+meanwhile."""
+import re
+
+import pytest
+
+import kernel
+from product import DONE
+
+#: No command may wait more often, whatever its rules.
+MOST = 5
+
+CALL = re.compile(r"(?P<at>\d+\.\d+) (?P<name>\w+)\((?P<args>.*)\) += (?P<answer>-?\d+)")
+WAITING = re.compile(r"BPF_MAP_(LOOKUP|UPDATE|DELETE|LOOKUP_AND_DELETE)_(ELEM|BATCH)\b")
+
+
+def number(text, name):
+    found = re.search(rf"\b{name}=(\d+)", text)
+    return int(found[1]) if found else -1
+
+
+class Watcher:
+    """Which descriptors are arrays of maps, and which thread touched a slot of one?"""
+
+    def __init__(self):
+        self.outer, self.waits, self.main = set(), {}, None
+        self.known = {about["id"] for about in kernel.maps().values()
+                      if about.get("type") == "array_of_maps"}
+
+    def watch(self, folder):
+        """What strace wrote down of each thread, in the order in which the calls began."""
+        seen = sorted(((match, path.suffix) for path in folder.glob("trace.*")
+                       for match in map(CALL.match, path.read_text().splitlines()) if match),
+                      key=lambda one: float(one[0]["at"]))
+        for call, thread in seen:
+            self.see(call["name"], call["args"], int(call["answer"]), thread)
+
+    def see(self, name, args, answer, thread):
+        if name == "execve":
+            self.main = thread
+        elif name == "close":
+            self.outer.discard(int(re.match(r"\d+", args)[0]))
+        elif name in ("dup", "dup3") or "F_DUPFD" in args:
+            if int(re.match(r"\d+", args)[0]) in self.outer:
+                self.outer.add(answer)
+        elif answer >= 0 and (
+                (args.startswith("BPF_MAP_CREATE") and "BPF_MAP_TYPE_ARRAY_OF_MAPS" in args) or
+                (args.startswith("BPF_MAP_GET_FD_BY_ID") and number(args, "map_id") in self.known)):
+            self.outer.add(answer)
+        elif WAITING.match(args) and number(args, "map_fd") in self.outer:
+            # On some kernels each element of a batch waits.
+            self.waits[thread] = self.waits.get(thread, 0) + max(1, number(args, "count"))
+
+
+def waits(lab, tmp_path, *args):
+    for path in tmp_path.glob("trace.*"):
+        path.unlink()
+    watcher = Watcher()
+    result = lab(*args, prefix=["strace", "-ff", "-qq", "-ttt", "-o", tmp_path / "trace", "-e",
+                                "trace=execve,bpf,dup,dup3,fcntl,close"])
+    assert result.rc == DONE, result
+    watcher.watch(tmp_path)
+    assert watcher.main, "strace wrote nothing that we can read"
+    most = watcher.waits.get(watcher.main, 0)
+    assert all(count <= most for count in watcher.waits.values()), watcher.waits
+    return most
+
+
+def hosts(first, count):
+    return "".join(f"10.{first + (n >> 15)}.{n >> 7 & 255}.{2 * n & 255}\n" for n in range(count))
+
+
+@pytest.mark.parametrize("count, counters", [
+    (10, "auto"), (5000, "auto"), (50000, "auto"), (50000, "always"), (1000000, "auto"),
+    (1000000, "always")])
+def test_no_command_waits_more_than_five_times(lab, need, tmp_path, count, counters, slow):
+    need("strace")
+    if slow and (count > 50000 or (count > 5000 and counters == "always")):
+        pytest.skip("an emulated machine has not the time")
+    old, new = tmp_path / "old", tmp_path / "new"
+    old.write_text(hosts(0, count))
+    new.write_text(hosts(100, count))
+    told = {}
+    for args in (["load", "-m", "native", "--counters", counters, "-f", old, "f0"],
+                 ["add", "192.0.2.1"], ["add", "-f", new], ["del", "-f", new],
+                 ["replace", "-f", new], ["replace", "-f", old], ["list"], ["test", "192.0.2.1"],
+                 ["status", "f0"], ["flush"], ["add", "192.0.2.1"], ["unload", "f0"]):
+        # `test` says by its code what it found.
+        if args[0] == "test":
+            lab.good("add", "192.0.2.1")
+        told[" ".join(map(str, args))] = waits(lab, tmp_path, *args)
+    print(told)
+    for what, many in told.items():
+        assert many <= (0 if what.startswith(("list", "test", "status")) else MOST), (what, told)
+    # Whatever changes rules waits at least until no packet meets the old ones.
+    assert told["flush"] >= 1
