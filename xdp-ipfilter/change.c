@@ -45,17 +45,27 @@ enum exit_code target_read_rules(struct target *target, __u32 now, struct error 
 	return EXIT_DONE;
 }
 
+static enum exit_code refuse_set(const struct target *target, const struct rule_input *input,
+				 const struct input_set *set, struct error *err)
+{
+	__u32 line;
+	const struct rule_source *source = rule_input_source(input, set->origin, &line);
+
+	error_set(err, -E2BIG, "set %s: %s has %u sets already", set->name, target->dev.name,
+		  IPF_MAX_SETS);
+	if (source && source->name)
+		error_prefix(err, -E2BIG, "%s:%u", source->name, line);
+	return EXIT_FAILED;
+}
+
 static enum exit_code number_sets(struct target *target, const struct rule_input *input,
 				  __u16 *sets, struct error *err)
 {
 	for (size_t i = 0; i < input->set_count; i++) {
 		int index = ruleset_name_set(&target->rules, input->sets[i].name);
 
-		if (index == -E2BIG) {
-			error_set(err, index, "%s: set %s: there are %u sets already",
-				  target->dev.name, input->sets[i].name, IPF_MAX_SETS);
-			return EXIT_FAILED;
-		}
+		if (index == -E2BIG)
+			return refuse_set(target, input, &input->sets[i], err);
 		if (index < 0)
 			return no_memory(err);
 		sets[i] = (__u16)index;
@@ -63,7 +73,7 @@ static enum exit_code number_sets(struct target *target, const struct rule_input
 	return EXIT_DONE;
 }
 
-enum exit_code target_input(struct target *target, const struct rule_input *input, bool force,
+enum exit_code target_input(struct target *target, const struct rule_input *input,
 			    struct rule **out, __u16 **sets, struct error *err)
 {
 	auto_free struct rule *rules = calloc(input->count + 1, sizeof(*rules));
@@ -81,8 +91,6 @@ enum exit_code target_input(struct target *target, const struct rule_input *inpu
 		rules[i].verdict =
 			(__u8)verdict_under(rules[i].verdict, target->filter.config.policy);
 	}
-	if (!force && lockout_check_rules(rules, input->count, err))
-		return EXIT_FAILED;
 	*out = rules;
 	rules = NULL;
 	if (sets) {
@@ -120,17 +128,52 @@ enum exit_code target_replace(struct target *target, const struct rule_input *in
 	return EXIT_DONE;
 }
 
-static enum exit_code plan(struct pending *pending, rule_change change, const void *context,
-			   __u32 now, struct error *err)
+static enum exit_code apply(struct pending *pending, const struct change *change, __u32 now,
+			    struct error *err)
 {
 	struct target *target = pending->target;
-	enum exit_code code = target_read_rules(target, now, err);
+	enum exit_code code = change->apply(target, change->context, &pending->changed, err);
 
-	if (!code)
-		code = change(target, context, &pending->changed, err);
 	if (!code)
 		ruleset_tidy(&target->rules, now);
 	return code;
+}
+
+/* The same, and looks at what it has made of the rules. */
+static enum exit_code apply_guarded(struct pending *pending, const struct change *change, __u32 now,
+				    struct error *err)
+{
+	struct target *target = pending->target;
+	size_t size = target->rules.count * sizeof(*target->rules.rules);
+	auto_free struct rule *rules = malloc(size + 1);
+	const struct ruleset before = { .rules = rules, .count = target->rules.count };
+	enum exit_code code;
+
+	if (!rules)
+		return no_memory(err);
+	if (size)
+		memcpy(rules, target->rules.rules, size);
+	code = apply(pending, change, now, err);
+	if (code)
+		return code;
+	return lockout_check_rules(&target->dev, change->input, &before, &target->rules,
+				   target->filter.config.policy, err) ?
+		       EXIT_FAILED :
+		       EXIT_DONE;
+}
+
+static enum exit_code plan(struct pending *pending, const struct change *change, __u32 now,
+			   struct error *err)
+{
+	enum exit_code code = target_read_rules(pending->target, now, err);
+
+	if (code)
+		return code;
+	if (change->is_guarded &&
+	    lockout_may_refuse(change->input, &pending->target->rules,
+			       pending->target->filter.config.policy, change->kind))
+		return apply_guarded(pending, change, now, err);
+	return apply(pending, change, now, err);
 }
 
 static enum exit_code prepare(struct pending *pending, bool *again, struct error *err)
@@ -154,8 +197,8 @@ static enum exit_code prepare(struct pending *pending, bool *again, struct error
 
 /* From here on nothing fails but where the filter's memory is written over, and nothing but SIGKILL
  * comes between. */
-static enum exit_code commit_all(struct pending *pending, size_t count, __u32 now,
-				 struct error *err)
+static enum exit_code commit_all(struct pending *pending, size_t count,
+				 const struct rule_input *input, __u32 now, struct error *err)
 {
 	enum exit_code code = EXIT_DONE;
 	char text[COUNT_TEXT_SIZE];
@@ -163,7 +206,7 @@ static enum exit_code commit_all(struct pending *pending, size_t count, __u32 no
 	for (size_t i = 0; i < count; i++)
 		if (pending[i].prepared)
 			lockout_warn(&pending[i].target->dev, &pending[i].target->rules,
-				     pending[i].target->filter.config.policy, now);
+				     pending[i].target->filter.config.policy, input, now);
 	signals_hold();
 	for (size_t i = 0; i < count; i++) {
 		int ret = pending[i].prepared ? table_commit(&pending[i].table, err) : 0;
@@ -187,8 +230,8 @@ static void abort_all(struct pending *pending, size_t count)
 			table_abort(&pending[i].table);
 }
 
-static enum exit_code change_targets(struct targets *targets, rule_change change,
-				     const void *context, bool *again, struct error *err)
+static enum exit_code change_targets(struct targets *targets, const struct change *change,
+				     bool *again, struct error *err)
 {
 	auto_free struct pending *pending = calloc(targets->count, sizeof(*pending));
 	enum exit_code code = EXIT_DONE;
@@ -198,17 +241,17 @@ static enum exit_code change_targets(struct targets *targets, rule_change change
 		return no_memory(err);
 	for (size_t i = 0; i < targets->count && !code; i++) {
 		pending[i].target = &targets->items[i];
-		code = plan(&pending[i], change, context, now, err);
+		code = plan(&pending[i], change, now, err);
 	}
 	for (size_t i = 0; i < targets->count && !code; i++)
 		code = prepare(&pending[i], again, err);
 	if (!code)
-		return commit_all(pending, targets->count, now, err);
+		return commit_all(pending, targets->count, change->input, now, err);
 	abort_all(pending, targets->count);
 	return code;
 }
 
-static enum exit_code try_change(const struct words *names, rule_change change, const void *context,
+static enum exit_code try_change(const struct words *names, const struct change *change,
 				 bool *again, struct error *err)
 {
 	struct targets targets = { 0 };
@@ -216,12 +259,12 @@ static enum exit_code try_change(const struct words *names, rule_change change, 
 
 	*again = false;
 	if (!code)
-		code = change_targets(&targets, change, context, again, err);
+		code = change_targets(&targets, change, again, err);
 	targets_done(&targets);
 	return code;
 }
 
-enum exit_code change_rules(const struct words *names, rule_change change, const void *context,
+enum exit_code change_rules(const struct words *names, const struct change *change,
 			    struct error *err)
 {
 	struct lock_patience patience = { 0 };
@@ -235,7 +278,7 @@ enum exit_code change_rules(const struct words *names, rule_change change, const
 	if (lock < 0)
 		return EXIT_FAILED;
 	for (;;) {
-		code = try_change(names, change, context, &again, err);
+		code = try_change(names, change, &again, err);
 		if (!again || !lock_pause(&patience))
 			return code;
 		error_set(err, 0, "%s", "");

@@ -9,6 +9,7 @@
 #include <stddef.h>
 
 #include "common.h"
+#include "lockout.h"
 #include "targets.h"
 
 struct error;
@@ -18,9 +19,18 @@ struct error;
 typedef enum exit_code (*rule_change)(struct target *target, const void *context, size_t *changed,
 				      struct error *err);
 
+struct change {
+	rule_change apply;
+	const void *context;
+	const struct rule_input *input; /* the rules that were read; NULL: none */
+	/* What lockout_check_rules() refuses is refused; needs the input, and to know of the change. */
+	bool is_guarded;
+	enum lockout_change kind;
+};
+
 /* Under the lock: reads the rules of each interface named (or of all that have the filter), changes
  * them, and makes all changes live when every one is ready. What does not change is left alone. */
-enum exit_code change_rules(const struct words *names, rule_change change, const void *context,
+enum exit_code change_rules(const struct words *names, const struct change *change,
 			    struct error *err);
 
 /* Reads the live rules, without those that have ended. */
@@ -28,8 +38,8 @@ enum exit_code target_read_rules(struct target *target, __u32 now, struct error 
 
 /* The rules of the input as rules of the target: verdicts by its policy, sets by its numbers (they
  * are made where missing). *out has input->count items, *sets (may be NULL) input->set_count
- * numbers; the caller frees both. Refuses what lockout_check_rules() refuses, unless forced. */
-enum exit_code target_input(struct target *target, const struct rule_input *input, bool force,
+ * numbers; the caller frees both. */
+enum exit_code target_input(struct target *target, const struct rule_input *input,
 			    struct rule **out, __u16 **sets, struct error *err);
 
 /* Makes the sets marked in `sets` (a flag for each of the target's) exactly the rules that target_input()

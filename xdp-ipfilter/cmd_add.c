@@ -14,6 +14,7 @@
 
 #include "change.h"
 #include "common.h"
+#include "lockout.h"
 
 enum { ADD_PASS = OPTION_LONG, ADD_DROP, ADD_FORCE, ADD_FORMAT };
 
@@ -23,7 +24,8 @@ static const struct option_spec add_options[] = {
 	{ 't', "timeout", "DURATION", "the rules end after that time, like 90, 90s or 1h30m" },
 	{ ADD_PASS, "pass", NULL, "the rules pass" },
 	{ ADD_DROP, "drop", NULL, "the rules drop" },
-	{ ADD_FORCE, "force", NULL, "accept rules that drop a whole family" },
+	{ ADD_FORCE, "force", NULL,
+	  "accept what is likely an accident: rules that drop nearly all" },
 	{ 'f', "file", "FILE", "read rules, one a line; - is standard input" },
 	FORMAT_OPTION(ADD_FORMAT),
 	OPTIONS_TABLE_END,
@@ -128,8 +130,10 @@ static bool flushes(const struct rule_input *input)
 }
 
 /* A flush and nothing after it is more likely a download that failed. */
-static enum exit_code check_flushes(const struct rule_input *input, struct error *err)
+static enum exit_code check_input(const struct rule_input *input, struct error *err)
 {
+	if (lockout_check_input(input, err))
+		return EXIT_FAILED;
 	for (size_t i = 0; i < input->set_count; i++) {
 		if (!input->sets[i].flushed || input->sets[i].filled)
 			continue;
@@ -152,7 +156,7 @@ static enum exit_code add_to(struct target *target, const void *context, size_t 
 	auto_free bool *flushed = NULL;
 	enum exit_code code;
 
-	code = target_input(target, input, addition->force, &rules, &numbers, err);
+	code = target_input(target, input, &rules, &numbers, err);
 	if (code)
 		return code;
 	flushed = calloc(target->rules.set_count + 1, sizeof(*flushed));
@@ -172,6 +176,7 @@ static enum exit_code add(struct options *options, struct error *err)
 	struct add_request request = { 0 };
 	struct rule_input input = { 0 };
 	struct addition addition = { .input = &input };
+	struct change change = { .apply = add_to, .context = &addition, .input = &input };
 	enum exit_code code = parse(&request, options, err);
 
 	if (!code) {
@@ -179,10 +184,12 @@ static enum exit_code add(struct options *options, struct error *err)
 		code = rules_read(&input, &request.files, &request.rules, err);
 	}
 	addition.force = request.force;
+	change.is_guarded = !request.force;
+	change.kind = flushes(&input) ? LOCKOUT_REPLACES : LOCKOUT_ADDS;
 	if (!code && !request.force)
-		code = check_flushes(&input, err);
+		code = check_input(&input, err);
 	if (!code)
-		code = change_rules(&request.devs, add_to, &addition, err);
+		code = change_rules(&request.devs, &change, err);
 	rule_input_done(&input);
 	words_done(&request.devs);
 	words_done(&request.files);

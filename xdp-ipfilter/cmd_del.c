@@ -66,7 +66,7 @@ static enum exit_code del_from(struct target *target, const void *context, size_
 {
 	const struct rule_input *input = context;
 	auto_free struct rule *rules = NULL;
-	enum exit_code code = target_input(target, input, true, &rules, NULL, err);
+	enum exit_code code = target_input(target, input, &rules, NULL, err);
 
 	if (code)
 		return code;
@@ -79,6 +79,7 @@ static enum exit_code del(struct options *options, struct error *err)
 {
 	struct del_request request = { 0 };
 	struct rule_input input = { 0 };
+	const struct change change = { .apply = del_from, .context = &input, .input = &input };
 	enum exit_code code = parse(&request, options, err);
 
 	if (!code) {
@@ -93,7 +94,7 @@ static enum exit_code del(struct options *options, struct error *err)
 		code = rules_read(&input, &request.files, &request.rules, err);
 	}
 	if (!code)
-		code = change_rules(&request.devs, del_from, &input, err);
+		code = change_rules(&request.devs, &change, err);
 	rule_input_done(&input);
 	words_done(&request.devs);
 	words_done(&request.files);

@@ -79,10 +79,11 @@ static enum exit_code flush_target(struct target *target, const void *context, s
 static enum exit_code flush(struct options *options, struct error *err)
 {
 	struct flush_request request = { 0 };
+	const struct change change = { .apply = flush_target, .context = &request };
 	enum exit_code code = parse(&request, options, err);
 
 	if (!code)
-		code = change_rules(&request.devs, flush_target, &request, err);
+		code = change_rules(&request.devs, &change, err);
 	words_done(&request.devs);
 	return code;
 }

@@ -65,14 +65,15 @@ undo:
 	return EXIT_FAILED;
 }
 
-static enum exit_code load_prepared(const struct loading_request *request, struct targets *targets,
+static enum exit_code load_prepared(const struct loading_request *request,
+				    const struct rule_input *input, struct targets *targets,
 				    struct attachment **attachments, struct error *err)
 {
 	__u32 now = tick_now();
 
 	for (size_t i = 0; i < targets->count; i++)
 		lockout_warn(&targets->items[i].dev, &targets->items[i].rules,
-			     request->attach.policy, now);
+			     request->attach.policy, input, now);
 	signals_hold();
 	return attach_all(targets, attachments, err);
 }
@@ -92,7 +93,7 @@ static enum exit_code load_on(const struct loading_request *request, const struc
 	for (size_t i = 0; i < targets->count && !code; i++)
 		code = loading_prepare(request, input, &targets->items[i], &attachments[i], err);
 	if (!code)
-		code = load_prepared(request, targets, attachments, err);
+		code = load_prepared(request, input, targets, attachments, err);
 	for (size_t i = 0; i < targets->count; i++)
 		attachment_free(attachments[i]);
 	return code;

@@ -26,7 +26,8 @@ static const struct option_spec replace_options[] = {
 	{ 's', "set", "NAME", "the set to replace (default: those that the files name)" },
 	{ 'n', "dry-run", NULL, "show what would change, and change nothing" },
 	{ REPLACE_FORCE, "force", NULL,
-	  "accept rules that drop a whole family, no rules at all, and less than half of a large set" },
+	  "accept what is likely an accident: rules that drop nearly all, no rules at all, less than half "
+	  "of a large set" },
 	{ 'f', "file", "FILE", "read rules, one a line; - is standard input" },
 	FORMAT_OPTION(REPLACE_FORMAT),
 	OPTIONS_TABLE_END,
@@ -100,7 +101,7 @@ static enum exit_code replace_target(struct target *target, const void *context,
 	auto_free bool *sets = NULL;
 	enum exit_code code;
 
-	code = target_input(target, input, replacement->force, &rules, &numbers, err);
+	code = target_input(target, input, &rules, &numbers, err);
 	if (code)
 		return code;
 	sets = calloc(target->rules.set_count + 1, sizeof(*sets));
@@ -117,6 +118,7 @@ static enum exit_code replace_aside(struct target *target, const struct replacem
 				    struct ruleset *before, struct error *err)
 {
 	__u32 now = tick_now();
+	enum exit_code code;
 	size_t changed;
 	int ret;
 
@@ -129,7 +131,15 @@ static enum exit_code replace_aside(struct target *target, const struct replacem
 	}
 	ruleset_tidy(before, now);
 	ruleset_tidy(&target->rules, now);
-	return replace_target(target, replacement, &changed, err);
+	code = replace_target(target, replacement, &changed, err);
+	if (code)
+		return code;
+	ruleset_tidy(&target->rules, now);
+	if (!replacement->force &&
+	    lockout_check_rules(&target->dev, &replacement->input, before, &target->rules,
+				target->filter.config.policy, err))
+		return EXIT_FAILED;
+	return EXIT_DONE;
 }
 
 static enum exit_code dry_run_targets(struct targets *targets,
@@ -146,7 +156,8 @@ static enum exit_code dry_run_targets(struct targets *targets,
 	for (size_t i = 0; i < targets->count && !code; i++) {
 		const struct target *target = &targets->items[i];
 
-		lockout_warn(&target->dev, &target->rules, target->filter.config.policy, now);
+		lockout_warn(&target->dev, &target->rules, target->filter.config.policy,
+			     &replacement->input, now);
 		if (diff_print(targets->count > 1 ? target->dev.name : NULL, &before[i],
 			       &target->rules, now, err) < 0)
 			code = EXIT_FAILED;
@@ -187,8 +198,12 @@ static enum exit_code read_input(const struct replace_request *request,
 		.format = request->format,
 	};
 	code = rules_read(&replacement->input, &request->files, &no_arguments, err);
-	if (code || replacement->input.count || request->force)
+	if (code || request->force)
 		return code;
+	if (lockout_check_input(&replacement->input, err))
+		return EXIT_FAILED;
+	if (replacement->input.count)
+		return EXIT_DONE;
 	error_set(err, -EPERM, "no rules to replace the old ones with; use --force if you mean it");
 	return EXIT_FAILED;
 }
@@ -197,14 +212,19 @@ static enum exit_code replace(struct options *options, struct error *err)
 {
 	struct replace_request request = { 0 };
 	struct replacement replacement = { 0 };
+	struct change change = { .apply = replace_target,
+				 .context = &replacement,
+				 .input = &replacement.input,
+				 .kind = LOCKOUT_REPLACES };
 	enum exit_code code = parse(&request, options, err);
 
 	if (!code)
 		code = read_input(&request, &replacement, err);
+	change.is_guarded = !request.force;
 	if (!code && request.dry_run)
 		code = dry_run(&request, &replacement, err);
 	else if (!code)
-		code = change_rules(&request.devs, replace_target, &replacement, err);
+		code = change_rules(&request.devs, &change, err);
 	rule_input_done(&replacement.input);
 	words_done(&request.devs);
 	words_done(&request.files);

@@ -113,7 +113,7 @@ static enum exit_code attach(const struct run_request *request, const struct rul
 		return EXIT_FAILED;
 	code = loading_prepare(&request->loading, input, target, &attachment, err);
 	if (!code) {
-		lockout_warn(&target->dev, &target->rules, request->loading.attach.policy,
+		lockout_warn(&target->dev, &target->rules, request->loading.attach.policy, input,
 			     tick_now());
 		if (attach_commit(attachment, err))
 			code = EXIT_FAILED;

@@ -126,23 +126,30 @@ enum exit_code loading_check(const struct loading_request *request, struct rule_
 	code = rules_read(input, &request->files, &request->rules, err);
 	if (code)
 		return code;
-	if (!request->force && lockout_check_rules(input->rules, input->count, err))
+	if (!request->force && lockout_check_input(input, err))
 		return EXIT_FAILED;
 	return ready(err);
 }
 
 /* Each interface gets a copy: preparing numbers the counters of its rules. */
-static enum exit_code fill_rules(const struct rule_input *input, struct target *target,
+static enum exit_code fill_rules(const struct loading_request *request,
+				 const struct rule_input *input, struct target *target,
 				 struct error *err)
 {
+	static const struct ruleset nothing;
 	auto_free struct rule *rules = NULL;
-	enum exit_code code = target_input(target, input, true, &rules, NULL, err);
+	enum exit_code code = target_input(target, input, &rules, NULL, err);
 
 	if (code)
 		return code;
 	if (ruleset_add(&target->rules, rules, input->count, NULL))
 		return no_memory(err);
 	ruleset_tidy(&target->rules, tick_now());
+	if (!request->force &&
+	    lockout_may_refuse(input, &nothing, request->attach.policy, LOCKOUT_ADDS) &&
+	    lockout_check_rules(&target->dev, input, &nothing, &target->rules,
+				request->attach.policy, err))
+		return EXIT_FAILED;
 	return EXIT_DONE;
 }
 
@@ -150,7 +157,7 @@ enum exit_code loading_prepare(const struct loading_request *request,
 			       const struct rule_input *input, struct target *target,
 			       struct attachment **out, struct error *err)
 {
-	enum exit_code code = fill_rules(input, target, err);
+	enum exit_code code = fill_rules(request, input, target, err);
 	int ret;
 
 	if (code)

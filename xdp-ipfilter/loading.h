@@ -39,7 +39,7 @@ enum {
 	{ LOAD_TRACE, "trace", NULL, "log each verdict to the kernel's trace_pipe" }, \
 	{ LOAD_COUNTERS, "counters", "WHEN", \
 	  "count each rule's packets: auto (up to 65536 rules; the default), always or never" }, \
-	{ LOAD_FORCE, "force", NULL, "accept rules that drop a whole family" }
+	{ LOAD_FORCE, "force", NULL, "accept what is likely an accident: rules that drop nearly all" }
 /* clang-format on */
 
 struct loading_request {

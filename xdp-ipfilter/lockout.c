@@ -9,25 +9,174 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <ruleset/coverage.h>
 #include <util/error.h>
 #include <util/log.h>
 
 /* Sets this large come from a list; a list that lost half of itself was cut short on its way. */
 #define MANY_RULES 100
 
-int lockout_check_rules(const struct rule *rules, size_t count, struct error *err)
-{
-	for (size_t i = 0; i < count; i++) {
-		char text[PREFIX_TEXT_SIZE];
+/* The limits, whose reasons are in the header: this part of the addresses in use. */
+#define NEARLY_NOBODY 256
+#define WIDE_LINE 3
 
-		if (rules[i].prefix.bits || rules[i].verdict != IPF_DROP)
+#define NAMED_LINES 3 /* of several that drop all together */
+
+int lockout_check_input(const struct rule_input *input, struct error *err)
+{
+	if (!input->cut_example[0])
+		return 0;
+	return error_set(
+		err, -EPERM,
+		"%s: the last line of its file has no end and is wider than all others, as if it "
+		"were cut short; end the line, or use --force if you mean it",
+		input->cut_example);
+}
+
+bool lockout_may_refuse(const struct rule_input *input, const struct ruleset *rules,
+			enum ipf_verdict policy, enum lockout_change change)
+{
+	for (unsigned int family = 0; family < IPF_FAMILIES; family++)
+		if (input->most_covered[family] >= coverage_total(family) / NEARLY_NOBODY)
+			return true;
+	if (change == LOCKOUT_ADDS)
+		return false;
+	/* To take a rule away drops something only where that rule, but not what follows, passes. */
+	for (size_t i = 0; i < rules->count; i++)
+		if (rules->rules[i].verdict == IPF_PASS)
+			return true;
+	return policy == IPF_DROP;
+}
+
+/* A family's lines and what they newly drop. */
+struct wide_drops {
+	const struct rule_input *input;
+	enum ipf_family family;
+	struct coverage all;
+	struct coverage_line lines[WIDE_LINES]; /* as input->wide */
+	size_t count;
+};
+
+static void measure(struct wide_drops *drops, const struct ruleset *before,
+		    const struct ruleset *after, enum ipf_verdict policy)
+{
+	const struct wide_line *wide = drops->input->wide[drops->family];
+
+	while (drops->count < WIDE_LINES && wide[drops->count].origin) {
+		drops->lines[drops->count].origin = wide[drops->count].origin;
+		drops->count++;
+	}
+	coverage_compare(before, after, drops->family, policy, drops->lines, drops->count,
+			 &drops->all);
+}
+
+/* The line that newly drops most; drops->count: none drops anything. */
+static size_t widest(const struct wide_drops *drops)
+{
+	size_t best = drops->count;
+
+	for (size_t i = 0; i < drops->count; i++)
+		if (drops->lines[i].dropped &&
+		    (best == drops->count || drops->lines[i].dropped > drops->lines[best].dropped))
+			best = i;
+	return best;
+}
+
+static bool is_from_file(const struct rule_input *input, __u32 origin)
+{
+	__u32 line;
+	const struct rule_source *source = rule_input_source(input, origin, &line);
+
+	return source && source->name;
+}
+
+static void describe(const struct wide_drops *drops, size_t line, char text[RULE_PLACE_SIZE])
+{
+	rule_input_describe_wide(drops->input, &drops->input->wide[drops->family][line], text);
+}
+
+static int refuse_line(const struct wide_drops *drops, size_t line, const char *what,
+		       struct error *err)
+{
+	char text[RULE_PLACE_SIZE];
+
+	describe(drops, line, text);
+	if (!is_from_file(drops->input, drops->lines[line].origin))
+		return error_set(err, -EPERM, "%s: %s; use --force if you mean it", text, what);
+	return error_set(err, -EPERM, "%s: %s; leave the line out, or use --force if you mean it",
+			 text, what);
+}
+
+/* Names the widest. */
+static int refuse_together(const struct netdev *dev, struct wide_drops *drops, const char *what,
+			   struct error *err)
+{
+	char names[NAMED_LINES * RULE_PLACE_SIZE] = "";
+	size_t line, used = 0;
+
+	for (int i = 0; i < NAMED_LINES && (line = widest(drops)) < drops->count; i++) {
+		char text[RULE_PLACE_SIZE];
+
+		describe(drops, line, text);
+		used += (size_t)snprintf(names + used, sizeof(names) - used, "%s%s", i ? ", " : "",
+					 text);
+		drops->lines[line].dropped = 0;
+	}
+	if (!used)
+		return error_set(err, -EPERM, "%s: the rules then %s; use --force if you mean it",
+				 dev->name, what);
+	return error_set(err, -EPERM,
+			 "%s: the rules together %s, the widest are %s; use --force if you mean it",
+			 dev->name, what, names);
+}
+
+static int refuse_all(const struct netdev *dev, struct wide_drops *drops, struct error *err)
+{
+	size_t line = widest(drops);
+	bool nobody = !drops->all.passed_after;
+	bool alone = line < drops->count && drops->all.dropped - drops->lines[line].dropped <
+						    coverage_total(drops->family) / NEARLY_NOBODY;
+	char what[48];
+
+	snprintf(what, sizeof(what), "drop%s %severy %s source", alone ? "s" : "",
+		 nobody ? "" : "nearly ", family_name(drops->family));
+	return alone ? refuse_line(drops, line, what, err) : refuse_together(dev, drops, what, err);
+}
+
+static int check_family(const struct netdev *dev, struct wide_drops *drops, struct error *err)
+{
+	__u64 total = coverage_total(drops->family);
+	char what[64];
+
+	if (drops->all.dropped >= total / NEARLY_NOBODY &&
+	    drops->all.passed_before >= total / NEARLY_NOBODY &&
+	    drops->all.passed_after < total / NEARLY_NOBODY)
+		return refuse_all(dev, drops, err);
+	for (size_t i = 0; i < drops->count; i++) {
+		if (drops->lines[i].dropped < total / WIDE_LINE ||
+		    !is_from_file(drops->input, drops->lines[i].origin))
 			continue;
-		prefix_format(&rules[i].prefix, text);
-		return error_set(err, -EPERM,
-				 "%s: drops every %s source; use --force if you mean it", text,
-				 family_name(rules[i].prefix.family));
+		snprintf(what, sizeof(what), "drops %u %% of the %s addresses in use",
+			 (unsigned int)(drops->lines[i].dropped / (total / 100)),
+			 family_name(drops->family));
+		return refuse_line(drops, i, what, err);
 	}
 	return 0;
+}
+
+int lockout_check_rules(const struct netdev *dev, const struct rule_input *input,
+			const struct ruleset *before, const struct ruleset *after,
+			enum ipf_verdict policy, struct error *err)
+{
+	int ret = 0;
+
+	for (unsigned int family = 0; family < IPF_FAMILIES && !ret; family++) {
+		struct wide_drops drops = { .input = input, .family = family };
+
+		measure(&drops, before, after, policy);
+		ret = check_family(dev, &drops, err);
+	}
+	return ret;
 }
 
 int lockout_check_shrink(const char *set, size_t before, size_t after, struct error *err)
@@ -52,11 +201,23 @@ static bool ssh_peer(struct address *peer)
 	return !address_parse(text, peer, NULL);
 }
 
-static bool drops(const struct ruleset *rules, enum ipf_verdict policy,
-		  const struct address *address, __u32 now)
+/* " (drop.txt:3:1: 192.0.2.0/24)"; nothing where the policy decides. */
+#define REASON_SIZE (RULE_PLACE_SIZE + 4)
+static void describe_reason(const struct rule_input *input, const struct rule *rule,
+			    char text[REASON_SIZE])
 {
-	const struct rule *rule = ruleset_decide(rules, address, now);
+	static const struct rule_input nothing;
+	char place[RULE_PLACE_SIZE];
 
+	text[0] = '\0';
+	if (!rule)
+		return;
+	rule_input_describe(input ? input : &nothing, rule, place);
+	snprintf(text, REASON_SIZE, " (%s)", place);
+}
+
+static bool drops(const struct rule *rule, enum ipf_verdict policy)
+{
 	return (rule ? (enum ipf_verdict)rule->verdict : policy) == IPF_DROP;
 }
 
@@ -72,17 +233,24 @@ static bool passes_somebody(const struct ruleset *rules, enum ipf_verdict policy
 }
 
 void lockout_warn(const struct netdev *dev, const struct ruleset *rules, enum ipf_verdict policy,
-		  __u32 now)
+		  const struct rule_input *input, __u32 now)
 {
-	char text[ADDRESS_TEXT_SIZE] = "";
+	char text[ADDRESS_TEXT_SIZE] = "", reason[REASON_SIZE] = "";
+	const struct rule *rule;
 	struct address peer;
 
-	if (ssh_peer(&peer) && drops(rules, policy, &peer, now))
-		address_format(&peer, text);
+	if (ssh_peer(&peer)) {
+		rule = ruleset_decide(rules, &peer, now);
+		if (drops(rule, policy)) {
+			address_format(&peer, text);
+			describe_reason(input, rule, reason);
+		}
+	}
 	if (!passes_somebody(rules, policy, now))
 		log_warning("%s: policy deny and no pass rule: this passes nobody%s%s%s", dev->name,
 			    text[0] ? ", not even " : "", text,
 			    text[0] ? ", the peer of your SSH session" : "");
 	else if (text[0])
-		log_warning("%s: this drops %s, the peer of your SSH session", dev->name, text);
+		log_warning("%s: this drops %s, the peer of your SSH session%s", dev->name, text,
+			    reason);
 }

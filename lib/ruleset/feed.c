@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <ruleset/coverage.h>
 #include <ruleset/rulefile.h>
 #include <util/array.h>
 #include <util/error.h>
@@ -104,6 +105,7 @@ int feed_read_target(const struct feed *feed, const struct word *word, struct er
 	enum prefix_problem problem;
 	bool host_bits = false;
 
+	feed->input->target = word;
 	list->count = 0;
 	problem = prefix_parse(word->text, list, &host_bits);
 	if (problem)
@@ -119,25 +121,133 @@ int feed_read_range(const struct feed *feed, const struct word *word, const stru
 	struct prefix_list *list = &feed->input->scratch;
 	enum prefix_problem problem;
 
+	feed->input->target = word;
 	list->count = 0;
 	problem = prefix_range(first, last, list);
 	return problem ? refuse_problem(feed, word, problem, err) : 0;
+}
+
+/* Of the line at hand; 0 beyond what 32 bits number. */
+static __u32 origin_of(const struct feed *feed)
+{
+	struct rule_input *input = feed->input;
+	__u64 origin = (__u64)input->sources[input->source_count - 1].before + feed->line;
+
+	if (origin > UINT32_MAX)
+		return 0;
+	input->last_origin = (__u32)origin;
+	return input->last_origin;
+}
+
+static __u8 shortest_of(const struct prefix_list *list)
+{
+	__u8 shortest = UINT8_MAX;
+
+	for (size_t i = 0; i < list->count; i++)
+		if (list->items[i].bits < shortest)
+			shortest = list->items[i].bits;
+	return shortest;
+}
+
+/* A range has at most two prefixes of each length. */
+static __u64 most_covered(const struct prefix_list *list, __u8 shortest)
+{
+	unsigned int bits = shortest - (list->count > 1 ? 2u : 0u);
+
+	if (shortest > 64)
+		return 0;
+	return bits && bits <= 64 ? 1ull << (64 - bits) : UINT64_MAX;
+}
+
+static void keep_wide(struct rule_input *input, const struct wide_line *line)
+{
+	struct wide_line *wide = input->wide[line->prefix.family];
+	size_t at = WIDE_LINES - 1;
+
+	for (; at && wide[at - 1].covered < line->covered; at--)
+		wide[at] = wide[at - 1];
+	wide[at] = *line;
+}
+
+static void measure_line(struct rule_input *input, __u32 origin)
+{
+	const struct prefix_list *list = &input->scratch;
+	const struct word *word = input->target;
+	struct wide_line line = { .origin = origin, .column = word->column };
+
+	for (size_t i = 0; i < list->count; i++)
+		line.covered += coverage_of(&list->items[i]);
+	if (line.covered <= input->wide[list->items[0].family][WIDE_LINES - 1].covered)
+		return;
+	line.prefix = list->items[0];
+	line.is_range = list->count > 1;
+	snprintf(line.text, sizeof(line.text), "%.*s%s", QUOTED_SIZE, word->text,
+		 strlen(word->text) > QUOTED_SIZE ? "..." : "");
+	keep_wide(input, &line);
+}
+
+/* Is the line among the widest? Nearly none is, so it is asked cheaply. */
+static void note_wide(struct rule_input *input, __u32 origin, __u8 shortest)
+{
+	const struct prefix_list *list = &input->scratch;
+	enum ipf_family family = list->items[0].family;
+	__u64 most = most_covered(list, shortest);
+
+	if (__builtin_add_overflow(input->most_covered[family], most, &input->most_covered[family]))
+		input->most_covered[family] = UINT64_MAX;
+	if (origin && most > input->wide[family][WIDE_LINES - 1].covered)
+		measure_line(input, origin);
+}
+
+/* What a file that has no other rule of the family is compared with. */
+static const __u8 wide_alone[IPF_FAMILIES] = { [IPF_IPV4] = 8, [IPF_IPV6] = 16 };
+
+/* Addresses in use, that is: nothing else can lock anybody out. */
+static bool covers_any(const struct prefix_list *list)
+{
+	for (size_t i = 0; i < list->count; i++)
+		if (coverage_of(&list->items[i]))
+			return true;
+	return false;
+}
+
+/* Is this last line, which has no end, wider than all others? A file that was cut inside
+ * 128.0.0.0/16 may end with 128.0.0.0/1. */
+static void note_cut(const struct feed *feed, __u8 shortest)
+{
+	const struct prefix_list *list = &feed->input->scratch;
+	struct rule_input *input = feed->input;
+	enum ipf_family family = list->items[0].family;
+	__u8 others = input->shortest[family];
+
+	if (others == UINT8_MAX)
+		others = wide_alone[family];
+	if (feed->unended && shortest < others && !input->cut_example[0] && covers_any(list))
+		quote(feed, input->target, input->cut_example, sizeof(input->cut_example));
+	if (shortest < input->shortest[family])
+		input->shortest[family] = shortest;
 }
 
 int feed_add_rules(const struct feed *feed, const struct rule *like, struct error *err)
 {
 	struct rule_input *input = feed->input;
 	const struct prefix_list *list = &input->scratch;
+	struct rule rule = *like;
+	__u8 shortest;
 
 	if (array_reserve(&input->rules, &input->capacity, input->count + list->count,
 			  sizeof(*input->rules)))
 		return feed_no_memory(err);
-	if (list->count)
-		input->sets[like->set].filled = true;
+	input->sets[like->set].filled = true;
+	rule.origin = origin_of(feed);
+	rule.column = input->target->column <= UINT8_MAX ? (__u8)input->target->column : 0;
 	for (size_t i = 0; i < list->count; i++) {
-		input->rules[input->count] = *like;
-		input->rules[input->count++].prefix = list->items[i];
+		rule.prefix = list->items[i];
+		input->rules[input->count++] = rule;
 	}
+	shortest = shortest_of(list);
+	note_wide(input, rule.origin, shortest);
+	note_cut(feed, shortest);
 	return 0;
 }
 
@@ -156,6 +266,8 @@ int feed_open_set(const struct feed *feed, const struct word *name, __u16 *set, 
 		return feed_no_memory(err);
 	*set = (__u16)index;
 	feed->input->sets[index].named = true;
+	if (!feed->input->sets[index].origin)
+		feed->input->sets[index].origin = origin_of(feed);
 	return 0;
 }
 

@@ -15,9 +15,11 @@ struct error;
 struct rule {
 	struct prefix prefix;
 	__u8 verdict;  /* enum ipf_verdict */
+	__u8 column;   /* where it stands in its line, from 1; 0: not known, or too far */
 	__u16 set;     /* index into the rule set's names */
 	__u32 expires; /* tick of the kernel's boot clock, or IPF_NEVER */
 	__u32 counter; /* slot, or IPF_NO_COUNTER while it has none */
+	__u32 origin;  /* of a rule that was read, its line: rule_input_describe(); else 0 */
 };
 
 #define RULE_DEFAULT_SET "default"

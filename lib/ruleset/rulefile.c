@@ -22,9 +22,12 @@ void rule_input_done(struct rule_input *input)
 {
 	free(input->rules);
 	free(input->sets);
+	free(input->sources);
 	prefix_list_done(&input->scratch);
 	input->rules = NULL;
 	input->sets = NULL;
+	input->sources = NULL;
+	input->source_count = input->source_capacity = 0;
 	input->count = input->capacity = 0;
 	input->set_count = input->set_capacity = 0;
 }
@@ -52,6 +55,19 @@ static int open_first_set(struct rule_input *input, struct error *err)
 {
 	if (rule_input_name_set(input, input->set ? input->set : RULE_DEFAULT_SET) < 0)
 		return feed_no_memory(err);
+	return 0;
+}
+
+/* Says where the rules that follow come from. */
+static int open_source(struct rule_input *input, const char *name, const char *argument,
+		       struct error *err)
+{
+	if (array_reserve(&input->sources, &input->source_capacity, input->source_count + 1,
+			  sizeof(*input->sources)))
+		return feed_no_memory(err);
+	input->sources[input->source_count++] =
+		(struct rule_source){ name, argument, input->last_origin };
+	memset(input->shortest, UINT8_MAX, sizeof(input->shortest));
 	return 0;
 }
 
@@ -116,6 +132,8 @@ static int read_feed(struct feed *feed, FILE *file, struct error *err)
 	int ret;
 
 	ret = open_first_set(feed->input, err);
+	if (!ret)
+		ret = open_source(feed->input, feed->name, NULL, err);
 	if (ret)
 		return ret;
 	if (lines_init(&lines, file))
@@ -144,16 +162,95 @@ int rule_input_read(struct rule_input *input, FILE *file, const char *name, stru
 
 int rule_input_argument(struct rule_input *input, const char *text, struct error *err)
 {
-	const struct feed feed = { .input = input };
+	const struct feed feed = { .input = input, .line = 1 };
 	const struct rule like = feed_plain_rule(&feed);
 	const struct word word = { .text = text };
 	int ret;
 
 	ret = open_first_set(input, err);
+	if (!ret)
+		ret = open_source(input, NULL, text, err);
 	if (ret)
 		return ret;
 	ret = feed_read_target(&feed, &word, err);
 	return ret ? ret : feed_add_rules(&feed, &like, err);
+}
+
+const struct rule_source *rule_input_source(const struct rule_input *input, __u32 origin,
+					    __u32 *line)
+{
+	size_t i = input->source_count;
+
+	if (!origin)
+		return NULL;
+	while (i && input->sources[i - 1].before >= origin)
+		i--;
+	if (!i)
+		return NULL;
+	*line = origin - input->sources[i - 1].before;
+	return &input->sources[i - 1];
+}
+
+/* "FILE:LINE:COLUMN: ", "FILE:LINE: ", or nothing. Returns its length. */
+static size_t describe_place(const struct rule_source *source, __u32 line, size_t column,
+			     char text[RULE_PLACE_SIZE])
+{
+	char behind[24] = "";
+	int length;
+
+	text[0] = '\0';
+	if (!source->name)
+		return 0;
+	if (column)
+		snprintf(behind, sizeof(behind), ":%zu", column);
+	/* A name may be longer; the half that is left tells which. */
+	length = snprintf(text, RULE_PLACE_SIZE, "%.*s:%u%s: ", RULE_PLACE_SIZE / 2, source->name,
+			  line, behind);
+	return (size_t)length;
+}
+
+void rule_input_describe_wide(const struct rule_input *input, const struct wide_line *line,
+			      char text[RULE_PLACE_SIZE])
+{
+	const struct rule_source *source;
+	char prefix[PREFIX_TEXT_SIZE];
+	__u32 number;
+	size_t length;
+
+	source = rule_input_source(input, line->origin, &number);
+	length = source ? describe_place(source, number, line->column, text) : 0;
+	prefix_format(&line->prefix, prefix);
+	if (line->is_range || !strcmp(line->text, prefix))
+		snprintf(text + length, RULE_PLACE_SIZE - length, "'%s'", line->text);
+	else
+		snprintf(text + length, RULE_PLACE_SIZE - length, "'%s' means %s", line->text,
+			 prefix);
+}
+
+void rule_input_describe(const struct rule_input *input, const struct rule *rule,
+			 char text[RULE_PLACE_SIZE])
+{
+	const struct wide_line *wide = input->wide[rule->prefix.family];
+	const struct rule_source *source;
+	char prefix[PREFIX_TEXT_SIZE];
+	size_t length = 0;
+	__u32 line;
+
+	source = rule_input_source(input, rule->origin, &line);
+	for (size_t i = 0; i < WIDE_LINES && source; i++) {
+		if (wide[i].origin != rule->origin)
+			continue;
+		rule_input_describe_wide(input, &wide[i], text);
+		return;
+	}
+	if (source && !source->name) {
+		snprintf(text, RULE_PLACE_SIZE, "'%.80s'", source->argument);
+		return;
+	}
+	if (source)
+		length = describe_place(source, line, rule->column, text);
+	prefix_format(&rule->prefix, prefix);
+	snprintf(text + length, RULE_PLACE_SIZE - length, "%s", prefix);
 }
 
 /* A set's rules as positions in the rule set, which keeps their order. */

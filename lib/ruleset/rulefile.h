@@ -13,10 +13,33 @@
 
 struct error;
 struct feed_format;
+struct word;
+
+/* A file, or an argument, whose rules were read. The lines of all of them are numbered through: that
+ * number is the `origin` of their rules, which costs nothing, where a name and a text would. */
+struct rule_source {
+	const char *name;     /* of the file; NULL: an argument */
+	const char *argument; /* its text */
+	__u32 before;         /* lines of the sources before it */
+};
+
+/* The lines that cover most of the addresses in use are kept as they are written: a message about
+ * too wide a rule is about one of them. */
+#define WIDE_LINES 4
+#define WIDE_TEXT_SIZE 84
+struct wide_line {
+	__u64 covered; /* as coverage.h counts */
+	__u32 origin;
+	size_t column;
+	struct prefix prefix; /* the only one that it means */
+	bool is_range;        /* or it means several */
+	char text[WIDE_TEXT_SIZE];
+};
 
 /* A set that rules are for. */
 struct input_set {
 	char name[IPF_SET_NAME_SIZE];
+	__u32 origin; /* the line that named it first; 0: none */
 	bool named;   /* by a line, not only by rules before any such line */
 	bool filled;  /* has a rule */
 	bool flushed; /* by a line: it gets exactly these rules */
@@ -47,13 +70,24 @@ struct rule_input {
 	size_t host_bits;                  /* rules whose host bits were cleared */
 	/* The first of them: "FILE:LINE:COLUMN: '10.0.0.1/8' means 10.0.0.0/8". */
 	char host_bits_example[512];
+	/* "FILE:LINE:COLUMN: '128.0.0.0/1'" of a last line without its end that is wider than all
+	 * others of its file: it may have lost digits. Empty: there is none. */
+	char cut_example[512];
+	struct wide_line wide[IPF_FAMILIES][WIDE_LINES]; /* widest first; unused: origin 0 */
+	__u64 most_covered[IPF_FAMILIES]; /* all rules cover at most so much, as coverage.h counts */
 	/* The reader's own: */
-	struct prefix_list scratch;
+	struct rule_source *sources;
+	size_t source_count;
+	size_t source_capacity;
+	__u32 last_origin;           /* that was given out */
+	struct prefix_list scratch;  /* what a line means */
+	const struct word *target;   /* where it says so */
+	__u8 shortest[IPF_FAMILIES]; /* prefix so far in the file at hand */
 };
 void rule_input_done(struct rule_input *input);
 
 /* Reads lines until the end of the file. `name` is the file's name in messages ("-" for standard
- * input). Returns 0; -EINVAL with FILE:LINE:COLUMN: 'WORD': what is wrong (and the
+ * input), and must stay as long as the input, as must an argument. Returns 0; -EINVAL with FILE:LINE:COLUMN: 'WORD': what is wrong (and the
  * format that the file was taken for, unless it was told); -EIO, -ENOMEM. Columns count bytes from 1. After a failure the input only may be released. Several calls append (a set that a
  * file opens ends with it). A line longer than 4096 bytes or with a NUL byte is refused, and so is a
  * file that by its own account is not whole; such a message has no WORD. */
@@ -61,6 +95,21 @@ int rule_input_read(struct rule_input *input, FILE *file, const char *name, stru
 
 /* One RULE from the command line; messages have no position: "'10.0.0.300': not an address, ...". */
 int rule_input_argument(struct rule_input *input, const char *text, struct error *err);
+
+/* What the rule is called in messages: FILE:LINE:COLUMN, and the text where it is known, else the
+ * prefix. "drop.txt:3:1: '::ffff:0:0/96' means 0.0.0.0/0"; of an argument "'10.0.0.1-10.0.0.9'"; of a rule
+ * that was not read from this input "10.0.0.0/8". */
+#define RULE_PLACE_SIZE 320
+void rule_input_describe(const struct rule_input *input, const struct rule *rule,
+			 char text[RULE_PLACE_SIZE]);
+
+/* The same of a line that is kept. */
+void rule_input_describe_wide(const struct rule_input *input, const struct wide_line *line,
+			      char text[RULE_PLACE_SIZE]);
+
+/* Where the origin is: the source, and the number of the line in it. NULL: in none. */
+const struct rule_source *rule_input_source(const struct rule_input *input, __u32 origin,
+					    __u32 *line);
 
 /* Finds or makes the set, whose name is valid. Returns its index, -ENOMEM or -E2BIG. */
 int rule_input_name_set(struct rule_input *input, const char *name);

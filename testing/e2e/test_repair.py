@@ -285,4 +285,6 @@ def test_repair_refuses_what_it_cannot_read(chained):
     lab.load("-i", OURS)
     lose(lab)
     lab.refused(FAILED, "repair", "-i", "0.0.0.0/0", "f0", words="--force")
+    lab.refused(FAILED, "repair", "-f", "-", "f0", stdin="192.0.2.1\n::ffff:0:0/96\n",
+                words=["-:2:1: '::ffff:0:0/96' means 0.0.0.0/0", "--force"])
     assert lab("unload", "f0").rc == DONE

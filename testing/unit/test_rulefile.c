@@ -371,6 +371,103 @@ static void a_forced_verdict(void **state)
 	rule_input_done(&pass);
 }
 
+static void describe(const struct rule_input *input, size_t rule, const char *want)
+{
+	char text[RULE_PLACE_SIZE];
+
+	rule_input_describe(input, &input->rules[rule], text);
+	assert_string_equal(text, want);
+}
+
+static void a_rule_is_called_by_its_place(void **state)
+{
+	struct rule_input input = { .verdict = IPF_DROP };
+	struct error err = { 0 };
+	struct rule live;
+	char text[RULE_PLACE_SIZE];
+
+	(void)state;
+	assert_int_equal(read_text(&input, "# x\n\n drop 11.0.0.0/8\n::ffff:c000:200/120\n", &err),
+			 0);
+	assert_int_equal(read_text(&input, "set x\n192.0.2.9-192.0.2.10\n", &err), 0);
+	assert_int_equal(rule_input_argument(&input, "192.0.2.0/255.255.255.0", &err), 0);
+	assert_int_equal(read_text(&input, "12.0.0.0/8\n13.0.0.0/8\n14.0.0.0/8\n", &err), 0);
+	describe(&input, 0, "-:3:7: '11.0.0.0/8'");
+	describe(&input, 1, "-:4:1: 192.0.2.0/24"); /* four are wider */
+	describe(&input, 2, "-:2:1: 192.0.2.9");
+	describe(&input, 3, "-:2:1: 192.0.2.10");
+	describe(&input, 4, "'192.0.2.0/255.255.255.0'");
+	describe(&input, 7, "-:3:1: '14.0.0.0/8'");
+	live = input.rules[0];
+	live.origin = 0;
+	rule_input_describe(&input, &live, text);
+	assert_string_equal(text, "11.0.0.0/8");
+	rule_input_done(&input);
+}
+
+static void the_widest_lines_are_kept(void **state)
+{
+	struct rule_input input = { .verdict = IPF_DROP };
+	struct error err = { 0 };
+	char text[RULE_PLACE_SIZE];
+
+	(void)state;
+	for (int i = 0; i < 5; i++)
+		assert_int_equal(read_text(&input, "192.0.2.1\n10.0.0.0/8\n8000::/1\n", &err), 0);
+	assert_int_equal(read_text(&input, "\n ::ffff:0:0/96\n1.0.0.0-223.0.0.0\n2001::1/16\n",
+				   &err),
+			 0);
+	rule_input_describe_wide(&input, &input.wide[IPF_IPV4][0], text);
+	assert_string_equal(text, "-:2:2: '::ffff:0:0/96' means 0.0.0.0/0");
+	rule_input_describe_wide(&input, &input.wide[IPF_IPV4][1], text);
+	assert_string_equal(text, "-:3:1: '1.0.0.0-223.0.0.0'");
+	rule_input_describe_wide(&input, &input.wide[IPF_IPV4][2], text);
+	assert_string_equal(text, "-:1:1: '192.0.2.1'");
+	rule_input_describe_wide(&input, &input.wide[IPF_IPV6][0], text);
+	assert_string_equal(text, "-:4:1: '2001::1/16' means 2001::/16");
+	assert_int_equal(input.wide[IPF_IPV6][1].origin, 0); /* of which nothing is in use */
+	rule_input_done(&input);
+}
+
+struct cut_case {
+	const char *name;
+	const char *text;
+	const char *example; /* "": it does not seem to be cut */
+};
+
+static const struct cut_case cut_cases[] = {
+	{ "a last line with its end", "192.0.2.0/24\n128.0.0.0/1\n", "" },
+	{ "a last line without its end", "192.0.2.0/24\n128.0.0.0/1", "-:2:1: '128.0.0.0/1'" },
+	{ "a CR is no end", "192.0.2.0/24\n128.0.0.0/1\r", "-:2:1: '128.0.0.0/1'" },
+	{ "one as wide as another", "128.0.0.0/2\n64.0.0.0/2", "" },
+	{ "one that is narrower", "192.0.2.0/24\n192.0.2.128/25", "" },
+	{ "one that is wider only than the other family", "192.0.2.0/24\n2001::/16", "" },
+	{ "a comment behind it is no end", "192.0.2.0/24\n drop 128.0.0.0/1 # x",
+	  "-:2:7: '128.0.0.0/1'" },
+	{ "a comment is no rule", "192.0.2.0/24\n128.0.0.0/1\n# x", "" },
+	{ "alone and narrow", "16.0.0.0/8", "" },
+	{ "alone and wide", "16.0.0.0/7", "-:1:1: '16.0.0.0/7'" },
+	{ "alone in IPv6 and narrow", "2001::/16", "" },
+	{ "alone in IPv6 and wide", "2000::/15", "-:1:1: '2000::/15'" },
+	{ "wide over what nobody uses", "192.0.2.0/24\n224.0.0.0/3", "" },
+	{ "an entry of an ipset", "add a 192.0.2.0/24\nadd a 64.0.0.0/2", "-:2:7: '64.0.0.0/2'" },
+};
+
+static void check_cut(void **state)
+{
+	const struct cut_case *c = *state;
+	struct rule_input input = { .verdict = IPF_DROP };
+	struct error err = { 0 };
+
+	/* Another file says nothing about this one. */
+	assert_int_equal(read_text(&input, "1.0.0.0/2\n2000::/3\n", &err), 0);
+	assert_int_equal(read_text(&input, c->text, &err), 0);
+	assert_string_equal(input.cut_example, c->example);
+	assert_int_equal(rule_input_argument(&input, "0.0.0.0/0", &err), 0);
+	assert_string_equal(input.cut_example, c->example);
+	rule_input_done(&input);
+}
+
 static void cleared_host_bits_are_noted(void **state)
 {
 	struct rule_input input = { .verdict = IPF_DROP };
@@ -575,6 +672,9 @@ int main(void)
 	suite_add(&suite, "the first set may be named", the_first_set_may_be_named, NULL);
 	suite_add(&suite, "verdict and time of the options", verdict_and_time_of_the_options, NULL);
 	suite_add(&suite, "a line may not contradict a forced verdict", a_forced_verdict, NULL);
+	suite_add(&suite, "a rule is called by its place", a_rule_is_called_by_its_place, NULL);
+	suite_add(&suite, "the widest lines are kept", the_widest_lines_are_kept, NULL);
+	SUITE_TABLE(&suite, check_cut, cut_cases);
 	suite_add(&suite, "cleared host bits are noted", cleared_host_bits_are_noted, NULL);
 	suite_add(&suite, "a directory is not a file", a_directory_is_not_a_file, NULL);
 	suite_add(&suite, "what has ended is not written", what_has_ended_is_not_written, NULL);
