@@ -2,11 +2,13 @@
 /*
  * How does the program come onto an interface, and go again?
  *
- * Three objects of the same program are in play. The first is loaded as a plain XDP program: it
- * proves that the kernel accepts it, owns the maps, and is what is attached when we run single. The
- * second exists for a moment, to learn whether the kernel lets a program extend another, which is
- * what the dispatcher is built on. The third goes to libxdp, which loads it as a component. All
- * share the first one's maps, so the rules are complete before the first packet sees any of them.
+ * Two objects of the same program are in play. The first is loaded as a plain XDP program: it proves
+ * that the kernel accepts it, owns the maps, and is what is attached when we run single. The second
+ * goes to libxdp, which loads it as a component. Both share the first one's maps, so the rules are
+ * complete before the first packet sees any of them.
+ *
+ * Whether the kernel lets a program extend another, which is what the dispatcher is built on, is found out
+ * before: then libxdp must not do without.
  */
 #include <dataplane/attach.h>
 
@@ -143,6 +145,13 @@ static int check_place(const struct netdev *dev, const struct chain *chain,
 
 /* -- Prepare ----------------------------------------------------------------------------------- */
 
+/* Errors that say nothing of what the kernel can do: the next try may find it able. */
+static bool is_passing(int ret)
+{
+	return ret == -ENOMEM || ret == -EAGAIN || ret == -EINTR || ret == -EMFILE ||
+	       ret == -ENFILE;
+}
+
 /* Why there will be no dispatcher, in words for the user; empty when there will be one. */
 static int find_single_reason(struct attachment *attachment, struct error *err)
 {
@@ -168,7 +177,12 @@ static int find_single_reason(struct attachment *attachment, struct error *err)
 	}
 	log_verbose("%s: trying whether the kernel has what a dispatcher needs",
 		    attachment->dev.name);
-	ret = program_probe_extension(&attachment->config, attachment->object);
+	ret = program_probe_extension();
+	if (is_passing(ret))
+		return error_set(err, ret,
+				 "%s: cannot find out whether the kernel has what a dispatcher "
+				 "needs: %s; try again",
+				 attachment->dev.name, kernel_strerror(ret));
 	if (ret == -ENODATA)
 		snprintf(reason, size,
 			 "the kernel does not tell what a dispatcher runs (Linux 5.13 does)");
@@ -324,12 +338,22 @@ static int attach_single(const struct attachment *attachment)
 
 static int detach_now(const struct netdev *dev, struct error *err);
 
+/* What libxdp does without a word where it could not build its dispatcher, whatever the reason was. It
+ * remembers that, so another try in this process would end alike. */
+static int refuse_single(const struct attachment *attachment, struct error *err)
+{
+	return error_set(err, -EOPNOTSUPP,
+			 "%s: libxdp did not use its dispatcher, which the kernel can run (%s); try "
+			 "again, or load it single with LIBXDP_SKIP_DISPATCHER=1",
+			 attachment->dev.name,
+			 *libbpf_log_last() ? libbpf_log_last() : "it does not say why");
+}
+
 /* The kernel's word, not the library's: is our program there now, and how? */
 static int check_result(const struct attachment *attachment, struct error *err)
 {
 	const struct netdev *dev = &attachment->dev;
 	struct chain chain;
-	const char *why;
 	int ret = chain_read(dev, &chain, err);
 
 	if (ret)
@@ -341,16 +365,12 @@ static int check_result(const struct attachment *attachment, struct error *err)
 			dev->name);
 	if (chain.state == FILTER_CHAINED)
 		return 0;
-
-	why = attachment->single_reason[0] ? attachment->single_reason :
-	      *libbpf_log_last()           ? libbpf_log_last() :
-					     "libxdp did not use it";
-	if (attachment->options.require_dispatcher)
-		return error_set(err, -EOPNOTSUPP, "%s: no dispatcher: %s", dev->name, why);
+	if (!attachment->single_reason[0])
+		return refuse_single(attachment, err);
 	log_warning(
 		"%s: loaded single, without the libxdp dispatcher: %s; it filters, but no other XDP "
 		"program can join it on this interface",
-		dev->name, why);
+		dev->name, attachment->single_reason);
 	return 0;
 }
 

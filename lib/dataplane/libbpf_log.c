@@ -45,6 +45,11 @@ static void keep(const char *line)
 	snprintf(last_warning, sizeof(last_warning), "the kernel says \"%s\"", line);
 }
 
+static char *skip_prefix(char *line, const char *prefix)
+{
+	return strncmp(line, prefix, strlen(prefix)) != 0 ? line : line + strlen(prefix);
+}
+
 static void take(const char *library, bool warning, const char *format, va_list args)
 {
 	char text[4096];
@@ -55,8 +60,7 @@ static void take(const char *library, bool warning, const char *format, va_list 
 	while ((line = strsep(&rest, "\n"))) {
 		while (*line == ' ')
 			line++;
-		if (!strncmp(line, "libbpf: ", strlen("libbpf: ")))
-			line += strlen("libbpf: ");
+		line = skip_prefix(skip_prefix(line, "libbpf: "), "libxdp: ");
 		if (!*line)
 			continue;
 		if (warning)

@@ -24,6 +24,7 @@
 #include <dataplane/filter.h>
 #include <dataplane/kernel.h>
 #include <dataplane/libbpf_log.h>
+#include <dataplane/stub.h>
 #include <util/cleanup.h>
 #include <util/error.h>
 #include <util/log.h>
@@ -153,53 +154,18 @@ static int link_component(const struct patient *patient, int function, int progr
 	return link < 0 ? -errno : link;
 }
 
-/* int ipf_gap(struct xdp_md *ctx), which is all that the kernel compares with the function that it
- * replaces. */
-static struct btf *gap_btf(int *function)
-{
-	struct btf *btf = btf__new_empty();
-	int number, context, pointer, prototype;
-
-	if (!btf)
-		return NULL;
-	number = btf__add_int(btf, "int", sizeof(int), BTF_INT_SIGNED);
-	context = btf__add_struct(btf, "xdp_md", sizeof(struct xdp_md));
-	pointer = btf__add_ptr(btf, context);
-	prototype = btf__add_func_proto(btf, number);
-	if (btf__add_func_param(btf, "ctx", pointer) ||
-	    (*function = btf__add_func(btf, CHAIN_GAP_NAME, BTF_FUNC_GLOBAL, prototype)) < 0 ||
-	    btf__load_into_kernel(btf)) {
-		btf__free(btf);
-		return NULL;
-	}
-	return btf;
-}
-
 /* A component that does what the dispatcher does without one: it goes on to the next. */
 static int load_gap(const struct patient *patient, int function)
 {
-	const struct bpf_insn instructions[] = {
-		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = 0, .imm = XDP_DISPATCHER_RETVAL },
-		{ .code = BPF_JMP | BPF_EXIT },
+	const struct stub gap = {
+		.name = CHAIN_GAP_NAME,
+		.type = BPF_PROG_TYPE_EXT,
+		.verdict = XDP_DISPATCHER_RETVAL,
+		.target = patient->program,
+		.target_function = function,
 	};
-	struct bpf_func_info function_info = {};
-	LIBBPF_OPTS(bpf_prog_load_opts, options, .attach_prog_fd = (__u32)patient->program,
-		    .attach_btf_id = (__u32)function, .func_info = &function_info,
-		    .func_info_cnt = 1, .func_info_rec_size = sizeof(function_info));
-	int own_function;
-	struct btf *btf = gap_btf(&own_function);
-	int program;
 
-	if (!btf)
-		return -errno;
-	function_info.type_id = (__u32)own_function;
-	options.prog_btf_fd = (__u32)btf__fd(btf);
-	program = bpf_prog_load(BPF_PROG_TYPE_EXT, CHAIN_GAP_NAME, "GPL", instructions,
-				sizeof(instructions) / sizeof(instructions[0]), &options);
-	if (program < 0)
-		program = -errno;
-	btf__free(btf);
-	return program;
+	return stub_load(&gap, NULL);
 }
 
 static int put_back(const struct patient *patient, unsigned int slot, int function)

@@ -12,6 +12,7 @@
 
 #include <dataplane/kernel.h>
 #include <dataplane/libbpf_log.h>
+#include <dataplane/stub.h>
 #include <util/cleanup.h>
 #include <util/error.h>
 
@@ -126,27 +127,19 @@ static int link_tells_target(int link)
 	return info.tracing.target_obj_id ? 0 : -ENODATA;
 }
 
-int program_probe_extension(const struct ipf_config *config, struct bpf_object *loaded)
+int program_probe_extension(void)
 {
-	struct bpf_program *target = bpf_object__find_program_by_name(loaded, IPF_PROGRAM_NAME);
-	struct bpf_program *program;
-	struct bpf_object *object;
-	auto_fd int link = -1;
-	int ret = program_open(config, loaded, &object, NULL);
+	struct stub stub = { .name = "ipf_probe", .type = BPF_PROG_TYPE_XDP, .verdict = XDP_PASS };
+	auto_fd int target = stub_load(&stub, &stub.target_function);
+	auto_fd int extension = -1, link = -1;
 
-	if (ret)
-		return ret;
-	program = bpf_object__find_program_by_name(object, IPF_PROGRAM_NAME);
-	bpf_program__set_type(program, BPF_PROG_TYPE_EXT);
-	bpf_program__set_expected_attach_type(program, 0);
-	bpf_program__set_flags(program, bpf_program__flags(program) & ~(__u32)BPF_F_XDP_HAS_FRAGS);
-	ret = bpf_program__set_attach_target(program, bpf_program__fd(target), IPF_PROGRAM_NAME);
-	if (!ret)
-		ret = bpf_object__load(object);
-	if (!ret) {
-		link = bpf_raw_tracepoint_open(NULL, bpf_program__fd(program));
-		ret = link < 0 ? -errno : link_tells_target(link);
-	}
-	bpf_object__close(object);
-	return ret;
+	if (target < 0)
+		return target;
+	stub.type = BPF_PROG_TYPE_EXT;
+	stub.target = target;
+	extension = stub_load(&stub, NULL);
+	if (extension < 0)
+		return extension;
+	link = bpf_raw_tracepoint_open(NULL, extension);
+	return link < 0 ? -errno : link_tells_target(link);
 }

@@ -19,10 +19,10 @@ int program_open(const struct ipf_config *config, struct bpf_object *maps, struc
 /* Adds the words to -EPERM where a program or its maps are made, and returns it. */
 int program_not_permitted(struct error *err);
 
-/* Can the kernel put a component into a dispatcher, and tell afterwards that it is there? Tries it:
- * our program, as an extension of the one that `loaded` has loaded. Returns 0, the kernel's reason,
- * or -ENODATA where it takes the component and does not tell (before 5.13). */
-int program_probe_extension(const struct ipf_config *config, struct bpf_object *loaded);
+/* Can the kernel put a component into a dispatcher, and tell afterwards that it is there? Tries it with two
+ * programs that do nothing. Returns 0, the kernel's reason, or -ENODATA where it takes the component and does
+ * not tell (before 5.13). */
+int program_probe_extension(void);
 
 /* The kernel copes with frames of several buffers (5.18). */
 int program_kernel_has_frags(void);

@@ -258,3 +258,28 @@ def test_refused_by_the_kernel_at_any_moment(lab, nothing_more, need, tmp_path, 
             assert now == before, what
     if campaign.state() != "not-loaded":
         lab.good("unload", "f0")
+
+
+@pytest.mark.dispatcher
+@pytest.mark.parametrize("error", ["ENOMEM", "EMFILE", "EAGAIN", "EPERM", "EINVAL"])
+def test_no_call_that_fails_makes_it_single(lab, nothing_more, need, tmp_path, error, slow):
+    """Where the kernel has the dispatcher, a load is chained, or it fails and leaves nothing."""
+    need("strace")
+    campaign = Campaign(lab, tmp_path, *COMMANDS["load"])
+    single = "the kernel refuses programs that extend others"
+    for moment in some(campaign.moments("bpf"), 3 if slow else 12):
+        campaign.start()
+        result = campaign.strace("-e", f"inject=bpf:error={error}:when={moment}", calls="bpf")
+        what = f"{error} at bpf() call {moment}: {result}"
+        state = campaign.state()
+        product.assert_own_voice(result)
+        if result.rc == DONE and error in ("EPERM", "EINVAL") and single in result.err:
+            assert state == "filtering-single", what  # what a kernel without it would say, at that call
+        elif result.rc == DONE:
+            assert state == "filtering-chained" and not result.err, what
+        else:
+            assert result.rc == FAILED and len(result.err_lines) == 1, what
+            assert state == "not-loaded" and campaign.dropped() == NOTHING, what
+        print(f"{moment}: {result.rc} {result.err.strip()}")
+    if campaign.state() != "not-loaded":
+        lab.good("unload", "f0")
