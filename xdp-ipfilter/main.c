@@ -16,8 +16,11 @@
 #include <dataplane/attach.h>
 #include <dataplane/capability.h>
 #include <dataplane/lock.h>
+#include <util/descriptors.h>
 #include <util/error.h>
 #include <util/log.h>
+
+#include "targets.h"
 
 static const struct command *const commands[] = {
 	&load_command, &run_command,  &unload_command,  &repair_command,
@@ -26,6 +29,16 @@ static const struct command *const commands[] = {
 	&help_command, NULL,
 };
 
+/* Before anything is looked at: what runs out of them later, in libraries, is told as something else. */
+static int check_descriptors(unsigned int needs, struct error *err)
+{
+	if (!needs)
+		return 0;
+	return descriptors_check(needs & CAPABILITY_ATTACH ? ATTACH_DESCRIPTORS :
+							     TARGETS_DESCRIPTORS,
+				 err);
+}
+
 const struct command_table command_table = {
 	.version = XDP_IPFILTER_VERSION,
 	.summary =
@@ -33,6 +46,7 @@ const struct command_table command_table = {
 		"stack sees them.",
 	.commands = commands,
 	.start = capability_limit,
+	.ready = check_descriptors,
 	.set_lock_timeout = lock_set_timeout,
 };
 
@@ -60,6 +74,7 @@ int main(int argc, char **argv)
 	open_standard_streams();
 	/* A reader that goes away is an error of the write that follows, not the end of us. */
 	signal(SIGPIPE, SIG_IGN);
+	descriptors_raise();
 	dataplane_init();
 
 	code = command_main(&command_table, argc, argv, &err);

@@ -9,6 +9,7 @@
 
 #include <util/array.h>
 #include <util/cleanup.h>
+#include <util/descriptors.h>
 #include <util/error.h>
 #include <util/log.h>
 
@@ -128,7 +129,7 @@ enum exit_code targets_open(struct targets *targets, struct error *err)
 	for (size_t i = 0; i < targets->count; i++)
 		if (open_target(&targets->items[i], err))
 			return EXIT_FAILED;
-	return EXIT_DONE;
+	return descriptors_check(TARGETS_DESCRIPTORS, err) ? EXIT_FAILED : EXIT_DONE;
 }
 
 enum exit_code refuse_not_loaded(const struct netdev *dev, struct error *err)

@@ -17,6 +17,10 @@
 
 struct error;
 
+/* File descriptors that a command takes at most besides those of the filters that it has opened: it makes
+ * up to 64 maps at a time. */
+#define TARGETS_DESCRIPTORS 96
+
 struct target {
 	struct netdev dev;
 	struct chain chain;

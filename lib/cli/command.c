@@ -142,6 +142,8 @@ static enum exit_code run_command(const struct command_table *table, const struc
 		*err = refusal;
 		return code;
 	}
+	if (table->ready(command->needs, err))
+		return EXIT_FAILED;
 	options_start(&options, command->name, command->options, argc, argv);
 	return command->run(&options, err);
 }

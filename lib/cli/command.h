@@ -38,6 +38,8 @@ struct command_table {
 	const struct command *const *commands; /* the last is NULL */
 	/* Called with command.needs when the command is known, before its options are read. */
 	int (*start)(unsigned int needs, struct error *err);
+	/* Called likewise when they are read, before the command runs; not for --help. */
+	int (*ready)(unsigned int needs, struct error *err);
 	void (*set_lock_timeout)(unsigned int seconds);
 };
 

@@ -34,6 +34,7 @@
 #include <dataplane/sweep.h>
 #include <dataplane/table.h>
 #include <util/cleanup.h>
+#include <util/descriptors.h>
 #include <util/error.h>
 #include <util/log.h>
 
@@ -256,7 +257,9 @@ int attach_prepare(const struct netdev *dev, const struct attach_options *option
 	netdev_place(dev, &attachment->config.place);
 
 	sweep(dev);
-	ret = check_trace(options, err);
+	ret = descriptors_check(ATTACH_DESCRIPTORS, err);
+	if (!ret)
+		ret = check_trace(options, err);
 	if (!ret)
 		ret = chain_read(dev, &attachment->before, err);
 	if (!ret)

@@ -17,6 +17,10 @@
 struct error;
 struct attachment;
 
+/* File descriptors that attaching and detaching may take at most: libxdp opens each program and each link of
+ * a chain, the old one beside the new one. */
+#define ATTACH_DESCRIPTORS 128
+
 struct attach_options {
 	enum attach_mode mode;
 	enum ipf_verdict policy;
