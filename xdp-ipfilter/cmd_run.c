@@ -17,6 +17,7 @@
 #include <util/log.h>
 #include <util/text.h>
 
+#include "elsewhere.h"
 #include "loading.h"
 #include "lockout.h"
 #include "rounds.h"
@@ -146,13 +147,16 @@ static enum exit_code take_off(const struct target *target, enum exit_code code,
 	if (lock < 0)
 		log_warning("%s; unloading without the lock", failure.text);
 	off = detach_own(target, &failure);
-	if (!off || code == EXIT_NOT_LOADED)
+	if (off == EXIT_NOT_LOADED)
+		off = elsewhere_take_off(target, &failure);
+	if (!off)
 		return code;
-	if (!code)
-		*err = failure;
-	else
+	if (code && code != EXIT_NOT_LOADED) {
 		log_warning("%s", failure.text);
-	return code ? code : off;
+		return code;
+	}
+	*err = failure;
+	return off;
 }
 
 static enum exit_code run_attached(const struct run_request *request, struct targets *targets,
@@ -210,11 +214,13 @@ const struct command run_command = {
 	.summary = "filter on one interface while this command runs, and print what is dropped",
 	.usage = "[OPTION]... IFNAME",
 	.options = run_options,
-	.needs = CAPABILITY_BPF | CAPABILITY_ATTACH | CAPABILITY_FILES,
+	.needs = CAPABILITY_BPF | CAPABILITY_ATTACH | CAPABILITY_FILES | CAPABILITY_NAMESPACES,
 	.notes =
 		"Prints the packets dropped on each CPU. Whatever ends it, nothing stays behind.\n",
 	.examples = "  xdp-ipfilter run -m skb -i 192.0.2.66 lo\n",
-	.exit_codes = "  0  ended by SIGINT, SIGTERM or after N prints\n"
-		      "  3  unloaded by someone else meanwhile\n",
+	.exit_codes =
+		"  0  ended by SIGINT, SIGTERM or after N prints\n"
+		"  3  unloaded by someone else meanwhile, or the interface has gone or moved to\n"
+		"     another network namespace; the filter is off there too\n",
 	.run = run,
 };

@@ -31,6 +31,7 @@
 #include <dataplane/mend.h>
 #include <dataplane/program.h>
 #include <dataplane/refusal.h>
+#include <dataplane/renumber.h>
 #include <dataplane/sweep.h>
 #include <dataplane/table.h>
 #include <util/cleanup.h>
@@ -479,6 +480,7 @@ static int mend_before_detach(const struct netdev *dev, bool *mended, struct err
 		ret = chain_check_version(dev, &chain, err);
 	if (ret || chain.state == FILTER_NOT_LOADED)
 		return ret;
+	renumber_pins(dev, &chain);
 	if (!mend_is_needed(dev, &chain))
 		return mend_check_pins(dev, &chain, err);
 	*mended = true;

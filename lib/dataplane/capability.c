@@ -32,6 +32,7 @@ static const struct capability capabilities[] = {
 	{ CAPABILITY_BPF, CAP_SYS_ADMIN, "CAP_SYS_ADMIN", "BPF programs and maps by id need it" },
 	{ CAPABILITY_ATTACH, CAP_NET_ADMIN, "CAP_NET_ADMIN", "XDP programs on interfaces need it" },
 	{ CAPABILITY_FILES, CAP_DAC_READ_SEARCH, "CAP_DAC_READ_SEARCH", NULL },
+	{ CAPABILITY_NAMESPACES, CAP_SYS_PTRACE, "CAP_SYS_PTRACE", NULL },
 };
 #define CAPABILITY_COUNT (sizeof(capabilities) / sizeof(*capabilities))
 

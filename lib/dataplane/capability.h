@@ -21,6 +21,9 @@ enum capability_need {
 	/* CAP_DAC_READ_SEARCH: files of rules that belong to other users, as those of who calls
 	 * sudo. Kept where it is there, never demanded. */
 	CAPABILITY_FILES = 1 << 2,
+	/* CAP_SYS_PTRACE: the network namespaces of processes, to find an interface that moved to
+	 * one. Kept where it is there, never demanded. */
+	CAPABILITY_NAMESPACES = 1 << 3,
 };
 
 /* Gives up for good every capability that the needs (an or of the above) do not take, and the

@@ -92,6 +92,13 @@ int filter_is_ours(int program_fd)
 	return ret == -ENOENT ? 0 : ret;
 }
 
+bool filter_exists(__u32 program_id)
+{
+	auto_fd int program = bpf_prog_get_fd_by_id(program_id);
+
+	return program >= 0;
+}
+
 bool filter_was_loaded_at(int program_fd, const struct ipf_place *place)
 {
 	struct bpf_prog_info info;

@@ -44,6 +44,9 @@ struct filter filter_of_object(const struct bpf_object *object, const struct ipf
  * "no", for then it would be loaded twice. */
 int filter_is_ours(int program_fd);
 
+/* Is a program with this id in the kernel? */
+bool filter_exists(__u32 program_id);
+
 /* Is it ours, and was it loaded here? False also where that is not sure. */
 bool filter_was_loaded_at(int program_fd, const struct ipf_place *place);
 

@@ -17,12 +17,13 @@ from netlab import wait_for
 from product import DONE, FAILED
 
 SYS_ADMIN, NET_ADMIN, FILES = "CAP_SYS_ADMIN", "CAP_NET_ADMIN", "CAP_DAC_READ_SEARCH"
-BITS = {SYS_ADMIN: 21, NET_ADMIN: 12, FILES: 2}
+PTRACE = "CAP_SYS_PTRACE"
+BITS = {SYS_ADMIN: 21, NET_ADMIN: 12, FILES: 2, PTRACE: 19}
 
 #: command: its arguments, what it cannot do without, what it keeps besides
 COMMANDS = {
     "load": (["-i", "192.0.2.66", "f0"], {SYS_ADMIN, NET_ADMIN}, {FILES}),
-    "run": (["--count", 1, "--interval", 1, "f0"], {SYS_ADMIN, NET_ADMIN}, {FILES}),
+    "run": (["--count", 1, "--interval", 1, "f0"], {SYS_ADMIN, NET_ADMIN}, {FILES, PTRACE}),
     "repair": (["f0"], {SYS_ADMIN, NET_ADMIN}, {FILES}),
     "unload": (["f0"], {SYS_ADMIN, NET_ADMIN}, set()),
     "add": (["192.0.2.7"], {SYS_ADMIN}, {FILES}),

@@ -4,13 +4,15 @@ import os
 import re
 import signal
 import socket
+import subprocess
 import time
 
 import pytest
 
+import kernel
 import product
 from frames import udp
-from netlab import wait_for
+from netlab import Namespace, sh, wait_for
 from product import DONE, FAILED, NOT_LOADED, USAGE
 
 
@@ -210,3 +212,94 @@ def test_where_the_filter_is_loaded_run_is_refused_and_it_stays(lab, run):
         lab.refused(FAILED, "run", "--count", 1, "f0", words=["f0", "already"])
     assert not lab.wire.passes(udp("192.0.2.66"))
     wait_for(lambda: lab("unload", "f0").rc == DONE, "unload", 1)
+
+
+# The interface moves away
+
+def in_a_mount(lab):
+    """A namespace as `ip netns add` makes it; (namespace, its file)."""
+    away = Namespace()
+    return away, away.path
+
+
+def of_a_process(lab):
+    """One that only a process is in."""
+    away = Namespace()
+    with away:
+        lab.holder = subprocess.Popen(["sleep", "1000"])
+    sh("ip", "netns", "del", away.name)
+    return away, f"/proc/{lab.holder.pid}/ns/net"
+
+
+def of_an_open_file(lab):
+    """One that nobody can find."""
+    away = Namespace()
+    sh("ip", "netns", "del", away.name)
+    return away, None
+
+
+@pytest.fixture
+def away_lab(own_lab):
+    """A lab whose interface may move; `lab.away` is told where to."""
+    own_lab.holder = own_lab.away = None
+    yield own_lab
+    if own_lab.away:
+        own_lab.away.run("ip", "link", "del", "f0", check=False)
+        own_lab.away.run("ip", "link", "del", "g0", check=False)
+        os.close(own_lab.away._fd)
+        sh("ip", "netns", "del", own_lab.away.name, check=False)
+        own_lab.away._fd = -1
+    if own_lab.holder:
+        own_lab.holder.kill()
+        own_lab.holder.wait()
+
+
+def move(lab, run, where, name="f0", index=None):
+    """Start a run, move its interface, and wait for the end."""
+    started = Run(lab, "-i", "192.0.2.66", "--interval", 20, "f0")
+    started.read(drops)
+    lab.away, path = where(lab)
+    lab.away.ip("link", "add", "taken", *(("index", index) if index else ()), "type", "veth")
+    if name == "f0":
+        lab.ns.ip("link", "set", "f0", "netns", f"/proc/{os.getpid()}/fd/{lab.away._fd}")
+    else:
+        lab.ns.ip("link", "set", "f0", "netns", f"/proc/{os.getpid()}/fd/{lab.away._fd}", "name", name)
+    return started.end(), path
+
+
+@pytest.mark.parametrize("where", [in_a_mount, of_a_process])
+@pytest.mark.parametrize("name, same_index", [("f0", True), ("g0", False)],
+                         ids=["as before", "under another name and number"])
+def test_an_interface_that_moves_is_freed_where_it_is(away_lab, no_more_progs, where, name, same_index):
+    lab, pins = away_lab, product.pins()
+    index = None if same_index else lab.ns.links()["f0"]["ifindex"]
+    result, path = move(lab, Run, where, name, index)
+    assert result.rc == NOT_LOADED and len(result.complaints) == 1, result
+    product.assert_words(result.err, [f"f0: moved to the network namespace {path}, as {name}",
+                                      "taken off there"], result)
+    assert "xdp" not in lab.away.links()[name]
+    assert product.pins() == pins
+
+
+def test_one_that_moves_where_nobody_finds_it_is_told(away_lab, dispatcher):
+    lab = away_lab
+    result, _ = move(lab, Run, of_an_open_file)
+    if dispatcher[0]:
+        assert result.rc == NOT_LOADED, result
+    else:
+        assert result.rc == FAILED, result
+        product.assert_words(result.complaints[0], ["f0: moved to a network namespace", "filters on it still",
+                                                    "xdp-ipfilter unload"], result)
+        assert "xdp" in lab.away.links()["f0"]
+    product.Tool(lab.away)("unload", "f0")
+    assert "xdp" not in lab.away.links()["f0"]
+
+
+def test_one_that_is_deleted_is_gone(own_lab, no_more_progs, deleted_chain):
+    lab = own_lab
+    started = Run(lab, "-i", "192.0.2.66", "--interval", 20, "f0")
+    started.read(drops)
+    deleted_chain()
+    lab.ns.ip("link", "del", "f0")
+    result = started.end()
+    assert result.rc == NOT_LOADED and "f0: not loaded any more; the interface is gone" in result.err, result

@@ -5,6 +5,10 @@
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
 
+#ifndef VERSION
+#define VERSION 3 /* for tools that look at each source alone */
+#endif
+
 static const volatile struct {
 	__u8 magic, version, program_count, frags;
 	__u32 chain_call_actions[10], priorities[10], program_flags[10];

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Where is the filter of an interface that has left this network namespace?
+ *
+ * An interface takes its program along, and comes under another name or number if its own are taken there.
+ * The program's id stays.
+ */
+#include "elsewhere.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdio.h>
+
+#include <dataplane/attach.h>
+#include <dataplane/netns.h>
+#include <util/cleanup.h>
+#include <util/error.h>
+
+struct search {
+	__u32 program_id;
+	struct netdev dev; /* where it is */
+	char path[NETNS_PATH_SIZE];
+	int ret; /* of detaching it there */
+	struct error failure;
+};
+
+static int visit(const char *path, void *data)
+{
+	auto_free struct netdev *devs = NULL;
+	struct search *search = data;
+	struct chain chain;
+	size_t count;
+
+	if (netdev_all(&devs, &count, NULL))
+		return 0;
+	for (size_t i = 0; i < count; i++) {
+		if (chain_read(&devs[i], &chain, NULL) || chain.program_id != search->program_id)
+			continue;
+		search->dev = devs[i];
+		snprintf(search->path, sizeof(search->path), "%s", path);
+		search->ret = detach(&devs[i], &search->failure);
+		return 1;
+	}
+	return 0;
+}
+
+static enum exit_code found(const struct target *target, const struct search *search,
+			    struct error *err)
+{
+	if (search->ret) {
+		error_set(err, search->ret,
+			  "%s: moved to the network namespace %s, where the filter stays on it: %s; "
+			  "'nsenter --net=%s xdp-ipfilter unload %s' takes it off",
+			  target->dev.name, search->path, search->failure.text, search->path,
+			  search->dev.name);
+		return EXIT_FAILED;
+	}
+	error_set(err, -ENODEV,
+		  "%s: moved to the network namespace %s, as %s; the filter was taken off there",
+		  target->dev.name, search->path, search->dev.name);
+	return EXIT_NOT_LOADED;
+}
+
+enum exit_code elsewhere_take_off(const struct target *target, struct error *err)
+{
+	struct search search = { .program_id = target->chain.program_id };
+	int ret;
+
+	if (!search.program_id || !filter_exists(search.program_id))
+		return EXIT_NOT_LOADED;
+	ret = netns_each(visit, &search, err);
+	if (ret > 0)
+		return found(target, &search, err);
+	if (ret < 0)
+		return EXIT_FAILED;
+	/* Pins hold a chain's programs also after its interface was deleted. */
+	if (target->chain.state == FILTER_CHAINED || !filter_exists(search.program_id))
+		return EXIT_NOT_LOADED;
+	error_set(err, -ENODEV,
+		  "%s: moved to a network namespace that cannot be reached from here, and program %u "
+		  "filters on it still; 'xdp-ipfilter unload' takes it off there",
+		  target->dev.name, search.program_id);
+	return EXIT_FAILED;
+}

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Where is the filter of an interface that has left this network namespace?
+ */
+#ifndef ELSEWHERE_H
+#define ELSEWHERE_H
+
+#include <cli/command.h>
+
+#include "targets.h"
+
+struct error;
+
+/* Takes the target's program off wherever it is, after it was found not to be here any more: *err says how, and
+ * keeps its words where the program is gone. EXIT_NOT_LOADED; EXIT_FAILED where it filters on. */
+enum exit_code elsewhere_take_off(const struct target *target, struct error *err);
+
+#endif
