@@ -117,7 +117,7 @@ fi
 cflags=$(setting HARDEN_CFLAGS)
 case " $cflags " in
 *' -fPIE '*) tap_run 'position independent' pie $program ;;
-*) tap_skip 'position independent' "$cc can't" ;;
+*) tap_skip 'position independent' "$cc makes no position-independent programs" ;;
 esac
 tap_run 'nothing writable that was relocated' relro $program
 tap_run 'no executable stack, no writable code' stack $program
@@ -139,10 +139,10 @@ case $cflags in
 		tap_run 'the program is marked for control flow protection' marked $program
 	else
 		tap_skip 'the program is marked for control flow protection' \
-			'the C library of this machine is not'
+			'the C library of this machine is not marked for control flow protection'
 	fi
 	;;
-*) tap_skip 'control flow protection' "$cc has none here" ;;
+*) tap_skip 'control flow protection' "$cc has no control flow protection for this machine" ;;
 esac
 
 tap_run 'self-test: no PIE is found out' unmasks pie -fno-PIE -no-pie

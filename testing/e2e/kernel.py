@@ -8,6 +8,7 @@ import mmap
 import os
 import pathlib
 import platform
+import re
 import shutil
 import socket
 import struct
@@ -138,9 +139,18 @@ def dispatcher_works():
     try:
         quiet_pair(ns, "try0", "try1")
         done = ns.run("unshare", "-m", "sh", "-c",
-                      f"mount -t bpf bpf /sys/fs/bpf && xdp-loader load try0 {first} && "
+                      f"mount -t bpf bpf /sys/fs/bpf && xdp-loader load -vv try0 {first} && "
                       f"xdp-loader load try0 {second}", check=False)
-        said = (done.stderr or done.stdout).strip().splitlines()
-        return done.returncode == 0, said[-1].strip() if said else ""
+        return done.returncode == 0, _refusal(done.stderr + done.stdout)
     finally:
         ns.close()
+
+
+def _refusal(said):
+    """Why: the first load goes on without a dispatcher, and only whispers that; the second then finds
+    the interface busy."""
+    cause = re.search(r"Compatibility check for dispatcher program failed: (.*)", said)
+    if cause:
+        return f"no programs that extend others (freplace: {cause.group(1)})"
+    lines = said.strip().splitlines()
+    return lines[-1].strip() if lines else ""

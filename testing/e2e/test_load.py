@@ -347,3 +347,11 @@ def test_xdp_off_by_somebody_else_is_not_loaded_and_can_be_loaded_again(lab, no_
     assert lab.wire.passes(udp(BLOCKED))
     lab.good("unload", lab.dev)
     assert set(product.pins()) <= before, "the pins of the dead chain are swept"
+
+
+def test_where_there_is_no_dispatcher_the_tests_say_why(dispatcher):
+    works, reason = dispatcher
+    if works:
+        pytest.skip("the dispatcher works here")
+    assert "busy" not in reason
+    assert reason == "xdp-loader is not installed" or "freplace: " in reason
