@@ -98,6 +98,8 @@ offences() (
 
 check_tree() {
 	local found
+	[ -n "$(cd "$1" && shift && find "${@:-.}" -name '*.[ch]' -type f -print -quit)" ] ||
+		{ printf '%s: there is no *.c or *.h\n' "${2:-$1}" && return 1; }
 	found=$(offences "$@")
 	[ -z "$found" ] || printf '%s\n' "$found"
 	[ -z "$found" ]

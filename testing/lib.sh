@@ -35,29 +35,39 @@ tap_run() {
 	tap_result "$name" "$status"
 }
 
-# tree_files PATTERN...: the sources of this tree, where the caller stands at its top: what git knows
-# or is about to, or, in a tarball, all there is. A pattern's * matches a / as well.
+# all_files: what git knows here or is about to; in a tarball, or without git, all there is. The clone may
+# be another user's, where git is asked not to mind: whoever runs the tests trusts the tree anyway.
+all_files() {
+	{
+		[ -e .git ] && git -c safe.directory="$PWD" -c core.fsmonitor=false \
+			ls-files -co --exclude-standard 2>/dev/null
+	} || find . -path ./.git -prune -o -type f ! -name config.mk -print | cut -c 3-
+}
+
+# tree_files PATTERN...: the sources of this tree, where the caller stands at its top. A pattern's *
+# matches a / as well. Fails when there are none: a check of nothing would pass.
 tree_files() {
-	local file pattern
-	if [ -e .git ]; then
-		git ls-files -co --exclude-standard
-	else
-		find . -type f ! -name config.mk | cut -c 3-
-	fi | while read -r file; do
+	local file pattern status=1
+	while read -r file; do
 		[ -f "$file" ] || continue
 		for pattern; do
 			# shellcheck disable=SC2053 # a pattern
 			if [[ $file == $pattern ]]; then
 				printf '%s\n' "$file"
+				status=0
 				break
 			fi
 		done
-	done
+	done < <(all_files)
+	[ "$status" -eq 0 ] || printf '%s: there is no %s\n' "$PWD" "$*" >&2
+	return "$status"
 }
 
 # tree_copy FOLDER: a copy of those, to build there with other flags or another compiler
 tree_copy() {
-	mkdir -p "$1" && tree_files '*' | tar -c -T - | tar -x -C "$1"
+	local list
+	list=$(tree_files '*') || return
+	mkdir -p "$1" && printf '%s\n' "$list" | tar -c -T - | tar -x -C "$1"
 }
 
 # tap_skip NAME REASON

@@ -15,10 +15,17 @@ trap 'rm -rf "$scratch"' EXIT
 # The layout that clang-format makes differs between its versions, so one is the judge.
 format_version=14
 
+# fill ARRAY COMMAND...: the lines that it prints; fails when it does
+fill() {
+	local text
+	text=$("${@:2}") || return
+	mapfile -t "$1" <<<"$text"
+}
+
 # By name, or by a first line that calls a shell. What busybox runs in a virtual machine is no
 # shell that shellcheck 0.9 knows.
 shell_files() {
-	tree_files '*.sh' '*.bash'
+	tree_files '*.sh' '*.bash' || return
 	tree_files configure '.ci/*' 'testing/*' | while read -r file; do
 		case $(head -n 1 "$file" | tr -d '\0') in
 		'#!'*busybox*) ;;
@@ -29,20 +36,22 @@ shell_files() {
 
 # Files, not lines: `make format` mends them all.
 check_format() {
-	local file wrong=0
-	while read -r file; do
+	local files file wrong=0
+	fill files tree_files '*.c' '*.h' || return
+	for file in "${files[@]}"; do
 		"$1" "$file" | cmp -s - "$file" && continue
 		printf '%s:1: clang-format lays it out otherwise; see make format\n' "$file"
 		wrong=1
-	done < <(tree_files '*.c' '*.h')
+	done
 	return "$wrong"
 }
 
 check_shell() {
-	shell_files | sort -u | xargs -r shellcheck -x
+	local files
+	fill files shell_files && printf '%s\n' "${files[@]}" | sort -u | xargs shellcheck -x
 }
 
-# What the host compiles of ours, but for tests.
+# What the host compiles of ours, but for tests. Fails, as grep does, when there is nothing.
 host_sources() {
 	tree_files 'lib/*.c' 'xdp-ipfilter/*.c' | grep -v '\.bpf\.c$'
 }
@@ -51,7 +60,9 @@ host_sources() {
 # the member `seconds` for the variable of that name, and the two symbols around the embedded object
 # for two objects.
 check_cppcheck() {
-	host_sources | xargs -r cppcheck --quiet --enable=warning,portability --inline-suppr \
+	local sources
+	fill sources host_sources || return
+	cppcheck --quiet --enable=warning,portability --inline-suppr \
 		--error-exitcode=1 --std=c11 -I headers -I lib -D__x86_64__ -D_GNU_SOURCE \
 		-D'LIBBPF_OPTS(type,name,...)=struct type name = { __VA_ARGS__ }' \
 		-D'DECLARE_LIBXDP_OPTS(type,name,...)=struct type name = { __VA_ARGS__ }' \
@@ -59,14 +70,14 @@ check_cppcheck() {
 		--suppress=memleak --suppress=zerodivcond:lib/util/text.c \
 		--suppress=comparePointers:lib/dataplane/program.c \
 		--suppress=subtractPointers:lib/dataplane/program.c \
-		--suppress=normalCheckLevelMaxBranches
+		--suppress=normalCheckLevelMaxBranches "${sources[@]}"
 }
 
 # Without the path analyser: it can't know that error_set() never returns 0, and so finds paths that
 # are none.
 check_tidy() {
 	local sources
-	mapfile -t sources < <(host_sources)
+	fill sources host_sources || return
 	clang-tidy --quiet --warnings-as-errors='*' --checks="-*,bugprone-suspicious-*,\
 -bugprone-suspicious-string-compare,bugprone-macro-parentheses,bugprone-signed-char-misuse,\
 bugprone-assert-side-effect,bugprone-infinite-loop,bugprone-not-null-terminated-result,\
@@ -78,7 +89,7 @@ bugprone-redundant-branch-condition,bugprone-too-small-loop-variable,misc-redund
 # Byte order above all: a number from the network (__be16) must not meet one of ours. Sparse reads
 # libbpf's conversions without their types.
 check_sparse() {
-	local sources
+	local sources tests source
 	mkdir -p "$scratch/sparse/bpf"
 	cat >"$scratch/sparse/bpf/bpf_endian.h" <<-'EOF'
 		#include <linux/types.h>
@@ -89,9 +100,9 @@ check_sparse() {
 		__u32 bpf_ntohl(__be32 number);
 		__u64 bpf_be64_to_cpu(__be64 number);
 	EOF
-	mapfile -t sources < <(host_sources && tree_files '*.bpf.c' 'testing/*.c' | sort -u)
+	fill sources host_sources && fill tests tree_files '*.bpf.c' 'testing/*.c' || return
 	# One by one: it keeps what a file defined for the next.
-	for source in "${sources[@]}"; do
+	for source in "${sources[@]}" "${tests[@]}"; do
 		sparse -Wsparse-error -Wbitwise -Wno-decl -Wno-unknown-attribute \
 			-Wno-memcpy-max-count -std=gnu11 \
 			-D_GNU_SOURCE= '-DXDP_IPFILTER_VERSION="0"' '-DIPF_OBJECT_FILE="none"' \
@@ -112,20 +123,33 @@ in_copy() {
 	env -u MAKEFLAGS make -s -k -C "$copy" -j"$(nproc)" STRICT=1 "$@"
 }
 
-# What a pointer or a size of 32 bits would break is warned about. Compiled only: the libraries are
-# not there. Debian keeps <asm/types.h> in a folder named after the machine.
-check_32_bits() {
-	local copy=$scratch/gcc objects
-	mapfile -t objects < <(make -s -C xdp-ipfilter list | sed -n '/\.bpf\.c$/d; s/\.c$/.o/p')
-	in_copy gcc "CC=gcc $narrow" lib &&
-		make -s -k -C "$copy/xdp-ipfilter" "CC=gcc $narrow" STRICT=1 "${objects[@]}"
+# objects_of FOLDER
+objects_of() {
+	make -s -C "$1" list | sed -n '/\.bpf\.c$/d; s/\.c$/.o/p'
+}
+
+# check_compiles COMPILER: for a machine, or with a C library, that the libraries are not there for: all
+# but the last step. What a pointer or a size of 32 bits would break is warned about.
+check_compiles() {
+	local folder objects
+	in_copy gcc "CC=$1" lib || return
+	for folder in xdp-ipfilter testing/unit; do
+		fill objects objects_of "$folder" &&
+			env -u MAKEFLAGS make -s -k -C "$scratch/gcc/$folder" -j"$(nproc)" "CC=$1" STRICT=1 \
+				"${objects[@]}" || return
+	done
 }
 
 # Every source stands in the Makefile of its folder, and what stands there exists.
 check_sources() {
 	local folder wrong=0
-	for folder in lib/* testing/unit testing/bpf testing/bench xdp-ipfilter; do
-		[ -f "$folder/Makefile" ] || continue
+	for folder in lib/*/ testing/unit testing/bpf testing/bench xdp-ipfilter; do
+		folder=${folder%/}
+		if [ ! -f "$folder/Makefile" ]; then
+			printf '%s: there is no Makefile\n' "$folder"
+			wrong=1
+			continue
+		fi
 		diff <(make -s -C "$folder" list | sort -u) \
 			<(cd "$folder" && find . -maxdepth 1 -name '*.c' | cut -c 3- | sort) |
 			sed -n -e "s|^< |$folder/Makefile: there is no |p" \
@@ -135,14 +159,15 @@ check_sources() {
 }
 
 check_licences() {
-	local file wrong=0
-	while read -r file; do
+	local files file wrong=0
+	fill files tree_files '*.c' '*.h' '*.sh' '*.py' '*.mk' '*.bash' '*Makefile' configure .ci/run \
+		.clang-format .editorconfig .gitignore || return
+	for file in "${files[@]}"; do
 		if ! head -n 3 "$file" | grep -q 'SPDX-License-Identifier: GPL-2\.0'; then
 			printf '%s:1: no SPDX-License-Identifier: GPL-2.0\n' "$file"
 			wrong=1
 		fi
-	done < <(tree_files '*.c' '*.h' '*.sh' '*.py' '*.mk' '*.bash' '*Makefile' configure .ci/run \
-		.clang-format .editorconfig .gitignore)
+	done
 	return "$wrong"
 }
 
@@ -175,14 +200,17 @@ with sparse 'C (sparse)' check_sparse
 for compiler in gcc clang; do
 	with $compiler "$compiler builds all without a warning" in_copy $compiler all tests
 done
-narrow="-m32 -idirafter /usr/include/$(gcc -print-multiarch 2>/dev/null)"
-# shellcheck disable=SC2086 # flags are words
-if echo '#include <stdio.h>' | gcc $narrow -x c -c -o "$scratch/probe.o" - 2>/dev/null; then
-	tap_run 'it compiles for 32 bits' check_32_bits
+# Debian keeps <asm/types.h> in a folder named after the machine.
+machine=/usr/include/$(gcc -print-multiarch 2>/dev/null)
+if echo '#include <stdio.h>' | gcc -m32 -x c -c -o "$scratch/probe.o" - 2>/dev/null; then
+	tap_run 'it compiles for 32 bits' check_compiles "gcc -m32 -idirafter $machine"
 else
 	tap_skip 'it compiles for 32 bits' \
 		'no 32-bit C library (Debian: libc6-dev-i386, Fedora: glibc-devel.i686)'
 fi
+# musl's headers first; of the system's those of the kernel and the libraries.
+with musl-gcc 'it compiles with musl' \
+	check_compiles "musl-gcc -idirafter /usr/include -idirafter $machine"
 tap_run 'sources and Makefiles agree' check_sources
 tap_run 'licence lines' check_licences
 tap_done

@@ -57,6 +57,7 @@ test     optional  clang-format                   clang-tools-extra
 test     optional  clang-tidy                     -
 test     optional  sparse                         sparse
 test     optional  libc6-dev-i386                 glibc-devel.i686
+test     optional  musl-tools                     musl-gcc
 test     optional  libclang-rt-dev                compiler-rt
 test     optional  cppcheck                       cppcheck
 test     optional  pandoc                         pandoc
@@ -213,6 +214,18 @@ for names in "${optional_missing[@]}"; do
 	fi
 done
 
+# announce PACKAGE...: how much that is with all that they need
+announce() {
+	[ $family = debian ] || return 0
+	LC_ALL=C apt-get install --assume-no --no-install-recommends "$@" 2>/dev/null | awk '
+		/ newly installed/ { count = $3 }
+		/^Need to get / { sub(/^Need to get /, ""); sub(/ of archives.*/, ""); fetched = $0 }
+		/^After this operation, .*used/ { disk = $4 " " $5 }
+		END { if (count) printf "%d packages, %s to fetch, %s on disk\n", count, fetched, disk }'
+}
+
+size=$(announce "${required[@]}" "${optional[@]}")
+[ -z "$size" ] || say "to install: $size"
 if [ ${#required[@]} -gt 0 ]; then
 	say "installing ${required[*]}"
 	install_now "${required[@]}" || {

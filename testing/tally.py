@@ -71,6 +71,8 @@ def read_tap(path, tally):
                 remark = line.lstrip("# ")
     if planned is None:
         return "ended without a plan" if results else "reported nothing"
+    if not results and not tally.skips:
+        return "planned no test"
     if planned != results:
         return f"planned {planned} tests and reported {results}"
     return None
