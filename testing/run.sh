@@ -13,14 +13,15 @@ set -u
 cd "$(dirname "$0")/.." || exit 1
 top=$PWD
 
-suites=(layers lint hardening unit fuzz bpf docs e2e bench vm-5.10 vm-6.1 vm-6.12)
+suites=(layers lint build hardening unit fuzz bpf docs e2e bench vm-5.10 vm-6.1 vm-6.12)
 
 usage() {
 	cat <<EOF
 usage: testing/run.sh [--quick] [--no-install] [--keep FOLDER] [SUITE...]
 
   --quick        no virtual machines, and fewer random cases (XDP_IPFILTER_QUICK=1)
-  --no-install   installs no packages
+  --no-install   installs no packages (else, as root: those that testing/packages.sh lists, up to
+                 270 of them, 280 MB to fetch, where there are none)
   --keep FOLDER  leaves the reports in FOLDER
 
 Suites, in this order: ${suites[*]}
@@ -161,6 +162,10 @@ suite_layers() {
 
 suite_lint() {
 	tap_program 900 testing/lint.sh
+}
+
+suite_build() {
+	tap_program 900 testing/build.sh
 }
 
 suite_hardening() {
@@ -322,6 +327,35 @@ broken() {
 	printf '0 1 0\n' >"$results/build.counts"
 }
 
+# Seconds of each suite, measured on a machine with two processors that was otherwise idle. The virtual
+# machines run side by side: the longest counts.
+usual_seconds() {
+	case $1 in
+	vm-*) echo 1100 ;;
+	e2e) echo 230 ;;
+	lint | build | unit | fuzz | bpf | docs | bench) echo 35 ;;
+	*) echo 2 ;;
+	esac
+}
+
+say_what_comes() {
+	local suite seconds total=30 machine=0
+	for suite in "${chosen[@]}"; do
+		seconds=$(usual_seconds "$suite")
+		case $suite in
+		vm-*) machine=$seconds ;;
+		*) total=$((total + seconds)) ;;
+		esac
+	done
+	printf 'run.sh: %s: about %d minutes on two processors' "${chosen[*]}" $(((total + machine + 59) / 60))
+	[ "$machine" -eq 0 ] || printf ', %d of them for virtual machines (--quick leaves them out)' \
+		$(((machine + 59) / 60))
+	printf '\n'
+	[ $install = no ] || [ "$(id -u)" -ne 0 ] ||
+		printf 'run.sh: first installs the packages that are missing (--no-install does not)\n'
+}
+
+say_what_comes
 if [ $install = yes ]; then
 	testing/packages.sh build test demo bench || {
 		broken 'packages are missing'
@@ -346,8 +380,8 @@ machines=()
 for suite in "${chosen[@]}"; do
 	case $built/$suite in
 	yes/vm-*) machines+=("$suite") ;;
-	# What reads only sources still helps to find out why they don't build.
-	yes/* | */layers | */lint) run_suite "$suite" ;;
+	# What reads only sources still helps to find out why they don't build; so does configure.
+	yes/* | */layers | */lint | */build) run_suite "$suite" ;;
 	esac
 done
 side_by_side "${machines[@]}"

@@ -1,0 +1,237 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# Does the tree build as packagers and newcomers would have it? From folders with blanks in their names,
+# with their options and flags, for another machine, as another user: it does, or configure says at
+# once what is the matter. Reports as TAP.
+# shellcheck disable=SC2016 # variables of make's and autoconf's, as they are
+set -u
+cd "$(dirname "$0")/.." || exit 1
+# shellcheck source=lib.sh
+. testing/lib.sh
+
+scratch=$(mktemp -d) || exit 1
+trap 'rm -rf "$scratch"' EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM HUP
+
+# What make or the caller set for this tree is not meant for the copies.
+unset MAKEFLAGS MAKELEVEL CC CFLAGS CPPFLAGS LDFLAGS BPF_CFLAGS PREFIX SBINDIR LIBDIR MANDIR DESTDIR \
+	PKG_CONFIG PKG_CONFIG_LIBDIR
+
+one=$scratch/one
+two="$scratch/two words/deeper"
+products=(xdp-ipfilter/xdp-ipfilter xdp-ipfilter/xdp_ipfilter.o)
+! command -v pandoc >/dev/null || products+=(xdp-ipfilter/xdp-ipfilter.8)
+
+# --- configure -----------------------------------------------------------------------------------
+
+# configured ARGUMENT...: in the first copy, with what it says in $scratch/said
+configured() {
+	(cd "$one" && ./configure "$@") >"$scratch/said" 2>&1
+}
+
+# has LINE...: config.mk has each of these
+has() {
+	local line
+	for line; do
+		grep -qxF -e "$line" "$one/config.mk" || {
+			printf 'config.mk has no line: %s\n' "$line"
+			return 1
+		}
+	done
+}
+
+# refused STATUS WORDS COMMAND...: it exits so, and says that
+refused() {
+	local expected=$1 words=$2 status=0
+	shift 2
+	"$@" >"$scratch/said" 2>&1 || status=$?
+	[ "$status" -eq "$expected" ] && grep -qF -e "$words" "$scratch/said" && return
+	printf 'exit %d instead of %d with "%s":\n' "$status" "$expected" "$words"
+	cat "$scratch/said"
+	return 1
+}
+
+takes_two_words() {
+	configured --prefix /opt/x --libdir /opt/x/lib64 --sbindir '/opt/s bin' &&
+		has 'PREFIX ?= /opt/x' 'LIBDIR ?= /opt/x/lib64' 'SBINDIR ?= /opt/s bin' \
+			'MANDIR ?= $(PREFIX)/share/man'
+}
+
+# As debhelper and Fedora's macro give them.
+takes_packagers_options() {
+	configured --build=x86_64-linux-gnu --prefix=/usr '--includedir=${prefix}/include' \
+		'--mandir=${prefix}/share/man' '--infodir=${prefix}/share/info' --sysconfdir=/etc \
+		--localstatedir=/var --disable-option-checking --disable-silent-rules \
+		'--libdir=${prefix}/lib/x' --runstatedir=/run --disable-maintainer-mode \
+		--disable-dependency-tracking --program-prefix= --exec-prefix=/usr --bindir=/usr/bin \
+		--sbindir=/usr/sbin --datadir=/usr/share --libexecdir=/usr/libexec --sharedstatedir=/x &&
+		has 'PREFIX ?= /usr' 'SBINDIR ?= /usr/sbin' 'LIBDIR ?= $(PREFIX)/lib/x' \
+			'MANDIR ?= $(PREFIX)/share/man'
+}
+
+# The arguments of the last time survive their way through make.
+asks_again() {
+	configured --prefix "/opt/it's \$5" && make -s -C "$one" reconfigure >/dev/null &&
+		has "PREFIX ?= /opt/it's \$\$5"
+}
+
+# other_machine NAME: commands that stand for a compiler and pkg-config of that machine
+other_machine() {
+	mkdir -p "$scratch/bin"
+	printf '#!/bin/sh\nexec gcc "$@"\n' >"$scratch/bin/$1-gcc"
+	printf '#!/bin/sh\nexec pkg-config "$@"\n' >"$scratch/bin/$1-pkg-config"
+	chmod 755 "$scratch/bin/$1-gcc" "$scratch/bin/$1-pkg-config"
+}
+
+takes_the_tools_of_the_host() {
+	PATH=$scratch/bin:$PATH configured --host riscv64-linux-gnu &&
+		has 'CC := riscv64-linux-gnu-gcc' 'BPF_TARGET ?= bpfel'
+}
+
+# Without a pkg-config of that machine the libraries of this one must not be found.
+spares_the_libraries_of_this_machine() {
+	rm "$scratch/bin/riscv64-linux-gnu-pkg-config"
+	PATH=$scratch/bin:$PATH refused 1 'libjansson-dev:riscv64' configured --host=riscv64-linux-gnu ||
+		return
+	cat "$scratch/said"
+}
+
+is_not_a_cross_build() {
+	configured --host="$(gcc -dumpmachine)" && has 'BPF_TARGET ?= bpf'
+}
+
+# --- make ----------------------------------------------------------------------------------------
+
+build() {
+	(cd "$1" && ./configure && make -s -j"$(nproc)" all) >"$scratch/said" 2>&1 && return
+	cat "$scratch/said"
+	return 1
+}
+
+same_products() {
+	local product wrong=0
+	for product in "${products[@]}"; do
+		cmp "$one/$product" "$two/$product" || wrong=1
+		if grep -qaF "$scratch" "$one/$product"; then
+			printf '%s: names the folder that it was built in\n' "$product"
+			wrong=1
+		fi
+	done
+	return "$wrong"
+}
+
+# installs FOLDER DESTDIR PREFIX: what and nothing else goes there, and goes again
+installs() {
+	local into=$2$3
+	make -s -C "$1" install DESTDIR="$2" PREFIX="$3" >"$scratch/said" 2>&1 || {
+		cat "$scratch/said"
+		return 1
+	}
+	diff <(cd "$into" && find . -type f | sort) - <<-EOT || return
+		./lib/bpf/xdp_ipfilter.o
+		./sbin/xdp-ipfilter
+		./share/bash-completion/completions/xdp-ipfilter
+		${products[2]:+./share/man/man8/xdp-ipfilter.8}
+	EOT
+	cmp "$1/xdp-ipfilter/xdp-ipfilter" "$into/sbin/xdp-ipfilter" &&
+		make -s -C "$1" uninstall DESTDIR="$2" PREFIX="$3" &&
+		[ -z "$(find "$2" -type f)" ] && [ ! -e "$into" ]
+}
+
+# Without a DESTDIR there are folders to be spared.
+installs_without_destdir() {
+	local prefix="$scratch/pre fix"
+	make -s -C "$two" install PREFIX="$prefix" && [ -x "$prefix/sbin/xdp-ipfilter" ] &&
+		make -s -C "$two" uninstall PREFIX="$prefix" && [ -z "$(find "$prefix" -type f)" ]
+}
+
+# The program carries the BPF object, whole, and knows both its ends; the tests of its parts pass.
+links_by_lto() {
+	make -s -C "$one" -j"$(nproc)" CFLAGS='-O2 -flto=auto' STRICT=1 all lib &&
+		make -s -C "$one/testing/unit" -j"$(nproc)" CFLAGS='-O2 -flto=auto' STRICT=1 \
+			test_memory test_lookup &&
+		"$one/xdp-ipfilter/xdp-ipfilter" help >/dev/null &&
+		/usr/bin/python3 - "$one/xdp-ipfilter/xdp-ipfilter" "$one/xdp-ipfilter/xdp_ipfilter.o" <<-'EOT' &&
+			import sys
+			program, carried = (open(name, "rb").read() for name in sys.argv[1:])
+			sys.exit(carried not in program)
+		EOT
+		"$one/testing/unit/test_memory" >/dev/null 2>&1 &&
+		"$one/testing/unit/test_lookup" >/dev/null 2>&1
+}
+
+# --- checks --------------------------------------------------------------------------------------
+
+# sees_sources FOLDER: the checks find there what they find here
+sees_sources() {
+	diff <(tree_files '*.c' '*.h' '*.sh' | sort) <(cd "$1" && tree_files '*.c' '*.h' '*.sh' | sort)
+}
+
+# git refuses to read what belongs to somebody else.
+in_the_clone_of_another() {
+	local clone=$scratch/clone
+	tree_copy "$clone" && git -C "$clone" init -q && git -C "$clone" add -A &&
+		chown -R 65534:65534 "$clone" && ! git -C "$clone" ls-files >/dev/null 2>&1 &&
+		sees_sources "$clone" && (cd "$clone" && tree_copy "$scratch/copy") &&
+		sees_sources "$scratch/copy" && : >"$clone/untracked.o" &&
+		(cd "$clone" && ! tree_files '*.o' >/dev/null 2>&1)
+}
+
+# lint.sh where there is nothing but itself: each check fails that has not been skipped
+fails_on_nothing() {
+	local empty=$scratch/empty passed
+	mkdir -p "$empty/testing"
+	cp testing/lib.sh testing/lint.sh testing/layers.sh "$empty/testing"
+	(cd "$empty" && testing/lint.sh; testing/layers.sh) >"$scratch/said" 2>/dev/null
+	passed=$(grep '^ok' "$scratch/said" |
+		grep -v -e '# SKIP' -e 'self-test' -e 'shell (shellcheck)' -e 'licence lines')
+	[ -z "$passed" ] && [ "$(grep -c '^not ok' "$scratch/said")" -ge 12 ] && return
+	cat "$scratch/said"
+	return 1
+}
+
+tap_run 'the tree is copied' tree_copy "$one"
+tap_run 'and once more, to a folder with blanks in its path' tree_copy "$two"
+tap_run 'configure takes options in two words' takes_two_words
+tap_run 'configure takes what packagers give to every configure' takes_packagers_options
+tap_run 'configure asks again with the same arguments' asks_again
+tap_run 'configure refuses an option that nobody knows, by its name' \
+	refused 2 'configure: --with-nothing: unknown argument' configured --with-nothing
+tap_run 'configure refuses an option without its value' \
+	refused 2 'configure: --prefix: needs a value' configured --prefix
+tap_run 'configure refuses a folder that is no whole path' \
+	refused 2 "configure: --libdir 'lib': must begin with a /" configured --libdir=lib
+tap_run 'configure refuses to work from another folder, and names the right one' \
+	refused 2 "cd '$two' && ./configure" env -C "$one" "$two/configure"
+tap_run 'configure names the compiler of another machine that is missing' \
+	refused 1 'Debian: gcc-sparc64-linux-gnu' configured --host=sparc64-linux-gnu
+other_machine riscv64-linux-gnu
+tap_run 'a cross build takes the compiler and pkg-config of that machine' takes_the_tools_of_the_host
+tap_run 'a cross build finds no libraries of this machine, and says which packages to get' \
+	spares_the_libraries_of_this_machine
+tap_run 'this machine as --host is no cross build' is_not_a_cross_build
+
+tap_run 'it builds' build "$one"
+tap_run 'it builds in a folder with blanks in its path' build "$two"
+tap_run 'both builds are the same, byte by byte, and do not say where they were made' same_products
+tap_run 'it installs below a DESTDIR and a prefix with blanks, and uninstalls' \
+	installs "$two" "$scratch/dest dir" '/opt/pre fix'
+tap_run 'it installs below a prefix with blanks, and uninstalls' installs_without_destdir
+if echo 'int main(void) { return 0; }' |
+	cc -flto=auto -x c -o "$scratch/probe" - >/dev/null 2>&1; then
+	tap_run 'it links with -flto=auto, and works' links_by_lto
+else
+	tap_skip 'it links with -flto=auto, and works' 'cc does not know -flto=auto'
+fi
+
+if ! command -v git >/dev/null; then
+	tap_skip 'checks find the sources in the clone of another user' 'git is not installed'
+elif [ "$(id -u)" -ne 0 ]; then
+	tap_skip 'checks find the sources in the clone of another user' 'only root makes one'
+else
+	tap_run 'checks find the sources in the clone of another user' in_the_clone_of_another
+fi
+tap_run 'a check on nothing fails' fails_on_nothing
+tap_done
