@@ -39,6 +39,13 @@ fuzz_read(const void *text, size_t size, const struct feed_format *format, struc
 	assert(ret ? !strncmp(err.text, "-:", 2) : !err.text[0]);
 	for (const char *c = err.text; *c; c++)
 		assert(*c >= ' ' && *c <= '~');
+	for (size_t i = 0; !ret && i < input.count; i++) {
+		char place[RULE_PLACE_SIZE];
+
+		/* Each comes from this file, and messages know where. */
+		rule_input_describe(&input, &input.rules[i], place);
+		assert(!strncmp(place, "-:", 2));
+	}
 	for (size_t i = 0; !ret && i < input.set_count; i++)
 		assert(ruleset_name_set(out, input.sets[i].name) == (int)i);
 	if (!ret)

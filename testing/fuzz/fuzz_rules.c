@@ -6,7 +6,21 @@
  */
 #include "fuzz.h"
 
+#include <ruleset/coverage.h>
 #include <ruleset/image.h>
+
+static void check_coverage(const struct ruleset *rules)
+{
+	static const struct ruleset nothing;
+
+	for (unsigned int family = 0; family < IPF_FAMILIES; family++) {
+		struct coverage got;
+
+		coverage_compare(&nothing, rules, family, IPF_PASS, NULL, 0, &got);
+		assert(got.passed_before == coverage_total(family));
+		assert(got.passed_before == got.passed_after + got.dropped);
+	}
+}
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -20,6 +34,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		assert(!image_check(&image, NULL));
 		assert(!image_rules(&image, &back, NULL));
 		assert(back.count == rules.count);
+		check_coverage(&back);
 		fuzz_write_and_read(&back);
 		ruleset_done(&back);
 		image_done(&image);
