@@ -95,3 +95,12 @@ def test_a_full_chain_takes_no_more_than_was_asked_for(chained):
     assert we_work(lab)
     lab.good("add", "192.0.2.9", prefix=with_limit(ENOUGH))
     lab.good("unload", "f0", prefix=with_limit(ENOUGH))
+
+
+def test_those_of_the_whole_system_are_told_apart(lab, need):
+    need("strace")
+    lab.load("-i", "192.0.2.1")
+    with lab.unchanged("f0"):
+        lab.refused(FAILED, "add", "192.0.2.9", words="the system has no file descriptors left",
+                    prefix=["strace", "-qq", "-o", "/dev/null", "-P", "/", "-e", "trace=open,openat", "-e",
+                            "inject=open,openat:error=ENFILE:when=9"])
