@@ -110,6 +110,10 @@ int lock_take(struct error *err)
 
 	queue_name(queue);
 	fd = ticket_make(queue, &own);
+	if (fd == -EPERM)
+		return error_set(err, fd,
+				 "the kernel does not let us make a map to queue with: not permitted; "
+				 "CAP_SYS_ADMIN in the initial user namespace is needed");
 	if (fd < 0)
 		return error_set(err, fd, "cannot make a map to queue with: %s",
 				 kernel_strerror(fd));
