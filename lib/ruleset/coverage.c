@@ -89,8 +89,8 @@ __u64 coverage_of(const struct prefix *prefix)
 }
 
 struct walk {
-	const struct rule *rules; /* of one family */
-	size_t next, count;
+	const struct rule *rules;
+	size_t next, count; /* of one family: those from next on, before count */
 	enum ipf_verdict policy;
 	unsigned int depth;
 	struct {
@@ -104,9 +104,9 @@ static void walk_start(struct walk *walk, const struct ruleset *set, enum ipf_fa
 {
 	size_t count4 = ruleset_count_family(set, IPF_IPV4);
 
-	walk->rules = family == IPF_IPV4 ? set->rules : set->rules + count4;
-	walk->next = 0;
-	walk->count = family == IPF_IPV4 ? count4 : set->count - count4;
+	walk->rules = set->rules;
+	walk->next = family == IPF_IPV4 ? 0 : count4;
+	walk->count = family == IPF_IPV4 ? count4 : set->count;
 	walk->policy = policy;
 	walk->depth = 0;
 }
