@@ -41,6 +41,7 @@ test     required  python3-pytest                 python3-pytest
 test     required  python3-scapy                  python3-scapy
 test     optional  xdp-tools                      xdp-tools
 test     optional  bpftool|linux-tools-common     bpftool
+test     optional  wireguard-tools                wireguard-tools
 test     optional  qemu-system-x86                qemu-system-x86-core
 test     optional  busybox-static                 busybox
 test     optional  kmod                           kmod

@@ -114,6 +114,10 @@ static enum exit_code prepare(const struct loading_request *request, const struc
 		return program_id && !input->count ? prepare_recovered(repair, program_id, err) :
 						     refuse_not_loaded(&target->dev, err);
 	default:
+		if (target->misread.text[0]) {
+			*err = target->misread;
+			return EXIT_FAILED;
+		}
 		return target_read_rules(target, tick_now(), err);
 	}
 }

@@ -200,13 +200,15 @@ static void describe_interface(struct report *report, const struct snapshot *sna
 	char heading[64];
 
 	snprintf(heading, sizeof(heading), "%s: %s", target->dev.name,
-		 filter_state_text(target->chain.state));
+		 filter_state_text(target_state(target)));
 	report_object(report, NULL, heading);
 	report_string(report, "ifname", NULL, target->dev.name);
 	report_number(report, "ifindex", NULL, target->dev.ifindex);
-	report_string(report, "state", NULL, filter_state_name(target->chain.state));
+	report_string(report, "state", NULL, filter_state_name(target_state(target)));
 	describe_program(report, target);
-	if (target->chain.state == FILTER_NOT_FILTERING)
+	if (target->misread.text[0])
+		report_line(report, "%s", target->misread.text);
+	else if (target->chain.state == FILTER_NOT_FILTERING)
 		report_line(report,
 			    "no packet is filtered; '" PROGRAM_NAME " repair %s' mends that",
 			    target->dev.name);
@@ -250,7 +252,7 @@ static enum exit_code judge(const struct targets *targets)
 	enum exit_code code = EXIT_DONE;
 
 	for (size_t i = 0; i < targets->count; i++) {
-		if (targets->items[i].chain.state == FILTER_NOT_FILTERING)
+		if (target_state(&targets->items[i]) == FILTER_NOT_FILTERING)
 			return EXIT_FAILED;
 		if (targets->items[i].chain.state == FILTER_NOT_LOADED)
 			code = EXIT_NOT_LOADED;

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include <dataplane/framing.h>
 #include <util/array.h>
 #include <util/cleanup.h>
 #include <util/descriptors.h>
@@ -109,6 +110,15 @@ enum exit_code targets_loaded(struct targets *out, struct error *err)
 	return EXIT_DONE;
 }
 
+/* Of an interface that has just gone, nothing is said. */
+static void check_framing(struct target *target)
+{
+	int ret = framing_check(&target->dev, &target->filter.config, &target->misread);
+
+	if (ret != -EOPNOTSUPP)
+		target->misread.text[0] = '\0';
+}
+
 static int open_target(struct target *target, struct error *err)
 {
 	int ret = 0;
@@ -121,7 +131,11 @@ static int open_target(struct target *target, struct error *err)
 		if (ret)
 			break;
 	}
-	return ret ? error_prefix(err, ret, "%s", target->dev.name) : 0;
+	if (ret)
+		return error_prefix(err, ret, "%s", target->dev.name);
+	if (target->chain.program_id)
+		check_framing(target);
+	return 0;
 }
 
 enum exit_code targets_open(struct targets *targets, struct error *err)
@@ -130,6 +144,11 @@ enum exit_code targets_open(struct targets *targets, struct error *err)
 		if (open_target(&targets->items[i], err))
 			return EXIT_FAILED;
 	return descriptors_check(TARGETS_DESCRIPTORS, err) ? EXIT_FAILED : EXIT_DONE;
+}
+
+enum filter_state target_state(const struct target *target)
+{
+	return target->misread.text[0] ? FILTER_NOT_FILTERING : target->chain.state;
 }
 
 enum exit_code refuse_not_loaded(const struct netdev *dev, struct error *err)
@@ -182,6 +201,13 @@ static enum exit_code keep_filters(struct targets *targets, struct error *err)
 	return EXIT_NOT_LOADED;
 }
 
+static void warn_of_misreading(const struct targets *targets)
+{
+	for (size_t i = 0; i < targets->count; i++)
+		if (targets->items[i].misread.text[0])
+			log_warning("%s", targets->items[i].misread.text);
+}
+
 enum exit_code targets_filtering(const struct words *names, struct targets *out, struct error *err)
 {
 	enum exit_code code;
@@ -197,7 +223,10 @@ enum exit_code targets_filtering(const struct words *names, struct targets *out,
 		code = targets_open(out, err);
 	if (code)
 		return code;
-	return names->count ? require_filters(out, err) : keep_filters(out, err);
+	code = names->count ? require_filters(out, err) : keep_filters(out, err);
+	if (!code)
+		warn_of_misreading(out);
+	return code;
 }
 
 enum exit_code target_check(const struct target *target, struct error *err)
@@ -207,7 +236,9 @@ enum exit_code target_check(const struct target *target, struct error *err)
 	int ret = chain_read(&target->dev, &now, err);
 
 	if (!ret && now.program_id == target->chain.program_id)
-		return EXIT_DONE;
+		return framing_check(&target->dev, &target->filter.config, err) == -EOPNOTSUPP ?
+			       EXIT_FAILED :
+			       EXIT_DONE;
 	if (has_gone(&target->dev)) {
 		error_set(err, -ENODEV, "%s: not loaded any more; the interface is gone", name);
 		return EXIT_NOT_LOADED;

@@ -12,6 +12,7 @@
 #include <dataplane/table.h>
 #include <ruleset/ruleset.h>
 #include <stddef.h>
+#include <util/error.h>
 
 #include "common.h"
 
@@ -27,6 +28,7 @@ struct target {
 	struct filter filter;       /* open where it is loaded and targets_open() was called */
 	struct ruleset rules;       /* whoever reads them; freed with the target */
 	struct table_snapshot live; /* the table they were read from, likewise */
+	struct error misread; /* why its open filter finds no source in frames; empty: it does */
 };
 
 /* Zeroed is empty; the owner calls targets_done(). */
@@ -50,8 +52,13 @@ enum exit_code targets_loaded(struct targets *out, struct error *err);
 /* Opens the filter of each that has one. */
 enum exit_code targets_open(struct targets *targets, struct error *err);
 
+/* What is to be told of the target: that of its chain, or FILTER_NOT_FILTERING where its filter, open by
+ * now, finds no source in the frames. */
+enum filter_state target_state(const struct target *target);
+
 /* For commands that need the filter: on the interfaces named, or without names on all that have
- * it. EXIT_NOT_LOADED where one named, or every one, has not. Filters are open. */
+ * it. EXIT_NOT_LOADED where one named, or every one, has not. Filters are open. A warning names those that
+ * find no source in the frames. */
 enum exit_code targets_filtering(const struct words *names, struct targets *out, struct error *err);
 
 /* "eth0: not loaded; load it with ..." */

@@ -26,6 +26,7 @@
 
 #include <dataplane/bpffs.h>
 #include <dataplane/filter.h>
+#include <dataplane/framing.h>
 #include <dataplane/kernel.h>
 #include <dataplane/libbpf_log.h>
 #include <dataplane/mend.h>
@@ -239,9 +240,13 @@ static int load_object(struct attachment *attachment, struct error *err)
 int attach_prepare(const struct netdev *dev, const struct attach_options *options,
 		   struct ruleset *rules, struct attachment **out, struct error *err)
 {
-	struct attachment *attachment = calloc(1, sizeof(*attachment));
-	int ret;
+	struct attachment *attachment;
+	enum ipf_link link;
+	int ret = framing_of(dev, &link, err);
 
+	if (ret)
+		return ret;
+	attachment = calloc(1, sizeof(*attachment));
 	if (!attachment)
 		return error_set(err, -ENOMEM, "out of memory");
 	attachment->dev = *dev;
@@ -253,6 +258,7 @@ int attach_prepare(const struct netdev *dev, const struct attach_options *option
 		.priority = options->priority,
 		.trace = options->trace,
 		.counting = options->counting,
+		.link = (__u8)link,
 	};
 
 	netdev_place(dev, &attachment->config.place);

@@ -32,10 +32,10 @@ struct attach_options {
 };
 
 /* Checks what can be checked and builds all that the interface needs, without touching it. *rules get
- * their counters assigned. Refuses: loaded already (-EEXIST), a foreign program without
- * dispatcher (-EBUSY), another mode than the chain's (-EBUSY), a full chain (-E2BIG), a dispatcher of another
- * version (-EPROTO), a broken chain that is not to be repaired (-EBUSY), no dispatcher though
- * required (-EOPNOTSUPP). Mounts bpffs where it is missing
+ * their counters assigned. Refuses: frames whose source cannot be read (-EOPNOTSUPP), loaded already
+ * (-EEXIST), a foreign program without dispatcher (-EBUSY), another mode than the chain's (-EBUSY), a
+ * full chain (-E2BIG), a dispatcher of another version (-EPROTO), a broken chain that is not to be
+ * repaired (-EBUSY), no dispatcher though required (-EOPNOTSUPP). Mounts bpffs where it is missing
  * and may be. On success *out is released with attachment_free(). */
 int attach_prepare(const struct netdev *dev, const struct attach_options *options,
 		   struct ruleset *rules, struct attachment **out, struct error *err);

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <linux/if_link.h>
+#include <linux/if_tun.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 #include <stdbool.h>
@@ -86,6 +87,42 @@ static int receive(int fd, char **buffer, size_t *capacity, size_t *size)
 	return 0;
 }
 
+static void read_tun(const struct rtattr *data, struct rtnl_link *link)
+{
+	const struct rtattr *attribute = RTA_DATA(data);
+	int left = (int)RTA_PAYLOAD(data);
+
+	for (; RTA_OK(attribute, left); attribute = RTA_NEXT(attribute, left))
+		if ((attribute->rta_type & NLA_TYPE_MASK) == IFLA_TUN_TYPE)
+			link->tun = *(const __u8 *)RTA_DATA(attribute) == IFF_TAP ? RTNL_TAP :
+										    RTNL_TUN;
+}
+
+/* The kind comes before what is particular to it. */
+static void read_kind(const struct rtattr *info, struct rtnl_link *link)
+{
+	const struct rtattr *attribute = RTA_DATA(info);
+	int left = (int)RTA_PAYLOAD(info);
+
+	for (; RTA_OK(attribute, left); attribute = RTA_NEXT(attribute, left)) {
+		unsigned int type = attribute->rta_type & NLA_TYPE_MASK;
+
+		if (type == IFLA_INFO_KIND)
+			strncpy(link->kind, RTA_DATA(attribute), sizeof(link->kind) - 1);
+		else if (type == IFLA_INFO_DATA && !strcmp(link->kind, "tun"))
+			read_tun(attribute, link);
+	}
+}
+
+static void read_broadcast(const struct rtattr *attribute, struct rtnl_link *link)
+{
+	size_t size = RTA_PAYLOAD(attribute);
+
+	if (size > sizeof(link->broadcast))
+		size = sizeof(link->broadcast);
+	memcpy(link->broadcast, RTA_DATA(attribute), size);
+}
+
 static void read_attributes(const struct nlmsghdr *message, struct rtnl_link *link)
 {
 	const struct ifinfomsg *info = NLMSG_DATA(message);
@@ -93,11 +130,14 @@ static void read_attributes(const struct nlmsghdr *message, struct rtnl_link *li
 	int left = (int)IFLA_PAYLOAD(message);
 	bool elsewhere = false;
 
-	*link = (struct rtnl_link){ .ifindex = (unsigned int)info->ifi_index };
+	*link = (struct rtnl_link){
+		.ifindex = (unsigned int)info->ifi_index,
+		.type = info->ifi_type,
+	};
 	for (; RTA_OK(attribute, left); attribute = RTA_NEXT(attribute, left)) {
 		const void *value = RTA_DATA(attribute);
 
-		switch (attribute->rta_type) {
+		switch (attribute->rta_type & NLA_TYPE_MASK) {
 		case IFLA_IFNAME:
 			strncpy(link->name, value, sizeof(link->name) - 1);
 			break;
@@ -106,6 +146,12 @@ static void read_attributes(const struct nlmsghdr *message, struct rtnl_link *li
 			break;
 		case IFLA_LINK:
 			memcpy(&link->lower, value, sizeof(link->lower));
+			break;
+		case IFLA_LINKINFO:
+			read_kind(attribute, link);
+			break;
+		case IFLA_BROADCAST:
+			read_broadcast(attribute, link);
 			break;
 		case IFLA_LINK_NETNSID:
 			elsewhere = true;
@@ -178,6 +224,25 @@ int rtnl_find(const char *name, struct rtnl_link *out)
 	add_attribute(&request, IFLA_EXT_MASK, &less, sizeof(less));
 	ret = ask(&request, &links);
 	if (ret == -EINVAL || (!ret && !links.count)) /* -EINVAL: a kernel before 5.5 */
+		ret = -ENODEV;
+	if (!ret)
+		*out = links.items[0];
+	free(links.items);
+	return ret;
+}
+
+int rtnl_get(unsigned int ifindex, struct rtnl_link *out)
+{
+	const __u32 less = RTEXT_FILTER_SKIP_STATS;
+	struct request request;
+	struct links links = {};
+	int ret;
+
+	init_request(&request, 0);
+	request.link.ifi_index = (int)ifindex;
+	add_attribute(&request, IFLA_EXT_MASK, &less, sizeof(less));
+	ret = ask(&request, &links);
+	if (!ret && !links.count)
 		ret = -ENODEV;
 	if (!ret)
 		*out = links.items[0];

@@ -11,18 +11,30 @@
 #include <net/if.h>
 #include <stddef.h>
 
+#define RTNL_KIND_SIZE 16
+
 /* An interface can have alternative names of so many bytes (Linux 5.5). */
 #define RTNL_NAME_MAX 127
+
+/* What a device of kind "tun" is. */
+enum rtnl_tun { RTNL_NO_TUN, RTNL_TUN, RTNL_TAP };
 
 struct rtnl_link {
 	unsigned int ifindex;
 	unsigned int master; /* the bridge, bond or the like that it is a port of; 0 for none */
 	unsigned int lower; /* what it sits on, as a VLAN device does, or the other end of a veth */
 	char name[IF_NAMESIZE];
+	unsigned short type;       /* ARPHRD_..., <linux/if_arp.h> */
+	char kind[RTNL_KIND_SIZE]; /* "veth", "gre"; empty for what was not made by netlink */
+	enum rtnl_tun tun;
+	unsigned char broadcast[4]; /* its first bytes; of a tunnel over IPv4 the remote end */
 };
 
 /* The interface with this name or alternative name. -ENODEV: none has it. */
 int rtnl_find(const char *name, struct rtnl_link *out);
+
+/* The interface with this number. -ENODEV: none has it. */
+int rtnl_get(unsigned int ifindex, struct rtnl_link *out);
 
 /* All of them. *out is the caller's to free. */
 int rtnl_all(struct rtnl_link **out, size_t *count);

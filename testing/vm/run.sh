@@ -98,7 +98,7 @@ printf ' %q' "$@" >>"$share/command"
 # - thread=single: with a thread per CPU the guest died when a dispatcher was patched under traffic.
 # - The watchdogs wait longer, because a guest on a busy machine stands still at times.
 # - timeout(1) ends its qemu, also when this script is killed.
-append="console=ttyS0 quiet loglevel=4 panic=-1 oops=panic log_buf_len=4M mitigations=off"
+append="console=ttyS0 fb_tunnels=none quiet loglevel=4 panic=-1 oops=panic log_buf_len=4M mitigations=off"
 append+=" watchdog_thresh=60 rcupdate.rcu_cpu_stall_timeout=120"
 timeout --kill-after=5 "$seconds" qemu-system-x86_64 \
 	-machine q35 -accel tcg,thread=single -cpu max -smp 2 -m "$memory" \
