@@ -61,14 +61,18 @@ static bool is_effective(const struct sets *sets, const struct capability *capab
 	       CAP_TO_MASK(capability->number);
 }
 
-/* Raised while that may be done: it takes CAP_SYS_RESOURCE, which goes with the others. Where that is
- * missing already, the limit may still be enough: what needs more than it has says so. */
+/* Raised while that may be done: it takes CAP_SYS_RESOURCE, which goes with the others. Without that
+ * capability up to the hard limit, which may be enough: what needs more says so. */
 static void lift_memory_limit(void)
 {
 	const struct rlimit unlimited = { RLIM_INFINITY, RLIM_INFINITY };
+	struct rlimit limit;
 
-	if (kernel_limits_memory())
-		setrlimit(RLIMIT_MEMLOCK, &unlimited);
+	if (!kernel_limits_memory() || !setrlimit(RLIMIT_MEMLOCK, &unlimited) ||
+	    getrlimit(RLIMIT_MEMLOCK, &limit))
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	setrlimit(RLIMIT_MEMLOCK, &limit);
 }
 
 int capability_limit(unsigned int needs, struct error *err)

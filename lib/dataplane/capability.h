@@ -27,7 +27,8 @@ enum capability_need {
 };
 
 /* Gives up for good every capability that the needs (an or of the above) do not take, and the
- * chance to get one by exec. What they take and is not there is no error yet: usage and --help
+ * chance to get one by exec. Before that it lifts the limit of locked memory where the kernel counts BPF
+ * memory there (before 5.11). What they take and is not there is no error yet: usage and --help
  * come first. To be called once, before any input is read. */
 int capability_limit(unsigned int needs, struct error *err);
 

@@ -43,6 +43,7 @@ def test_an_error_without_a_name_gets_words(lab, need):
 
 memory_limit = on_kernels_before(5, 11, "BPF memory counts as locked memory")
 LOW = ["prlimit", "--memlock=65536:65536"]
+WITHOUT_RESOURCE = ["setpriv", "--bounding-set=-sys_resource", "--inh-caps=-sys_resource"]
 
 
 @memory_limit
@@ -55,10 +56,16 @@ def test_a_low_limit_of_locked_memory_is_raised(lab):
 
 
 @memory_limit
+def test_the_hard_limit_is_enough_where_no_more_may_be_had(lab):
+    lab.load("-i", "192.0.2.66", prefix=["prlimit", "--memlock=65536:67108864", *WITHOUT_RESOURCE])
+    assert not lab.wire.passes(udp("192.0.2.66"))
+
+
+@memory_limit
 @pytest.mark.parametrize("command", ["load", "add"])
 def test_a_limit_that_cannot_be_raised_is_named(lab, command):
     """CAP_SYS_RESOURCE is missing."""
-    fixed = [*LOW, "setpriv", "--bounding-set=-sys_resource", "--inh-caps=-sys_resource"]
+    fixed = [*LOW, *WITHOUT_RESOURCE]
     if command == "add":
         lab.load("-i", "192.0.2.66")
     with lab.unchanged("f0"):
@@ -100,3 +107,12 @@ def test_a_chain_of_others_is_left_alone(chained):
 def test_a_trace_that_would_show_nothing_is_refused(lab):
     with lab.unchanged("f0"):
         lab.refused(FAILED, "load", "--trace", "f0", words=["--trace", "Linux 5.13"])
+
+
+@on_kernels_before(5, 18, "native XDP takes frames of one buffer")
+def test_an_mtu_of_several_buffers_is_named(own_lab):
+    own_lab.add_pair("j0", "j1", mtu=9000)
+    with own_lab.unchanged("j0"):
+        own_lab.refused(FAILED, "load", "-m", "native", "j0",
+                        words=["MTU 9000 is too large", "on this kernel", "--mode skb"])
+    own_lab.load("-m", "skb", dev="j0")

@@ -8,6 +8,7 @@ from functools import partial
 
 import pytest
 
+import kernel
 import netlab
 from frames import IPV4, LISTED4, ether, udp, udp4, udp6
 from netlab import Namespace, Wire, quiet_pair, wait_for
@@ -154,6 +155,8 @@ def test_vlan_devices_with_and_without_offload(own_lab, need, mode, offload):
 @pytest.mark.parametrize("mtu", [1500, 3506, 3507, 9000])
 def test_frames_up_to_the_mtu_are_counted_to_the_byte(own_lab, mode, mtu):
     """Above 3506 bytes a veth hands over frames in several buffers."""
+    if mode == "native" and mtu > 3506 and not kernel.HAS_FRAGS:
+        pytest.skip("before Linux 5.18 native XDP takes frames of one buffer only")
     lab = own_lab
     lab.add_pair("j0", "j1", mtu=mtu)
     lab.dev, lab.peer = "j0", "j1"
