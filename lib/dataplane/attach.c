@@ -233,8 +233,8 @@ static int load_object(struct attachment *attachment, struct error *err)
 				 attachment->dev.name, kernel_strerror(ret));
 	if (ret == -EPERM && !kernel_limits_memory())
 		return program_not_permitted(err);
-	return error_set(err, ret, "the kernel does not take the program: %s%s; -v shows its log",
-			 kernel_strerror(ret), kernel_too_old());
+	return error_set(err, ret, "the kernel does not take the program: %s; -v shows its log",
+			 kernel_strerror(ret));
 }
 
 int attach_prepare(const struct netdev *dev, const struct attach_options *options,

@@ -17,6 +17,11 @@
  * words for it. */
 #define KERNEL_ENOTSUPP 524
 
+/* The oldest kernel that the tests run on. What the filter cannot do without came with 5.8:
+ * bpf_ktime_get_boot_ns(), and links that have ids. */
+#define OLDEST_MAJOR 5u
+#define OLDEST_MINOR 10u
+
 bool kernel_is_before(unsigned int major, unsigned int minor)
 {
 	struct utsname name;
@@ -50,31 +55,31 @@ bool kernel_limits_memory(void)
 	return locked_memory_limit(&limit);
 }
 
-const char *kernel_strerror(int code)
+/* What a kernel says to what it does not know. */
+static bool means_unknown(int code)
 {
-	static char text[160];
-	struct rlimit limit;
-
-	if (code == -KERNEL_ENOTSUPP)
-		return "Operation not supported";
-	if (code != -EPERM || !locked_memory_limit(&limit))
-		return strerror(-code);
-	snprintf(text, sizeof(text),
-		 "the limit of locked memory, %zu KiB, is used up (kernels before 5.11 count BPF "
-		 "memory there); raise it with 'ulimit -l unlimited'",
-		 (size_t)limit.rlim_cur / 1024);
-	return text;
+	return code == -EINVAL || code == -E2BIG || code == -ENOSYS || code == -EOPNOTSUPP ||
+	       code == -KERNEL_ENOTSUPP;
 }
 
-const char *kernel_too_old(void)
+const char *kernel_strerror(int code)
 {
-	static char text[160];
+	static char text[256];
+	const char *said = code == -KERNEL_ENOTSUPP ? "Operation not supported" : strerror(-code);
 	struct utsname name;
+	struct rlimit limit;
 
-	if (!kernel_is_before(KERNEL_OLDEST_MAJOR, KERNEL_OLDEST_MINOR) || uname(&name))
-		return "";
-	snprintf(text, sizeof(text),
-		 "; this is Linux %s, and %u.%u is the oldest that is supported", name.release,
-		 KERNEL_OLDEST_MAJOR, KERNEL_OLDEST_MINOR);
+	if (code == -EPERM && locked_memory_limit(&limit))
+		snprintf(text, sizeof(text),
+			 "the limit of locked memory, %zu KiB, is used up (kernels before 5.11 count "
+			 "BPF memory there); raise it with 'ulimit -l unlimited'",
+			 (size_t)limit.rlim_cur / 1024);
+	else if (means_unknown(code) && kernel_is_before(OLDEST_MAJOR, OLDEST_MINOR) &&
+		 !uname(&name))
+		snprintf(text, sizeof(text),
+			 "%s; this is Linux %s, and %u.%u is the oldest that is supported", said,
+			 name.release, OLDEST_MAJOR, OLDEST_MINOR);
+	else
+		return said;
 	return text;
 }

@@ -10,24 +10,16 @@
 
 #include <stdbool.h>
 
-/* The oldest kernel that the tests run on. The features that the program cannot do without came
- * with 5.8: bpf_ktime_get_boot_ns(), and links that have ids. */
-#define KERNEL_OLDEST_MAJOR 5u
-#define KERNEL_OLDEST_MINOR 10u
-
 /* False where the kernel does not say its version in numbers. */
 bool kernel_is_before(unsigned int major, unsigned int minor);
 
 /* What a negative errno of a BPF call means, in words; as strerror(), and good until the next call. It
- * knows the numbers that the kernel was not to let out, and the limits that hide behind EPERM. */
+ * knows the number that the kernel was not to let out, the limit that hides behind EPERM, and says
+ * where the kernel is older than those that are supported. */
 const char *kernel_strerror(int code);
 
 /* The kernel takes BPF memory from the limit of locked memory (before 5.11), and there is one: then that
  * is what -EPERM means. */
 bool kernel_limits_memory(void);
-
-/* To put behind the words of a refusal: empty, or that this kernel is older than those that are
- * supported. Good until the next call. */
-const char *kernel_too_old(void);
 
 #endif

@@ -109,8 +109,8 @@ int program_open(const struct ipf_config *config, struct bpf_object *maps, struc
 		bpf_object__close(object);
 		if (ret == -EPERM && !kernel_limits_memory())
 			return program_not_permitted(err);
-		return error_set(err, ret, "cannot set up the embedded BPF object: %s%s",
-				 kernel_strerror(ret), kernel_too_old());
+		return error_set(err, ret, "cannot set up the embedded BPF object: %s",
+				 kernel_strerror(ret));
 	}
 	*out = object;
 	return 0;
