@@ -7,6 +7,7 @@
 #include <ruleset/rule.h>
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -83,14 +84,15 @@ int tick_parse_offset(const char *text, __s64 *offset_ns)
 
 static int read_offsets(__s64 *offset_ns)
 {
-	auto_file FILE *file = NULL;
+	auto_fd int fd = open("/proc/self/timens_offsets", O_RDONLY | O_CLOEXEC);
 	char text[256];
-	size_t length;
+	ssize_t length;
 
-	file = fopen("/proc/self/timens_offsets", "re");
-	if (!file)
+	if (fd < 0)
 		return -errno;
-	length = fread(text, 1, sizeof(text) - 1, file);
+	length = read(fd, text, sizeof(text) - 1);
+	if (length < 0)
+		return -errno;
 	text[length] = '\0';
 	return tick_parse_offset(text, offset_ns);
 }
