@@ -10,6 +10,7 @@
 #include <cli/report.h>
 #include <dataplane/capability.h>
 #include <dataplane/lock.h>
+#include <dataplane/sweep.h>
 #include <util/cleanup.h>
 #include <util/error.h>
 #include <util/log.h>
@@ -40,7 +41,7 @@ static void detach_all(struct targets *targets, size_t count)
 	struct error err = { "" };
 
 	while (count--)
-		if (detach(&targets->items[count].dev, &err))
+		if (detach(&targets->items[count].dev, 0, &err))
 			log_warning("cannot undo the load: %s", err.text);
 }
 
@@ -70,12 +71,17 @@ static enum exit_code load_prepared(const struct loading_request *request,
 				    struct attachment **attachments, struct error *err)
 {
 	__u32 now = tick_now();
+	enum exit_code code;
 
 	for (size_t i = 0; i < targets->count; i++)
 		lockout_warn(&targets->items[i].dev, &targets->items[i].rules,
 			     request->attach.policy, input, now);
 	signals_hold();
-	return attach_all(targets, attachments, err);
+	code = attach_all(targets, attachments, err);
+	/* Not before: of a filter that somebody turned off, a load that fails leaves all. */
+	for (size_t i = 0; i < targets->count && !code; i++)
+		sweep(&targets->items[i].dev);
+	return code;
 }
 
 static enum exit_code load_on(const struct loading_request *request, const struct rule_input *input,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * repair: how does a filter that is attached but does not filter come to work again?
+ * repair: how does a filter that somebody turned off, or broke, come to work again?
  */
 #include "commands.h"
 
@@ -10,6 +10,7 @@
 #include <dataplane/capability.h>
 #include <dataplane/lock.h>
 #include <dataplane/mend.h>
+#include <dataplane/sweep.h>
 #include <dataplane/table.h>
 #include <util/cleanup.h>
 #include <util/error.h>
@@ -32,7 +33,8 @@ static const struct option_spec repair_options[] = {
 /* What has to be done on an interface. */
 struct repair {
 	struct target *target;
-	struct attachment *attachment; /* NULL: our program is not missing */
+	struct attachment *attachment; /* NULL: our program is not missing, or comes by itself */
+	bool turn_on; /* its whole chain was turned off, and the kernel has it still */
 };
 
 static enum exit_code parse(struct loading_request *request, struct options *options,
@@ -58,11 +60,9 @@ static enum exit_code find_targets(const struct words *names, struct targets *ou
 }
 
 /* The rules of a program that runs no more, though the kernel has it still. */
-static enum exit_code prepare_recovered(struct repair *repair, __u32 program_id, struct error *err)
+static enum exit_code read_held(struct target *target, struct error *err)
 {
-	struct target *target = repair->target;
-	const struct ipf_config *config = &target->filter.config;
-	struct attach_options options = { .mode = target->chain.mode, .repair = true };
+	__u32 program_id = target->chain.held.program_id;
 
 	if (filter_open(program_id, &target->filter, err) ||
 	    table_read(&target->filter, &target->rules, NULL, err)) {
@@ -70,11 +70,35 @@ static enum exit_code prepare_recovered(struct repair *repair, __u32 program_id,
 		return EXIT_FAILED;
 	}
 	log_verbose("%s: its rules are those of program %u", target->dev.name, program_id);
+	ruleset_tidy(&target->rules, tick_now());
+	return EXIT_DONE;
+}
+
+/* What the kernel holds is not trusted. */
+static enum attach_mode mode_at_load(const struct ipf_config *config)
+{
+	return config->mode <= MODE_HW ? (enum attach_mode)config->mode : MODE_UNSPECIFIED;
+}
+
+static enum exit_code prepare_recovered(struct repair *repair, struct error *err)
+{
+	struct target *target = repair->target;
+	const struct chain *chain = &target->chain;
+	const struct ipf_config *config = &target->filter.config;
+	struct attach_options options = { .repair = true };
+	enum exit_code code = read_held(target, err);
+
+	if (code)
+		return code;
+	if (!chain->main_id && chain->held.dispatcher_id) {
+		repair->turn_on = true;
+		return EXIT_DONE;
+	}
+	options.mode = chain->main_id ? chain->mode : mode_at_load(config);
 	options.policy = config->policy == IPF_DROP ? IPF_DROP : IPF_PASS;
 	options.priority = config->priority;
 	options.trace = config->trace;
 	options.counting = config->counting;
-	ruleset_tidy(&target->rules, tick_now());
 	return attach_prepare(&target->dev, &options, &target->rules, &repair->attachment, err) ?
 		       EXIT_FAILED :
 		       EXIT_DONE;
@@ -90,7 +114,7 @@ static enum exit_code prepare_anew(const struct loading_request *request,
 	if (!input->count && !request->force) {
 		error_set(err, -ENODATA,
 			  "%s: its rules are lost with its program; give them again with '" PROGRAM_NAME
-			  " repair -f FILE %s', or use --force to load without any",
+			  " repair %s -f FILE', or use --force to load without any",
 			  name, name);
 		return EXIT_FAILED;
 	}
@@ -103,27 +127,22 @@ static enum exit_code prepare(const struct loading_request *request, const struc
 			      struct repair *repair, struct error *err)
 {
 	struct target *target = repair->target;
-	__u32 program_id = mend_find_filter(&target->dev, &target->chain);
 
-	switch (target->chain.state) {
-	case FILTER_NOT_FILTERING:
-		return program_id ? prepare_recovered(repair, program_id, err) :
-				    prepare_anew(request, input, repair, err);
-	case FILTER_NOT_LOADED:
-		/* Who gives rules does not mean those of a filter that was turned off. */
-		return program_id && !input->count ? prepare_recovered(repair, program_id, err) :
-						     refuse_not_loaded(&target->dev, err);
-	default:
-		if (target->misread.text[0]) {
-			*err = target->misread;
-			return EXIT_FAILED;
-		}
-		return target_read_rules(target, tick_now(), err);
+	if (target->misread.text[0]) {
+		*err = target->misread;
+		return EXIT_FAILED;
 	}
+	if (target->chain.program_id)
+		return target_read_rules(target, tick_now(), err);
+	if (target->chain.held.program_id)
+		return prepare_recovered(repair, err);
+	if (target->chain.state == FILTER_NOT_FILTERING)
+		return prepare_anew(request, input, repair, err);
+	return refuse_not_filtering(target, err);
 }
 
 /* Prints what runs now, and says which neighbours are to be loaded again. */
-static enum exit_code report(const struct repair *repair, struct error *err)
+static enum exit_code report(const struct repair *repair, __u32 held_in, struct error *err)
 {
 	struct target *target = repair->target;
 	unsigned int expected = target->chain.expected;
@@ -140,19 +159,33 @@ static enum exit_code report(const struct repair *repair, struct error *err)
 		log_warning("%s: %u of the programs that were in its chain are gone for good; load "
 			    "them again",
 			    target->dev.name, expected - target->chain.count);
+	if (repair->attachment && held_in)
+		mend_name_missing(&target->dev, held_in, &target->chain);
 	return EXIT_DONE;
+}
+
+static int bring_back(const struct repair *repair, struct error *err)
+{
+	struct target *target = repair->target;
+
+	if (repair->turn_on)
+		return mend_turn_on(&target->dev, mode_at_load(&target->filter.config),
+				    &target->chain, err);
+	if (repair->attachment)
+		return attach_commit(repair->attachment, err);
+	return mend_is_needed(&target->dev, &target->chain) ? mend(&target->dev, err) : 0;
 }
 
 static enum exit_code commit(const struct repair *repair, struct error *err)
 {
 	struct target *target = repair->target;
-	int ret = 0;
+	__u32 held_in = target->chain.held.main_id;
+	enum exit_code code = bring_back(repair, err) ? EXIT_FAILED : report(repair, held_in, err);
 
-	if (repair->attachment)
-		ret = attach_commit(repair->attachment, err);
-	else if (mend_is_needed(&target->dev, &target->chain))
-		ret = mend(&target->dev, err);
-	return ret ? EXIT_FAILED : report(repair, err);
+	/* Not before: until now the rules were perhaps held by nothing else. */
+	if (!code)
+		sweep(&target->dev);
+	return code;
 }
 
 static enum exit_code repair_prepared(const struct repair *repairs, size_t count, struct error *err)
@@ -222,12 +255,12 @@ static enum exit_code repair(struct options *options, struct error *err)
 
 const struct command repair_command = {
 	.name = "repair",
-	.summary = "make a filter work again that is attached but does not filter",
+	.summary = "make a filter work again that was turned off or does not filter",
 	.usage = "[OPTION]... [IFNAME]...",
 	.options = repair_options,
 	.notes =
-		"Without IFNAME, on every interface that has the filter. The rules are those of before, where\n"
-		"the kernel has them still. Other programs of the chain run on all the while.\n",
+		"Without IFNAME, on every interface that has or had the filter. The rules are those of before,\n"
+		"where the kernel has them still. Other programs of the chain run on all the while.\n",
 	.examples = "  xdp-ipfilter repair eth0\n"
 		    "  xdp-ipfilter repair -f rules.txt eth0\n",
 	.exit_codes = "  1  failed, for instance because the rules are lost and none are given\n"

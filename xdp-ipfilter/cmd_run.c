@@ -12,6 +12,7 @@
 #include <dataplane/capability.h>
 #include <dataplane/counters.h>
 #include <dataplane/lock.h>
+#include <dataplane/sweep.h>
 #include <util/cleanup.h>
 #include <util/error.h>
 #include <util/log.h>
@@ -130,9 +131,12 @@ static enum exit_code detach_own(const struct target *target, struct error *err)
 
 	if (target->chain.program_id)
 		code = target_check(target, err);
-	if (code == EXIT_NOT_LOADED)
+	/* What somebody turned off stays in the kernel by its pins. */
+	if (code == EXIT_NOT_LOADED) {
+		sweep_filter(&target->dev, target->chain.program_id);
 		return code;
-	return detach(&target->dev, err) ? EXIT_FAILED : EXIT_DONE;
+	}
+	return detach(&target->dev, target->chain.program_id, err) ? EXIT_FAILED : EXIT_DONE;
 }
 
 /* What ended the rounds has its words already; those of a failure here must not hide them. Nothing
@@ -149,6 +153,7 @@ static enum exit_code take_off(const struct target *target, enum exit_code code,
 	off = detach_own(target, &failure);
 	if (off == EXIT_NOT_LOADED)
 		off = elsewhere_take_off(target, &failure);
+	sweep(&target->dev);
 	if (!off)
 		return code;
 	if (code && code != EXIT_NOT_LOADED) {

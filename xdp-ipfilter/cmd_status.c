@@ -10,6 +10,7 @@
 
 #include <dataplane/capability.h>
 #include <dataplane/counters.h>
+#include <dataplane/mend.h>
 #include <dataplane/sweep.h>
 #include <util/cleanup.h>
 #include <util/error.h>
@@ -31,9 +32,10 @@ struct status_request {
 	bool json;
 };
 
-/* All that is told of an interface. Of one that is not loaded everything is zero. */
+/* All that is told of a filter. Of an interface that has none everything is zero. */
 struct snapshot {
 	const struct target *target;
+	bool another; /* one more on the interface of the snapshot before */
 	struct totals totals;
 	struct ipf_counter *counters;
 	bool *counted;
@@ -96,22 +98,28 @@ static void describe_place(struct report *report, const struct chain *chain)
 	report_string(report, NULL, "position", text);
 }
 
-static void describe_program(struct report *report, const struct target *target)
+/* In a chain the one in effect: other loaders choose their own. */
+static void describe_priority(struct report *report, const struct target *target)
 {
 	const struct chain *chain = &target->chain;
-	const struct ipf_config *config = &target->filter.config;
-	bool loaded = chain->program_id;
 
-	report_string(report, "mode", "mode",
-		      chain->state == FILTER_NOT_LOADED ? NULL : attach_mode_name(chain->mode));
-	report_flag(report, "chained", chain->state == FILTER_CHAINED);
-	if (loaded)
-		report_number(report, "priority", "priority", config->priority);
+	if (chain->state == FILTER_CHAINED)
+		report_number(report, "priority", "priority", chain->priority);
+	else if (chain->program_id)
+		report_number(report, "priority", "priority", target->filter.config.priority);
 	else
 		report_null(report, "priority");
-	describe_place(report, chain);
+}
+
+static void describe_program(struct report *report, const struct target *target)
+{
+	const struct ipf_config *config = &target->filter.config;
+	bool loaded = target->chain.program_id;
+
+	describe_priority(report, target);
+	describe_place(report, &target->chain);
 	if (loaded)
-		report_number(report, "program_id", "program", chain->program_id);
+		report_number(report, "program_id", "program", target->chain.program_id);
 	else
 		report_null(report, "program_id");
 	report_string(report, "policy", "policy",
@@ -193,10 +201,72 @@ static void describe_rules(struct report *report, const struct snapshot *snapsho
 	report_close(report);
 }
 
-static void describe_interface(struct report *report, const struct snapshot *snapshot)
+/* What is the matter, and what helps. */
+static void describe_trouble(struct report *report, const struct target *target)
+{
+	const struct chain *chain = &target->chain;
+	const char *name = target->dev.name;
+	char advice[CHAIN_ADVICE_SIZE];
+
+	if (report->format != REPORT_TEXT)
+		return;
+	if (target->misread.text[0])
+		report_line(report, "%s", target->misread.text);
+	else if (target_lost(target))
+		report_line(report, "no packet is filtered; %s",
+			    chain_advice(&target->dev, chain, advice));
+	else if (chain_is_broken(chain) && !chain->program_id)
+		report_line(report, "%s", chain_advice(&target->dev, chain, advice));
+	else if (chain_is_broken(chain))
+		report_line(report,
+			    "%u programs of its chain are gone, and none can join; '" PROGRAM_NAME
+			    " repair %s' mends that",
+			    chain->expected - chain->count, name);
+	else if (chain->program_id && mend_is_needed(&target->dev, chain))
+		report_line(report,
+			    "pins of its chain are missing, so no program can join; '" PROGRAM_NAME
+			    " repair %s' makes them again",
+			    name);
+	if (chain->our_count > 1)
+		report_line(report,
+			    "its chain has %u filters, so their rules cannot be changed; 'xdp-loader "
+			    "unload %s -i %u' takes this one off, '" PROGRAM_NAME " unload %s' all",
+			    chain->our_count, name, chain->program_id, name);
+}
+
+static void describe_contents(struct report *report, const struct snapshot *snapshot)
+{
+	describe_rule_numbers(report, &snapshot->target->rules);
+	report_object(report, "counters", "counters");
+	describe_totals(report, snapshot->totals.sum);
+	report_close(report);
+	describe_cpus(report, &snapshot->totals);
+	describe_rules(report, snapshot);
+}
+
+/* In text it looks like an interface of its own. */
+static void describe_another(struct report *report, const struct snapshot *snapshot)
 {
 	const struct target *target = snapshot->target;
-	bool loaded = target->chain.program_id;
+	char heading[64];
+
+	snprintf(heading, sizeof(heading), "%s: %s", target->dev.name,
+		 filter_state_text(target_state(target)));
+	report_object(report, NULL, heading);
+	report_string(report, NULL, "mode", attach_mode_name(target->chain.mode));
+	describe_program(report, target);
+	describe_trouble(report, target);
+	describe_contents(report, snapshot);
+	report_close(report);
+}
+
+/* In JSON the other filters of the interface are below the first, which is the interface's own. */
+static void describe_interface(struct report *report, const struct snapshot *snapshot,
+			       size_t others)
+{
+	const struct target *target = snapshot->target;
+	const struct chain *chain = &target->chain;
+	bool json = report->format != REPORT_TEXT;
 	char heading[64];
 
 	snprintf(heading, sizeof(heading), "%s: %s", target->dev.name,
@@ -205,40 +275,46 @@ static void describe_interface(struct report *report, const struct snapshot *sna
 	report_string(report, "ifname", NULL, target->dev.name);
 	report_number(report, "ifindex", NULL, target->dev.ifindex);
 	report_string(report, "state", NULL, filter_state_name(target_state(target)));
+	report_string(report, "mode", "mode",
+		      chain->state == FILTER_NOT_LOADED ? NULL : attach_mode_name(chain->mode));
+	report_flag(report, "chained", chain->state == FILTER_CHAINED);
+	report_flag(report, "recoverable", chain->held.program_id);
 	describe_program(report, target);
-	if (target->misread.text[0])
-		report_line(report, "%s", target->misread.text);
-	else if (target->chain.state == FILTER_NOT_FILTERING)
-		report_line(report,
-			    "no packet is filtered; '" PROGRAM_NAME " repair %s' mends that",
-			    target->dev.name);
-	else if (chain_is_broken(&target->chain))
-		report_line(report,
-			    "%u programs of its chain are gone, and none can join; '" PROGRAM_NAME
-			    " repair %s' mends that",
-			    target->chain.expected - target->chain.count, target->dev.name);
-	if (loaded || report->format != REPORT_TEXT) {
-		describe_rule_numbers(report, &target->rules);
-		report_object(report, "counters", "counters");
-		describe_totals(report, snapshot->totals.sum);
-		report_close(report);
-		describe_cpus(report, &snapshot->totals);
-		describe_rules(report, snapshot);
-	}
+	describe_trouble(report, target);
+	if (chain->program_id || json)
+		describe_contents(report, snapshot);
+	report_array(report, "more", NULL);
+	for (size_t i = 1; i <= others && json; i++)
+		describe_another(report, &snapshot[i]);
 	report_close(report);
+	report_close(report);
+	for (size_t i = 1; i <= others && !json; i++)
+		describe_another(report, &snapshot[i]);
+}
+
+static size_t count_others(const struct snapshot *snapshots, size_t count)
+{
+	size_t others = 0;
+
+	while (others + 1 < count && snapshots[others + 1].another)
+		others++;
+	return others;
 }
 
 static enum exit_code print(const struct snapshot *snapshots, size_t count, bool json,
 			    struct error *err)
 {
 	struct report report;
+	size_t others;
 
 	report_init(&report, json ? REPORT_JSON : REPORT_TEXT, stdout);
 	report_object(&report, NULL, NULL);
 	report_number(&report, "schema", NULL, 1);
 	report_array(&report, "interfaces", NULL);
-	for (size_t i = 0; i < count; i++)
-		describe_interface(&report, &snapshots[i]);
+	for (size_t i = 0; i < count; i += 1 + others) {
+		others = count_others(&snapshots[i], count - i);
+		describe_interface(&report, &snapshots[i], others);
+	}
 	report_close(&report);
 	report_close(&report);
 	if (!count)
@@ -267,8 +343,11 @@ static enum exit_code status_of(struct targets *targets, bool json, struct error
 
 	if (!snapshots)
 		return no_memory(err);
-	for (size_t i = 0; i < targets->count && !code; i++)
+	for (size_t i = 0; i < targets->count && !code; i++) {
+		snapshots[i].another = i && targets->items[i].dev.ifindex ==
+						    targets->items[i - 1].dev.ifindex;
 		code = take_snapshot(&targets->items[i], &snapshots[i], err);
+	}
 	if (!code)
 		code = print(snapshots, targets->count, json, err);
 	for (size_t i = 0; i < targets->count; i++)
@@ -290,6 +369,8 @@ static enum exit_code find_targets(const struct words *names, struct targets *ta
 		if (!code)
 			code = targets_read(targets, err);
 	}
+	if (!code)
+		code = targets_split(targets, err);
 	return code ? code : targets_open(targets, err);
 }
 
@@ -317,11 +398,12 @@ const struct command status_command = {
 	.options = status_options,
 	.needs = CAPABILITY_BPF,
 	.notes =
-		"Without IFNAME, of every interface that has the filter. With -v the counters of each CPU too.\n",
+		"Without IFNAME, of every interface that has the filter, or lost it. With -v the counters of each\n"
+		"CPU too.\n",
 	.examples = "  xdp-ipfilter status\n"
 		    "  xdp-ipfilter status --json eth0\n",
 	.exit_codes = "  0  filtering\n"
 		      "  1  attached but NOT filtering, or failed\n"
-		      "  3  not loaded on an interface that was named\n",
+		      "  3  not loaded on an interface that was named, or turned off on any\n",
 	.run = status,
 };

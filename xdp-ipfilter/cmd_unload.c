@@ -11,6 +11,7 @@
 #include <dataplane/attach.h>
 #include <dataplane/capability.h>
 #include <dataplane/lock.h>
+#include <dataplane/sweep.h>
 #include <util/cleanup.h>
 #include <util/error.h>
 #include <util/log.h>
@@ -60,46 +61,59 @@ static enum exit_code find_named(const struct words *names, struct targets *targ
 	if (!code)
 		code = targets_read(targets, err);
 	for (size_t i = 0; i < targets->count && !code; i++) {
-		if (targets->items[i].chain.state != FILTER_NOT_LOADED)
+		const struct target *target = &targets->items[i];
+
+		if (target->chain.state != FILTER_NOT_LOADED || target_lost(target))
 			continue;
 		error_set(err, -ENOENT, "%s: not loaded; there is nothing to unload",
-			  targets->items[i].dev.name);
+			  target->dev.name);
 		code = EXIT_NOT_LOADED;
 	}
 	return code;
 }
 
-/* A dispatcher that lost some components and still runs others is left to their owners. */
-static bool is_foreign(const struct chain *chain)
+/* What runs goes first, then what pins still hold, by which the next unload finds what a killed one left; then
+ * what else a dead chain has there. */
+static int unload_target(const struct netdev *dev, struct error *err)
 {
-	return chain->state == FILTER_NOT_FILTERING && chain->count;
+	struct error failure = { "" };
+	int ret = detach(dev, 0, &failure);
+
+	if (ret == -ENOENT && sweep_filter(dev, 0)) {
+		log_verbose("%s: it was turned off, and is gone for good", dev->name);
+		ret = 0;
+	} else if (!ret) {
+		log_verbose("%s: unloaded", dev->name);
+		sweep_filter(dev, 0);
+	}
+	sweep(dev);
+	if (ret)
+		*err = failure;
+	return ret;
 }
 
 /* One round over those that are left. The kernel changes no interface below one that has a program, so
  * what it refuses for that reason stays for the next round, and *err keeps the words. */
-static enum exit_code unload_round(const struct targets *targets, bool all, bool *done,
-				   size_t *left, struct error *err)
+static enum exit_code unload_round(const struct targets *targets, bool *done, size_t *left,
+				   struct error *err)
 {
 	*left = 0;
 	for (size_t i = 0; i < targets->count; i++) {
-		const struct target *target = &targets->items[i];
 		int ret;
 
-		if (done[i] || (all && is_foreign(&target->chain)))
+		if (done[i])
 			continue;
-		ret = detach(&target->dev, err);
+		ret = unload_target(&targets->items[i].dev, err);
 		done[i] = !ret;
-		if (!ret)
-			log_verbose("%s: unloaded", target->dev.name);
-		else if (ret == -EEXIST)
+		if (ret == -EEXIST)
 			++*left;
-		else
+		else if (ret)
 			return ret == -ENOENT ? EXIT_NOT_LOADED : EXIT_FAILED;
 	}
 	return EXIT_DONE;
 }
 
-static enum exit_code unload_targets(const struct targets *targets, bool all, struct error *err)
+static enum exit_code unload_targets(const struct targets *targets, struct error *err)
 {
 	auto_free bool *done = calloc(targets->count + 1, sizeof(*done));
 	size_t before, left = targets->count;
@@ -110,7 +124,7 @@ static enum exit_code unload_targets(const struct targets *targets, bool all, st
 	signals_hold();
 	do {
 		before = left;
-		code = unload_round(targets, all, done, &left, err);
+		code = unload_round(targets, done, &left, err);
 	} while (!code && left && left < before);
 	if (code || left)
 		return code ? code : EXIT_FAILED;
@@ -134,7 +148,7 @@ static enum exit_code unload_locked(const struct unload_request *request, struct
 	else
 		code = find_named(&request->names, &targets, err);
 	if (!code)
-		code = unload_targets(&targets, request->all, err);
+		code = unload_targets(&targets, err);
 	targets_done(&targets);
 	return code;
 }

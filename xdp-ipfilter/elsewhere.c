@@ -34,11 +34,11 @@ static int visit(const char *path, void *data)
 	if (netdev_all(&devs, &count, NULL))
 		return 0;
 	for (size_t i = 0; i < count; i++) {
-		if (chain_read(&devs[i], &chain, NULL) || chain.program_id != search->program_id)
+		if (chain_read(&devs[i], &chain, NULL) || !chain_has(&chain, search->program_id))
 			continue;
 		search->dev = devs[i];
 		snprintf(search->path, sizeof(search->path), "%s", path);
-		search->ret = detach(&devs[i], &search->failure);
+		search->ret = detach(&devs[i], search->program_id, &search->failure);
 		return 1;
 	}
 	return 0;

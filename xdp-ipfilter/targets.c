@@ -5,6 +5,7 @@
 #include "targets.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include <dataplane/framing.h>
@@ -84,6 +85,16 @@ static bool has_gone(const struct netdev *dev)
 	return true;
 }
 
+static bool was_lost(const struct chain *chain)
+{
+	return chain->state == FILTER_NOT_FILTERING || chain->held.program_id;
+}
+
+bool target_lost(const struct target *target)
+{
+	return was_lost(&target->chain);
+}
+
 enum exit_code targets_loaded(struct targets *out, struct error *err)
 {
 	auto_free struct netdev *devs = NULL;
@@ -100,7 +111,7 @@ enum exit_code targets_loaded(struct targets *out, struct error *err)
 			error_set(err, 0, "%s", "");
 			continue;
 		}
-		if (chain.state == FILTER_NOT_LOADED)
+		if (chain.state == FILTER_NOT_LOADED && !was_lost(&chain))
 			continue;
 		code = add_target(out, &devs[i], err);
 		if (code)
@@ -117,6 +128,43 @@ static void check_framing(struct target *target)
 
 	if (ret != -EOPNOTSUPP)
 		target->misread.text[0] = '\0';
+}
+
+/* The chain, told of its filter number n. */
+static void choose_filter(struct chain *chain, unsigned int n)
+{
+	for (unsigned int i = 0; i < chain->count; i++) {
+		const struct chain_member *member = &chain->members[i];
+
+		if (!member->ours || n--)
+			continue;
+		chain->program_id = member->program_id;
+		chain->position = member->position;
+		chain->priority = member->priority;
+		return;
+	}
+}
+
+enum exit_code targets_split(struct targets *targets, struct error *err)
+{
+	struct targets split = { 0 };
+
+	for (size_t i = 0; i < targets->count; i++) {
+		unsigned int filters = targets->items[i].chain.our_count;
+
+		for (unsigned int n = 0; n < (filters ? filters : 1); n++) {
+			if (array_reserve(&split.items, &split.capacity, split.count + 1,
+					  sizeof(*split.items))) {
+				free(split.items);
+				return no_memory(err);
+			}
+			split.items[split.count] = targets->items[i];
+			choose_filter(&split.items[split.count++].chain, n);
+		}
+	}
+	free(targets->items);
+	*targets = split;
+	return EXIT_DONE;
 }
 
 static int open_target(struct target *target, struct error *err)
@@ -151,28 +199,54 @@ enum filter_state target_state(const struct target *target)
 	return target->misread.text[0] ? FILTER_NOT_FILTERING : target->chain.state;
 }
 
-enum exit_code refuse_not_loaded(const struct netdev *dev, struct error *err)
+enum exit_code refuse_not_filtering(const struct target *target, struct error *err)
 {
-	error_set(err, -ENOENT, "%s: not loaded; load it with '" PROGRAM_NAME " load %s'",
-		  dev->name, dev->name);
-	return EXIT_NOT_LOADED;
-}
+	char advice[CHAIN_ADVICE_SIZE];
 
-#define NOT_FILTERING_TEXT "%s: attached but NOT filtering; '" PROGRAM_NAME " repair %s' mends that"
+	error_set(err, -ENOENT, "%s: %s; %s", target->dev.name,
+		  filter_state_text(target->chain.state),
+		  chain_advice(&target->dev, &target->chain, advice));
+	return target->chain.state == FILTER_NOT_FILTERING ? EXIT_FAILED : EXIT_NOT_LOADED;
+}
 
 /* Every interface that was named must have the filter. */
 static enum exit_code require_filters(const struct targets *targets, struct error *err)
 {
+	for (size_t i = 0; i < targets->count; i++)
+		if (!targets->items[i].chain.program_id)
+			return refuse_not_filtering(&targets->items[i], err);
+	return EXIT_DONE;
+}
+
+static void list_filters(const struct chain *chain, char *text, size_t size)
+{
+	size_t length = 0;
+
+	*text = '\0';
+	for (unsigned int i = 0; i < chain->count && length < size; i++)
+		if (chain->members[i].ours)
+			length += (size_t)snprintf(text + length, size - length, "%s%u",
+						   length ? ", " : "",
+						   chain->members[i].program_id);
+}
+
+static enum exit_code require_one_each(const struct targets *targets, struct error *err)
+{
 	for (size_t i = 0; i < targets->count; i++) {
 		const struct target *target = &targets->items[i];
+		const char *name = target->dev.name;
+		char filters[12 * CHAIN_MAX + 1];
 
-		if (target->chain.state == FILTER_NOT_LOADED)
-			return refuse_not_loaded(&target->dev, err);
-		if (target->chain.state == FILTER_NOT_FILTERING) {
-			error_set(err, -ENOENT, NOT_FILTERING_TEXT, target->dev.name,
-				  target->dev.name);
-			return EXIT_FAILED;
-		}
+		if (target->chain.our_count < 2)
+			continue;
+		list_filters(&target->chain, filters, sizeof(filters));
+		error_set(
+			err, -EEXIST,
+			"%s: there are %u filters in its chain (programs %s), so it is not clear which one "
+			"is meant; 'xdp-loader unload %s -i ID' takes one off, 'xdp-ipfilter unload "
+			"%s' all",
+			name, target->chain.our_count, filters, name, name);
+		return EXIT_FAILED;
 	}
 	return EXIT_DONE;
 }
@@ -180,7 +254,9 @@ static enum exit_code require_filters(const struct targets *targets, struct erro
 /* Of all interfaces those stay that have it. */
 static enum exit_code keep_filters(struct targets *targets, struct error *err)
 {
+	char advice[CHAIN_ADVICE_SIZE];
 	size_t kept = 0;
+	bool lost;
 
 	for (size_t i = 0; i < targets->count; i++) {
 		struct target *target = &targets->items[i];
@@ -189,15 +265,17 @@ static enum exit_code keep_filters(struct targets *targets, struct error *err)
 			targets->items[kept++] = *target;
 			continue;
 		}
-		if (target->chain.state == FILTER_NOT_FILTERING)
-			log_warning(NOT_FILTERING_TEXT, target->dev.name, target->dev.name);
+		log_warning("%s: %s; %s", target->dev.name, filter_state_text(target->chain.state),
+			    chain_advice(&target->dev, &target->chain, advice));
 		target_done(target);
 	}
+	lost = targets->count > 0;
 	targets->count = kept;
 	if (kept)
 		return EXIT_DONE;
-	error_set(err, -ENOENT,
-		  "not loaded on any interface; load it with '" PROGRAM_NAME " load IFNAME'");
+	error_set(err, -ENOENT, "not loaded on any %s",
+		  lost ? "other interface" :
+			 "interface; load it with '" PROGRAM_NAME " load IFNAME'");
 	return EXIT_NOT_LOADED;
 }
 
@@ -225,6 +303,8 @@ enum exit_code targets_filtering(const struct words *names, struct targets *out,
 		return code;
 	code = names->count ? require_filters(out, err) : keep_filters(out, err);
 	if (!code)
+		code = require_one_each(out, err);
+	if (!code)
 		warn_of_misreading(out);
 	return code;
 }
@@ -232,10 +312,11 @@ enum exit_code targets_filtering(const struct words *names, struct targets *out,
 enum exit_code target_check(const struct target *target, struct error *err)
 {
 	const char *name = target->dev.name;
+	char advice[CHAIN_ADVICE_SIZE];
 	struct chain now = { 0 };
 	int ret = chain_read(&target->dev, &now, err);
 
-	if (!ret && now.program_id == target->chain.program_id)
+	if (!ret && chain_has(&now, target->chain.program_id))
 		return framing_check(&target->dev, &target->filter.config, err) == -EOPNOTSUPP ?
 			       EXIT_FAILED :
 			       EXIT_DONE;
@@ -246,8 +327,13 @@ enum exit_code target_check(const struct target *target, struct error *err)
 	if (ret)
 		return EXIT_FAILED;
 	if (now.state == FILTER_NOT_FILTERING) {
-		error_set(err, -ENOENT, NOT_FILTERING_TEXT, name, name);
+		error_set(err, -ENOENT, "%s: %s; %s", name, filter_state_text(now.state),
+			  chain_advice(&target->dev, &now, advice));
 		return EXIT_FAILED;
+	}
+	if (now.held.program_id == target->chain.program_id) {
+		error_set(err, -ENOENT, "%s: not loaded any more; somebody turned it off", name);
+		return EXIT_NOT_LOADED;
 	}
 	error_set(err, -ENOENT, "%s: not loaded any more; someone unloaded it", name);
 	return EXIT_NOT_LOADED;

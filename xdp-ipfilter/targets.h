@@ -11,6 +11,7 @@
 #include <dataplane/netdev.h>
 #include <dataplane/table.h>
 #include <ruleset/ruleset.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <util/error.h>
 
@@ -45,9 +46,13 @@ enum exit_code targets_named(const struct words *names, struct targets *out, str
 /* Reads the chain of each. */
 enum exit_code targets_read(struct targets *targets, struct error *err);
 
-/* All interfaces that have the filter, or had it and are attached but not filtering, chains read.
- * */
+/* All interfaces that have the filter, or that lost it: attached but not filtering, or turned off by
+ * somebody. Chains are read. */
 enum exit_code targets_loaded(struct targets *out, struct error *err);
+
+/* Makes of an interface with several filters as many targets, one behind the other, each with its filter's
+ * place in the chain. To be called before they are opened. */
+enum exit_code targets_split(struct targets *targets, struct error *err);
 
 /* Opens the filter of each that has one. */
 enum exit_code targets_open(struct targets *targets, struct error *err);
@@ -57,12 +62,16 @@ enum exit_code targets_open(struct targets *targets, struct error *err);
 enum filter_state target_state(const struct target *target);
 
 /* For commands that need the filter: on the interfaces named, or without names on all that have
- * it. EXIT_NOT_LOADED where one named, or every one, has not. Filters are open. A warning names those that
- * find no source in the frames. */
+ * it. EXIT_NOT_LOADED where one named, or every one, has not. An interface with two filters is refused: nobody
+ * can tell which one is meant. Filters are open. A warning names those that find no source in the frames. */
 enum exit_code targets_filtering(const struct words *names, struct targets *out, struct error *err);
 
-/* "eth0: not loaded; load it with ..." */
-enum exit_code refuse_not_loaded(const struct netdev *dev, struct error *err);
+/* Does the filter not run there, though it should? */
+bool target_lost(const struct target *target);
+
+/* "eth0: not loaded; load it with ...", or what else chain_advice() says: EXIT_FAILED where it is
+ * attached but not filtering, else EXIT_NOT_LOADED. */
+enum exit_code refuse_not_filtering(const struct target *target, struct error *err);
 
 /* Is the target's program still the one in the chain? Reads it again. EXIT_NOT_LOADED where it was
  * unloaded, EXIT_FAILED where it is there and filters no more, each with the words. */

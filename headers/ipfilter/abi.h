@@ -99,7 +99,8 @@ struct ipf_config {
 	__u8 frame_length_helper; /* the kernel has bpf_xdp_get_buff_len (5.18) */
 	__u8 counting;            /* enum ipf_counting; read by the tool, not by packets */
 	__u8 link;                /* enum ipf_link */
-	__u8 reserved[4];
+	__u8 mode;                /* enum attach_mode at load, for the tool; 0: any, or not known */
+	__u8 reserved[3];
 	struct ipf_place place;
 };
 _Static_assert(sizeof(struct ipf_config) == 48, "both sides read this layout");

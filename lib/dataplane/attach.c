@@ -33,7 +33,6 @@
 #include <dataplane/program.h>
 #include <dataplane/refusal.h>
 #include <dataplane/renumber.h>
-#include <dataplane/sweep.h>
 #include <dataplane/table.h>
 #include <util/cleanup.h>
 #include <util/descriptors.h>
@@ -60,13 +59,6 @@ static const enum xdp_attach_mode libxdp_modes[] = {
 	[MODE_HW] = XDP_MODE_HW,
 };
 
-static const __u32 netlink_modes[] = {
-	[MODE_UNSPECIFIED] = 0,
-	[MODE_NATIVE] = XDP_FLAGS_DRV_MODE,
-	[MODE_SKB] = XDP_FLAGS_SKB_MODE,
-	[MODE_HW] = XDP_FLAGS_HW_MODE,
-};
-
 /* A signal between attach and the look at its result would leave the user with a wrong exit code. */
 static void block_signals(sigset_t *before)
 {
@@ -91,6 +83,7 @@ static struct bpf_program *main_program(struct bpf_object *object)
 static int check_dispatcher(const struct netdev *dev, const struct chain *chain,
 			    const struct attach_options *options, struct error *err)
 {
+	char advice[CHAIN_ADVICE_SIZE];
 	int ret;
 
 	if (chain->untold)
@@ -104,12 +97,8 @@ static int check_dispatcher(const struct netdev *dev, const struct chain *chain,
 	if (ret)
 		return ret;
 	if (chain_is_broken(chain) && !options->repair)
-		return error_set(
-			err, -EBUSY,
-			"%s: its chain is broken: of the %u programs of dispatcher %u %u are gone; "
-			"'xdp-ipfilter repair %s' mends it",
-			dev->name, chain->expected, chain->main_id, chain->expected - chain->count,
-			dev->name);
+		return error_set(err, -EBUSY, "%s: %s; %s", dev->name,
+				 filter_state_text(chain->state), chain_advice(dev, chain, advice));
 	ret = options->repair ? 0 : mend_check_pins(dev, chain, err);
 	if (ret)
 		return ret;
@@ -129,21 +118,19 @@ static int check_dispatcher(const struct netdev *dev, const struct chain *chain,
 static int check_place(const struct netdev *dev, const struct chain *chain,
 		       const struct attach_options *options, struct error *err)
 {
+	char advice[CHAIN_ADVICE_SIZE];
+
 	if (chain->program_id)
 		return error_set(
 			err, -EEXIST,
-			"%s: loaded already (program %u); change its rules with 'xdp-ipfilter "
-			"add', 'del' or 'replace', or unload it first",
-			dev->name, chain->program_id);
+			"%s: loaded already (program %u); change its rules with add, del or replace, or "
+			"take it off with 'xdp-ipfilter unload %s' first",
+			dev->name, chain->program_id, dev->name);
 	if (!chain->main_id)
 		return 0;
 	if (chain->dispatcher)
 		return check_dispatcher(dev, chain, options, err);
-	return error_set(
-		err, -EBUSY,
-		"%s: program '%s' (id %u) is attached without a dispatcher, so nothing can join "
-		"it; load it by 'xdp-loader load %s FILE', or detach it",
-		dev->name, chain->main_name, chain->main_id, dev->name);
+	return error_set(err, -EBUSY, "%s: %s", dev->name, chain_advice(dev, chain, advice));
 }
 
 /* -- Prepare ----------------------------------------------------------------------------------- */
@@ -237,6 +224,12 @@ static int load_object(struct attachment *attachment, struct error *err)
 			 kernel_strerror(ret));
 }
 
+/* An existing chain has a mode; asking for "any" beside it would mean another one. */
+static enum attach_mode mode_in_effect(const struct attachment *attachment)
+{
+	return attachment->before.main_id ? attachment->before.mode : attachment->options.mode;
+}
+
 int attach_prepare(const struct netdev *dev, const struct attach_options *options,
 		   struct ruleset *rules, struct attachment **out, struct error *err)
 {
@@ -263,7 +256,6 @@ int attach_prepare(const struct netdev *dev, const struct attach_options *option
 
 	netdev_place(dev, &attachment->config.place);
 
-	sweep(dev);
 	ret = descriptors_check(ATTACH_DESCRIPTORS, err);
 	if (!ret)
 		ret = check_trace(options, err);
@@ -271,6 +263,7 @@ int attach_prepare(const struct netdev *dev, const struct attach_options *option
 		ret = chain_read(dev, &attachment->before, err);
 	if (!ret)
 		ret = check_place(dev, &attachment->before, options, err);
+	attachment->config.mode = (__u8)mode_in_effect(attachment);
 	if (!ret)
 		ret = load_object(attachment, err);
 	if (!ret)
@@ -309,9 +302,6 @@ void attachment_free(struct attachment *attachment)
 static int attach_chained(const struct attachment *attachment)
 {
 	DECLARE_LIBXDP_OPTS(xdp_program_opts, options, .prog_name = IPF_PROGRAM_NAME);
-	/* An existing chain has a mode; asking for "any" beside it would mean another one. */
-	enum attach_mode mode = attachment->before.main_id ? attachment->before.mode :
-							     attachment->options.mode;
 	struct bpf_object *object;
 	struct xdp_program *program;
 	int ret = program_open(&attachment->config, attachment->object, &object, NULL);
@@ -328,11 +318,13 @@ static int attach_chained(const struct attachment *attachment)
 	ret = xdp_program__set_run_prio(program, attachment->options.priority);
 	if (!ret)
 		ret = xdp_program__set_chain_call_enabled(program, XDP_PASS, true);
+	if (!ret)
+		ret = xdp_program__set_chain_call_enabled(program, CHAIN_MARK_ACTION, true);
 	if (!ret && program_kernel_has_frags())
 		ret = xdp_program__set_xdp_frags_support(program, true);
 	if (!ret)
-		ret = xdp_program__attach(program, (int)attachment->dev.ifindex, libxdp_modes[mode],
-					  0);
+		ret = xdp_program__attach(program, (int)attachment->dev.ifindex,
+					  libxdp_modes[mode_in_effect(attachment)], 0);
 	xdp_program__close(program);
 	bpf_object__close(object); /* libxdp leaves an object that it was given to the giver */
 	return ret;
@@ -340,13 +332,13 @@ static int attach_chained(const struct attachment *attachment)
 
 static int attach_single(const struct attachment *attachment)
 {
-	__u32 flags = netlink_modes[attachment->options.mode] | XDP_FLAGS_UPDATE_IF_NOEXIST;
+	__u32 flags = attach_mode_flags(attachment->options.mode) | XDP_FLAGS_UPDATE_IF_NOEXIST;
 
 	return bpf_xdp_attach((int)attachment->dev.ifindex,
 			      bpf_program__fd(main_program(attachment->object)), flags, NULL);
 }
 
-static int detach_now(const struct netdev *dev, struct error *err);
+static int detach_now(const struct netdev *dev, __u32 program_id, struct error *err);
 
 /* What libxdp does without a word where it could not build its dispatcher, whatever the reason was. It
  * remembers that, so another try in this process would end alike. */
@@ -390,7 +382,7 @@ static int confirm(const struct attachment *attachment, struct error *err)
 	int ret = check_result(attachment, err);
 
 	if (ret)
-		detach_now(&attachment->dev, NULL);
+		detach_now(&attachment->dev, 0, NULL);
 	return ret;
 }
 
@@ -429,14 +421,20 @@ static int mend_and_attach(struct attachment *attachment, struct error *err)
 	return attach_now(attachment, err);
 }
 
+/* Of a chain that is to be joined pins can be missing, which libxdp needs. */
+static bool is_mending_needed(const struct attachment *attachment)
+{
+	return attachment->options.repair || mend_is_needed(&attachment->dev, &attachment->before);
+}
+
 int attach_commit(struct attachment *attachment, struct error *err)
 {
 	sigset_t before;
 	int ret;
 
 	block_signals(&before);
-	ret = attachment->options.repair ? mend_and_attach(attachment, err) :
-					   attach_now(attachment, err);
+	ret = is_mending_needed(attachment) ? mend_and_attach(attachment, err) :
+					      attach_now(attachment, err);
 	sigprocmask(SIG_SETMASK, &before, NULL);
 	return ret;
 }
@@ -452,12 +450,12 @@ static int detach_main(const struct netdev *dev, const struct chain *chain)
 	if (fd < 0)
 		return -errno;
 	options.old_prog_fd = fd;
-	return bpf_xdp_detach((int)dev->ifindex, netlink_modes[chain->mode], &options);
+	return bpf_xdp_detach((int)dev->ifindex, attach_mode_flags(chain->mode), &options);
 }
 
-static int detach_chained(const struct netdev *dev, const struct chain *chain)
+static int detach_chained(const struct netdev *dev, const struct chain *chain, __u32 program_id)
 {
-	struct xdp_program *program = xdp_program__from_id(chain->program_id);
+	struct xdp_program *program = xdp_program__from_id(program_id);
 	int ret = (int)libxdp_get_error(program);
 
 	if (ret)
@@ -467,10 +465,10 @@ static int detach_chained(const struct netdev *dev, const struct chain *chain)
 	return ret;
 }
 
-static int detach_once(const struct netdev *dev, const struct chain *chain)
+static int detach_once(const struct netdev *dev, const struct chain *chain, __u32 program_id)
 {
 	if (chain->state == FILTER_CHAINED)
-		return detach_chained(dev, chain);
+		return detach_chained(dev, chain, program_id);
 	return detach_main(dev, chain);
 }
 
@@ -494,48 +492,67 @@ static int mend_before_detach(const struct netdev *dev, bool *mended, struct err
 	return chain.count ? ret : 0;
 }
 
-static int detach_now(const struct netdev *dev, struct error *err)
+/* Which one goes next: of those that were there at first, so that one that somebody loads meanwhile
+ * stays. 0: none is left. */
+static __u32 next_to_detach(const struct chain *first, const struct chain *now, __u32 program_id)
 {
-	__u32 program_id = 0;
-	struct chain chain;
+	if (program_id)
+		return chain_has(now, program_id) ? program_id : 0;
+	if (chain_has(first, now->program_id))
+		return now->program_id;
+	for (unsigned int i = 0; i < now->count; i++) {
+		__u32 id = now->members[i].program_id;
+
+		if (now->members[i].ours && chain_has(first, id))
+			return id;
+	}
+	return 0;
+}
+
+static int detach_now(const struct netdev *dev, __u32 program_id, struct error *err)
+{
+	struct chain first, chain;
+	__u32 next = 0, last = 0;
 	bool touched;
 	int ret = mend_before_detach(dev, &touched, err);
 
+	if (!ret)
+		ret = chain_read(dev, &first, err);
 	if (ret)
 		return ret;
-	for (int try = 0; try < MAX_TRIES; try++) {
+	for (int try = 0; try < MAX_TRIES;) {
 		int read = chain_read(dev, &chain, err);
 
 		if (read)
 			return read;
+		next = next_to_detach(&first, &chain, program_id);
 		/* Gone by this very command, whatever the library says of it. */
-		if (chain.state == FILTER_NOT_LOADED)
+		if (!next && chain.state != FILTER_NOT_FILTERING)
 			return touched ? 0 : error_set(err, -ENOENT, "%s: not loaded", dev->name);
-		if (program_id && chain.program_id && chain.program_id != program_id)
-			return 0;
-		program_id = chain.program_id;
-		if (try)
+		if (touched && next == last) {
+			try++;
 			pause_before_retry();
+		}
+		last = next;
 		libbpf_log_clear();
 		touched = true;
-		ret = detach_once(dev, &chain);
+		ret = detach_once(dev, &chain, next);
 		if (refusal_is_from_above(ret))
 			break;
 	}
 	if (!ret)
 		return error_set(err, -EIO, "%s: cannot detach program %u: it stays in the chain",
-				 dev->name, program_id);
-	return refusal_of_detach(dev, program_id, ret, err);
+				 dev->name, next);
+	return refusal_of_detach(dev, next, ret, err);
 }
 
-int detach(const struct netdev *dev, struct error *err)
+int detach(const struct netdev *dev, __u32 program_id, struct error *err)
 {
 	sigset_t before;
 	int ret;
 
 	block_signals(&before);
-	ret = detach_now(dev, err);
-	sweep(dev);
+	ret = detach_now(dev, program_id, err);
 	sigprocmask(SIG_SETMASK, &before, NULL);
 	return ret;
 }

@@ -47,9 +47,9 @@ int attach_commit(struct attachment *attachment, struct error *err);
 
 void attachment_free(struct attachment *attachment);
 
-/* Takes our program off the interface, and only ours. 0; -ENOENT: not loaded there; -EEXIST: not while an
- * interface above it has a program. A broken chain is mended on the way. */
-int detach(const struct netdev *dev, struct error *err);
+/* Takes our programs off the interface, this one or with 0 all, and only ours. 0; -ENOENT: not loaded there;
+ * -EEXIST: not while an interface above it has a program. A broken chain is mended on the way. */
+int detach(const struct netdev *dev, __u32 program_id, struct error *err);
 
 /* libbpf's and libxdp's own words go to the log with -v, else nowhere. Call once at start. */
 void dataplane_init(void);

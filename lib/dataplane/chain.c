@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What runs on an interface, and are we in it?
+ * What runs on an interface, are we in it, and were we?
  */
 #include <dataplane/chain.h>
 
@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <bpf/bpf.h>
 #include <bpf/btf.h>
@@ -15,6 +16,7 @@
 #include <linux/if_link.h>
 #include <xdp/prog_dispatcher.h>
 
+#include <dataplane/bpffs.h>
 #include <dataplane/dispatcher.h>
 #include <dataplane/filter.h>
 #include <dataplane/kernel.h>
@@ -27,6 +29,10 @@ _Static_assert(CHAIN_MAX == DISPATCHER_PLACES, "a chain has as many places as th
 
 /* Others rebuild the chain while we read it; each rebuild gives it a new main program. */
 #define MAX_READS 64
+
+/* Together the time for which pins can be those of a loader at work. */
+#define MAX_LOOKS 150
+#define LOOK_NS 20000000
 
 static const char *const mode_names[] = {
 	[MODE_UNSPECIFIED] = "unspecified",
@@ -49,6 +55,18 @@ int attach_mode_parse(const char *text, enum attach_mode *out)
 		}
 	}
 	return -EINVAL;
+}
+
+__u32 attach_mode_flags(enum attach_mode mode)
+{
+	static const __u32 flags[] = {
+		[MODE_UNSPECIFIED] = 0,
+		[MODE_NATIVE] = XDP_FLAGS_DRV_MODE,
+		[MODE_SKB] = XDP_FLAGS_SKB_MODE,
+		[MODE_HW] = XDP_FLAGS_HW_MODE,
+	};
+
+	return flags[mode];
 }
 
 const char *filter_state_name(enum filter_state state)
@@ -118,8 +136,8 @@ static int read_main(const struct netdev *dev, struct chain *chain, struct error
 	return 0;
 }
 
-/* The dispatcher keeps what it was built for in its one map. Format version 1 had no magic byte
- * in front and no flags behind; what is common to the later ones is all that is read here. */
+/* The dispatcher keeps what it was built for in its one map. Format version 1 has one byte, the number of
+ * programs, in front and no flags behind; what is common to the later ones is all that is read here. */
 static void read_dispatcher_config(__u32 map_id, struct chain *chain,
 				   struct dispatcher_config *config)
 {
@@ -139,6 +157,8 @@ static void read_dispatcher_config(__u32 map_id, struct chain *chain,
 		chain->dispatcher_version = config->version;
 		chain->expected = config->program_count;
 	} else {
+		memcpy(config->chain_call_actions, bytes + sizeof(__u32),
+		       sizeof(config->chain_call_actions) + sizeof(config->priorities));
 		chain->dispatcher_version = 1;
 		chain->expected = bytes[0];
 	}
@@ -183,13 +203,11 @@ static int add_member(struct chain *chain, const struct bpf_link_info *link, uns
 	member->program_id = info.id;
 	member->link_id = link->id;
 	member->position = slot + 1;
+	member->priority = config->priorities[slot];
 	member->frags = config->program_flags[slot] & BPF_F_XDP_HAS_FRAGS;
 	snprintf(member->name, sizeof(member->name), "%s", info.name);
 	ours = filter_is_ours(program);
-	if (ours > 0) {
-		chain->program_id = info.id;
-		chain->position = member->position;
-	}
+	member->ours = ours > 0;
 	return ours < 0 ? ours : 0;
 }
 
@@ -253,6 +271,35 @@ static int read_members(struct chain *chain, const struct btf *btf,
 	return 0;
 }
 
+static const struct chain_member *member_at(const struct chain *chain, unsigned int slot)
+{
+	for (unsigned int i = 0; i < chain->count; i++) {
+		if (chain->members[i].position == slot + 1)
+			return &chain->members[i];
+	}
+	return NULL;
+}
+
+/* Which of the components are ours, and which was. */
+static void find_ours(struct chain *chain, const struct dispatcher_config *config)
+{
+	for (unsigned int i = chain->count; i--;) {
+		const struct chain_member *member = &chain->members[i];
+
+		if (!member->ours)
+			continue;
+		chain->our_count++;
+		chain->program_id = member->program_id;
+		chain->position = member->position;
+		chain->priority = member->priority;
+	}
+	for (unsigned int slot = 0; slot < chain->expected && slot < CHAIN_MAX; slot++) {
+		if (config->chain_call_actions[slot] & (1u << CHAIN_MARK_ACTION) &&
+		    !member_at(chain, slot))
+			chain->lost = slot + 1;
+	}
+}
+
 static int read_dispatcher(const struct bpf_prog_info *info, struct chain *chain)
 {
 	struct btf *btf = info->btf_id ? btf__load_from_kernel_by_id(info->btf_id) : NULL;
@@ -269,11 +316,26 @@ static int read_dispatcher(const struct bpf_prog_info *info, struct chain *chain
 	if (chain->untold || chain->dispatcher_version > DISPATCHER_NEWEST_KNOWN ||
 	    chain->expected > CHAIN_MAX)
 		chain->expected = chain->count;
+	find_ours(chain, &config);
 	if (chain->program_id)
 		chain->state = FILTER_CHAINED;
-	else if (chain_is_broken(chain))
+	else if (chain->lost)
 		chain->state = FILTER_NOT_FILTERING;
 	return 0;
+}
+
+/* Where we do not run: does a pin still hold us? What a chain lost was pinned in it; what is pinned in
+ * another chain of this interface can be older, with old rules. */
+static void find_held(const struct netdev *dev, struct chain *chain)
+{
+	if (chain->program_id)
+		return;
+	if (chain_is_broken(chain))
+		pins_find_lost(dev, chain->main_id, &chain->held);
+	if (chain->held.program_id)
+		chain->state = FILTER_NOT_FILTERING;
+	else if (chain->state == FILTER_NOT_LOADED)
+		pins_find_turned_off(dev, chain->main_id, &chain->held);
 }
 
 /* -EAGAIN where the chain changed meanwhile. */
@@ -308,6 +370,7 @@ static int read_once(const struct netdev *dev, struct chain *chain, struct error
 	if (ret) {
 		chain->state = FILTER_SINGLE;
 		chain->program_id = info.id;
+		chain->our_count = 1;
 	} else if (!strcmp(chain->main_name, DISPATCHER_NAME)) {
 		ret = read_dispatcher(&info, chain);
 		if (ret == -EAGAIN) /* a link that has a number already, but is still being made */
@@ -349,17 +412,78 @@ bool chain_can_end(const struct chain *chain)
 	       chain->dispatcher_version < dispatcher_version_made();
 }
 
-int chain_read(const struct netdev *dev, struct chain *out, struct error *err)
+static int read_chain(const struct netdev *dev, struct chain *chain, struct error *err)
 {
-	struct chain chain;
 	int ret = -EAGAIN;
 
 	for (int i = 0; i < MAX_READS && ret == -EAGAIN; i++)
-		ret = read_once(dev, &chain, err);
+		ret = read_once(dev, chain, err);
 	if (ret == -EAGAIN)
 		return error_set(err, -EBUSY, "%s: its XDP chain changes all the time; try again",
 				 dev->name);
 	if (!ret)
+		find_held(dev, chain);
+	return ret;
+}
+
+int chain_read(const struct netdev *dev, struct chain *out, struct error *err)
+{
+	struct chain chain;
+	int ret = read_chain(dev, &chain, err);
+
+	for (int i = 0; i < MAX_LOOKS && !ret && chain.held.fresh; i++) {
+		nanosleep(&(struct timespec){ .tv_nsec = LOOK_NS }, NULL);
+		ret = read_chain(dev, &chain, err);
+	}
+	if (!ret)
 		*out = chain;
 	return ret;
+}
+
+bool chain_has(const struct chain *chain, __u32 program_id)
+{
+	if (chain->state == FILTER_SINGLE)
+		return chain->program_id == program_id;
+	for (unsigned int i = 0; i < chain->count; i++) {
+		if (chain->members[i].ours && chain->members[i].program_id == program_id)
+			return true;
+	}
+	return false;
+}
+
+const char *chain_advice(const struct netdev *dev, const struct chain *chain,
+			 char text[CHAIN_ADVICE_SIZE])
+{
+	const char *name = dev->name;
+
+	if (chain->state == FILTER_NOT_FILTERING && chain->held.program_id)
+		snprintf(text, CHAIN_ADVICE_SIZE, "'xdp-ipfilter repair %s' mends that", name);
+	else if (chain->state == FILTER_NOT_FILTERING && !bpffs_lasts())
+		snprintf(text, CHAIN_ADVICE_SIZE,
+			 "its pins are not in the " BPFFS_PATH
+			 " of this mount namespace; ask again in "
+			 "that of process 1, by 'nsenter -t 1 -m'");
+	else if (chain->state == FILTER_NOT_FILTERING)
+		snprintf(text, CHAIN_ADVICE_SIZE,
+			 "its rules are lost with its program; 'xdp-ipfilter repair %s -f FILE' loads "
+			 "it with those of a file",
+			 name);
+	else if (chain->main_id && !chain->dispatcher)
+		snprintf(text, CHAIN_ADVICE_SIZE,
+			 "program '%s' (id %u) is attached without a dispatcher, so nothing can join it; "
+			 "'xdp-loader unload %s -a' takes it off",
+			 chain->main_name, chain->main_id, name);
+	else if (chain->held.program_id)
+		snprintf(text, CHAIN_ADVICE_SIZE,
+			 "somebody turned it off; 'xdp-ipfilter repair %s' brings it back with its "
+			 "rules, 'xdp-ipfilter unload %s' ends it",
+			 name, name);
+	else if (chain_is_broken(chain))
+		snprintf(text, CHAIN_ADVICE_SIZE,
+			 "another program's chain is broken there: of the %u programs of dispatcher %u "
+			 "%u are gone; 'xdp-loader unload %s -a' takes it off, then load all anew",
+			 chain->expected, chain->main_id, chain->expected - chain->count, name);
+	else
+		snprintf(text, CHAIN_ADVICE_SIZE, "load it with 'xdp-ipfilter load %s'", name);
+	return text;
 }

@@ -8,15 +8,14 @@
 #include <dataplane/mend.h>
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 
 #include <bpf/bpf.h>
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
+#include <linux/if_link.h>
 #include <xdp/libxdp.h>
 #include <xdp/prog_dispatcher.h>
 
@@ -24,14 +23,14 @@
 #include <dataplane/filter.h>
 #include <dataplane/kernel.h>
 #include <dataplane/libbpf_log.h>
+#include <dataplane/pins.h>
+#include <dataplane/refusal.h>
 #include <dataplane/stub.h>
 #include <util/cleanup.h>
 #include <util/error.h>
 #include <util/log.h>
 
 #define DISPATCHER_FUNCTION "xdp_dispatcher"
-
-#define PIN_PATH_SIZE 96
 
 /* A broken dispatcher, opened. */
 struct patient {
@@ -43,51 +42,22 @@ struct patient {
 
 /* -- Pins -------------------------------------------------------------------------------------- */
 
-static void pin_folder(const struct netdev *dev, const struct chain *chain, char *path)
+static int open_pinned_program(const struct patient *patient, unsigned int slot)
 {
-	snprintf(path, PIN_PATH_SIZE, CHAIN_PINS_PATH "/dispatch-%u-%u", dev->ifindex,
-		 chain->main_id);
+	return pins_open_program(patient->dev->ifindex, patient->chain->main_id, slot);
 }
 
-static void pin_path(const struct netdev *dev, const struct chain *chain, unsigned int slot,
-		     const char *what, char *path)
+static void pin_path(const struct patient *patient, unsigned int slot, const char *what,
+		     char path[PINS_PATH_SIZE])
 {
-	snprintf(path, PIN_PATH_SIZE, CHAIN_PINS_PATH "/dispatch-%u-%u/prog%u-%s", dev->ifindex,
-		 chain->main_id, slot, what);
-}
-
-static int open_pinned_program(const struct netdev *dev, const struct chain *chain,
-			       unsigned int slot)
-{
-	char path[PIN_PATH_SIZE];
-	int fd;
-
-	pin_path(dev, chain, slot, "prog", path);
-	fd = bpf_obj_get(path);
-	return fd < 0 ? -errno : fd;
-}
-
-/* As libxdp does while it works on pins: by flock(2) on their folder. */
-static int lock_pins(struct error *err)
-{
-	auto_fd int fd = -1;
-	int ret;
-
-	if (mkdir(CHAIN_PINS_PATH, 0700) && errno != EEXIST)
-		goto fail;
-	fd = open(CHAIN_PINS_PATH, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd >= 0 && !flock(fd, LOCK_EX))
-		return fd_take(&fd);
-fail:
-	ret = -errno;
-	return error_set(err, ret, "cannot lock " CHAIN_PINS_PATH ": %s", kernel_strerror(ret));
+	pins_path(patient->dev->ifindex, patient->chain->main_id, slot, what, path);
 }
 
 static int pin_fd(const struct patient *patient, unsigned int slot, const char *what, int fd)
 {
-	char path[PIN_PATH_SIZE];
+	char path[PINS_PATH_SIZE];
 
-	pin_path(patient->dev, patient->chain, slot, what, path);
+	pin_path(patient, slot, what, path);
 	if (!bpf_obj_pin(fd, path) || errno == EEXIST)
 		return 0;
 	return -errno;
@@ -95,11 +65,13 @@ static int pin_fd(const struct patient *patient, unsigned int slot, const char *
 
 static int pin_component(const struct patient *patient, unsigned int slot, int link, int program)
 {
-	char folder[PIN_PATH_SIZE];
+	char path[PINS_PATH_SIZE];
 	int ret;
 
-	pin_folder(patient->dev, patient->chain, folder);
-	if (mkdir(folder, 0700) && errno != EEXIST)
+	pins_folder(&(struct pinned_chain){ .ifindex = patient->dev->ifindex,
+					    .main_id = patient->chain->main_id },
+		    path);
+	if (mkdir(path, 0700) && errno != EEXIST)
 		return -errno;
 	ret = pin_fd(patient, slot, "link", link);
 	return ret ? ret : pin_fd(patient, slot, "prog", program);
@@ -170,7 +142,7 @@ static int load_gap(const struct patient *patient, int function)
 
 static int put_back(const struct patient *patient, unsigned int slot, int function)
 {
-	auto_fd int program = open_pinned_program(patient->dev, patient->chain, slot);
+	auto_fd int program = open_pinned_program(patient, slot);
 	auto_fd int link = -1;
 
 	if (program < 0)
@@ -183,47 +155,53 @@ static int put_gap(const struct patient *patient, unsigned int slot, int functio
 {
 	auto_fd int program = load_gap(patient, function);
 	auto_fd int link = -1;
-	char path[PIN_PATH_SIZE];
+	char path[PINS_PATH_SIZE];
 
 	if (program < 0)
 		return program;
 	link = link_component(patient, function, program);
 	if (link < 0)
 		return link;
-	pin_path(patient->dev, patient->chain, slot, "prog", path);
+	pin_path(patient, slot, "prog", path);
 	unlink(path);
 	return pin_component(patient, slot, link, program);
+}
+
+/* Failures that say nothing against the program, which is not given up for them. */
+static bool is_passing(int ret)
+{
+	return ret == -ENOMEM || ret == -EMFILE || ret == -ENFILE || ret == -EINTR ||
+	       ret == -EAGAIN;
 }
 
 static int fill_slot(const struct patient *patient, unsigned int slot)
 {
 	const struct chain_member *member = linked_at(patient->chain, slot);
-	int function;
+	int function, ret;
 
 	if (member)
 		return pin_linked(patient, member);
 	function = slot_function(patient, slot);
 	if (function < 0)
 		return function;
-	if (!put_back(patient, slot, function)) {
+	ret = put_back(patient, slot, function);
+	if (!ret)
 		log_verbose("%s: put the program at position %u of its chain back",
 			    patient->dev->name, slot + 1);
-		return 0;
-	}
-	return put_gap(patient, slot, function);
+	return !ret || is_passing(ret) ? ret : put_gap(patient, slot, function);
 }
 
 /* -- What libxdp sees -------------------------------------------------------------------------- */
 
 static bool is_pinned(const struct netdev *dev, const struct chain *chain)
 {
-	char path[PIN_PATH_SIZE];
+	char path[PINS_PATH_SIZE];
 
 	for (unsigned int slot = 0; slot < chain->expected; slot++) {
-		pin_path(dev, chain, slot, "prog", path);
+		pins_path(dev->ifindex, chain->main_id, slot, "prog", path);
 		if (access(path, F_OK))
 			return false;
-		pin_path(dev, chain, slot, "link", path);
+		pins_path(dev->ifindex, chain->main_id, slot, "link", path);
 		if (access(path, F_OK))
 			return false;
 	}
@@ -250,18 +228,13 @@ int mend_check_pins(const struct netdev *dev, const struct chain *chain, struct 
 	struct chain now;
 	int ret;
 
-	if (!chain->dispatcher || is_pinned(dev, chain))
+	if (!chain->dispatcher || bpffs_lasts() || is_pinned(dev, chain))
 		return 0;
 	/* Whoever has rebuilt the chain since it was read has removed the pins of that one. */
 	ret = chain_read(dev, &now, err);
 	if (ret || now.main_id != chain->main_id)
 		return ret;
-	if (!bpffs_lasts())
-		return refuse_other_namespace(dev, err);
-	return error_set(err, -ESTALE,
-			 "%s: pins of its chain below %s are missing; 'xdp-ipfilter repair %s' makes "
-			 "them again",
-			 dev->name, CHAIN_PINS_PATH, dev->name);
+	return refuse_other_namespace(dev, err);
 }
 
 /* -- The chain --------------------------------------------------------------------------------- */
@@ -318,7 +291,7 @@ static int take_gaps_out(const struct netdev *dev, const struct chain *chain, st
 
 static int fill_chain(const struct netdev *dev, struct chain *chain, struct error *err)
 {
-	auto_fd int lock = lock_pins(err);
+	auto_fd int lock = pins_lock(err);
 	int ret;
 
 	if (lock < 0)
@@ -346,50 +319,47 @@ int mend(const struct netdev *dev, struct error *err)
 	return ret;
 }
 
-/* -- What can be recovered --------------------------------------------------------------------- */
+/* -- A chain that was turned off --------------------------------------------------------------- */
 
-static __u32 program_id(int program)
+int mend_turn_on(const struct netdev *dev, enum attach_mode mode, struct chain *chain,
+		 struct error *err)
 {
-	struct bpf_prog_info info = {};
-	__u32 size = sizeof(info);
+	__u32 id = chain->held.dispatcher_id;
+	auto_fd int dispatcher = bpf_prog_get_fd_by_id(id);
+	int ret = dispatcher < 0 ? -errno : 0;
 
-	return bpf_obj_get_info_by_fd(program, &info, &size) ? 0 : info.id;
+	if (!ret)
+		ret = bpf_xdp_attach((int)dev->ifindex, dispatcher,
+				     attach_mode_flags(mode) | XDP_FLAGS_UPDATE_IF_NOEXIST, NULL);
+	if (ret)
+		return refusal_of_attach(dev, chain, mode, ret, err);
+	log_verbose("%s: attached its dispatcher %u again", dev->name, id);
+	ret = chain_read(dev, chain, err);
+	return ret || !mend_is_needed(dev, chain) ? ret : mend(dev, err);
 }
 
-static __u32 find_pinned(const struct netdev *dev, const struct chain *chain)
+/* Under another number, too: somebody has loaded it again then. */
+static bool runs_in(const struct chain *chain, const char *name)
 {
-	for (unsigned int slot = 0; slot < chain->expected; slot++) {
-		auto_fd int program = -1;
+	for (unsigned int i = 0; i < chain->count; i++) {
+		if (!strcmp(chain->members[i].name, name))
+			return true;
+	}
+	return false;
+}
 
-		if (linked_at(chain, slot))
+void mend_name_missing(const struct netdev *dev, __u32 main_id, const struct chain *now)
+{
+	for (unsigned int slot = 0; slot < CHAIN_MAX; slot++) {
+		auto_fd int program = pins_open_program(dev->ifindex, main_id, slot);
+		struct bpf_prog_info info = {};
+		__u32 size = sizeof(info);
+
+		if (program < 0 || bpf_obj_get_info_by_fd(program, &info, &size) ||
+		    filter_is_ours(program) || runs_in(now, info.name))
 			continue;
-		program = open_pinned_program(dev, chain, slot);
-		if (program >= 0 && filter_is_ours(program) > 0)
-			return program_id(program);
+		log_warning("%s: program '%s' (id %u), which was in its chain, is not there now; load "
+			    "it again",
+			    dev->name, info.name, info.id);
 	}
-	return 0;
-}
-
-/* The newest one, should there be several. */
-static __u32 find_held(const struct netdev *dev)
-{
-	struct ipf_place place;
-	__u32 found = 0, id = 0;
-
-	netdev_place(dev, &place);
-	while (!bpf_prog_get_next_id(id, &id)) {
-		auto_fd int program = bpf_prog_get_fd_by_id(id);
-
-		if (program >= 0 && filter_was_loaded_at(program, &place))
-			found = id;
-	}
-	return found;
-}
-
-/* What a chain lost was pinned in it. Another one of this interface can be a leftover, with old rules. */
-__u32 mend_find_filter(const struct netdev *dev, const struct chain *chain)
-{
-	if (chain->program_id)
-		return 0;
-	return chain_is_broken(chain) ? find_pinned(dev, chain) : find_held(dev);
 }

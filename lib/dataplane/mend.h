@@ -15,20 +15,25 @@
 
 struct error;
 
-/* The filter that was on this interface and runs there no more, though the kernel has it still: pinned
- * in the chain that is broken, or, where the whole chain was taken off, the newest that was loaded
- * there. Its program's id, or 0. */
-__u32 mend_find_filter(const struct netdev *dev, const struct chain *chain);
-
 /* Is the chain broken, or not pinned as libxdp needs it? Of pins only where they are seen: in a mount
  * namespace with another bpffs nobody can tell. */
 bool mend_is_needed(const struct netdev *dev, const struct chain *chain);
 
-/* 0 where libxdp can work on the chain. Where it does not see its pins: -EXDEV in a mount namespace with
- * another bpffs, where mending would do harm, else -ESTALE. */
+/* -EXDEV in a mount namespace with another bpffs, where the pins of the chain are not seen and mending would
+ * do harm. Else 0: libxdp can work on the chain, perhaps after mend(). */
 int mend_check_pins(const struct netdev *dev, const struct chain *chain, struct error *err);
 
 /* Makes the chain of this interface whole. On failure the components that ran run still. */
 int mend(const struct netdev *dev, struct error *err);
+
+/* Brings the chain back that somebody turned off and whose dispatcher pins still hold
+ * (chain->held.dispatcher_id), with all programs that were in it, onto an interface that has none. What it
+ * lost meanwhile is mended. *chain is what it was when it was back, before that. */
+int mend_turn_on(const struct netdev *dev, enum attach_mode mode, struct chain *chain,
+		 struct error *err);
+
+/* Warns, by name, of each program that is pinned in that other chain of the interface and does not run in
+ * this one. */
+void mend_name_missing(const struct netdev *dev, __u32 main_id, const struct chain *now);
 
 #endif

@@ -18,183 +18,192 @@
 #include <dataplane/bpffs.h>
 #include <dataplane/chain.h>
 #include <dataplane/filter.h>
+#include <dataplane/pins.h>
 #include <util/cleanup.h>
 #include <util/log.h>
 
 /* What libxdp pins for a moment, to learn whether the kernel has what a dispatcher needs. */
 #define PROBE_PREFIX "prog-test-link-"
 
-static void close_folder(DIR **folder)
-{
-	if (*folder)
-		closedir(*folder);
-}
-#define auto_folder __attribute__((cleanup(close_folder)))
-
-static DIR *open_folder(int at, const char *name)
-{
-	int fd = openat(at, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-	DIR *folder = fd < 0 ? NULL : fdopendir(fd);
-
-	if (fd >= 0 && !folder)
-		close(fd);
-	return folder;
-}
-
-static bool is_entry(const struct dirent *entry)
-{
-	return strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0;
-}
-
-static bool is_old(int at, const char *name)
-{
-	struct stat status;
-
-	return !fstatat(at, name, &status, AT_SYMLINK_NOFOLLOW) &&
-	       time(NULL) - status.st_mtime >= SWEEP_AGE_S;
-}
-
-/* The program that is pinned, or that the pinned link puts into a dispatcher; -1 for neither. */
-static int open_component(const char *folder, const char *name)
-{
-	char path[PATH_MAX];
-	struct bpf_link_info link = {};
-	__u32 size = sizeof(link);
-	auto_fd int fd = -1;
-	size_t length = strlen(name);
-
-	snprintf(path, sizeof(path), CHAIN_PINS_PATH "/%s/%s", folder, name);
-	fd = bpf_obj_get(path);
-	if (fd < 0)
-		return -1;
-	if (length > 5 && !strcmp(name + length - 5, "-prog"))
-		return fd_take(&fd);
-	if (length > 5 && !strcmp(name + length - 5, "-link") &&
-	    !bpf_obj_get_info_by_fd(fd, &link, &size))
-		return bpf_prog_get_fd_by_id(link.prog_id);
-	return -1;
-}
-
-static bool in_chain(const struct chain *chain, int program)
+static bool is_program(int program, __u32 id)
 {
 	struct bpf_prog_info info = {};
 	__u32 size = sizeof(info);
 
-	if (bpf_obj_get_info_by_fd(program, &info, &size))
-		return false;
+	return !bpf_obj_get_info_by_fd(program, &info, &size) && info.id == id;
+}
+
+static bool in_chain(const struct chain *chain, int program)
+{
 	for (unsigned int i = 0; i < chain->count; i++) {
-		if (chain->members[i].program_id == info.id)
+		if (is_program(program, chain->members[i].program_id))
 			return true;
 	}
 	return false;
 }
 
-static bool was_this_interfaces(DIR *folder, const char *name, const struct chain *chain,
-				const struct ipf_place *place)
+/* What the pins of a chain say about it. */
+struct contents {
+	bool empty;
+	bool unknown; /* a pin that cannot be opened */
+	bool shared;  /* a component is in the live chain */
+	bool ours;    /* a filter that was loaded here, this program where one is asked for */
+};
+
+static struct contents look_into(DIR *folder, const struct pinned_chain *chain,
+				 const struct chain *live, const struct ipf_place *place,
+				 __u32 program_id)
 {
-	bool empty = true, shared = false, ours = false;
-	struct dirent *entry;
+	struct contents contents = { .empty = true };
+	int program;
 
-	while ((entry = readdir(folder))) {
-		auto_fd int program = -1;
+	while (pins_next_component(folder, chain, &program)) {
+		auto_fd int fd = program;
 
-		if (!is_entry(entry))
+		contents.empty = false;
+		contents.unknown = contents.unknown || fd < 0;
+		if (fd < 0)
 			continue;
-		program = open_component(name, entry->d_name);
-		if (program < 0)
-			return false;
-		empty = false;
-		shared = shared || in_chain(chain, program);
-		ours = ours || filter_was_loaded_at(program, place);
+		contents.shared = contents.shared || in_chain(live, fd);
+		contents.ours = contents.ours || (filter_was_loaded_at(fd, place) &&
+						  (!program_id || is_program(fd, program_id)));
 	}
-	return empty || shared || ours;
+	return contents;
 }
 
-static void remove_folder(int pins, DIR *folder, const char *name)
+static void remove_pins(DIR *folder, const struct pinned_chain *chain,
+			const struct ipf_place *except)
 {
-	struct dirent *entry;
+	const char *name;
+	int program;
 
 	rewinddir(folder);
-	while ((entry = readdir(folder))) {
-		if (is_entry(entry))
-			unlinkat(dirfd(folder), entry->d_name, 0);
+	while ((name = pins_next_component(folder, chain, &program))) {
+		auto_fd int fd = program;
+
+		if (fd < 0 || !except || !filter_was_loaded_at(fd, except))
+			unlinkat(dirfd(folder), name, 0);
 	}
-	if (!unlinkat(pins, name, AT_REMOVEDIR))
-		log_verbose("removed %s/%s, which a dead chain had left", CHAIN_PINS_PATH, name);
 }
 
-static void sweep_chain(int pins, const char *name, const struct chain *chain,
+static void remove_chain(DIR *pins, DIR *folder, const struct pinned_chain *chain,
+			 const struct ipf_place *place)
+{
+	remove_pins(folder, chain, place);
+	remove_pins(folder, chain, NULL);
+	if (!unlinkat(dirfd(pins), chain->name, AT_REMOVEDIR))
+		log_verbose("removed %s/%s, which a dead chain had left", CHAIN_PINS_PATH,
+			    chain->name);
+}
+
+static void sweep_chain(DIR *pins, const struct pinned_chain *chain, const struct chain *live,
 			const struct ipf_place *place)
 {
-	auto_folder DIR *folder = NULL;
+	auto_pins DIR *folder = NULL;
+	struct contents contents;
 
-	if (!is_old(pins, name))
+	if (pins_changed_since(pins, chain, SWEEP_AGE_S))
 		return;
-	folder = open_folder(pins, name);
-	if (folder && was_this_interfaces(folder, name, chain, place))
-		remove_folder(pins, folder, name);
+	folder = pins_open_chain(pins, chain);
+	if (!folder)
+		return;
+	contents = look_into(folder, chain, live, place, 0);
+	if (!contents.unknown && (contents.empty || contents.shared || contents.ours))
+		remove_chain(pins, folder, chain, place);
 }
 
-/* The numbers of a name that libxdp gave to the folder of a chain. */
-static bool is_chain(const char *name, unsigned int *ifindex, unsigned int *program_id)
+/* What libxdp had no time to remove when it had learnt what the kernel can. */
+static void sweep_probes(DIR *pins)
 {
-	int end = 0;
-
-	return sscanf(name, "dispatch-%u-%u%n", ifindex, program_id, &end) == 2 && !name[end];
-}
-
-void sweep(const struct netdev *dev)
-{
-	auto_folder DIR *pins = open_folder(AT_FDCWD, CHAIN_PINS_PATH);
 	struct dirent *entry;
-	struct ipf_place place;
-	struct chain chain;
+	struct stat status;
 
-	if (!pins || chain_read(dev, &chain, NULL))
-		return;
-	netdev_place(dev, &place);
+	rewinddir(pins);
 	while ((entry = readdir(pins))) {
-		unsigned int ifindex, program_id;
-
-		if (is_chain(entry->d_name, &ifindex, &program_id) && ifindex == dev->ifindex &&
-		    program_id != chain.main_id)
-			sweep_chain(dirfd(pins), entry->d_name, &chain, &place);
-		else if (!strncmp(entry->d_name, PROBE_PREFIX, strlen(PROBE_PREFIX)) &&
-			 is_old(dirfd(pins), entry->d_name))
+		if (!strncmp(entry->d_name, PROBE_PREFIX, strlen(PROBE_PREFIX)) &&
+		    !fstatat(dirfd(pins), entry->d_name, &status, AT_SYMLINK_NOFOLLOW) &&
+		    time(NULL) - status.st_mtime >= SWEEP_AGE_S)
 			unlinkat(dirfd(pins), entry->d_name, 0);
 	}
 }
 
-static bool is_live(const struct netdev *devs, size_t count, unsigned int ifindex,
-		    unsigned int program_id)
+void sweep(const struct netdev *dev)
 {
-	struct chain chain;
+	auto_pins DIR *pins = pins_open();
+	struct pinned_chain chain;
+	struct ipf_place place;
+	struct chain live;
 
-	for (size_t i = 0; i < count; i++) {
-		if (devs[i].ifindex == ifindex)
-			return !chain_read(&devs[i], &chain, NULL) && chain.main_id == program_id;
+	if (!pins || chain_read(dev, &live, NULL))
+		return;
+	netdev_place(dev, &place);
+	while (pins_next_chain(pins, &chain)) {
+		if (chain.ifindex == dev->ifindex && chain.main_id != live.main_id)
+			sweep_chain(pins, &chain, &live, &place);
 	}
-	return false;
+	sweep_probes(pins);
+}
+
+bool sweep_filter(const struct netdev *dev, __u32 program_id)
+{
+	auto_pins DIR *pins = pins_open();
+	struct pinned_chain chain;
+	struct ipf_place place;
+	struct chain live;
+	bool removed = false;
+
+	if (!pins || chain_read(dev, &live, NULL))
+		return false;
+	netdev_place(dev, &place);
+	while (pins_next_chain(pins, &chain)) {
+		auto_pins DIR *folder = NULL;
+
+		if (chain.ifindex != dev->ifindex || chain.main_id == live.main_id)
+			continue;
+		folder = pins_open_chain(pins, &chain);
+		if (!folder || !look_into(folder, &chain, &live, &place, program_id).ours)
+			continue;
+		remove_chain(pins, folder, &chain, &place);
+		removed = true;
+	}
+	return removed;
+}
+
+/* Does its interface run it, or could repair bring it back there? */
+static bool is_accounted_for(const struct netdev *devs, size_t count, DIR *pins,
+			     const struct pinned_chain *pinned)
+{
+	auto_pins DIR *folder = NULL;
+	struct ipf_place place;
+	struct chain chain;
+	size_t i = 0;
+
+	while (i < count && devs[i].ifindex != pinned->ifindex)
+		i++;
+	if (i == count)
+		return false;
+	if (chain_read(&devs[i], &chain, NULL) || chain.main_id == pinned->main_id)
+		return true;
+	folder = pins_open_chain(pins, pinned);
+	netdev_place(&devs[i], &place);
+	return folder && look_into(folder, pinned, &chain, &place, 0).ours;
 }
 
 void sweep_report(void)
 {
-	auto_folder DIR *pins = open_folder(AT_FDCWD, CHAIN_PINS_PATH);
+	auto_pins DIR *pins = pins_open();
 	auto_free struct netdev *devs = NULL;
-	struct dirent *entry;
+	struct pinned_chain chain;
 	size_t count;
 
 	if (!pins || netdev_all(&devs, &count, NULL))
 		return;
-	while ((entry = readdir(pins))) {
-		unsigned int ifindex, program_id;
-
-		if (is_chain(entry->d_name, &ifindex, &program_id) &&
-		    !is_live(devs, count, ifindex, program_id))
+	while (pins_next_chain(pins, &chain)) {
+		if (!is_accounted_for(devs, count, pins, &chain))
 			log_verbose(
 				"a chain of interface %u is pinned that does not run here; if that "
 				"interface is in no other network namespace either, 'rm -r %s/%s' "
 				"frees its memory",
-				ifindex, CHAIN_PINS_PATH, entry->d_name);
+				chain.ifindex, CHAIN_PINS_PATH, chain.name);
 	}
 }

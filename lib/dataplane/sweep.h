@@ -10,6 +10,9 @@
 #ifndef DATAPLANE_SWEEP_H
 #define DATAPLANE_SWEEP_H
 
+#include <linux/types.h>
+#include <stdbool.h>
+
 struct netdev;
 
 /* Removes the pins of chains that surely were this interface's and surely are no more:
@@ -22,8 +25,15 @@ struct netdev;
 #define SWEEP_AGE_S 10
 void sweep(const struct netdev *dev);
 
+/* Removes the pins of chains that this interface does not run and in which a filter is that was loaded on this
+ * very interface, whatever their age: this program, or with 0 any. A loader at work on such a
+ * chain began before the last change of the interface, so its attach fails, and it starts again. Our pins go last:
+ * by them the next call finds what a killed one left. Says whether there were any. */
+bool sweep_filter(const struct netdev *dev, __u32 program_id);
+
 /* Says with -v which chains are pinned that no interface of this network namespace runs, and how they
- * are removed: nobody can tell whether their interfaces are gone or only in another namespace. */
+ * are removed: nobody can tell whether their interfaces are gone or only in another namespace. Of a filter that
+ * repair can bring back it says nothing: status names that. */
 void sweep_report(void);
 
 #endif

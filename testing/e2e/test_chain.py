@@ -156,12 +156,16 @@ def test_xdp_loader_shows_us_and_can_take_us_away(chained):
     assert we_work(lab)
 
 
-def test_xdp_loader_loads_us_beside_a_neighbour(chained):
-    lab, they = chained, DropMac(chained)
+def load_object(lab, *args):
     if not os.path.exists(OBJECT):
         pytest.skip(f"{OBJECT} is not built")
+    lab.ns.run("xdp-loader", "load", *args, "f0", OBJECT)
+
+
+def test_xdp_loader_loads_us_beside_a_neighbour(chained):
+    lab, they = chained, DropMac(chained)
     they.come()
-    lab.ns.run("xdp-loader", "load", "f0", OBJECT)
+    load_object(lab)
     status = lab.status("f0")
     assert status["state"] == "filtering-chained" and status["priority"] == 5
     assert lab.wire.exchange([udp(OURS), udp(FREE)]) == [True, True]
@@ -171,6 +175,74 @@ def test_xdp_loader_loads_us_beside_a_neighbour(chained):
         lab.refused(FAILED, "load", "f0", words="already")
     lab.good("unload", "f0")
     assert names(lab) == ["nb_dropmac"] and they.works()
+
+
+def test_the_priority_that_another_loader_chose_is_told(chained):
+    lab = chained
+    load_object(lab, "-P", 77)
+    assert lab.status("f0")["priority"] == 77
+    assert re.search(r"(?m)^ *priority +77$", lab.good("status", "f0").out)
+    Count(lab).come()
+    assert lab.status("f0")["priority"] == 77
+
+
+@pytest.mark.parametrize("priority", [4, 77], ids=["before ours", "after ours"])
+def test_two_of_ours_in_one_chain(chained, priority):
+    """Both are shown, neither is changed, and unload takes off both."""
+    lab, they = chained, DropMac(chained)
+    they.come()
+    lab.load("-i", OURS)
+    mine = lab.status("f0")["program_id"]
+    load_object(lab, "-P", priority)
+    assert lab.wire.exchange([udp(OURS), udp(FREE)]) == [False, True]
+    first = lab.status("f0")
+    [second] = first["more"]
+    own, other = (second, first) if priority == 4 else (first, second)
+    assert own["program_id"] == mine != other["program_id"]
+    assert (own["priority"], other["priority"]) == (5, priority)
+    assert (first["position"], second["position"]) == (2, 3)
+    assert own["rules"]["ipv4"] == 1 and other["rules"]["ipv4"] == 0
+    assert own["counters"]["drop"]["packets"] == 1
+    said = lab.good("status", "f0").out
+    assert said.count("f0: filtering, chained") == 2 and OURS in said
+    assert "'xdp-ipfilter unload f0'" in said
+    assert len(lab.good("status", "-j").json()["interfaces"]) == 1
+    for args in (("add", FREE), ("add", "-d", "f0", FREE), ("del", OURS), ("flush",),
+                 ("replace", "-f", "/dev/null", "--force"), ("list",), ("test", OURS),
+                 ("poll", "--count", 1)):
+        lab.refused(FAILED, *args, words=["f0", "2 filters", "'xdp-ipfilter unload f0'",
+                                          "'xdp-loader unload f0 -i ID'"])
+    now = lab.status("f0")
+    assert (now["rules"], now["more"][0]["rules"]) == (first["rules"], second["rules"])
+    lab.refused(FAILED, "load", "f0", words="already")
+    lab.good("repair")
+    lab.good("unload", "f0")
+    assert names(lab) == ["nb_dropmac"] and they.works() and lab.wire.passes(udp(OURS))
+
+
+def test_one_of_two_of_ours_can_leave(chained):
+    lab = chained
+    lab.load("-i", OURS)
+    load_object(lab)
+    [second] = lab.status("f0")["more"]
+    lab.ns.run("xdp-loader", "unload", "f0", "-i", second["program_id"])
+    assert lab.prefixes("f0") in ({OURS: "drop"}, {})
+    lab.good("add", FREE)
+
+
+def test_run_takes_only_its_own_filter_off(chained):
+    lab = chained
+    run = lab.start("run", "--interval", 20, "-i", OURS, "f0")
+    try:
+        run.stdout.readline()
+        load_object(lab)
+        run.terminate()
+        _, err = run.communicate(timeout=lab.patience)
+        assert run.returncode == DONE and err == "", err
+    finally:
+        run.kill()
+        run.wait()
+    assert names(lab) == ["xdp_ipfilter"] and lab.prefixes("f0") == {}
 
 
 def test_unload_all_of_xdp_loader_leaves_not_loaded(chained):
@@ -455,11 +527,13 @@ def test_xdp_off_by_others_is_not_loaded_and_can_be_loaded_again(chained):
     before = set(product.pins())
     lab.load("-i", OURS)
     lab.ns.ip("link", "set", "f0", "xdp", "off")
-    assert set(product.pins()) > before
+    dead = set(product.pins())
+    assert dead > before
     product.age_pins()
     assert lab.status("f0")["state"] == "not-loaded"
     lab.load("-i", OURS)
-    assert set(product.pins()) > before, "the live chain has pins, and only it"
+    assert set(product.pins()) - dead, "the live chain has pins"
+    assert not set(product.pins()) & (dead - before), "and only it"
     assert we_work(lab)
     lab.good("unload", "f0")
     assert set(product.pins()) <= before, "the pins of the dead chain are swept"

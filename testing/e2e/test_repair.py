@@ -3,15 +3,16 @@
 nothing of it."""
 import os
 import pathlib
+import shutil
 import threading
 
 import pytest
 
 import kernel
 import product
-from beside import FREE, OURS, THEIR_MAC, Count, DropMac, chain, names, we_work
+from beside import FREE, OURS, THEIR_MAC, Count, DropMac, XdpFilter, chain, names, we_work
 from frames import udp
-from netlab import sh
+from netlab import sh, wait_for
 from product import DONE, FAILED, NOT_LOADED
 
 pytestmark = pytest.mark.dispatcher
@@ -40,16 +41,18 @@ def state(lab):
     return one["state"]
 
 
-def not_filtering(lab):
-    """All that a user sees names the state and the way out."""
+def not_filtering(lab, lost=False):
+    """All that a user sees names the state and the way out: whether the rules are lost, too."""
+    repair = "'xdp-ipfilter repair f0 -f FILE'" if lost else "'xdp-ipfilter repair f0'"
     assert state(lab) == "not-filtering"
+    assert lab("status", "-j", "f0").json()["interfaces"][0]["recoverable"] is not lost
     assert lab.wire.passes(udp(OURS))
-    said = lab("status", "f0")
-    assert said.rc == FAILED and "attached but NOT filtering" in said.out
-    assert "xdp-ipfilter repair f0" in said.out
+    for said in (lab("status", "f0"), lab("status")):
+        assert said.rc == FAILED and "attached but NOT filtering" in said.out
+        assert repair in said.out
     for command in (("load", "f0"), ("add", "-d", "f0", FREE), ("list", "-d", "f0"),
                     ("poll", "--count", 1, "f0")):
-        lab.refused(FAILED, *command, words=["f0", "xdp-ipfilter repair f0"])
+        lab.refused(FAILED, *command, words=["f0", "attached but NOT filtering", repair])
     return True
 
 
@@ -62,10 +65,10 @@ def test_rules_that_are_lost_are_not_made_up(chained):
     lab = chained
     lab.load("-i", OURS)
     lose(lab)
-    assert not_filtering(lab)
-    lab.refused(FAILED, "repair", "f0", words=["f0", "lost", "repair -f FILE f0", "--force"])
+    assert not_filtering(lab, lost=True)
+    lab.refused(FAILED, "repair", "f0", words=["f0", "lost", "repair f0 -f FILE", "--force"])
     lab.refused(FAILED, "repair", words=["f0", "lost"])
-    assert not_filtering(lab)
+    assert not_filtering(lab, lost=True)
     said = lab.good("repair", "-i", OURS, "f0").out
     assert said.startswith("f0: filtering, chained (native, position 1 of 1), 1 rule"), said
     assert we_work(lab) and loader_knows(lab, "xdp_ipfilter")
@@ -106,7 +109,7 @@ def test_neighbours_run_on_while_we_are_repaired(chained, ours_first, what):
     if not ours_first:
         lab.load("-P", 90, "-i", OURS)
     lose(lab, "xdp_ipfilter", what)
-    assert not_filtering(lab) and all(one.works() for one in they)
+    assert not_filtering(lab, lost=len(what) == 2) and all(one.works() for one in they)
 
     stop, leaked, errors = threading.Event(), [], []
 
@@ -188,22 +191,199 @@ def test_xdp_loader_clean_in_another_namespace(chained, own_lab):
     chained.ns.run("xdp-loader", "clean")
     if state(lab) == "filtering-chained":
         pytest.skip("this xdp-loader leaves pins of other namespaces alone")
-    assert not_filtering(lab)
+    assert not_filtering(lab, lost=True)
     lab.good("repair", "-i", OURS)
     assert we_work(lab)
 
 
-def test_what_others_turned_off_comes_back_with_its_rules(chained):
+def turn_off(lab, kind="xdp"):
+    lab.ns.ip("link", "set", "f0", kind, "off")
+    assert state(lab) == "not-loaded"
+
+
+def ours_held():
+    """How many programs of ours are in the kernel."""
+    return sum(one.get("name") == "xdp_ipfilter" for one in kernel.programs().values())
+
+
+@pytest.mark.parametrize("args", [("repair", "f0"), ("repair",)], ids=["named", "found"])
+def test_what_others_turned_off_comes_back_with_its_rules(chained, args):
     """`xdp off` leaves the program pinned."""
     lab = chained
     lab.load("-i", OURS)
-    lab.ns.ip("link", "set", "f0", "xdp", "off")
-    assert state(lab) == "not-loaded"
-    lab.good("repair", "f0")
-    assert we_work(lab) and lab.prefixes("f0") == {OURS: "drop"}
+    lab.wire.exchange([udp(OURS)])
+    before = lab.snapshot("f0"), lab.counters("f0")
+    turn_off(lab)
+    assert lab.wire.passes(udp(OURS))
     product.age_pins()
+    for status in (lab("status"), lab("status", "f0")):
+        assert status.rc == NOT_LOADED and "f0: not loaded" in status.out, status
+        assert "somebody turned it off" in status.out, status
+        assert "'xdp-ipfilter repair f0'" in status.out, status
+    assert lab.status("f0")["recoverable"] is True
+    lab.refused(NOT_LOADED, "add", "-d", "f0", FREE, words=["f0", "'xdp-ipfilter repair f0'"])
+    said = lab.good(*args).out
+    assert said == "f0: filtering, chained (native, position 1 of 1), 1 rule\n"
+    assert (lab.snapshot("f0"), lab.counters("f0")) == before
+    assert we_work(lab)
     lab.good("unload", "f0")
     assert state(lab) == "not-loaded"
+
+
+def test_no_advice_destroys_what_repair_brings_back(chained):
+    lab = chained
+    lab.load("-i", OURS)
+    turn_off(lab)
+    product.age_pins()
+    said = lab("status", "-v")
+    assert "rm -r" not in said.out + said.err, said
+    lab.good("repair")
+    assert "rm -r" not in lab.good("status", "-v").err
+
+
+def test_a_neighbour_that_was_turned_off_with_us_comes_back(chained):
+    """In its place and with its settings."""
+    lab, they = chained, [XdpFilter(chained), Count(chained)]
+    for one in they:
+        one.come()
+    lab.load("-P", 15, "-i", OURS)
+    assert all(one.works() for one in they)
+    before, listed = chain(lab), lab.ns.run("xdp-loader", "status", "f0").stdout
+    turn_off(lab)
+    lab.good("repair")
+    assert chain(lab) == before and we_work(lab) and all(one.works() for one in they)
+    assert lab.ns.run("xdp-loader", "status", "f0").stdout == listed, "priorities, too"
+    they[1].go()
+    assert we_work(lab) and they[0].works(), "libxdp works on that chain"
+    lab.good("unload", "f0")
+    assert they[0].works()
+
+
+def test_a_chain_that_was_turned_off_comes_back_in_its_mode(chained):
+    lab = chained
+    lab.load("-m", "skb", "-i", OURS)
+    turn_off(lab, "xdpgeneric")
+    lab.good("repair")
+    assert we_work(lab) and lab.status("f0")["mode"] == "skb"
+
+
+def test_a_neighbour_that_does_not_come_back_is_named(chained):
+    """Its link is gone, or another chain is there by now."""
+    lab = chained
+    DropMac(lab).come()
+    lab.load("-i", OURS)
+    lose(lab, what=["link"])
+    turn_off(lab)
+    lab.good("repair", "f0", warns=["f0", "nb_dropmac", "load it again"])
+    assert we_work(lab) and names(lab) == ["xdp_ipfilter"]
+    DropMac(lab).come()
+    turn_off(lab)
+    they = Count(lab)
+    they.come()
+    lab.good("repair", warns=["f0", "nb_dropmac", "load it again"])
+    assert we_work(lab) and they.works() and names(lab) == ["xdp_ipfilter", "nb_count"]
+
+
+def test_what_lost_links_and_was_turned_off_comes_back(chained):
+    """Their link holds the dispatcher still, and pins our program."""
+    lab, they = chained, DropMac(chained)
+    they.come()
+    lab.load("-i", OURS)
+    number = lab.status("f0")["program_id"]
+    lose(lab, "xdp_ipfilter", ["link"])
+    turn_off(lab)
+    lab.good("repair")
+    assert lab.status("f0")["program_id"] == number and we_work(lab) and they.works()
+
+
+def test_unload_ends_every_trace_of_a_filter(chained):
+    """Also of one that was turned off before: nothing comes back, at once or later."""
+    lab, pins, held = chained, set(product.pins()), ours_held()
+    lab.load("-i", OURS)
+    turn_off(lab)
+    lab.load("-i", FREE)
+    lab.good("unload", "f0")
+    assert set(product.pins()) <= pins
+    lab.refused(NOT_LOADED, "repair", "f0", words="not loaded")
+    lab.good("repair")
+    for args in (("f0",), ("-a",)):
+        lab.load("-i", OURS)
+        Count(lab).come()
+        turn_off(lab)
+        lab.good("unload", *args)
+        assert set(product.pins()) <= pins
+        assert lab("unload", "f0").rc == NOT_LOADED
+        lab.refused(NOT_LOADED, "repair", "f0", words="not loaded")
+    wait_for(lambda: ours_held() <= held, "the kernel frees them", lab.patience)
+
+
+def test_a_load_that_fails_leaves_what_was_turned_off(chained):
+    lab = chained
+    lab.load("-i", OURS)
+    turn_off(lab)
+    product.age_pins()
+    lab.ns.run("xdp-loader", "load", "-m", "skb", "f0", kernel.neighbour("count"))
+    lab.refused(FAILED, "load", "-m", "native", "f0", words="mode")
+    lab.ns.run("xdp-loader", "unload", "f0", "-a")
+    lab.good("repair")
+    assert we_work(lab)
+
+
+def test_run_leaves_nothing_when_somebody_turns_it_off(chained):
+    lab, pins = chained, set(product.pins())
+    run = lab.start("run", "--interval", 20, "-i", OURS, "f0")
+    try:
+        run.stdout.readline()
+        lab.ns.ip("link", "set", "f0", "xdp", "off")
+        _, err = run.communicate(timeout=lab.patience)
+        assert run.returncode == NOT_LOADED and "turned it off" in err, err
+    finally:
+        run.kill()
+        run.wait()
+    assert set(product.pins()) <= pins
+
+
+@pytest.mark.parametrize("lost", ["nb_count", None], ids=["one lost", "all lost"])
+def test_the_broken_chain_of_others_is_left_alone(chained, lost):
+    lab = chained
+    DropMac(lab).come()
+    Count(lab).come()
+    lose(lab, lost)
+    main = lab.ns.links()["f0"]["xdp"]["prog"]["id"]
+    status = lab("status", "f0")
+    assert status.rc == NOT_LOADED and "another program's chain is broken" in status.out, status
+    assert lab.good("status").out == "the filter is not loaded on any interface\n"
+    for args in (("f0",), ("f0", "--force"), ("f0", "-i", OURS)):
+        lab.refused(NOT_LOADED, "repair", *args,
+                    words=["f0", "not loaded", "another program's chain is broken"])
+    lab.refused(NOT_LOADED, "unload", "f0", words=["f0", "not loaded"])
+    lab.refused(FAILED, "load", "f0",
+                words=["f0", "another program's chain is broken", "xdp-loader unload f0 -a"])
+    lab.good("unload", "-a")
+    lab.good("repair", "--force")
+    assert lab.ns.links()["f0"]["xdp"]["prog"]["id"] == main
+    assert lost is None or DropMac(lab).works()
+    folder = pins_of(lab)
+    lab.ns.run("xdp-loader", "unload", "f0", "-a")
+    shutil.rmtree(folder, ignore_errors=True)  # it does not know them any more
+
+
+def test_a_chain_of_others_that_lacks_pins_is_joined(chained):
+    lab, they = chained, DropMac(chained)
+    they.come()
+    lose(lab, what=["prog"])
+    lab.load("-i", OURS)
+    assert we_work(lab) and they.works() and loader_knows(lab, "nb_dropmac", "xdp_ipfilter")
+
+
+def test_missing_pins_of_our_chain_are_told_and_made_again(chained):
+    lab = chained
+    lab.load("-i", OURS)
+    assert "repair" not in lab.good("status", "f0").out
+    lose(lab, what=["prog"])
+    assert we_work(lab) and "'xdp-ipfilter repair f0'" in lab.good("status", "f0").out
+    lab.good("repair")
+    assert "repair" not in lab.good("status", "f0").out and loader_knows(lab, "xdp_ipfilter")
 
 
 def test_a_link_that_somebody_else_pins_filters_on(chained):

@@ -10,8 +10,8 @@ from netlab import wait_for
 from product import DONE, FAILED, NOT_LOADED, VERDICTS
 
 COUNTER = {"packets", "bytes"}
-INTERFACE = {"ifname", "ifindex", "state", "mode", "chained", "priority", "position", "program_id",
-             "policy", "rules", "counters", "per_cpu"}
+INTERFACE = {"ifname", "ifindex", "state", "mode", "chained", "recoverable", "priority", "position",
+             "program_id", "policy", "rules", "counters", "per_cpu", "more"}
 
 
 def test_status_json_has_the_keys_of_schema_1(lab, dispatcher):
@@ -31,6 +31,7 @@ def test_status_json_has_the_keys_of_schema_1(lab, dispatcher):
     else:
         assert status["position"] is None
         assert status["program_id"] == link["xdp"]["prog"]["id"]
+    assert status["recoverable"] is False and status["more"] == []
     assert status["rules"] == {"ipv4": 2, "ipv6": 1, "sets": {"default": 2, "mine": 1}}
     assert set(status["counters"]) == set(VERDICTS)
     for verdict in VERDICTS:
