@@ -11,6 +11,10 @@ from frames import udp
 from netlab import Namespace, wait_for
 from product import DONE, FAILED
 
+KERNEL = tuple(int(number) for number in re.findall(r"\d+", os.uname().release)[:2])
+knows_above = pytest.mark.skipif(KERNEL < (5, 15), reason=(
+    "before Linux 5.15 the kernel looks at no interface above, and bonds have no native XDP"))
+
 UPPERS = ["bridge", "vlan", "macvlan", "bond"]
 
 
@@ -32,6 +36,7 @@ def has_xdp(lab, dev):
     return "xdp" in lab.ns.links()[dev]
 
 
+@knows_above
 @pytest.mark.parametrize("kind", UPPERS)
 def test_what_is_above_is_named_and_the_advice_works(own_lab, kind):
     lab = own_lab
@@ -47,6 +52,7 @@ def test_what_is_above_is_named_and_the_advice_works(own_lab, kind):
     lab.good("unload", "f0")
 
 
+@knows_above
 def test_anothers_program_above_is_named(own_lab):
     lab = own_lab
     put_above(lab, "bridge")
@@ -57,6 +63,7 @@ def test_anothers_program_above_is_named(own_lab):
     assert not has_xdp(lab, "f0") and has_xdp(lab, "u0")
 
 
+@knows_above
 @pytest.mark.parametrize("kind", UPPERS)
 @pytest.mark.parametrize("unload", [("-a",), ("f0", "u0"), ("u0", "f0")], ids=" ".join)
 def test_what_is_below_cannot_go_first_and_all_can_go(own_lab, kind, unload):
@@ -72,6 +79,7 @@ def test_what_is_below_cannot_go_first_and_all_can_go(own_lab, kind, unload):
     assert not has_xdp(lab, "f0") and not has_xdp(lab, "u0")
 
 
+@knows_above
 def test_a_bond_over_a_port_with_a_program_names_the_port(own_lab):
     lab = own_lab
     put_above(lab, "bond")
@@ -84,6 +92,7 @@ def test_a_bond_over_a_port_with_a_program_names_the_port(own_lab):
     lab.refused(FAILED, "load", "f0", words="u0 above it")
 
 
+@knows_above
 def test_a_bond_whose_port_has_no_xdp_says_what_the_kernel_says(own_lab):
     lab = own_lab
     put_above(lab, "bond")
@@ -94,6 +103,7 @@ def test_a_bond_whose_port_has_no_xdp_says_what_the_kernel_says(own_lab):
     lab.load("-m", "skb", dev="u0")
 
 
+@knows_above
 def test_what_is_above_in_another_namespace_is_told(own_lab):
     lab, away = own_lab, Namespace()
     try:
