@@ -236,8 +236,13 @@ IPF_INLINE enum ipf_frame read_split_frame(struct xdp_md *ctx, enum ipf_link lin
 {
 	__u8 copy[IPF_HEADERS_PAD + IPF_HEADERS_SIZE] __attribute__((aligned(8))) = {};
 	__u32 size = bytes < IPF_HEADERS_SIZE ? bytes : IPF_HEADERS_SIZE;
-	__u8 *headers = link == IPF_LINK_ETHERNET ? copy + IPF_HEADERS_PAD : copy;
+	__u32 pad = link == IPF_LINK_ETHERNET ? IPF_HEADERS_PAD : 0;
+	__u8 *headers;
 
+	/* Of an aligned address and a small number clang 21 makes the sum by OR, which the verifier
+	 * forbids with pointers; a number that it does not know it has to add. */
+	barrier_var(pad);
+	headers = copy + pad;
 	/* Fewer bytes hold no IP header either. */
 	if (size < IPF_ETHERNET_SIZE || bpf_xdp_load_bytes(ctx, 0, headers, size))
 		return IPF_FRAME_MALFORMED;
