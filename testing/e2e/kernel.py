@@ -8,6 +8,7 @@ import mmap
 import os
 import pathlib
 import platform
+import resource
 import re
 import shutil
 import socket
@@ -89,13 +90,29 @@ def bpf(command, attributes):
     return answer
 
 
+def netns_cookie(ns):
+    """What tells a network namespace from all others; 0 on kernels that have none (before 5.14)."""
+    with ns, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as some:
+        try:
+            return struct.unpack("=Q", some.getsockopt(socket.SOL_SOCKET, SO_NETNS_COOKIE, 8))[0]
+        except OSError:
+            return 0
+
+
 @contextlib.contextmanager
 def queued(ns):
     """A place in the queue of a network namespace's commands, as they take one themselves."""
-    with ns, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as some:
-        cookie, = struct.unpack("=Q", some.getsockopt(socket.SOL_SOCKET, SO_NETNS_COOKIE, 8))
+    cookie = netns_cookie(ns)
     name = f"ipf_lock{(cookie ^ cookie >> 28) & 0xfffffff:07x}".encode()
-    fd = bpf(BPF_MAP_CREATE, struct.pack("=7I16s", BPF_MAP_TYPE_QUEUE, 0, 16, 1, 0, 0, 0, name))
+    limits = resource.getrlimit(resource.RLIMIT_MEMLOCK)
+    # Before 5.11 maps count as locked memory.
+    with contextlib.suppress(ValueError):
+        resource.setrlimit(resource.RLIMIT_MEMLOCK, (resource.RLIM_INFINITY,) * 2)
+    try:
+        fd = bpf(BPF_MAP_CREATE,
+                 struct.pack("=7I16s", BPF_MAP_TYPE_QUEUE, 0, 16, 1, 0, 0, 0, name))
+    finally:
+        resource.setrlimit(resource.RLIMIT_MEMLOCK, limits)
     value = ctypes.create_string_buffer(
         struct.pack("=IIQ", os.getpid(), 0, os.stat("/proc/self/ns/pid").st_ino), 16)
     bpf(BPF_MAP_UPDATE_ELEM, struct.pack("=IIQQQ", fd, 0, 0, ctypes.addressof(value), 0))

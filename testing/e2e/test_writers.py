@@ -190,6 +190,8 @@ def test_a_holder_of_another_pid_namespace_is_told_as_such(loaded):
 
 
 def test_other_network_namespaces_are_not_waited_for(loaded):
+    if not kernel.netns_cookie(loaded.ns):
+        pytest.skip("this kernel does not tell network namespaces apart: one queue for all")
     ns = Namespace()
     try:
         with kernel.queued(ns):
