@@ -489,9 +489,11 @@ static const char *read_rule6(struct reader *reader, __u32 position, struct rule
 {
 	const struct ipf_rule6 *rule = &reader->rules6[position];
 
-	out->prefix = (struct prefix){ { rule->high, 0 }, IPF_IPV6, rule->bits };
-	out->verdict = rule->verdict;
-	out->set = rule->set;
+	*out = (struct rule){
+		.prefix = { { rule->high, 0 }, IPF_IPV6, rule->bits },
+		.verdict = rule->verdict,
+		.set = rule->set,
+	};
 	if (rule->bits <= 64)
 		return rule->low ? "a rule has a lower half that it needn't have" : NULL;
 	if (rule->low != reader->low || rule->low >= reader->header->low_count)
@@ -509,10 +511,11 @@ static const char *read_rule(struct reader *reader, __u32 i, struct rule *out)
 	if (i < count4) {
 		const struct ipf_rule4 *rule = &reader->rules4[i];
 
-		out->prefix =
-			(struct prefix){ { (__u64)rule->address << 32, 0 }, IPF_IPV4, rule->bits };
-		out->verdict = rule->verdict;
-		out->set = rule->set;
+		*out = (struct rule){
+			.prefix = { { (__u64)rule->address << 32, 0 }, IPF_IPV4, rule->bits },
+			.verdict = rule->verdict,
+			.set = rule->set,
+		};
 	} else {
 		fault = read_rule6(reader, i - count4, out);
 	}
