@@ -239,8 +239,8 @@ const struct command list_command = {
 	.options = list_options,
 	.needs = CAPABILITY_BPF,
 	.notes =
-		"Without --dev, those of every interface that has the filter. A set is there as long as it has\n"
-		"rules, so one that is not there is empty.\n",
+		"Without --dev, the rules of every interface that has the filter. A set without rules does not\n"
+		"exist, so the list of an unknown set is empty.\n",
 	.examples =
 		"  xdp-ipfilter list -d eth0 >rules.txt\n"
 		"  xdp-ipfilter list --json | jq '.interfaces[].rules[] | select(.packets > 0)'\n",

@@ -203,7 +203,7 @@ const struct command poll_command = {
 	.options = poll_options,
 	.needs = CAPABILITY_BPF,
 	.notes =
-		"Without IFNAME, of every interface that has the filter now. The first print comes after the\n"
+		"Without IFNAME, those of every interface that has the filter now. The first print comes after the\n"
 		"first interval.\n",
 	.examples = "  xdp-ipfilter poll eth0\n"
 		    "  xdp-ipfilter poll --json -i 1000 --count 60 >minute.jsonl\n",

@@ -259,8 +259,8 @@ const struct command repair_command = {
 	.usage = "[OPTION]... [IFNAME]...",
 	.options = repair_options,
 	.notes =
-		"Without IFNAME, on every interface that has or had the filter. The rules are those of before,\n"
-		"where the kernel has them still. Other programs of the chain run on all the while.\n",
+		"Without IFNAME, every interface that has the filter, or lost it. The old rules come back where\n"
+		"the kernel still has them. Other programs of the chain run on all the while.\n",
 	.examples = "  xdp-ipfilter repair eth0\n"
 		    "  xdp-ipfilter repair -f rules.txt eth0\n",
 	.exit_codes = "  1  failed, for instance because the rules are lost and none are given\n"

@@ -220,8 +220,7 @@ const struct command run_command = {
 	.usage = "[OPTION]... IFNAME",
 	.options = run_options,
 	.needs = CAPABILITY_BPF | CAPABILITY_ATTACH | CAPABILITY_FILES | CAPABILITY_NAMESPACES,
-	.notes =
-		"Prints the packets dropped on each CPU. Whatever ends it, nothing stays behind.\n",
+	.notes = "Prints the packets dropped on each CPU. When it ends, it takes the filter off.\n",
 	.examples = "  xdp-ipfilter run -m skb -i 192.0.2.66 lo\n",
 	.exit_codes =
 		"  0  ended by SIGINT, SIGTERM or after N prints\n"

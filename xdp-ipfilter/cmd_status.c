@@ -398,8 +398,8 @@ const struct command status_command = {
 	.options = status_options,
 	.needs = CAPABILITY_BPF,
 	.notes =
-		"Without IFNAME, of every interface that has the filter, or lost it. With -v the counters of each\n"
-		"CPU too.\n",
+		"Without IFNAME, those of every interface that has the filter, or lost it. With -v, the counters\n"
+		"of each CPU too.\n",
 	.examples = "  xdp-ipfilter status\n"
 		    "  xdp-ipfilter status --json eth0\n",
 	.exit_codes = "  0  filtering\n"

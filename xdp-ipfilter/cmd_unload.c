@@ -21,7 +21,7 @@
 #include "targets.h"
 
 static const struct option_spec unload_options[] = {
-	{ 'a', "all", NULL, "every interface that has the filter" },
+	{ 'a', "all", NULL, "every interface that has the filter, or lost it" },
 	OPTIONS_TABLE_END,
 };
 

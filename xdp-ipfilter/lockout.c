@@ -28,8 +28,8 @@ int lockout_check_input(const struct rule_input *input, struct error *err)
 		return 0;
 	return error_set(
 		err, -EPERM,
-		"%s: the last line of its file has no end and is wider than all others, as if it "
-		"were cut short; end the line, or use --force if you mean it",
+		"%s: the last line of its file may be cut short: it has no line end and is wider "
+		"than all others; end the line, or use --force if you mean it",
 		input->cut_example);
 }
 
@@ -123,10 +123,11 @@ static int refuse_together(const struct netdev *dev, struct wide_drops *drops, c
 		drops->lines[line].dropped = 0;
 	}
 	if (!used)
-		return error_set(err, -EPERM, "%s: the rules then %s; use --force if you mean it",
+		return error_set(err, -EPERM,
+				 "%s: after this the rules %s; use --force if you mean it",
 				 dev->name, what);
 	return error_set(err, -EPERM,
-			 "%s: the rules together %s, the widest are %s; use --force if you mean it",
+			 "%s: the rules together %s; the widest are %s; use --force if you mean it",
 			 dev->name, what, names);
 }
 

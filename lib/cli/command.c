@@ -79,7 +79,7 @@ void command_table_help(const struct command_table *table, FILE *out)
 		fprintf(out, "  %-8s  %s\n", (*command)->name, (*command)->summary);
 	fprintf(out, "\noptions:\n");
 	options_print(top_options, out);
-	fprintf(out, "\nThe beginning of a command is enough where it is the only one.\n"
+	fprintf(out, "\nA command may be cut short where what is left is unique.\n"
 		     "'" PROGRAM_NAME " help COMMAND' explains a command.\n\n"
 		     "exit codes:\n"
 		     "  0  done\n"

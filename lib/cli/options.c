@@ -21,7 +21,7 @@ static const struct option_spec common_specs[] = {
 	{ OPTION_HELP, "help", NULL, "show this help" },
 	{ OPTION_VERBOSE, "verbose", NULL, "say on stderr what is done" },
 	{ OPTION_LOCK_TIMEOUT, "lock-timeout", "SECONDS",
-	  "wait so long for another command that changes something (default 10)" },
+	  "wait this long for another command that changes something (default 10)" },
 	OPTIONS_TABLE_END,
 };
 

@@ -345,8 +345,8 @@ static int detach_now(const struct netdev *dev, __u32 program_id, struct error *
 static int refuse_single(const struct attachment *attachment, struct error *err)
 {
 	return error_set(err, -EOPNOTSUPP,
-			 "%s: libxdp did not use its dispatcher, which the kernel can run (%s); try "
-			 "again, or load it single with LIBXDP_SKIP_DISPATCHER=1",
+			 "%s: libxdp did not use its dispatcher, although the kernel can run it (%s); "
+			 "try again, or load the filter single with LIBXDP_SKIP_DISPATCHER=1",
 			 attachment->dev.name,
 			 *libbpf_log_last() ? libbpf_log_last() : "it does not say why");
 }

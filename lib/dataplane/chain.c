@@ -460,13 +460,12 @@ const char *chain_advice(const struct netdev *dev, const struct chain *chain,
 		snprintf(text, CHAIN_ADVICE_SIZE, "'xdp-ipfilter repair %s' mends that", name);
 	else if (chain->state == FILTER_NOT_FILTERING && !bpffs_lasts())
 		snprintf(text, CHAIN_ADVICE_SIZE,
-			 "its pins are not in the " BPFFS_PATH
-			 " of this mount namespace; ask again in "
-			 "that of process 1, by 'nsenter -t 1 -m'");
+			 "its pins are not in the " BPFFS_PATH " of this mount namespace; run the "
+			 "command in that of process 1, with 'nsenter -t 1 -m'");
 	else if (chain->state == FILTER_NOT_FILTERING)
 		snprintf(text, CHAIN_ADVICE_SIZE,
 			 "its rules are lost with its program; 'xdp-ipfilter repair %s -f FILE' loads "
-			 "it with those of a file",
+			 "it again with rules from a file",
 			 name);
 	else if (chain->main_id && !chain->dispatcher)
 		snprintf(text, CHAIN_ADVICE_SIZE,
@@ -480,9 +479,9 @@ const char *chain_advice(const struct netdev *dev, const struct chain *chain,
 			 name, name);
 	else if (chain_is_broken(chain))
 		snprintf(text, CHAIN_ADVICE_SIZE,
-			 "another program's chain is broken there: of the %u programs of dispatcher %u "
-			 "%u are gone; 'xdp-loader unload %s -a' takes it off, then load all anew",
-			 chain->expected, chain->main_id, chain->expected - chain->count, name);
+			 "another program's chain is broken there: dispatcher %u has lost %u of its %u "
+			 "programs; 'xdp-loader unload %s -a' takes it off; then load all of them anew",
+			 chain->main_id, chain->expected - chain->count, chain->expected, name);
 	else
 		snprintf(text, CHAIN_ADVICE_SIZE, "load it with 'xdp-ipfilter load %s'", name);
 	return text;

@@ -100,9 +100,8 @@ static const struct bare_kind *find_bare_kind(const char *kind)
 	return NULL;
 }
 
-#define FILTER_ELSEWHERE \
-	"use another interface on the way of the packets, or the kernel's packet filter"
-#define FILTER_BELOW "filter the outer source, on the interface that the packets come in by"
+#define FILTER_ELSEWHERE "filter on another interface that the packets cross, or with nft"
+#define FILTER_BELOW "filter the outer source, on the interface that receives the packets"
 
 /* A tunnel without one remote end has an address of its own for each, which its driver reads from the
  * outer header, and so keeps it. */
@@ -121,14 +120,13 @@ static int refuse_kind(const struct netdev *dev, const struct rtnl_link *link, s
 	if (!link->kind[0])
 		return error_set(
 			err, -EOPNOTSUPP,
-			"%s: it is a device of type '%s' (%u), and where its frames begin is not "
-			"known, so their source cannot be read",
+			"%s: cannot filter a device of type '%s' (%u): it is not known where the "
+			"packet begins in its frames; " FILTER_ELSEWHERE,
 			dev->name, name, link->type);
-	return error_set(
-		err, -EOPNOTSUPP,
-		"%s: it is a device of kind '%s' (type '%s', %u), whose frames do not begin "
-		"with the packet, or not always, so their source cannot be read; " FILTER_BELOW,
-		dev->name, link->kind, name, link->type);
+	return error_set(err, -EOPNOTSUPP,
+			 "%s: cannot filter a device of kind '%s' (type '%s', %u): its frames do not "
+			 "always begin with the packet; " FILTER_BELOW,
+			 dev->name, link->kind, name, link->type);
 }
 
 static int check_bare(const struct netdev *dev, const struct rtnl_link *link, struct error *err)
@@ -140,15 +138,14 @@ static int check_bare(const struct netdev *dev, const struct rtnl_link *link, st
 	if (kind->tunnel && kernel_is_before(5, 14))
 		return error_set(
 			err, -EOPNOTSUPP,
-			"%s: it is a tunnel of kind '%s', and before Linux 5.14 the frames of such "
-			"begin with outer headers, so their source cannot be read; " FILTER_BELOW,
+			"%s: cannot filter a tunnel of kind '%s' before Linux 5.14: its frames "
+			"begin with the outer headers; " FILTER_BELOW,
 			dev->name, link->kind);
 	if (gre_keeps_header(link))
 		return error_set(
 			err, -EOPNOTSUPP,
-			"%s: it is a GRE tunnel without one remote end, whose frames begin with the "
-			"outer headers, so their source cannot be read; give it a remote end, "
-			"or " FILTER_BELOW,
+			"%s: cannot filter a GRE tunnel without one remote end: its frames begin "
+			"with the outer headers; give it a remote end, or " FILTER_BELOW,
 			dev->name);
 	return 0;
 }
@@ -171,18 +168,18 @@ static int refuse_type(const struct netdev *dev, const struct hardware *type,
 	if (type->frames == FRAMES_NOT_IP)
 		return error_set(
 			err, -EOPNOTSUPP,
-			"%s: its frames are '%s' (type %u), which are no IP packets, so there "
-			"is nothing to filter",
+			"%s: nothing to filter: its frames are '%s' (type %u), not IP packets; "
+			"name another interface",
 			dev->name, type->name, link->type);
 	if (type->frames == FRAMES_FOREIGN)
 		return error_set(
 			err, -EOPNOTSUPP,
-			"%s: its frames are '%s' (type %u), whose header is not read here, so "
-			"their source is not known; " FILTER_ELSEWHERE,
+			"%s: cannot filter '%s' frames (type %u): the filter does not know their "
+			"header; " FILTER_ELSEWHERE,
 			dev->name, type->name, link->type);
 	return error_set(err, -EOPNOTSUPP,
-			 "%s: its frames are of type %u, which is not known here, and so is not "
-			 "their source; " FILTER_ELSEWHERE,
+			 "%s: cannot filter frames of type %u: the type is not known "
+			 "here; " FILTER_ELSEWHERE,
 			 dev->name, link->type);
 }
 
@@ -192,8 +189,8 @@ static int check_ethernet(const struct netdev *dev, const struct rtnl_link *link
 		return 0;
 	return error_set(
 		err, -EOPNOTSUPP,
-		"%s: it is a device of kind '%s', on which the kernel runs no XDP program, so "
-		"nothing would be filtered; filter on the interface that the packets come in by",
+		"%s: cannot filter a device of kind '%s': the kernel runs no XDP program there; "
+		"filter on the interface that receives the packets",
 		dev->name, link->kind);
 }
 
@@ -204,8 +201,8 @@ static int judge(const struct netdev *dev, const struct rtnl_link *link, enum ip
 
 	if (is_mislabelled(link, type->frames))
 		return error_set(err, -EOPNOTSUPP,
-				 "%s: it is a %s device whose type was set to '%s' (%u), so where its "
-				 "frames begin is not known; leave its type alone",
+				 "%s: cannot filter a %s device whose type was changed to '%s' (%u): "
+				 "it is not known where its frames begin; leave its type alone",
 				 dev->name, link->tun == RTNL_TAP ? "tap" : "tun", type->name,
 				 link->type);
 	if (type->frames == FRAMES_ETHERNET) {
@@ -252,14 +249,16 @@ int framing_check(const struct netdev *dev, const struct ipf_config *config, str
 		return ret;
 	ret = judge(dev, &link, &now, &why);
 	if (ret)
-		return error_set(err, ret,
-				 "%s; what is loaded there filters nothing: 'xdp-ipfilter unload %s'",
-				 why.text, dev->name);
+		return error_set(
+			err, ret,
+			"%s; the filter there filters nothing: 'xdp-ipfilter unload %s' takes "
+			"it off",
+			why.text, dev->name);
 	if (now == loaded)
 		return 0;
 	return error_set(
 		err, -EOPNOTSUPP,
-		"%s: its filter looks for %s at the start of its frames, and %s stand there; note "
-		"its rules with 'xdp-ipfilter list -d %s', unload it and load it again",
+		"%s: its filter expects %s, but its frames begin with %s; save the rules with "
+		"'xdp-ipfilter list -d %s', unload it and load it again",
 		dev->name, texts[loaded], texts[now], dev->name);
 }

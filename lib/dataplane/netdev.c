@@ -25,10 +25,11 @@ static int not_found(const char *name, struct error *err)
 				 name, RTNL_NAME_MAX);
 	/* ifconfig(8) calls an address so, and old system calls cut the name there. */
 	if (strchr(name, ':'))
-		return error_set(err, -ENODEV,
-				 "%s: no such interface; what stands after a colon names an address, "
-				 "so give the interface alone",
-				 name);
+		return error_set(
+			err, -ENODEV,
+			"%s: no such interface; the part after the colon labels an address, so "
+			"leave it out",
+			name);
 	return error_set(err, -ENODEV, "%s: no such interface; 'ip link' lists them", name);
 }
 

@@ -42,24 +42,24 @@ static bool find_with_program(const struct netdev *devs, size_t count, struct ne
 	return false;
 }
 
-/* "br0 above it has program 'foo' (id 12), and <consequence>; <what to do> first" */
+/* "br0 above it has program 'foo' (id 12), so <consequence>; <what to do> first" */
 static int blame(const struct netdev *dev, const char *where, const struct netdev *other,
 		 const struct chain *chain, const char *consequence, int ret, struct error *err)
 {
 	if (chain->program_id)
 		return error_set(err, ret,
-				 "%s: %s %s has xdp-ipfilter (program %u), and %s; "
-				 "'xdp-ipfilter unload %s' first",
+				 "%s: %s %s has xdp-ipfilter (program %u), so %s; take it off first "
+				 "with 'xdp-ipfilter unload %s'",
 				 dev->name, other->name, where, chain->program_id, consequence,
 				 other->name);
 	return error_set(err, ret,
-			 "%s: %s %s has program '%s' (id %u), and %s; detach that first, 'xdp-loader "
+			 "%s: %s %s has program '%s' (id %u), so %s; detach that first; 'xdp-loader "
 			 "status %s' shows it",
 			 dev->name, other->name, where, chain->main_name, chain->main_id,
 			 consequence, other->name);
 }
 
-#define ABOVE_CONSEQUENCE "the kernel then changes none below"
+#define ABOVE_CONSEQUENCE "the kernel refuses changes below it"
 
 static int from_above(const struct netdev *dev, struct error *err)
 {
@@ -72,7 +72,7 @@ static int from_above(const struct netdev *dev, struct error *err)
 		return blame(dev, "above it", &upper, &chain, ABOVE_CONSEQUENCE, -EEXIST, err);
 	return error_set(err, -EEXIST,
 			 "%s: an interface above it, in another network namespace, has a program, "
-			 "and " ABOVE_CONSEQUENCE "; detach that first",
+			 "so " ABOVE_CONSEQUENCE "; detach that first",
 			 dev->name);
 }
 
@@ -86,7 +86,8 @@ static int from_below(const struct netdev *dev, int ret, struct error *err)
 
 	if (netdev_below(dev, &below, &count) || !find_with_program(below, count, &lower, &chain))
 		return 0;
-	return blame(dev, "below it", &lower, &chain, "a bond then takes none", ret, err);
+	return blame(dev, "below it", &lower, &chain, "the bond accepts no native program", ret,
+		     err);
 }
 
 /* -- Attach ------------------------------------------------------------------------------------ */
@@ -113,8 +114,8 @@ static int large_mtu(const struct netdev *dev, const struct chain *before, int r
 	if (neighbour)
 		return error_set(
 			err, ret,
-			"%s: MTU %u is too large for program '%s' (id %u), which takes no frames "
-			"of several buffers; lower the MTU to 1500, or unload it",
+			"%s: MTU %u is too large for program '%s' (id %u), which does not take "
+			"frames of several buffers; lower the MTU to 1500, or unload the program",
 			dev->name, mtu, neighbour->name, neighbour->program_id);
 	if (!program_kernel_has_frags())
 		return error_set(err, ret,
@@ -167,10 +168,11 @@ int refusal_of_attach(const struct netdev *dev, const struct chain *before, enum
 	if (refusal_is_from_above(ret))
 		return from_above(dev, err);
 	if (ret == -EBUSY || ret == -EEXIST)
-		return error_set(err, -EBUSY,
-				 "%s: another program came onto the interface meanwhile; 'xdp-loader "
-				 "status %s' shows it",
-				 dev->name, dev->name);
+		return error_set(
+			err, -EBUSY,
+			"%s: somebody attached another program at the same moment; 'xdp-loader "
+			"status %s' shows it",
+			dev->name, dev->name);
 	if (ret == -ENODEV)
 		return error_set(err, ret, "%s: the interface is gone", dev->name);
 	if (is_from_driver(ret) && (mode == MODE_NATIVE || mode == MODE_UNSPECIFIED))

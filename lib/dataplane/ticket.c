@@ -113,7 +113,7 @@ void ticket_holder(__u32 id, char text[TICKET_HOLDER_SIZE])
 		name_process(maker.pid, text);
 	else
 		snprintf(text, TICKET_HOLDER_SIZE,
-			 "a process of another PID namespace (its host finds it by 'bpftool map show "
-			 "id %u')",
+			 "a process in another PID namespace ('bpftool map show id %u' on the host "
+			 "shows it)",
 			 id);
 }

@@ -167,7 +167,8 @@ static int make_set(struct feed *feed, const struct word *name, struct ipset **o
 	if (strlen(name->text) >= sizeof(fresh.name) || !*name->text)
 		return feed_refuse(feed, name, err, "the name of an ipset has 1 to 31 bytes");
 	if (*name->text == '-')
-		return feed_refuse(feed, name, err, "an option where the name of an ipset stands");
+		return feed_refuse(feed, name, err,
+				   "an option, where the name of an ipset belongs");
 	snprintf(fresh.name, sizeof(fresh.name), "%s", name->text);
 	if (!feed->input->set) {
 		ret = feed_open_set(feed, name, &fresh.set, err);
@@ -230,7 +231,7 @@ static int skip_option(const struct feed *feed, const struct word *option, struc
 			continue;
 		if (!ignored->has_value || *next_word(cursor).text)
 			return 0;
-		return feed_refuse(feed, option, err, "its value must follow");
+		return feed_refuse(feed, option, err, "its value is missing");
 	}
 	return feed_refuse(feed, option, err, "unexpected; a line is %s", form);
 }
@@ -298,9 +299,9 @@ static int read_flush(struct feed *feed, const struct word *command, struct curs
 
 	if (feed->input->deletes)
 		return feed_refuse(feed, command, err,
-				   "del takes away what is listed, and empties no set");
+				   "del deletes only what is listed; leave the flush out");
 	if (!*name.text)
-		return feed_refuse(feed, command, err, "which set? Not every one is emptied");
+		return feed_refuse(feed, command, err, "the name of its set is missing");
 	if (*more.text)
 		return feed_refuse(feed, &more, err, "unexpected; a line is flush SET");
 	ret = open_set(feed, &name, &ipset, err);
@@ -309,8 +310,9 @@ static int read_flush(struct feed *feed, const struct word *command, struct curs
 	set = &feed->input->sets[ipset->set];
 	/* With --set, several ipsets and files go to one set, each flushed before its entries. */
 	if (ipset->filled || (set->filled && !feed->input->set))
-		return feed_refuse(feed, &name, err,
-				   "flushed after its first entry; only a flush before it is read");
+		return feed_refuse(
+			feed, &name, err,
+			"flushed after its first entry; move the flush before it, or leave it out");
 	set->flushed = true;
 	return 0;
 }
@@ -401,8 +403,8 @@ static int read_line(struct feed *feed, char *line, struct error *err)
 	}
 	return feed_refuse(
 		feed, &command, err,
-		"only create, add and a flush before them are read; leave the line out, and "
-		"say with --set where the rules go");
+		"only create, add and a flush before the first add are read; leave the line out, "
+		"and name the set with --set");
 }
 
 const struct feed_format feed_ipset = {

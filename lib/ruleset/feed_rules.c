@@ -167,7 +167,7 @@ static int read_set(struct feed *feed, const struct word *words, size_t count, s
 		return feed_refuse(feed, &words[0], err, "a name must follow");
 	/* What list --set prints names that set, and may be read back. */
 	if (feed->input->set && !is(&words[1], feed->input->set))
-		return feed_refuse(feed, &words[1], err, "not the set that --set says, %s",
+		return feed_refuse(feed, &words[1], err, "not the set that --set names, %s",
 				   feed->input->set);
 	ret = feed_open_set(feed, &words[1], &feed->set, err);
 	if (!ret && count > 2)

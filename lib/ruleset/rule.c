@@ -137,8 +137,8 @@ int tick_check(struct error *err)
 	if (offset.ret == -EXDEV)
 		return error_set(
 			err, -EIO,
-			"cannot tell the time: this process executes in one time namespace, its "
-			"children in another; start it as a child of that shell");
+			"cannot tell the time: this process runs in one time namespace, and its "
+			"children would run in another; with unshare -T, use --fork");
 	return error_set(
 		err, -EIO,
 		"cannot tell the kernel's time from that of a time namespace (/proc/self: %s), "

@@ -155,8 +155,8 @@ int rule_input_read(struct rule_input *input, FILE *file, const char *name, stru
 	input->read_as = feed.format;
 	free(feed.ipset.items);
 	if (ret == -EINVAL && feed.format && !input->format && err)
-		error_set(err, ret, "%s (the file is read as %s; --format says otherwise)",
-			  err->text, feed.format->name);
+		error_set(err, ret, "%s (the file is read as %s; --format changes that)", err->text,
+			  feed.format->name);
 	return ret;
 }
 

@@ -37,8 +37,8 @@ static int refuse(unsigned int need, int ret, struct error *err)
 	getrlimit(RLIMIT_NOFILE, &limit);
 	return error_set(
 		err, ret,
-		"too few file descriptors: this takes up to %u more, and the process may have "
-		"%u in all; raise the limit, as 'ulimit -n %u' does",
+		"too few file descriptors: this command needs up to %u more, and the limit of the "
+		"process is %u; raise the limit, as 'ulimit -n %u' does",
 		need, (unsigned int)limit.rlim_cur, 1024 + need);
 }
 

@@ -184,7 +184,7 @@ def test_a_refused_line_says_what_its_file_was_read_as(loaded, tmp_path, name, h
     result = loaded("add", "-v", *told, "-f", path)
     assert result.rc == USAGE, result
     assert f"xdp-ipfilter: {path}: read as {name}" in result.err_lines, result
-    guess = f" (the file is read as {name}; --format says otherwise)"
+    guess = f" (the file is read as {name}; --format changes that)"
     assert result.err_lines[-1].endswith(guess) is (how == "guessed"), result
 
 

@@ -156,14 +156,14 @@ def test_native_mode_on_a_tun_device_says_what_works_instead(lab):
 
 #: device: (kind, options, words of the refusal)
 UNFIT = {
-    "can0": ("vcan", (), ["CAN", "280", "no IP packets"]),
-    "nl0": ("nlmon", (), ["netlink monitor", "824", "no IP packets"]),
+    "can0": ("vcan", (), ["CAN", "280", "not IP packets"]),
+    "nl0": ("nlmon", (), ["netlink monitor", "824", "not IP packets"]),
     "mgre0": ("gre", ("local", "10.7.0.1"), ["GRE", "without one remote end", "outer headers"]),
     "mcast0": ("gre", ("local", "10.7.0.1", "remote", "239.0.0.7"),
                ["GRE", "without one remote end", "outer headers"]),
     "vti0": ("vti", ("local", "10.7.0.1", "remote", "10.7.0.2", "key", "7"),
-             ["'vti'", "do not begin with the packet"]),
-    "xfrm0": ("xfrm", ("dev", "f0", "if_id", "7"), ["'xfrm'", "do not begin with the packet"]),
+             ["'vti'", "do not always begin with the packet"]),
+    "xfrm0": ("xfrm", ("dev", "f0", "if_id", "7"), ["'xfrm'", "do not always begin with the packet"]),
     "ifb0": ("ifb", (), ["'ifb'", "runs no XDP program"]),
     "vrf0": ("vrf", ("table", "7"), ["'vrf'", "runs no XDP program"]),
 }

@@ -184,7 +184,7 @@ def first_in_line_elsewhere(lab):
 def test_a_holder_of_another_pid_namespace_is_told_as_such(loaded):
     with first_in_line_elsewhere(loaded), loaded.unchanged("f0"):
         loaded.refused(FAILED, "add", "192.0.2.1", "--lock-timeout", 0,
-                       words=["a process of another PID namespace", "bpftool map show id",
+                       words=["a process in another PID namespace", "bpftool map show id",
                               "--lock-timeout"])
     loaded.good("add", "192.0.2.1")
 

@@ -21,8 +21,8 @@
 #define DAT "192.000.002.000 - 192.000.002.255 , 000 , X\n"
 #define ZEROS "leading zeros, which some tools read as octal; write the numbers without them"
 #define OTHER_LINES                                                                            \
-	"only create, add and a flush before them are read; leave the line out, and say with " \
-	"--set where the rules go"
+	"only create, add and a flush before the first add are read; leave the line out, and " \
+	"name the set with --set"
 #define IPSASCII_LINE "a line is ADDRESS, REPORTS, TARGETS and two days, with tabs between them"
 
 struct good_case {
@@ -298,7 +298,7 @@ static const struct bad_case bad_cases[] = {
 	{ "an entry with a timeout that is no number", NULL, "add bad 192.0.2.1 timeout 1h\n",
 	  "f:1:27: '1h': not a number of seconds from 0 to 315360000" },
 	{ "an entry whose option was cut", NULL, "add bad 192.0.2.1 packets\n",
-	  "f:1:19: 'packets': its value must follow" },
+	  "f:1:19: 'packets': its value is missing" },
 	{ "an ipset with a name that sets can't have", NULL, "add b@d 192.0.2.1\n",
 	  "f:1:5: 'b@d': a set's name is 1 to 31 of A-Z a-z 0-9 . _ -, "
 	  "the first a letter or a digit" },
@@ -315,9 +315,9 @@ static const struct bad_case bad_cases[] = {
 	  HASH_NET "create bad -exist hash:net family inet6\n",
 	  "f:2:8: 'bad': created a second time, and differently" },
 	{ "an ipset that is flushed late", NULL, "flush bad\nadd bad 192.0.2.1\nflush bad\n",
-	  "f:3:7: 'bad': flushed after its first entry; only a flush before it is read" },
+	  "f:3:7: 'bad': flushed after its first entry; move the flush before it, or leave it out" },
 	{ "a flush of all ipsets", NULL, HASH_NET "flush\n",
-	  "f:2:1: 'flush': which set? Not every one is emptied" },
+	  "f:2:1: 'flush': the name of its set is missing" },
 	{ "a flush of two ipsets", NULL, "flush a b\n",
 	  "f:1:9: 'b': unexpected; a line is flush SET" },
 	{ "a swap", NULL, HASH_NET "swap bad good\n", "f:2:1: 'swap': " OTHER_LINES },
@@ -327,7 +327,7 @@ static const struct bad_case bad_cases[] = {
 	{ "a word that ipset does not know", NULL, HASH_NET "ad bad 192.0.2.1\n",
 	  "f:2:1: 'ad': " OTHER_LINES },
 	{ "an option for a name", "ipset", "add --pass 192.0.2.1\n",
-	  "f:1:5: '--pass': an option where the name of an ipset stands" },
+	  "f:1:5: '--pass': an option, where the name of an ipset belongs" },
 	{ "add and a rule with its verdict", NULL, "add pass 192.0.2.10\n",
 	  "f:1:1: 'add': a file of rules has no such word; write 'pass 192.0.2.10'" },
 	{ "add and a rule with its verdict further down", NULL,
@@ -405,7 +405,7 @@ static void check_bad(void **state)
 	assert_int_equal(rule_input_read(&input, file, "f", &err), -EINVAL);
 	snprintf(message, sizeof(message), "%s%s%s%s", c->message,
 		 c->format ? "" : " (the file is read as ", c->format ? "" : input.read_as->name,
-		 c->format ? "" : "; --format says otherwise)");
+		 c->format ? "" : "; --format changes that)");
 	assert_string_equal(err.text, message);
 	fclose(file);
 	rule_input_done(&input);
@@ -487,7 +487,7 @@ static void rules_that_are_to_go_empty_no_set(void **state)
 
 	(void)state;
 	assert_int_equal(rule_input_read(&input, file, "f", &err), -EINVAL);
-	assert_memory_equal(err.text, "f:2:1: 'flush': del takes away what is listed", 45);
+	assert_memory_equal(err.text, "f:2:1: 'flush': del deletes only what is listed", 47);
 	fclose(file);
 	rule_input_done(&input);
 }

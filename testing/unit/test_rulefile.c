@@ -17,7 +17,7 @@
 /* A text of a literal that may have NUL bytes inside. */
 #define TEXT(literal) literal, sizeof(literal) - 1
 
-#define READ_AS_RULES " (the file is read as rules; --format says otherwise)"
+#define READ_AS_RULES " (the file is read as rules; --format changes that)"
 
 struct good_case {
 	const char *name;
@@ -290,7 +290,7 @@ static void a_set_by_option(void **state)
 	assert_int_equal(input.rules[0].set, 0);
 	assert_int_equal(read_text(&input, "10.0.0.2\nset other\n", &err), -EINVAL);
 	assert_string_equal(err.text,
-			    "-:2:5: 'other': not the set that --set says, mine" READ_AS_RULES);
+			    "-:2:5: 'other': not the set that --set names, mine" READ_AS_RULES);
 	assert_int_equal(read_text(&input, "set mine\n10.0.0.2\n", &err), 0);
 	assert_int_equal(input.set_count, 1);
 	rule_input_done(&input);
