@@ -119,12 +119,14 @@ static int read_used_blocks(const struct filter *filter, const bool *used, __u32
 	if (!slots)
 		return -errno;
 	for (__u32 block = 0; block < blocks && !ret; block++) {
-		auto_fd int fd = used[block] ? slots_open_block(slots->block[block]) : -1;
+		auto_fd int fd = used[block] ? slots_open_block(slots->block[block]) : -ENOENT;
 
 		/* A block that is not there is not counted: the packet path skips it too. */
-		if (fd < 0)
+		if (fd == -ENOENT)
 			continue;
-		ret = read_block(fd, cpus, keys, values, sums + (size_t)block * IPF_COUNTER_BLOCK);
+		ret = fd < 0 ? fd :
+			       read_block(fd, cpus, keys, values,
+					  sums + (size_t)block * IPF_COUNTER_BLOCK);
 		present[block] = true;
 	}
 	slots_unmap(slots);

@@ -75,10 +75,15 @@ int ticket_next(const char *name, __u32 after, __u32 before, __u32 *id)
 
 	*id = 0;
 	while (!bpf_map_get_next_id(next, &next)) {
+		int ret;
+
 		if (next >= before)
 			return 0;
+		ret = is_ticket(next, name);
+		if (ret == -ENOMEM || ret == -EMFILE || ret == -ENFILE)
+			return ret;
 		/* A map that we may not open is none of ours: we could not change its filter either. */
-		if (is_ticket(next, name) != 1)
+		if (ret != 1)
 			continue;
 		*id = next;
 		return 0;

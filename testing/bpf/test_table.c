@@ -12,14 +12,17 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
+#include <dataplane/counters.h>
 #include <dataplane/filter.h>
 #include <dataplane/table.h>
+#include <dataplane/ticket.h>
 #include <util/error.h>
 
 #include "program.h"
@@ -263,6 +266,55 @@ static void test_damaged_claims(struct bench *bench)
 	tap_ok(add_alone(&bench->filter, 6 << 20, 1), "and the next one does");
 }
 
+/* Lets this process open nothing more, or again what it could before. */
+static void shut_descriptors(bool shut)
+{
+	static struct rlimit before;
+	struct rlimit none;
+
+	if (shut && getrlimit(RLIMIT_NOFILE, &before))
+		tap_bail("the limit cannot be read");
+	none = before;
+	none.rlim_cur = 0;
+	if (setrlimit(RLIMIT_NOFILE, shut ? &none : &before))
+		tap_bail("the limit cannot be set");
+}
+
+/* What could not be looked at is not taken for what is not there. */
+static void test_nothing_is_overlooked_without_descriptors(struct bench *bench)
+{
+	struct ipf_counter *counters = NULL;
+	struct writer writer;
+	struct error err = { 0 };
+	bool *counted = NULL;
+	__u32 first, second, found;
+	int tickets[2], ret;
+
+	tickets[0] = ticket_make("ipf_test", &first);
+	tickets[1] = ticket_make("ipf_test", &second);
+	if (tickets[0] < 0 || tickets[1] < 0)
+		tap_bail("no tickets");
+	tap_ok(!ticket_next("ipf_test", first - 1, second, &found) && found == first,
+	       "a ticket is found");
+	shut_descriptors(true);
+	ret = ticket_next("ipf_test", first - 1, second, &found);
+	shut_descriptors(false);
+	tap_ok(ret == -EMFILE, "without descriptors nobody says that there is none (%d)", ret);
+	close(tickets[0]);
+	close(tickets[1]);
+
+	writer_read(&writer, &bench->filter);
+	ret = rule_counters_read(&bench->filter, &writer.rules, &counters, &counted, &err);
+	tap_ok(!ret && counted[0], "rules are counted");
+	free(counters);
+	free(counted);
+	shut_descriptors(true);
+	ret = rule_counters_read(&bench->filter, &writer.rules, &counters, &counted, &err);
+	shut_descriptors(false);
+	tap_ok(ret == -EMFILE, "nor that they are not (%d: %s)", ret, err.text);
+	writer_done(&writer);
+}
+
 /* Adds one by one, each again until it succeeds; returns how many races it lost. */
 static int add_racing(const struct filter *filter, unsigned int first)
 {
@@ -323,6 +375,7 @@ int main(int argc, char **argv)
 	test_an_abort_gives_way(&bench);
 	test_a_killed_one_gives_way(&bench);
 	test_damaged_claims(&bench);
+	test_nothing_is_overlooked_without_descriptors(&bench);
 	test_many_without_a_lock(&bench);
 	program_close(&bench.program);
 	bench_open(&bench, path);
