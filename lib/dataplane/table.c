@@ -267,6 +267,13 @@ static bool publish(const struct table_change *change)
 		       claimed(change->generation, change->claim));
 }
 
+/* Not any more, where somebody wrote over it: then its half is another one's by now. */
+static bool is_held(const struct table_change *change)
+{
+	return __atomic_load_n(&change->root->generation, __ATOMIC_ACQUIRE) ==
+	       claimed(change->generation - 1, change->claim);
+}
+
 static void release(const struct table_change *change, __u32 generation)
 {
 	move_on(change, claimed(generation, change->claim), claimed(generation, 0));
@@ -542,6 +549,13 @@ static int fill_half(const struct table_change *change, const struct image *imag
 	return ret;
 }
 
+/* Takes out what was put into the new half, if it is ours still. */
+static void give_up(const struct table_change *change)
+{
+	if (is_held(change))
+		empty_half(change, change->generation);
+}
+
 static int build(const struct table_change *change, const struct image *image, struct error *err)
 {
 	int ret = 0;
@@ -549,16 +563,16 @@ static int build(const struct table_change *change, const struct image *image, s
 	/* A killed command can have left this half without waiting for the packets in it. */
 	if (change->root->settled != change->generation - 1)
 		ret = wait_for_packets(change);
-	if (!ret)
+	if (!ret) {
 		ret = empty_half(change, change->generation);
-	if (!ret)
-		ret = fill_half(change, image);
-	if (ret) {
-		empty_half(change, change->generation);
-		return error_set(err, ret, "cannot build the new table (%zu bytes): %s",
-				 image->size, kernel_strerror(ret));
+		if (!ret)
+			ret = fill_half(change, image);
+		if (ret)
+			give_up(change);
 	}
-	return 0;
+	return ret ? error_set(err, ret, "cannot build the new table (%zu bytes): %s", image->size,
+			       kernel_strerror(ret)) :
+		     0;
 }
 
 /* -- Change ------------------------------------------------------------------------------------ */
@@ -690,7 +704,7 @@ int table_commit(struct table_change *change, struct error *err)
 
 void table_abort(struct table_change *change)
 {
-	empty_half(change, change->generation);
+	give_up(change);
 	release(change, change->generation - 1);
 	close_change(change);
 }

@@ -266,6 +266,44 @@ static void test_damaged_claims(struct bench *bench)
 	tap_ok(add_alone(&bench->filter, 6 << 20, 1), "and the next one does");
 }
 
+/* Whose claim was written over gives nothing back: its half is another one's by now. */
+static void test_a_late_abort_takes_nothing(struct bench *bench)
+{
+	size_t before = rule_count(&bench->filter);
+	struct writer late;
+
+	writer_read(&late, &bench->filter);
+	writer_add(&late, 3 << 20, 1);
+	if (writer_prepare(&late, &bench->filter))
+		tap_bail("%s", late.err.text);
+	set_claim(bench, 0);
+	tap_ok(add_alone(&bench->filter, 3 << 20, MANY_RULES), "another one was quicker");
+	table_abort(&late.change);
+	writer_done(&late);
+	tap_ok(rule_count(&bench->filter) == before + MANY_RULES,
+	       "and keeps its rules when the first one gives up");
+}
+
+/* Packets may be under way in a half that a command made useless and did not wait for. Here no command can
+ * wait: the half is left as it is. */
+static void test_nothing_changes_without_a_wait(struct bench *bench)
+{
+	struct filter deaf = bench->filter;
+	struct memory *before;
+	struct writer writer;
+
+	deaf.barrier = -1;
+	tap_ok(add_alone(&deaf, 2 << 20, 1), "a change that cannot wait for packets");
+	writer_read(&writer, &deaf);
+	writer_add(&writer, (2 << 20) + 1, 1);
+	before = memory_now(bench);
+	tap_ok(writer_prepare(&writer, &deaf) && same_memory(before, bench),
+	       "the next one cannot either, and takes nothing out of the old table (%s)",
+	       writer.err.text);
+	writer_done(&writer);
+	tap_ok(add_alone(&bench->filter, (2 << 20) + 1, 1), "until one can");
+}
+
 /* Lets this process open nothing more, or again what it could before. */
 static void shut_descriptors(bool shut)
 {
@@ -380,6 +418,8 @@ int main(int argc, char **argv)
 	program_close(&bench.program);
 	bench_open(&bench, path);
 	test_the_second_is_refused(&bench, MANY_RULES, "200,000 rules");
+	test_nothing_changes_without_a_wait(&bench);
+	test_a_late_abort_takes_nothing(&bench);
 	program_close(&bench.program);
 	return tap_done();
 }
