@@ -44,6 +44,10 @@ int ticket_make(const char *name, __u32 *id)
 
 	if (fd < 0 || bpf_obj_get_info_by_fd(fd, &info, &size))
 		return -errno;
+	/* Where libbpf could not try whether the kernel keeps names, it leaves them out without a word:
+	 * nobody would find this ticket. */
+	if (strcmp(info.name, name) != 0)
+		return -EAGAIN;
 	bpf_map_update_elem(fd, NULL, &maker, BPF_ANY);
 	*id = info.id;
 	return fd_take(&fd);

@@ -200,6 +200,20 @@ def test_other_network_namespaces_are_not_waited_for(loaded):
         ns.close()
 
 
+def test_nobody_queues_without_a_name(loaded, need, tmp_path):
+    """libbpf leaves the names of maps out where it could not try whether the kernel keeps them."""
+    need("strace")
+    trace = tmp_path / "trace"
+    strace = ["strace", "-qq", "-o", trace, "-e", "trace=bpf"]
+    loaded.good("add", "192.0.2.1", prefix=strace)
+    calls = trace.read_text().splitlines()
+    when, = [number for number, call in enumerate(calls, 1) if "libbpf_nametest" in call]
+    with loaded.unchanged("f0"):
+        loaded.refused(FAILED, "add", "192.0.2.2", words="cannot make a map to queue with",
+                       prefix=[*strace, "-e", f"inject=bpf:error=ENOMEM:when={when}"])
+    assert 'map_name=""' in trace.read_text()
+
+
 def test_a_stopped_writer_is_waited_for_until_it_is_killed(loaded, need, tmp_path):
     """Stopped where it holds both the place in front and the claim: it is named, waited for, and
     forgotten once it is killed."""
