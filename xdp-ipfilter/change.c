@@ -230,6 +230,15 @@ static void abort_all(struct pending *pending, size_t count)
 			table_abort(&pending[i].table);
 }
 
+/* Whoever attached one program to several interfaces by hand has one set of rules there: it changes once. */
+static bool shares_filter(const struct targets *targets, size_t i)
+{
+	for (size_t before = 0; before < i; before++)
+		if (targets->items[before].filter.program_id == targets->items[i].filter.program_id)
+			return true;
+	return false;
+}
+
 static enum exit_code change_targets(struct targets *targets, const struct change *change,
 				     bool *again, struct error *err)
 {
@@ -241,7 +250,8 @@ static enum exit_code change_targets(struct targets *targets, const struct chang
 		return no_memory(err);
 	for (size_t i = 0; i < targets->count && !code; i++) {
 		pending[i].target = &targets->items[i];
-		code = plan(&pending[i], change, now, err);
+		if (!shares_filter(targets, i))
+			code = plan(&pending[i], change, now, err);
 	}
 	for (size_t i = 0; i < targets->count && !code; i++)
 		code = prepare(&pending[i], again, err);

@@ -200,6 +200,21 @@ def test_other_network_namespaces_are_not_waited_for(loaded):
         ns.close()
 
 
+def test_one_program_on_two_interfaces_changes_once(own_lab):
+    """Attached by hand; a command does not take itself for another one that is at work."""
+    lab, pin = own_lab, "/sys/fs/bpf/ipfilter-test"
+    lab.add_pair("f1", "p1")
+    lab.load("-m", "skb", env={"LIBXDP_SKIP_DISPATCHER": "1"})
+    kernel.bpftool("prog", "pin", "id", lab.status("f0")["program_id"], pin)
+    try:
+        lab.ns.ip("link", "set", "f1", "xdpgeneric", "pinned", pin)
+    finally:
+        os.unlink(pin)
+    for args in (["add", "192.0.2.1", "192.0.2.2"], ["del", "192.0.2.1"]):
+        lab.good("--lock-timeout", 0, *args)
+    assert lab.prefixes("f0") == lab.prefixes("f1") == {"192.0.2.2": "drop"}
+
+
 def test_nobody_queues_without_a_name(loaded, need, tmp_path):
     """libbpf leaves the names of maps out where it could not try whether the kernel keeps them."""
     need("strace")
