@@ -159,25 +159,38 @@ static __u64 most_covered(const struct prefix_list *list, __u8 shortest)
 	return bits && bits <= 64 ? 1ull << (64 - bits) : UINT64_MAX;
 }
 
+/* Of what one set is told twice, the last line counts, as among the rules. */
+static bool says_the_same(const struct wide_line *a, const struct wide_line *b)
+{
+	return a->covered == b->covered && a->set == b->set &&
+	       !prefix_compare(&a->prefix, &b->prefix);
+}
+
 static void keep_wide(struct rule_input *input, const struct wide_line *line)
 {
 	struct wide_line *wide = input->wide[line->prefix.family];
-	size_t at = WIDE_LINES - 1;
+	size_t at = 0;
 
+	while (at < WIDE_LINES - 1 && !says_the_same(&wide[at], line))
+		at++;
+	if (wide[at].covered >= line->covered && !says_the_same(&wide[at], line))
+		return;
 	for (; at && wide[at - 1].covered < line->covered; at--)
 		wide[at] = wide[at - 1];
 	wide[at] = *line;
 }
 
-static void measure_line(struct rule_input *input, __u32 origin)
+static void measure_line(struct rule_input *input, const struct rule *rule)
 {
 	const struct prefix_list *list = &input->scratch;
 	const struct word *word = input->target;
-	struct wide_line line = { .origin = origin, .column = word->column };
+	struct wide_line line = { .origin = rule->origin,
+				  .column = word->column,
+				  .set = rule->set };
 
 	for (size_t i = 0; i < list->count; i++)
 		line.covered += coverage_of(&list->items[i]);
-	if (line.covered <= input->wide[list->items[0].family][WIDE_LINES - 1].covered)
+	if (!line.covered)
 		return;
 	line.prefix = list->items[0];
 	line.is_range = list->count > 1;
@@ -187,7 +200,7 @@ static void measure_line(struct rule_input *input, __u32 origin)
 }
 
 /* Is the line among the widest? Nearly none is, so it is asked cheaply. */
-static void note_wide(struct rule_input *input, __u32 origin, __u8 shortest)
+static void note_wide(struct rule_input *input, const struct rule *rule, __u8 shortest)
 {
 	const struct prefix_list *list = &input->scratch;
 	enum ipf_family family = list->items[0].family;
@@ -195,8 +208,8 @@ static void note_wide(struct rule_input *input, __u32 origin, __u8 shortest)
 
 	if (__builtin_add_overflow(input->most_covered[family], most, &input->most_covered[family]))
 		input->most_covered[family] = UINT64_MAX;
-	if (origin && most > input->wide[family][WIDE_LINES - 1].covered)
-		measure_line(input, origin);
+	if (rule->origin && most > input->wide[family][WIDE_LINES - 1].covered)
+		measure_line(input, rule);
 }
 
 /* What a file that has no other rule of the family is compared with. */
@@ -246,7 +259,9 @@ int feed_add_rules(const struct feed *feed, const struct rule *like, struct erro
 		input->rules[input->count++] = rule;
 	}
 	shortest = shortest_of(list);
-	note_wide(input, rule.origin, shortest);
+	/* What passes locks nobody out. */
+	if (rule.verdict != IPF_PASS)
+		note_wide(input, &rule, shortest);
 	note_cut(feed, shortest);
 	return 0;
 }

@@ -23,13 +23,14 @@ struct rule_source {
 	__u32 before;         /* lines of the sources before it */
 };
 
-/* The lines that cover most of the addresses in use are kept as they are written: a message about
- * too wide a rule is about one of them. */
+/* The lines that cover most of the addresses in use are kept as they are written, but for those that say
+ * pass: a message about too wide a rule is about one of them. */
 #define WIDE_LINES 4
 #define WIDE_TEXT_SIZE 84
 struct wide_line {
 	__u64 covered; /* as coverage.h counts */
 	__u32 origin;
+	__u16 set;
 	size_t column;
 	struct prefix prefix; /* the only one that it means */
 	bool is_range;        /* or it means several */
@@ -74,7 +75,8 @@ struct rule_input {
 	 * others of its file: it may have lost digits. Empty: there is none. */
 	char cut_example[512];
 	struct wide_line wide[IPF_FAMILIES][WIDE_LINES]; /* widest first; unused: origin 0 */
-	__u64 most_covered[IPF_FAMILIES]; /* all rules cover at most so much, as coverage.h counts */
+	__u64 most_covered[IPF_FAMILIES]; /* all rules but those that say pass cover at most so much, as
+					   * coverage.h counts */
 	/* The reader's own: */
 	struct rule_source *sources;
 	size_t source_count;

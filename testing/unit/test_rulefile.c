@@ -429,6 +429,25 @@ static void the_widest_lines_are_kept(void **state)
 	rule_input_done(&input);
 }
 
+static void a_line_that_stands_twice_is_kept_once(void **state)
+{
+	struct rule_input input = { .verdict = IPF_DROP };
+	const struct wide_line *wide = input.wide[IPF_IPV4];
+	struct error err = { 0 };
+
+	(void)state;
+	assert_int_equal(read_text(&input,
+				   "128.0.0.0/1\n12.0.0.0/8\n128.0.0.0/1\n128.0.0.0/1\n"
+				   "128.0.0.0/1\npass 0.0.0.0/0\nset x\n128.0.0.0/1\n",
+				   &err),
+			 0);
+	assert_int_equal(wide[0].origin, 5); /* the last of them counts */
+	assert_int_equal(wide[1].origin, 8); /* which another set has, too */
+	assert_int_equal(wide[2].origin, 2);
+	assert_int_equal(wide[3].origin, 0); /* what passes locks nobody out */
+	rule_input_done(&input);
+}
+
 struct cut_case {
 	const char *name;
 	const char *text;
@@ -674,6 +693,8 @@ int main(void)
 	suite_add(&suite, "a line may not contradict a forced verdict", a_forced_verdict, NULL);
 	suite_add(&suite, "a rule is called by its place", a_rule_is_called_by_its_place, NULL);
 	suite_add(&suite, "the widest lines are kept", the_widest_lines_are_kept, NULL);
+	suite_add(&suite, "a line that stands twice is kept once",
+		  a_line_that_stands_twice_is_kept_once, NULL);
 	SUITE_TABLE(&suite, check_cut, cut_cases);
 	suite_add(&suite, "cleared host bits are noted", cleared_host_bits_are_noted, NULL);
 	suite_add(&suite, "a directory is not a file", a_directory_is_not_a_file, NULL);
