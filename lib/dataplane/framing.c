@@ -153,7 +153,7 @@ static int check_bare(const struct netdev *dev, const struct rtnl_link *link, st
 /* Packets are given to these only after the place where XDP programs run. */
 static bool runs_no_program(const struct rtnl_link *link)
 {
-	return !strcmp(link->kind, "ifb") || !strcmp(link->kind, "vrf");
+	return link->is_l3s || !strcmp(link->kind, "ifb") || !strcmp(link->kind, "vrf");
 }
 
 /* The type of a tun device can be set to anything (TUNSETLINK); what it is stays. */
@@ -189,9 +189,9 @@ static int check_ethernet(const struct netdev *dev, const struct rtnl_link *link
 		return 0;
 	return error_set(
 		err, -EOPNOTSUPP,
-		"%s: cannot filter a device of kind '%s': the kernel runs no XDP program there; "
+		"%s: cannot filter a device of kind '%s'%s: the kernel runs no XDP program there; "
 		"filter on the interface that receives the packets",
-		dev->name, link->kind);
+		dev->name, link->kind, link->is_l3s ? " in mode l3s" : "");
 }
 
 static int judge(const struct netdev *dev, const struct rtnl_link *link, enum ipf_link *out,

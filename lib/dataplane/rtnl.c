@@ -98,6 +98,16 @@ static void read_tun(const struct rtattr *data, struct rtnl_link *link)
 										    RTNL_TUN;
 }
 
+static void read_ipvlan(const struct rtattr *data, struct rtnl_link *link)
+{
+	const struct rtattr *attribute = RTA_DATA(data);
+	int left = (int)RTA_PAYLOAD(data);
+
+	for (; RTA_OK(attribute, left); attribute = RTA_NEXT(attribute, left))
+		if ((attribute->rta_type & NLA_TYPE_MASK) == IFLA_IPVLAN_MODE)
+			link->is_l3s = *(const __u16 *)RTA_DATA(attribute) == IPVLAN_MODE_L3S;
+}
+
 /* The kind comes before what is particular to it. */
 static void read_kind(const struct rtattr *info, struct rtnl_link *link)
 {
@@ -111,6 +121,8 @@ static void read_kind(const struct rtattr *info, struct rtnl_link *link)
 			strncpy(link->kind, RTA_DATA(attribute), sizeof(link->kind) - 1);
 		else if (type == IFLA_INFO_DATA && !strcmp(link->kind, "tun"))
 			read_tun(attribute, link);
+		else if (type == IFLA_INFO_DATA && !strcmp(link->kind, "ipvlan"))
+			read_ipvlan(attribute, link);
 	}
 }
 

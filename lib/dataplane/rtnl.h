@@ -9,6 +9,7 @@
 #define DATAPLANE_RTNL_H
 
 #include <net/if.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 #define RTNL_KIND_SIZE 16
@@ -27,6 +28,7 @@ struct rtnl_link {
 	unsigned short type;       /* ARPHRD_..., <linux/if_arp.h> */
 	char kind[RTNL_KIND_SIZE]; /* "veth", "gre"; empty for what was not made by netlink */
 	enum rtnl_tun tun;
+	bool is_l3s;                /* an ipvlan device in that mode */
 	unsigned char broadcast[4]; /* its first bytes; of a tunnel over IPv4 the remote end */
 };
 

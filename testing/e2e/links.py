@@ -31,9 +31,9 @@ _serial = itertools.count(1)
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
-def add(ns, name, kind, *options):
+def add(ns, name, kind, *options, over=()):
     """A new device, or a skip where the kernel has none of that kind."""
-    done = ns.run("ip", "link", "add", name, "type", kind, *options, check=False)
+    done = ns.run("ip", "link", "add", *over, "name", name, "type", kind, *options, check=False)
     if done.returncode:
         assert "Unknown device type" in done.stderr or "not supported" in done.stderr, done.stderr
         pytest.skip(f"this kernel has no devices of kind {kind}")

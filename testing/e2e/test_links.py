@@ -166,13 +166,14 @@ UNFIT = {
     "xfrm0": ("xfrm", ("dev", "f0", "if_id", "7"), ["'xfrm'", "do not always begin with the packet"]),
     "ifb0": ("ifb", (), ["'ifb'", "runs no XDP program"]),
     "vrf0": ("vrf", ("table", "7"), ["'vrf'", "runs no XDP program"]),
+    "ipv0": ("ipvlan", ("mode", "l3s"), ["'ipvlan' in mode l3s", "runs no XDP program"]),
 }
 
 
 @pytest.mark.parametrize("dev", UNFIT)
 def test_a_device_whose_sources_cannot_be_read_is_refused_by_name(lab, dev):
     kind, options, words = UNFIT[dev]
-    links.add(lab.ns, dev, kind, *options)
+    links.add(lab.ns, dev, kind, *options, over=("link", "f0") if kind == "ipvlan" else ())
     try:
         if kind == "gre" and kernel.is_before(5, 14):
             words = ["gre", "before Linux 5.14"]

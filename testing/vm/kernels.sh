@@ -24,7 +24,8 @@ set -euo pipefail
 # netdevsim is not in every kernel; the others must be there, built in or as modules.
 modules="virtio_pci 9pnet 9pnet_virtio 9p overlay
 	veth virtio_net tun bridge 8021q dummy macvlan bonding"
-optional="netdevsim ipip sit ip_gre ip6_gre ip6_tunnel wireguard pppoe ip_vti xfrm_interface vcan nlmon ifb vrf"
+optional="netdevsim ipip sit ip_gre ip6_gre ip6_tunnel wireguard pppoe ip_vti xfrm_interface vcan nlmon ifb vrf
+	ipvlan"
 
 die()  { echo "kernels.sh: $*" >&2; exit 1; }
 skip() { echo "kernels.sh: skipped: $*" >&2; exit 77; }
