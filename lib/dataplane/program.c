@@ -20,7 +20,11 @@ extern const char xdp_ipfilter_object[], xdp_ipfilter_object_end[];
 
 int program_kernel_has_frags(void)
 {
-	return libbpf_probe_bpf_helper(BPF_PROG_TYPE_XDP, BPF_FUNC_xdp_get_buff_len, NULL) == 1;
+	static int has = -1; /* each try loads a program */
+
+	if (has < 0)
+		has = libbpf_probe_bpf_helper(BPF_PROG_TYPE_XDP, BPF_FUNC_xdp_get_buff_len, NULL);
+	return has == 1;
 }
 
 /* libbpf asks for frames of several buffers by the name of the section, which it must not where the
