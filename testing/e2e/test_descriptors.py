@@ -103,4 +103,12 @@ def test_those_of_the_whole_system_are_told_apart(lab, need):
     with lab.unchanged("f0"):
         lab.refused(FAILED, "add", "192.0.2.9", words="the system has no file descriptors left",
                     prefix=["strace", "-qq", "-o", "/dev/null", "-P", "/", "-e", "trace=open,openat", "-e",
-                            "inject=open,openat:error=ENFILE:when=9"])
+                            "inject=open,openat:error=ENFILE:when=1"])
+
+
+def test_where_there_are_plenty_few_are_tried(lab, need, tmp_path):
+    need("strace")
+    lab.load("-i", "192.0.2.1")
+    lines = tmp_path / "opens"
+    lab.good("add", "192.0.2.9", prefix=["strace", "-qq", "-o", lines, "-P", "/", "-e", "trace=open,openat"])
+    assert len(lines.read_text().splitlines()) == 2, "one before it starts, and one when its filters are open"
