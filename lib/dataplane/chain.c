@@ -20,6 +20,7 @@
 #include <dataplane/dispatcher.h>
 #include <dataplane/filter.h>
 #include <dataplane/kernel.h>
+#include <dataplane/rtnl.h>
 #include <util/cleanup.h>
 #include <util/error.h>
 
@@ -109,28 +110,29 @@ static int kernel_failure(const struct netdev *dev, const char *what, int ret, s
 }
 
 /* Which program the interface runs, in which mode. Native and hardware can stand beside each
- * other; the one nearest to the wire is the one that counts. */
+ * other; the one nearest to the wire is the one that counts. An interface that has gone runs none.
+ * (libbpf asks for all interfaces to tell of one, and a look at each would take a square of them.) */
 static int read_main(const struct netdev *dev, struct chain *chain, struct error *err)
 {
-	LIBBPF_OPTS(bpf_xdp_query_opts, query);
-	int ret = bpf_xdp_query((int)dev->ifindex, 0, &query);
+	struct rtnl_link link = {};
+	int ret = rtnl_get(dev->ifindex, &link);
 
-	if (ret)
+	if (ret && ret != -ENODEV)
 		return kernel_failure(dev, "cannot ask for its XDP program", ret, err);
-	if (query.hw_prog_id) {
-		chain->main_id = query.hw_prog_id;
+	if (link.xdp.hw) {
+		chain->main_id = link.xdp.hw;
 		chain->mode = MODE_HW;
-	} else if (query.drv_prog_id) {
-		chain->main_id = query.drv_prog_id;
+	} else if (link.xdp.native) {
+		chain->main_id = link.xdp.native;
 		chain->mode = MODE_NATIVE;
-	} else if (query.skb_prog_id) {
-		chain->main_id = query.skb_prog_id;
+	} else if (link.xdp.skb) {
+		chain->main_id = link.xdp.skb;
 		chain->mode = MODE_SKB;
 	} else {
-		chain->main_id = query.prog_id;
-		chain->mode = query.attach_mode == XDP_ATTACHED_HW  ? MODE_HW :
-			      query.attach_mode == XDP_ATTACHED_DRV ? MODE_NATIVE :
-			      query.attach_mode == XDP_ATTACHED_SKB ? MODE_SKB :
+		chain->main_id = link.xdp.program;
+		chain->mode = link.xdp.attached == XDP_ATTACHED_HW  ? MODE_HW :
+			      link.xdp.attached == XDP_ATTACHED_DRV ? MODE_NATIVE :
+			      link.xdp.attached == XDP_ATTACHED_SKB ? MODE_SKB :
 								      MODE_UNSPECIFIED;
 	}
 	return 0;
@@ -388,7 +390,7 @@ static int read_once(const struct netdev *dev, struct chain *chain, struct error
 
 int chain_check_version(const struct netdev *dev, const struct chain *chain, struct error *err)
 {
-	unsigned int made = dispatcher_version_made();
+	unsigned int made = chain->dispatcher ? dispatcher_version_made() : 0;
 
 	if (!chain->dispatcher || chain->dispatcher_version == made)
 		return 0;

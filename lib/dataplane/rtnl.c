@@ -126,6 +126,36 @@ static void read_kind(const struct rtattr *info, struct rtnl_link *link)
 	}
 }
 
+static void read_xdp(const struct rtattr *data, struct rtnl_xdp *xdp)
+{
+	const struct rtattr *attribute = RTA_DATA(data);
+	int left = (int)RTA_PAYLOAD(data);
+
+	for (; RTA_OK(attribute, left); attribute = RTA_NEXT(attribute, left)) {
+		const void *value = RTA_DATA(attribute);
+
+		switch (attribute->rta_type & NLA_TYPE_MASK) {
+		case IFLA_XDP_ATTACHED:
+			xdp->attached = *(const __u8 *)value;
+			break;
+		case IFLA_XDP_PROG_ID:
+			memcpy(&xdp->program, value, sizeof(xdp->program));
+			break;
+		case IFLA_XDP_HW_PROG_ID:
+			memcpy(&xdp->hw, value, sizeof(xdp->hw));
+			break;
+		case IFLA_XDP_DRV_PROG_ID:
+			memcpy(&xdp->native, value, sizeof(xdp->native));
+			break;
+		case IFLA_XDP_SKB_PROG_ID:
+			memcpy(&xdp->skb, value, sizeof(xdp->skb));
+			break;
+		default:
+			break;
+		}
+	}
+}
+
 static void read_broadcast(const struct rtattr *attribute, struct rtnl_link *link)
 {
 	size_t size = RTA_PAYLOAD(attribute);
@@ -161,6 +191,9 @@ static void read_attributes(const struct nlmsghdr *message, struct rtnl_link *li
 			break;
 		case IFLA_LINKINFO:
 			read_kind(attribute, link);
+			break;
+		case IFLA_XDP:
+			read_xdp(attribute, &link->xdp);
 			break;
 		case IFLA_BROADCAST:
 			read_broadcast(attribute, link);

@@ -20,6 +20,15 @@
 /* What a device of kind "tun" is. */
 enum rtnl_tun { RTNL_NO_TUN, RTNL_TUN, RTNL_TAP };
 
+/* The programs that an interface runs, by their ids; 0 for none. */
+struct rtnl_xdp {
+	unsigned char attached; /* XDP_ATTACHED_..., <linux/if_link.h> */
+	unsigned int program;   /* where there is one only, in the mode that `attached` tells */
+	unsigned int hw;
+	unsigned int native;
+	unsigned int skb;
+};
+
 struct rtnl_link {
 	unsigned int ifindex;
 	unsigned int master; /* the bridge, bond or the like that it is a port of; 0 for none */
@@ -29,6 +38,7 @@ struct rtnl_link {
 	char kind[RTNL_KIND_SIZE]; /* "veth", "gre"; empty for what was not made by netlink */
 	enum rtnl_tun tun;
 	bool is_l3s;                /* an ipvlan device in that mode */
+	struct rtnl_xdp xdp;
 	unsigned char broadcast[4]; /* its first bytes; of a tunnel over IPv4 the remote end */
 };
 

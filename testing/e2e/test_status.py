@@ -216,3 +216,19 @@ def test_a_closed_pipe_ends_poll(loaded):
         poller.kill()
         poller.wait()
         poller.stderr.close()
+
+
+def test_many_interfaces_are_asked_for_one_by_one(own_lab, need, tmp_path):
+    """The kernel tells of one with one answer: no look at all of them for each of them."""
+    need("strace")
+    lab, answers = own_lab, tmp_path / "answers"
+    lab.load("-i", "192.0.2.1")
+
+    def received():
+        lab.good("add", "192.0.2.2", prefix=["strace", "-qq", "-o", answers, "-e", "trace=recvmsg,recvfrom"])
+        return len(answers.read_text().splitlines())
+
+    few = received()
+    for number in range(10):
+        lab.add_pair(f"m{number}", f"m{number}p")
+    assert received() - few <= 20 * 6, "four for each, and two of the list of all"
