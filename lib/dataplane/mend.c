@@ -140,17 +140,6 @@ static int load_gap(const struct patient *patient, int function)
 	return stub_load(&gap, NULL);
 }
 
-static int put_back(const struct patient *patient, unsigned int slot, int function)
-{
-	auto_fd int program = open_pinned_program(patient, slot);
-	auto_fd int link = -1;
-
-	if (program < 0)
-		return program;
-	link = link_component(patient, function, program);
-	return link < 0 ? link : pin_component(patient, slot, link, program);
-}
-
 static int put_gap(const struct patient *patient, unsigned int slot, int function)
 {
 	auto_fd int program = load_gap(patient, function);
@@ -174,37 +163,41 @@ static bool is_passing(int ret)
 	       ret == -EAGAIN;
 }
 
+/* Only a program that is not pinned, or that the kernel does not take back there, is given up: its pin may be the
+ * last that holds its rules. */
 static int fill_slot(const struct patient *patient, unsigned int slot)
 {
 	const struct chain_member *member = linked_at(patient->chain, slot);
-	int function, ret;
+	auto_fd int program = -1;
+	auto_fd int link = -1;
+	int function;
 
 	if (member)
 		return pin_linked(patient, member);
 	function = slot_function(patient, slot);
 	if (function < 0)
 		return function;
-	ret = put_back(patient, slot, function);
-	if (!ret)
-		log_verbose("%s: put the program at position %u of its chain back",
-			    patient->dev->name, slot + 1);
-	return !ret || is_passing(ret) ? ret : put_gap(patient, slot, function);
+	program = open_pinned_program(patient, slot);
+	if (program == -ENOENT)
+		return put_gap(patient, slot, function);
+	if (program < 0)
+		return program;
+	link = link_component(patient, function, program);
+	if (link < 0)
+		return is_passing(link) ? link : put_gap(patient, slot, function);
+	log_verbose("%s: put the program at position %u of its chain back", patient->dev->name,
+		    slot + 1);
+	return pin_component(patient, slot, link, program);
 }
 
 /* -- What libxdp sees -------------------------------------------------------------------------- */
 
 static bool is_pinned(const struct netdev *dev, const struct chain *chain)
 {
-	char path[PINS_PATH_SIZE];
-
-	for (unsigned int slot = 0; slot < chain->expected; slot++) {
-		pins_path(dev->ifindex, chain->main_id, slot, "prog", path);
-		if (access(path, F_OK))
+	for (unsigned int slot = 0; slot < chain->expected; slot++)
+		if (!pins_has(dev->ifindex, chain->main_id, slot, "prog") ||
+		    !pins_has(dev->ifindex, chain->main_id, slot, "link"))
 			return false;
-		pins_path(dev->ifindex, chain->main_id, slot, "link", path);
-		if (access(path, F_OK))
-			return false;
-	}
 	return true;
 }
 

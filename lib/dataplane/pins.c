@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -36,14 +37,73 @@ void pins_path(unsigned int ifindex, __u32 main_id, unsigned int slot, const cha
 		 main_id, slot, what);
 }
 
+/* -- Permissions ------------------------------------------------------------------------------- */
+
+static void give_back_permission(const char *path)
+{
+	struct stat status;
+	mode_t mode;
+
+	if (stat(path, &status))
+		return;
+	mode = status.st_mode | S_IRUSR | S_IWUSR | (S_ISDIR(status.st_mode) ? S_IXUSR : 0);
+	if (mode != status.st_mode)
+		chmod(path, mode & (S_ISUID | S_ISGID | S_ISVTX | S_IRWXU | S_IRWXG | S_IRWXO));
+}
+
+/* Is it worth another try, after what has just failed? */
+static bool admit(const char *path)
+{
+	size_t length = strlen(CHAIN_PINS_PATH);
+	char part[PINS_PATH_SIZE + NAME_MAX];
+
+	if (errno != EACCES)
+		return false;
+	for (;;) {
+		snprintf(part, sizeof(part), "%.*s", (int)length, path);
+		give_back_permission(part);
+		if (!path[length])
+			return true;
+		length += 1 + strcspn(path + length + 1, "/");
+	}
+}
+
+static int open_pin(const char *path)
+{
+	int fd = bpf_obj_get(path);
+
+	if (fd < 0 && admit(path))
+		fd = bpf_obj_get(path);
+	return fd < 0 ? -errno : fd;
+}
+
+static int open_folder(int at, const char *name, const char *path)
+{
+	const int flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW;
+	int fd = openat(at, name, flags);
+
+	if (fd < 0 && admit(path))
+		fd = openat(at, name, flags);
+	return fd;
+}
+
+/* -- One pin ----------------------------------------------------------------------------------- */
+
+bool pins_has(unsigned int ifindex, __u32 main_id, unsigned int slot, const char *what)
+{
+	char path[PINS_PATH_SIZE];
+
+	pins_path(ifindex, main_id, slot, what, path);
+	return !access(path, R_OK | W_OK) || errno == EROFS ||
+	       (admit(path) && !access(path, R_OK | W_OK));
+}
+
 int pins_open_program(unsigned int ifindex, __u32 main_id, unsigned int slot)
 {
 	char path[PINS_PATH_SIZE];
-	int fd;
 
 	pins_path(ifindex, main_id, slot, "prog", path);
-	fd = bpf_obj_get(path);
-	return fd < 0 ? -errno : fd;
+	return open_pin(path);
 }
 
 int pins_lock(struct error *err)
@@ -53,7 +113,7 @@ int pins_lock(struct error *err)
 
 	if (mkdir(CHAIN_PINS_PATH, 0700) && errno != EEXIST)
 		goto fail;
-	fd = open(CHAIN_PINS_PATH, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	fd = open_folder(AT_FDCWD, CHAIN_PINS_PATH, CHAIN_PINS_PATH);
 	if (fd >= 0 && !flock(fd, LOCK_EX))
 		return fd_take(&fd);
 fail:
@@ -63,9 +123,9 @@ fail:
 
 /* -- Directories ------------------------------------------------------------------------------- */
 
-static DIR *open_folder(int at, const char *name)
+static DIR *open_directory(int at, const char *name, const char *path)
 {
-	int fd = openat(at, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	int fd = open_folder(at, name, path);
 	DIR *folder = fd < 0 ? NULL : fdopendir(fd);
 
 	if (fd >= 0 && !folder)
@@ -75,12 +135,15 @@ static DIR *open_folder(int at, const char *name)
 
 DIR *pins_open(void)
 {
-	return open_folder(AT_FDCWD, CHAIN_PINS_PATH);
+	return open_directory(AT_FDCWD, CHAIN_PINS_PATH, CHAIN_PINS_PATH);
 }
 
 DIR *pins_open_chain(DIR *pins, const struct pinned_chain *chain)
 {
-	return open_folder(dirfd(pins), chain->name);
+	char path[PINS_PATH_SIZE];
+
+	pins_folder(chain, path);
+	return open_directory(dirfd(pins), chain->name, path);
 }
 
 void pins_close(DIR **folder)
@@ -122,7 +185,7 @@ static int open_component(const struct pinned_chain *chain, const char *name, __
 	auto_fd int fd = -1;
 
 	snprintf(path, sizeof(path), CHAIN_PINS_PATH "/%s/%s", chain->name, name);
-	fd = bpf_obj_get(path);
+	fd = open_pin(path);
 	if (fd < 0)
 		return -1;
 	if (ends_with(name, "-prog"))
@@ -158,7 +221,7 @@ bool pins_changed_since(DIR *pins, const struct pinned_chain *chain, unsigned in
 	struct stat status;
 
 	return !fstatat(dirfd(pins), chain->name, &status, AT_SYMLINK_NOFOLLOW) &&
-	       time(NULL) - status.st_mtime < (time_t)seconds;
+	       llabs((long long)time(NULL) - status.st_mtime) < (long long)seconds;
 }
 
 /* -- Filters that run no more ------------------------------------------------------------------ */

@@ -5,6 +5,9 @@
  * libxdp pins each chain in a folder of its own (<dataplane/bpffs.h>). A pinned link keeps its
  * component and the dispatcher, so a chain that is taken off the interface by another hand ('ip link
  * set IFNAME xdp off') stays in the kernel whole, rules, places and neighbours too.
+ *
+ * A loader that was started under umask 0777 leaves folders and pins without any permission, which only
+ * CAP_DAC_OVERRIDE enters. Their owner gives them back what root needs, as soon as they are met.
  */
 #ifndef DATAPLANE_PINS_H
 #define DATAPLANE_PINS_H
@@ -30,6 +33,9 @@ void pins_folder(const struct pinned_chain *chain, char path[PINS_PATH_SIZE]);
 void pins_path(unsigned int ifindex, __u32 main_id, unsigned int slot, const char *what,
 	       char path[PINS_PATH_SIZE]);
 
+/* Is that pinned, so that it can be opened? */
+bool pins_has(unsigned int ifindex, __u32 main_id, unsigned int slot, const char *what);
+
 /* Returns a descriptor, or a negative errno. */
 int pins_open_program(unsigned int ifindex, __u32 main_id, unsigned int slot);
 
@@ -51,7 +57,8 @@ bool pins_next_chain(DIR *pins, struct pinned_chain *out);
  * after the last. */
 const char *pins_next_component(DIR *folder, const struct pinned_chain *chain, int *program);
 
-/* Was anything pinned or unpinned in the folder of that chain in the last `seconds`? */
+/* Was anything pinned or unpinned in the folder of that chain in the last `seconds`? What is dated farther in the
+ * future than that is from before the system's clock was set back, and old. */
 bool pins_changed_since(DIR *pins, const struct pinned_chain *chain, unsigned int seconds);
 
 /* A filter of ours that runs no more on the interface, though the kernel has it still. */

@@ -468,3 +468,60 @@ def test_repair_refuses_what_it_cannot_read(chained):
     lab.refused(FAILED, "repair", "-f", "-", "f0", stdin="192.0.2.1\n::ffff:0:0/96\n",
                 words=["-:2:1: '::ffff:0:0/96' means 0.0.0.0/0", "--force"])
     assert lab("unload", "f0").rc == DONE
+
+
+def shut(root="/sys/fs/bpf/xdp"):
+    """As a loader leaves it that was started under umask 0777."""
+    for folder, _, files in os.walk(root, topdown=False):
+        for name in files:
+            os.chmod(os.path.join(folder, name), 0)
+        os.chmod(folder, 0)
+
+
+#: The tool drops all other capabilities by itself; libxdp then meets what it may not enter.
+FEW = ["setpriv", "--bounding-set=-all,+sys_admin,+net_admin", "--inh-caps=-all"]
+
+
+def test_what_a_strict_umask_left_is_entered(chained):
+    lab, they = chained, DropMac(chained)
+    they.come()
+    shut()
+    lab.load("-i", OURS, prefix=FEW)
+    assert we_work(lab) and they.works()
+    shut()
+    assert lab.good("status", "f0", prefix=FEW).out.count("repair") == 0
+    shut()
+    lab.good("unload", "f0", prefix=FEW)
+    assert names(lab) == ["nb_dropmac"] and they.works()
+    lab.load("-i", OURS)
+    lose(lab, "xdp_ipfilter", ["link"])
+    shut()
+    lab.good("repair", "f0", prefix=FEW)
+    assert we_work(lab) and they.works() and names(lab) == ["nb_dropmac", "xdp_ipfilter"]
+    turn_off(lab)
+    product.age_pins()
+    shut()
+    lab.good("repair", prefix=FEW)
+    assert we_work(lab) and they.works()
+    lab.good("unload", "f0", prefix=FEW)
+    they.go()
+    shut()
+    lab.load("-i", OURS, prefix=FEW)
+    assert lab.status("f0")["chained"] and we_work(lab)
+
+
+@pytest.mark.parametrize("off", [3600, -3600], ids=["set back", "set forward"])
+def test_nothing_waits_for_pins_of_another_time(chained, need, tmp_path, off):
+    """The system's clock was set after they were made."""
+    need("strace")
+    lab = chained
+    lab.load("-i", OURS)
+    folder = pins_of(lab)
+    turn_off(lab)
+    when = folder.stat().st_mtime + off
+    os.utime(folder, (when, when))
+    waits = tmp_path / "waits"
+    result = lab("status", prefix=["strace", "-qq", "-o", waits, "-e", "trace=nanosleep,clock_nanosleep"])
+    assert result.rc == NOT_LOADED and "somebody turned it off" in result.out, result
+    assert not waits.read_text()
+    lab.good("unload", "f0")
