@@ -469,6 +469,9 @@ static int detach_once(const struct netdev *dev, const struct chain *chain, __u3
 {
 	if (chain->state == FILTER_CHAINED)
 		return detach_chained(dev, chain, program_id);
+	/* It broke since it was mended, and others still run in it. */
+	if (chain->count)
+		return -EBUSY;
 	return detach_main(dev, chain);
 }
 
