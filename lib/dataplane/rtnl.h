@@ -37,7 +37,7 @@ struct rtnl_link {
 	unsigned short type;       /* ARPHRD_..., <linux/if_arp.h> */
 	char kind[RTNL_KIND_SIZE]; /* "veth", "gre"; empty for what was not made by netlink */
 	enum rtnl_tun tun;
-	bool is_l3s;                /* an ipvlan device in that mode */
+	bool is_l3s; /* an ipvlan device in that mode */
 	struct rtnl_xdp xdp;
 	unsigned char broadcast[4]; /* its first bytes; of a tunnel over IPv4 the remote end */
 };
