@@ -416,16 +416,19 @@ bool chain_can_end(const struct chain *chain)
 
 static int read_chain(const struct netdev *dev, struct chain *chain, struct error *err)
 {
+	struct error failure = { "" };
 	int ret = -EAGAIN;
 
 	for (int i = 0; i < MAX_READS && ret == -EAGAIN; i++)
-		ret = read_once(dev, chain, err);
+		ret = read_once(dev, chain, &failure);
 	if (ret == -EAGAIN)
 		return error_set(err, -EBUSY, "%s: its XDP chain changes all the time; try again",
 				 dev->name);
-	if (!ret)
-		find_held(dev, chain);
-	return ret;
+	/* What a look said that was repeated is not the user's. */
+	if (ret)
+		return error_set(err, ret, "%s", failure.text);
+	find_held(dev, chain);
+	return 0;
 }
 
 int chain_read(const struct netdev *dev, struct chain *out, struct error *err)

@@ -315,6 +315,21 @@ def test_refused_by_the_kernel_at_any_moment(lab, nothing_more, need, tmp_path, 
         lab.good("unload", "f0")
 
 
+def test_a_look_that_was_repeated_says_nothing(lab, need, tmp_path, slow):
+    """The chain is read again where the kernel asks for that; what succeeds in the end is no failure."""
+    need("strace")
+    if slow:
+        pytest.skip("slow, and the same on every kernel")
+    lab.load("-i", "192.0.2.1")
+    again = 0
+    for moment in range(1, 40):
+        result = lab("list", prefix=("strace", "-qq", "-o", tmp_path / "trace", "-e", "trace=bpf",
+                                     "-e", f"inject=bpf:error=EAGAIN:when={moment}"))
+        again += result.rc == DONE and "INJECTED" in (tmp_path / "trace").read_text()
+        assert (result.rc == DONE) == (not result.err), f"EAGAIN at bpf() call {moment}: {result}"
+    assert again, "no look was repeated"
+
+
 @pytest.mark.dispatcher
 @pytest.mark.parametrize("error", ["ENOMEM", "EMFILE", "EAGAIN", "EPERM", "EINVAL"])
 def test_no_call_that_fails_makes_it_single(lab, nothing_more, need, tmp_path, error, slow):

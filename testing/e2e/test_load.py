@@ -354,4 +354,4 @@ def test_where_there_is_no_dispatcher_the_tests_say_why(dispatcher):
     if works:
         pytest.skip("the dispatcher works here")
     assert "busy" not in reason
-    assert reason == "xdp-loader is not installed" or "freplace: " in reason
+    assert any(word in reason for word in ("xdp-loader is not installed", "freplace: ", "Linux 5.13"))
