@@ -230,7 +230,7 @@ suite_bench() {
 suite_vm() {
 	local kernel=$1 status
 	needs_root || return
-	limited 3060 testing/vm/run.sh -k "$kernel" -t 3000 -o "$reports" -- testing/vm/suite.sh \
+	limited 3660 testing/vm/run.sh -k "$kernel" -t 3600 -o "$reports" -- testing/vm/suite.sh \
 		2>"$reports/vm.err"
 	status=$?
 	if [ $status -eq 77 ]; then
