@@ -5,13 +5,13 @@ include lib/defines.mk
 
 MAN_PAGE = $(wildcard xdp-ipfilter/xdp-ipfilter.8)
 
-LAYERS := lib/util lib/ruleset lib/dataplane lib/cli
+LAYERS := lib/util lib/ruleset lib/feed lib/table lib/dataplane lib/cli
 
 all: xdp-ipfilter $(if $(PANDOC),$(if $(wildcard xdp-ipfilter/README.org),man))
 
 # The BPF object comes first: lib/dataplane carries it.
 bpf: $(TOP)/config.mk
-	$(Q)$(MAKE) -C xdp-ipfilter xdp_ipfilter.o
+	$(Q)$(MAKE) -C lib/bpf
 
 $(LAYERS): $(TOP)/config.mk
 	$(Q)$(MAKE) -C $@
@@ -64,7 +64,7 @@ install uninstall: export man8 := $(MANDIR)/man8
 install: all
 	$(Q)install -d "$$root$$sbin" "$$root$$bpf" "$$root$$completions"
 	$(Q)install -m 755 xdp-ipfilter/xdp-ipfilter "$$root$$sbin/xdp-ipfilter"
-	$(Q)install -m 644 xdp-ipfilter/xdp_ipfilter.o "$$root$$bpf/xdp_ipfilter.o"
+	$(Q)install -m 644 lib/bpf/xdp_ipfilter.o "$$root$$bpf/xdp_ipfilter.o"
 	$(Q)install -m 644 xdp-ipfilter/completion.bash "$$root$$completions/xdp-ipfilter"
 	$(Q)page='$(if $(PANDOC),xdp-ipfilter/xdp-ipfilter.8,$(MAN_PAGE))'; [ -z "$$page" ] || { \
 		install -d "$$root$$man8" && \
@@ -102,7 +102,7 @@ compile_commands.json: tidy
 
 # What was built goes, what configure found stays.
 tidy:
-	$(Q)for folder in $(LAYERS) xdp-ipfilter testing; do $(MAKE) -C $$folder tidy || exit 1; done
+	$(Q)for folder in $(LAYERS) lib/bpf xdp-ipfilter testing; do $(MAKE) -C $$folder tidy || exit 1; done
 	$(Q)find testing -name __pycache__ -prune -exec rm -rf {} + -o -name '*.[od]' -exec rm -f {} +
 
 clean: tidy

@@ -7,6 +7,7 @@
 #   LDLIBS    for a program: system libraries
 #   PROGRAMS  instead of PROGRAM and SRCS: several programs, each from its own NAME.c; what SRCS
 #             names is then linked into all of them
+#   OBJECT    instead of those: one object file, whose rule stands in the folder's own Makefile
 #
 # and may set EXTRA_CFLAGS. All objects lie beside their sources.
 
@@ -21,6 +22,8 @@ ifneq ($(PROGRAMS),)
 PRODUCT := $(PROGRAMS)
 else ifneq ($(PROGRAM),)
 PRODUCT := $(PROGRAM)
+else ifneq ($(OBJECT),)
+PRODUCT := $(OBJECT)
 else
 PRODUCT := lib$(notdir $(lastword $(CURDIR))).a
 endif
@@ -44,7 +47,7 @@ else ifneq ($(PROGRAM),)
 $(PROGRAM): $(OBJS) $(LIBS) .flags
 	$(call say,LD,$@)
 	$(Q)$(LINK) -o $@ $(OBJS) $(LIBS) $(LDLIBS)
-else
+else ifeq ($(OBJECT),)
 $(PRODUCT): $(OBJS) .flags
 	$(call say,AR,$@)
 	$(Q)rm -f $@ && $(AR) rcs $@ $(OBJS)

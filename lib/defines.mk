@@ -58,6 +58,8 @@ BPF_COMPILE = $(CLANG) -target $(BPF_TARGET) -mcpu=v3 -std=gnu11 -O2 -g $(MAP_PA
 
 LIB_UTIL := $(TOP)/lib/util/libutil.a
 LIB_RULESET := $(TOP)/lib/ruleset/libruleset.a
+LIB_FEED := $(TOP)/lib/feed/libfeed.a
+LIB_TABLE := $(TOP)/lib/table/libtable.a
 LIB_DATAPLANE := $(TOP)/lib/dataplane/libdataplane.a
 LIB_CLI := $(TOP)/lib/cli/libcli.a
-BPF_OBJECT := $(TOP)/xdp-ipfilter/xdp_ipfilter.o
+BPF_OBJECT := $(TOP)/lib/bpf/xdp_ipfilter.o

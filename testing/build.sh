@@ -21,7 +21,7 @@ unset MAKEFLAGS MAKELEVEL CC CFLAGS CPPFLAGS LDFLAGS BPF_CFLAGS PREFIX SBINDIR L
 
 one=$scratch/one
 two="$scratch/two words/deeper"
-products=(xdp-ipfilter/xdp-ipfilter xdp-ipfilter/xdp_ipfilter.o)
+products=(xdp-ipfilter/xdp-ipfilter lib/bpf/xdp_ipfilter.o)
 ! command -v pandoc >/dev/null || products+=(xdp-ipfilter/xdp-ipfilter.8)
 
 # --- configure -----------------------------------------------------------------------------------
@@ -153,7 +153,7 @@ links_by_lto() {
 		make -s -C "$one/testing/unit" -j"$(nproc)" CFLAGS='-O2 -flto=auto' STRICT=1 \
 			test_memory test_lookup &&
 		"$one/xdp-ipfilter/xdp-ipfilter" help >/dev/null &&
-		/usr/bin/python3 - "$one/xdp-ipfilter/xdp-ipfilter" "$one/xdp-ipfilter/xdp_ipfilter.o" <<-'EOT' &&
+		/usr/bin/python3 - "$one/xdp-ipfilter/xdp-ipfilter" "$one/lib/bpf/xdp_ipfilter.o" <<-'EOT' &&
 			import sys
 			program, carried = (open(name, "rb").read() for name in sys.argv[1:])
 			sys.exit(carried not in program)

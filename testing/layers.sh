@@ -28,11 +28,13 @@ offences() (
 		may["lib/util"] = " "
 		may["lib/ruleset"] = " lib/util headers "
 		may["lib/cli"] = " lib/util "
-		may["lib/dataplane"] = " lib/ruleset lib/util headers "
-		may["xdp-ipfilter"] = " lib/cli lib/dataplane lib/ruleset lib/util headers "
+		may["lib/feed"] = " lib/ruleset lib/util headers "
+		may["lib/table"] = " lib/ruleset lib/util headers "
+		may["lib/dataplane"] = " lib/table lib/ruleset lib/util headers "
+		may["xdp-ipfilter"] = " lib/cli lib/dataplane lib/feed lib/table lib/ruleset lib/util headers "
 		may["bpf"] = " headers "
-		may["testing/unit"] = " lib/ruleset lib/util headers "
-		may["testing/bpf"] = " lib/dataplane lib/ruleset lib/util headers "
+		may["testing/unit"] = " lib/feed lib/table lib/ruleset lib/util headers "
+		may["testing/bpf"] = " lib/dataplane lib/table lib/ruleset lib/util headers "
 		# The bench uses the tool as users do, so it knows nothing of its tables.
 		may["testing/bench"] = " lib/util "
 
@@ -40,6 +42,8 @@ offences() (
 		folder["ipfilter"] = "headers"
 		folder["util"] = "lib/util"
 		folder["ruleset"] = "lib/ruleset"
+		folder["feed"] = "lib/feed"
+		folder["table"] = "lib/table"
 		folder["cli"] = "lib/cli"
 		folder["dataplane"] = "lib/dataplane"
 
@@ -82,7 +86,7 @@ offences() (
 			if (layer !~ /^(lib\/dataplane|bpf|testing\/bpf|testing\/bench)$/)
 				offence("libbpf and libxdp belong in lib/dataplane")
 		} else if (path == "jansson.h") {
-			if (FILENAME != "lib/cli/report.c" && FILENAME != "lib/ruleset/feed_ndjson.c")
+			if (FILENAME != "lib/cli/report.c" && FILENAME != "lib/feed/feed_ndjson.c")
 				offence("jansson belongs in lib/cli/report.c and feed_ndjson.c")
 		} else if (path == "getopt.h") {
 			if (FILENAME != "lib/cli/options.c")
@@ -110,7 +114,7 @@ if [ $# -gt 0 ]; then
 	exit
 fi
 
-for folder in headers lib/util lib/ruleset lib/cli lib/dataplane xdp-ipfilter testing/unit \
+for folder in headers lib/util lib/ruleset lib/feed lib/table lib/cli lib/dataplane xdp-ipfilter testing/unit \
 	testing/bpf testing/bench; do
 	tap_run "$folder includes only what is below it" check_tree "$here/.." "$folder"
 done
@@ -136,29 +140,33 @@ while read -r expected file include; do
 done <<'EOF'
 found lib/ruleset/planted.c <bpf/bpf.h>
 found lib/ruleset/planted.c <dataplane/table.h>
+found lib/ruleset/planted.c <table/image.h>
+found lib/ruleset/planted.c <feed/reader.h>
+found lib/table/planted.c <feed/reader.h>
+found lib/dataplane/planted.c <feed/reader.h>
 found lib/ruleset/planted.h "cli/report.h"
 found lib/util/planted.c <ruleset/prefix.h>
 found lib/util/planted.c <linux/bpf.h>
 found lib/cli/planted.c <dataplane/table.h>
 found lib/cli/planted.c <jansson.h>
 found lib/cli/report.h <jansson.h>
-found lib/ruleset/feed.c <jansson.h>
+found lib/feed/feed.c <jansson.h>
 found lib/dataplane/planted.c "../cli/report.h"
 found lib/dataplane/planted.c <cli/report.h>
 found xdp-ipfilter/planted.c <xdp/libxdp.h>
 found xdp-ipfilter/planted.c <getopt.h>
-found xdp-ipfilter/planted.bpf.c <util/error.h>
+found lib/bpf/planted.bpf.c <util/error.h>
 found headers/ipfilter/planted.h <stdio.h>
 found headers/ipfilter/planted.h <util/error.h>
 found testing/unit/planted.c <bpf/libbpf.h>
 found testing/bench/planted.c <ipfilter/abi.h>
 found testing/bench/planted.c <dataplane/table.h>
 allowed lib/dataplane/planted.c <xdp/libxdp.h>
-allowed lib/dataplane/planted.c <ruleset/image.h>
+allowed lib/dataplane/planted.c <table/image.h>
 allowed lib/cli/report.c <jansson.h>
-allowed lib/ruleset/feed_ndjson.c <jansson.h>
+allowed lib/feed/feed_ndjson.c <jansson.h>
 allowed lib/cli/options.c <getopt.h>
-allowed xdp-ipfilter/planted.bpf.c <bpf/bpf_helpers.h>
+allowed lib/bpf/planted.bpf.c <bpf/bpf_helpers.h>
 allowed xdp-ipfilter/planted.c <cli/report.h>
 allowed xdp-ipfilter/planted.c "common.h"
 allowed headers/ipfilter/planted.h <linux/types.h>

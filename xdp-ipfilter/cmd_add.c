@@ -2,17 +2,20 @@
 /*
  * add: how do rules come to those that are there?
  */
-#include "commands.h"
+#include "cmd.h"
 
 #include <errno.h>
 #include <stdlib.h>
 
 #include <dataplane/capability.h>
-#include <util/cleanup.h>
+#include <feed/input.h>
+#include <ruleset/tick.h>
+#include <ruleset/verdict.h>
+#include <util/auto.h>
+#include <util/duration.h>
 #include <util/error.h>
-#include <util/text.h>
 
-#include "change.h"
+#include "transaction.h"
 #include "common.h"
 #include "lockout.h"
 
@@ -99,9 +102,9 @@ static enum exit_code parse(struct add_request *request, struct options *options
 	return EXIT_DONE;
 }
 
-static void start_input(const struct add_request *request, struct rule_input *input)
+static void start_input(const struct add_request *request, struct input *input)
 {
-	*input = (struct rule_input){
+	*input = (struct input){
 		.verdict = request->pass ? IPF_PASS :
 			   request->drop ? IPF_DROP :
 					   VERDICT_BY_POLICY,
@@ -116,12 +119,12 @@ static void start_input(const struct add_request *request, struct rule_input *in
 }
 
 struct addition {
-	const struct rule_input *input;
+	const struct input *input;
 	bool force;
 };
 
 /* Does a line of the input empty a set? */
-static bool flushes(const struct rule_input *input)
+static bool flushes(const struct input *input)
 {
 	for (size_t i = 0; i < input->set_count; i++)
 		if (input->sets[i].flushed)
@@ -130,7 +133,7 @@ static bool flushes(const struct rule_input *input)
 }
 
 /* A flush and nothing after it is more likely a download that failed. */
-static enum exit_code check_input(const struct rule_input *input, struct error *err)
+static enum exit_code check_input(const struct input *input, struct error *err)
 {
 	if (lockout_check_input(input, err))
 		return EXIT_FAILED;
@@ -146,27 +149,27 @@ static enum exit_code check_input(const struct rule_input *input, struct error *
 	return EXIT_DONE;
 }
 
-static enum exit_code add_to(struct target *target, const void *context, size_t *changed,
+static enum exit_code add_to(struct iface *iface, const void *context, size_t *changed,
 			     struct error *err)
 {
 	const struct addition *addition = context;
-	const struct rule_input *input = addition->input;
+	const struct input *input = addition->input;
 	auto_free struct rule *rules = NULL;
 	auto_free __u16 *numbers = NULL;
 	auto_free bool *flushed = NULL;
 	enum exit_code code;
 
-	code = target_input(target, input, &rules, &numbers, err);
+	code = iface_input(iface, input, &rules, &numbers, err);
 	if (code)
 		return code;
-	flushed = calloc(target->rules.set_count + 1, sizeof(*flushed));
+	flushed = calloc(iface->rules.set_count + 1, sizeof(*flushed));
 	if (!flushed)
 		return no_memory(err);
 	for (size_t i = 0; i < input->set_count; i++)
 		flushed[numbers[i]] = input->sets[i].flushed;
 	if (flushes(input))
-		return target_replace(target, input, flushed, addition->force, rules, changed, err);
-	if (ruleset_add(&target->rules, rules, input->count, changed))
+		return iface_replace(iface, input, flushed, addition->force, rules, changed, err);
+	if (ruleset_add(&iface->rules, rules, input->count, changed))
 		return no_memory(err);
 	return EXIT_DONE;
 }
@@ -174,9 +177,9 @@ static enum exit_code add_to(struct target *target, const void *context, size_t 
 static enum exit_code add(struct options *options, struct error *err)
 {
 	struct add_request request = { 0 };
-	struct rule_input input = { 0 };
+	struct input input = { 0 };
 	struct addition addition = { .input = &input };
-	struct change change = { .apply = add_to, .context = &addition, .input = &input };
+	struct transaction change = { .apply = add_to, .context = &addition, .input = &input };
 	enum exit_code code = parse(&request, options, err);
 
 	if (!code) {
@@ -189,15 +192,15 @@ static enum exit_code add(struct options *options, struct error *err)
 	if (!code && !request.force)
 		code = check_input(&input, err);
 	if (!code)
-		code = change_rules(&request.devs, &change, err);
-	rule_input_done(&input);
+		code = transaction_run(&request.devs, &change, err);
+	input_done(&input);
 	words_done(&request.devs);
 	words_done(&request.files);
 	words_done(&request.rules);
 	return code;
 }
 
-const struct command add_command = {
+const struct command cmd_add = {
 	.name = "add",
 	.summary = "add rules, or replace those of the same prefix and set",
 	.usage = "[OPTION]... [RULE]...",

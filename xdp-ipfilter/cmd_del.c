@@ -2,13 +2,16 @@
 /*
  * del: how do rules go?
  */
-#include "commands.h"
+#include "cmd.h"
 
 #include <dataplane/capability.h>
-#include <util/cleanup.h>
+#include <feed/input.h>
+#include <ruleset/tick.h>
+#include <ruleset/verdict.h>
+#include <util/auto.h>
 #include <util/error.h>
 
-#include "change.h"
+#include "transaction.h"
 #include "common.h"
 
 enum { DEL_FORMAT = OPTION_LONG };
@@ -61,16 +64,16 @@ static enum exit_code parse(struct del_request *request, struct options *options
 }
 
 /* Verdicts and times of what comes in don't matter, so nothing is refused. */
-static enum exit_code del_from(struct target *target, const void *context, size_t *changed,
+static enum exit_code del_from(struct iface *iface, const void *context, size_t *changed,
 			       struct error *err)
 {
-	const struct rule_input *input = context;
+	const struct input *input = context;
 	auto_free struct rule *rules = NULL;
-	enum exit_code code = target_input(target, input, &rules, NULL, err);
+	enum exit_code code = iface_input(iface, input, &rules, NULL, err);
 
 	if (code)
 		return code;
-	if (ruleset_remove(&target->rules, rules, input->count, changed))
+	if (ruleset_remove(&iface->rules, rules, input->count, changed))
 		return no_memory(err);
 	return EXIT_DONE;
 }
@@ -78,12 +81,12 @@ static enum exit_code del_from(struct target *target, const void *context, size_
 static enum exit_code del(struct options *options, struct error *err)
 {
 	struct del_request request = { 0 };
-	struct rule_input input = { 0 };
-	const struct change change = { .apply = del_from, .context = &input, .input = &input };
+	struct input input = { 0 };
+	const struct transaction change = { .apply = del_from, .context = &input, .input = &input };
 	enum exit_code code = parse(&request, options, err);
 
 	if (!code) {
-		input = (struct rule_input){
+		input = (struct input){
 			.verdict = VERDICT_BY_POLICY,
 			.expires = IPF_NEVER,
 			.now = tick_now(),
@@ -94,15 +97,15 @@ static enum exit_code del(struct options *options, struct error *err)
 		code = rules_read(&input, &request.files, &request.rules, err);
 	}
 	if (!code)
-		code = change_rules(&request.devs, &change, err);
-	rule_input_done(&input);
+		code = transaction_run(&request.devs, &change, err);
+	input_done(&input);
 	words_done(&request.devs);
 	words_done(&request.files);
 	words_done(&request.rules);
 	return code;
 }
 
-const struct command del_command = {
+const struct command cmd_del = {
 	.name = "del",
 	.summary = "delete rules; those that are not there are no error",
 	.usage = "[OPTION]... [RULE]...",

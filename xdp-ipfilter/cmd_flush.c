@@ -2,15 +2,15 @@
 /*
  * flush: how does a set, or every one, become empty?
  */
-#include "commands.h"
+#include "cmd.h"
 
 #include <stdlib.h>
 
 #include <dataplane/capability.h>
-#include <util/cleanup.h>
+#include <util/auto.h>
 #include <util/error.h>
 
-#include "change.h"
+#include "transaction.h"
 #include "common.h"
 
 static const struct option_spec flush_options[] = {
@@ -59,19 +59,19 @@ static enum exit_code parse(struct flush_request *request, struct options *optio
 	return code;
 }
 
-static enum exit_code flush_target(struct target *target, const void *context, size_t *changed,
+static enum exit_code flush_target(struct iface *iface, const void *context, size_t *changed,
 				   struct error *err)
 {
 	const struct flush_request *request = context;
 	const char *name = request->set ? request->set : RULE_DEFAULT_SET;
-	auto_free bool *sets = calloc(target->rules.set_count + 1, sizeof(*sets));
-	int only = ruleset_find_set(&target->rules, name);
+	auto_free bool *sets = calloc(iface->rules.set_count + 1, sizeof(*sets));
+	int only = ruleset_find_set(&iface->rules, name);
 
 	if (!sets)
 		return no_memory(err);
-	for (size_t i = 0; i < target->rules.set_count; i++)
+	for (size_t i = 0; i < iface->rules.set_count; i++)
 		sets[i] = request->all || (int)i == only;
-	if (ruleset_replace(&target->rules, sets, NULL, 0, changed))
+	if (ruleset_replace(&iface->rules, sets, NULL, 0, changed))
 		return no_memory(err);
 	return EXIT_DONE;
 }
@@ -79,16 +79,16 @@ static enum exit_code flush_target(struct target *target, const void *context, s
 static enum exit_code flush(struct options *options, struct error *err)
 {
 	struct flush_request request = { 0 };
-	const struct change change = { .apply = flush_target, .context = &request };
+	const struct transaction change = { .apply = flush_target, .context = &request };
 	enum exit_code code = parse(&request, options, err);
 
 	if (!code)
-		code = change_rules(&request.devs, &change, err);
+		code = transaction_run(&request.devs, &change, err);
 	words_done(&request.devs);
 	return code;
 }
 
-const struct command flush_command = {
+const struct command cmd_flush = {
 	.name = "flush",
 	.summary = "delete all rules of a set, or of every set",
 	.usage = "[OPTION]...",

@@ -2,7 +2,7 @@
 /*
  * help: what does each command do?
  */
-#include "commands.h"
+#include "cmd.h"
 
 #include <stdio.h>
 
@@ -33,7 +33,7 @@ static enum exit_code help(struct options *options, struct error *err)
 	return EXIT_DONE;
 }
 
-const struct command help_command = {
+const struct command cmd_help = {
 	.name = "help",
 	.summary = "explain a command, or show all of them",
 	.usage = "[COMMAND]",

@@ -2,7 +2,7 @@
 /*
  * list: which rules are live, in the words that replace reads?
  */
-#include "commands.h"
+#include "cmd.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -11,12 +11,14 @@
 #include <cli/report.h>
 #include <dataplane/capability.h>
 #include <dataplane/counters.h>
-#include <ruleset/rulefile.h>
-#include <util/cleanup.h>
+#include <feed/writer.h>
+#include <ruleset/tick.h>
+#include <ruleset/verdict.h>
+#include <util/auto.h>
 #include <util/error.h>
 #include <util/log.h>
 
-#include "change.h"
+#include "transaction.h"
 #include "common.h"
 
 static const struct option_spec list_options[] = {
@@ -96,27 +98,27 @@ static void order_by_set_name(struct ruleset *rules)
 
 /* An interface's rules with what they have counted. */
 struct listing {
-	const struct target *target;
+	const struct iface *iface;
 	struct ipf_counter *counters;
 	bool *counted;
 };
 
-static enum exit_code read_listing(const struct list_request *request, struct target *target,
+static enum exit_code read_listing(const struct list_request *request, struct iface *iface,
 				   __u32 now, struct listing *listing, struct error *err)
 {
-	enum exit_code code = target_read_rules(target, now, err);
+	enum exit_code code = iface_read_rules(iface, now, err);
 
-	listing->target = target;
+	listing->iface = iface;
 	if (code)
 		return code;
 	if (request->set)
-		keep_set(&target->rules, request->set);
+		keep_set(&iface->rules, request->set);
 	if (!request->json)
 		return EXIT_DONE;
-	order_by_set_name(&target->rules);
-	if (rule_counters_read(&target->filter, &target->rules, &listing->counters,
-			       &listing->counted, err)) {
-		error_prefix(err, -EIO, "%s", target->dev.name);
+	order_by_set_name(&iface->rules);
+	if (rule_counters_read(&iface->filter, &iface->rules, &listing->counters, &listing->counted,
+			       err)) {
+		error_prefix(err, -EIO, "%s", iface->dev.name);
 		return EXIT_FAILED;
 	}
 	return EXIT_DONE;
@@ -124,7 +126,7 @@ static enum exit_code read_listing(const struct list_request *request, struct ta
 
 static void describe_rule(struct report *report, const struct listing *listing, size_t i, __u32 now)
 {
-	const struct ruleset *rules = &listing->target->rules;
+	const struct ruleset *rules = &listing->iface->rules;
 	const struct rule *rule = &rules->rules[i];
 	char prefix[PREFIX_TEXT_SIZE];
 
@@ -150,9 +152,9 @@ static void describe_rule(struct report *report, const struct listing *listing, 
 static void describe_listing(struct report *report, const struct listing *listing, __u32 now)
 {
 	report_object(report, NULL, NULL);
-	report_string(report, "ifname", NULL, listing->target->dev.name);
+	report_string(report, "ifname", NULL, listing->iface->dev.name);
 	report_array(report, "rules", NULL);
-	for (size_t i = 0; i < listing->target->rules.count; i++)
+	for (size_t i = 0; i < listing->iface->rules.count; i++)
 		describe_rule(report, listing, i, now);
 	report_close(report);
 	report_close(report);
@@ -174,41 +176,41 @@ static enum exit_code print_json(const struct listing *listings, size_t count, _
 	return report_finish(&report, err) < 0 ? EXIT_FAILED : EXIT_DONE;
 }
 
-static enum exit_code print_text(const struct targets *targets, __u32 now, struct error *err)
+static enum exit_code print_text(const struct ifaces *ifaces, __u32 now, struct error *err)
 {
 	struct report report;
 
 	report_init(&report, REPORT_TEXT, stdout);
-	for (size_t i = 0; i < targets->count; i++) {
+	for (size_t i = 0; i < ifaces->count; i++) {
 		int ret;
 
-		if (targets->count > 1)
-			report_line(&report, "# %s", targets->items[i].dev.name);
-		ret = rule_text_write(&targets->items[i].rules, now, stdout);
+		if (ifaces->count > 1)
+			report_line(&report, "# %s", ifaces->items[i].dev.name);
+		ret = writer_write(&ifaces->items[i].rules, now, stdout);
 		if (ret == -ENOMEM)
 			return no_memory(err);
 		if (ret)
-			return output_failure(ret, err) < 0 ? EXIT_FAILED : EXIT_DONE;
+			return report_failure(ret, err) < 0 ? EXIT_FAILED : EXIT_DONE;
 	}
 	return report_finish(&report, err) < 0 ? EXIT_FAILED : EXIT_DONE;
 }
 
-static enum exit_code list_targets(const struct list_request *request, struct targets *targets,
-				   struct error *err)
+static enum exit_code list_ifaces(const struct list_request *request, struct ifaces *ifaces,
+				  struct error *err)
 {
-	auto_free struct listing *listings = calloc(targets->count, sizeof(*listings));
+	auto_free struct listing *listings = calloc(ifaces->count, sizeof(*listings));
 	enum exit_code code = EXIT_DONE;
 	__u32 now = tick_now();
 
 	if (!listings)
 		return no_memory(err);
-	for (size_t i = 0; i < targets->count && !code; i++)
-		code = read_listing(request, &targets->items[i], now, &listings[i], err);
+	for (size_t i = 0; i < ifaces->count && !code; i++)
+		code = read_listing(request, &ifaces->items[i], now, &listings[i], err);
 	if (!code && request->json)
-		code = print_json(listings, targets->count, now, err);
+		code = print_json(listings, ifaces->count, now, err);
 	else if (!code)
-		code = print_text(targets, now, err);
-	for (size_t i = 0; i < targets->count; i++) {
+		code = print_text(ifaces, now, err);
+	for (size_t i = 0; i < ifaces->count; i++) {
 		free(listings[i].counters);
 		free(listings[i].counted);
 	}
@@ -218,21 +220,21 @@ static enum exit_code list_targets(const struct list_request *request, struct ta
 static enum exit_code list(struct options *options, struct error *err)
 {
 	struct list_request request = { 0 };
-	struct targets targets = { 0 };
+	struct ifaces ifaces = { 0 };
 	enum exit_code code = parse(&request, options, err);
 
 	if (!code && ready(err))
 		code = EXIT_FAILED;
 	if (!code)
-		code = targets_filtering(&request.devs, &targets, err);
+		code = ifaces_filtering(&request.devs, &ifaces, err);
 	if (!code)
-		code = list_targets(&request, &targets, err);
-	targets_done(&targets);
+		code = list_ifaces(&request, &ifaces, err);
+	ifaces_done(&ifaces);
 	words_done(&request.devs);
 	return code;
 }
 
-const struct command list_command = {
+const struct command cmd_list = {
 	.name = "list",
 	.summary = "print the live rules as 'replace' reads them",
 	.usage = "[OPTION]...",

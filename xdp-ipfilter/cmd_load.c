@@ -2,7 +2,7 @@
 /*
  * load: how does the filter come onto interfaces, all of them or none?
  */
-#include "commands.h"
+#include "cmd.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -11,7 +11,9 @@
 #include <dataplane/capability.h>
 #include <dataplane/lock.h>
 #include <dataplane/sweep.h>
-#include <util/cleanup.h>
+#include <feed/input.h>
+#include <ruleset/tick.h>
+#include <util/auto.h>
 #include <util/error.h>
 #include <util/log.h>
 
@@ -36,58 +38,58 @@ static enum exit_code parse(struct loading_request *request, struct options *opt
 	return code;
 }
 
-static void detach_all(struct targets *targets, size_t count)
+static void detach_all(struct ifaces *ifaces, size_t count)
 {
 	struct error err = { "" };
 
 	while (count--)
-		if (detach(&targets->items[count].dev, 0, &err))
+		if (detach(&ifaces->items[count].dev, 0, &err))
 			log_warning("cannot undo the load: %s", err.text);
 }
 
-static enum exit_code attach_all(struct targets *targets, struct attachment **attachments,
+static enum exit_code attach_all(struct ifaces *ifaces, struct attachment **attachments,
 				 struct error *err)
 {
 	size_t attached;
 
-	for (attached = 0; attached < targets->count; attached++)
+	for (attached = 0; attached < ifaces->count; attached++)
 		if (attach_commit(attachments[attached], err))
 			goto undo;
-	if (targets_read(targets, err))
+	if (ifaces_read(ifaces, err))
 		goto undo;
-	for (size_t i = 0; i < targets->count; i++)
-		loading_report(&targets->items[i]);
-	if (output_flush(stdout, err) < 0)
+	for (size_t i = 0; i < ifaces->count; i++)
+		loading_report(&ifaces->items[i]);
+	if (report_flush(stdout, err) < 0)
 		goto undo;
 	return EXIT_DONE;
 
 undo:
-	detach_all(targets, attached);
+	detach_all(ifaces, attached);
 	return EXIT_FAILED;
 }
 
 static enum exit_code load_prepared(const struct loading_request *request,
-				    const struct rule_input *input, struct targets *targets,
+				    const struct input *input, struct ifaces *ifaces,
 				    struct attachment **attachments, struct error *err)
 {
 	__u32 now = tick_now();
 	enum exit_code code;
 
-	for (size_t i = 0; i < targets->count; i++)
-		lockout_warn(&targets->items[i].dev, &targets->items[i].rules,
-			     request->attach.policy, input, now);
+	for (size_t i = 0; i < ifaces->count; i++)
+		lockout_warn(&ifaces->items[i].dev, &ifaces->items[i].rules, request->attach.policy,
+			     input, now);
 	signals_hold();
-	code = attach_all(targets, attachments, err);
+	code = attach_all(ifaces, attachments, err);
 	/* Not before: of a filter that somebody turned off, a load that fails leaves all. */
-	for (size_t i = 0; i < targets->count && !code; i++)
-		sweep(&targets->items[i].dev);
+	for (size_t i = 0; i < ifaces->count && !code; i++)
+		sweep(&ifaces->items[i].dev);
 	return code;
 }
 
-static enum exit_code load_on(const struct loading_request *request, const struct rule_input *input,
-			      struct targets *targets, struct error *err)
+static enum exit_code load_on(const struct loading_request *request, const struct input *input,
+			      struct ifaces *ifaces, struct error *err)
 {
-	auto_free struct attachment **attachments = calloc(targets->count, sizeof(*attachments));
+	auto_free struct attachment **attachments = calloc(ifaces->count, sizeof(*attachments));
 	enum exit_code code = EXIT_DONE;
 	auto_fd int lock = -1;
 
@@ -96,11 +98,11 @@ static enum exit_code load_on(const struct loading_request *request, const struc
 	lock = lock_take(err);
 	if (lock < 0)
 		return EXIT_FAILED;
-	for (size_t i = 0; i < targets->count && !code; i++)
-		code = loading_prepare(request, input, &targets->items[i], &attachments[i], err);
+	for (size_t i = 0; i < ifaces->count && !code; i++)
+		code = loading_prepare(request, input, &ifaces->items[i], &attachments[i], err);
 	if (!code)
-		code = load_prepared(request, input, targets, attachments, err);
-	for (size_t i = 0; i < targets->count; i++)
+		code = load_prepared(request, input, ifaces, attachments, err);
+	for (size_t i = 0; i < ifaces->count; i++)
 		attachment_free(attachments[i]);
 	return code;
 }
@@ -108,8 +110,8 @@ static enum exit_code load_on(const struct loading_request *request, const struc
 static enum exit_code load(struct options *options, struct error *err)
 {
 	struct loading_request request;
-	struct rule_input input = { 0 };
-	struct targets targets = { 0 };
+	struct input input = { 0 };
+	struct ifaces ifaces = { 0 };
 	enum exit_code code;
 
 	loading_request_init(&request);
@@ -117,16 +119,16 @@ static enum exit_code load(struct options *options, struct error *err)
 	if (!code)
 		code = loading_check(&request, &input, err);
 	if (!code)
-		code = targets_named(&request.names, &targets, err);
+		code = ifaces_named(&request.names, &ifaces, err);
 	if (!code)
-		code = load_on(&request, &input, &targets, err);
-	targets_done(&targets);
-	rule_input_done(&input);
+		code = load_on(&request, &input, &ifaces, err);
+	ifaces_done(&ifaces);
+	input_done(&input);
 	loading_request_done(&request);
 	return code;
 }
 
-const struct command load_command = {
+const struct command cmd_load = {
 	.name = "load",
 	.summary = "put the filter on interfaces, on all of them or on none",
 	.usage = "[OPTION]... IFNAME...",

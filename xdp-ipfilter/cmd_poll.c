@@ -2,7 +2,7 @@
 /*
  * poll: what is counted from moment to moment?
  */
-#include "commands.h"
+#include "cmd.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -11,13 +11,13 @@
 
 #include <dataplane/capability.h>
 #include <dataplane/counters.h>
-#include <util/cleanup.h>
+#include <util/auto.h>
 #include <util/error.h>
 
 #include "common.h"
 #include "counting.h"
 #include "rounds.h"
-#include "targets.h"
+#include "iface.h"
 
 enum { POLL_COUNT = OPTION_LONG };
 
@@ -81,13 +81,13 @@ static uint64_t clock_ms(void)
 	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
-static enum exit_code take_sample(const struct target *target, struct sample *sample,
+static enum exit_code take_sample(const struct iface *iface, struct sample *sample,
 				  struct error *err)
 {
 	struct totals totals;
 
-	if (totals_read(&target->filter, &totals, err)) {
-		error_prefix(err, -EIO, "%s", target->dev.name);
+	if (totals_read(&iface->filter, &totals, err)) {
+		error_prefix(err, -EIO, "%s", iface->dev.name);
 		return EXIT_FAILED;
 	}
 	memcpy(sample->before, sample->now, sizeof(sample->before));
@@ -104,13 +104,13 @@ static uint64_t per_second(uint64_t difference, uint64_t ms)
 	return ms ? (difference * 1000 + ms / 2) / ms : 0;
 }
 
-static void describe_sample(struct report *report, const struct target *target,
+static void describe_sample(struct report *report, const struct iface *iface,
 			    const struct sample *sample)
 {
 	uint64_t ms = sample->now_ms - sample->before_ms;
 
-	report_object(report, NULL, target->dev.name);
-	report_string(report, "ifname", NULL, target->dev.name);
+	report_object(report, NULL, iface->dev.name);
+	report_string(report, "ifname", NULL, iface->dev.name);
 	report_object(report, "counters", NULL);
 	for (unsigned int i = 0; i < IPF_TOTALS; i++) {
 		const struct ipf_counter *now = &sample->now[i], *before = &sample->before[i];
@@ -127,8 +127,8 @@ static void describe_sample(struct report *report, const struct target *target,
 	report_close(report);
 }
 
-/* 0, OUTPUT_CLOSED, or a negative errno with the words. */
-static int print_round(const struct targets *targets, const struct sample *samples, bool json,
+/* 0, REPORT_CLOSED, or a negative errno with the words. */
+static int print_round(const struct ifaces *ifaces, const struct sample *samples, bool json,
 		       struct error *err)
 {
 	struct report report;
@@ -137,30 +137,30 @@ static int print_round(const struct targets *targets, const struct sample *sampl
 	report_object(&report, NULL, NULL);
 	report_number(&report, "schema", NULL, 1);
 	report_array(&report, "interfaces", NULL);
-	for (size_t i = 0; i < targets->count; i++)
-		describe_sample(&report, &targets->items[i], &samples[i]);
+	for (size_t i = 0; i < ifaces->count; i++)
+		describe_sample(&report, &ifaces->items[i], &samples[i]);
 	report_close(&report);
 	report_close(&report);
 	return report_finish(&report, err);
 }
 
-static enum exit_code sample_all(const struct targets *targets, struct sample *samples,
+static enum exit_code sample_all(const struct ifaces *ifaces, struct sample *samples,
 				 struct error *err)
 {
 	enum exit_code code = EXIT_DONE;
 
-	for (size_t i = 0; i < targets->count && !code; i++) {
-		code = target_check(&targets->items[i], err);
+	for (size_t i = 0; i < ifaces->count && !code; i++) {
+		code = iface_check(&ifaces->items[i], err);
 		if (!code)
-			code = take_sample(&targets->items[i], &samples[i], err);
+			code = take_sample(&ifaces->items[i], &samples[i], err);
 	}
 	return code;
 }
 
-static enum exit_code poll_targets(const struct poll_request *request,
-				   const struct targets *targets, struct error *err)
+static enum exit_code poll_ifaces(const struct poll_request *request, const struct ifaces *ifaces,
+				  struct error *err)
 {
-	auto_free struct sample *samples = calloc(targets->count, sizeof(*samples));
+	auto_free struct sample *samples = calloc(ifaces->count, sizeof(*samples));
 	enum exit_code code;
 	struct rounds rounds;
 	int written = 0;
@@ -169,12 +169,12 @@ static enum exit_code poll_targets(const struct poll_request *request,
 		return no_memory(err);
 	signals_hold();
 	rounds_start(&rounds, request->interval_ms, request->count);
-	code = sample_all(targets, samples, err);
+	code = sample_all(ifaces, samples, err);
 	/* A reader that has gone ends it as a signal does. */
 	while (!code && !written && rounds_wait(&rounds)) {
-		code = sample_all(targets, samples, err);
+		code = sample_all(ifaces, samples, err);
 		if (!code)
-			written = print_round(targets, samples, request->json, err);
+			written = print_round(ifaces, samples, request->json, err);
 	}
 	return written < 0 ? EXIT_FAILED : code;
 }
@@ -182,21 +182,21 @@ static enum exit_code poll_targets(const struct poll_request *request,
 static enum exit_code poll(struct options *options, struct error *err)
 {
 	struct poll_request request = { .interval_ms = ROUNDS_INTERVAL_MS };
-	struct targets targets = { 0 };
+	struct ifaces ifaces = { 0 };
 	enum exit_code code = parse(&request, options, err);
 
 	if (!code && ready(err))
 		code = EXIT_FAILED;
 	if (!code)
-		code = targets_filtering(&request.names, &targets, err);
+		code = ifaces_filtering(&request.names, &ifaces, err);
 	if (!code)
-		code = poll_targets(&request, &targets, err);
-	targets_done(&targets);
+		code = poll_ifaces(&request, &ifaces, err);
+	ifaces_done(&ifaces);
 	words_done(&request.names);
 	return code;
 }
 
-const struct command poll_command = {
+const struct command cmd_poll = {
 	.name = "poll",
 	.summary = "print the counters again and again, with what came each second",
 	.usage = "[OPTION]... [IFNAME]...",

@@ -2,21 +2,23 @@
 /*
  * repair: how does a filter that somebody turned off, or broke, come to work again?
  */
-#include "commands.h"
+#include "cmd.h"
 
 #include <errno.h>
 #include <stdlib.h>
 
 #include <dataplane/capability.h>
 #include <dataplane/lock.h>
-#include <dataplane/mend.h>
+#include <dataplane/repair.h>
 #include <dataplane/sweep.h>
 #include <dataplane/table.h>
-#include <util/cleanup.h>
+#include <feed/input.h>
+#include <ruleset/tick.h>
+#include <util/auto.h>
 #include <util/error.h>
 #include <util/log.h>
 
-#include "change.h"
+#include "transaction.h"
 #include "loading.h"
 #include "rounds.h"
 
@@ -32,7 +34,7 @@ static const struct option_spec repair_options[] = {
 
 /* What has to be done on an interface. */
 struct repair {
-	struct target *target;
+	struct iface *iface;
 	struct attachment *attachment; /* NULL: our program is not missing, or comes by itself */
 	bool turn_on; /* its whole chain was turned off, and the kernel has it still */
 };
@@ -48,45 +50,45 @@ static enum exit_code parse(struct loading_request *request, struct options *opt
 	return code;
 }
 
-static enum exit_code find_targets(const struct words *names, struct targets *out,
-				   struct error *err)
+static enum exit_code find_ifaces(const struct words *names, struct ifaces *out, struct error *err)
 {
 	enum exit_code code;
 
 	if (!names->count)
-		return targets_loaded(out, err);
-	code = targets_named(names, out, err);
-	return code ? code : targets_read(out, err);
+		return ifaces_loaded(out, err);
+	code = ifaces_named(names, out, err);
+	return code ? code : ifaces_read(out, err);
 }
 
 /* The rules of a program that runs no more, though the kernel has it still. */
-static enum exit_code read_held(struct target *target, struct error *err)
+static enum exit_code read_held(struct iface *iface, struct error *err)
 {
-	__u32 program_id = target->chain.held.program_id;
+	__u32 program_id = iface->chain.held.program_id;
 
-	if (filter_open(program_id, &target->filter, err) ||
-	    table_read(&target->filter, &target->rules, NULL, err)) {
-		error_prefix(err, -EIO, "%s: cannot recover its rules", target->dev.name);
+	if (filter_open(program_id, &iface->filter, err) ||
+	    table_read(&iface->filter, &iface->rules, NULL, err)) {
+		error_prefix(err, -EIO, "%s: cannot recover its rules", iface->dev.name);
 		return EXIT_FAILED;
 	}
-	log_verbose("%s: its rules are those of program %u", target->dev.name, program_id);
-	ruleset_tidy(&target->rules, tick_now());
+	log_verbose("%s: its rules are those of program %u", iface->dev.name, program_id);
+	ruleset_tidy(&iface->rules, tick_now());
 	return EXIT_DONE;
 }
 
 /* What the kernel holds is not trusted. */
 static enum attach_mode mode_at_load(const struct ipf_config *config)
 {
-	return config->mode <= MODE_HW ? (enum attach_mode)config->mode : MODE_UNSPECIFIED;
+	return config->mode <= ATTACH_MODE_HW ? (enum attach_mode)config->mode :
+						ATTACH_MODE_UNSPECIFIED;
 }
 
 static enum exit_code prepare_recovered(struct repair *repair, struct error *err)
 {
-	struct target *target = repair->target;
-	const struct chain *chain = &target->chain;
-	const struct ipf_config *config = &target->filter.config;
+	struct iface *iface = repair->iface;
+	const struct chain *chain = &iface->chain;
+	const struct ipf_config *config = &iface->filter.config;
 	struct attach_options options = { .repair = true };
-	enum exit_code code = read_held(target, err);
+	enum exit_code code = read_held(iface, err);
 
 	if (code)
 		return code;
@@ -99,16 +101,15 @@ static enum exit_code prepare_recovered(struct repair *repair, struct error *err
 	options.priority = config->priority;
 	options.trace = config->trace;
 	options.counting = config->counting;
-	return attach_prepare(&target->dev, &options, &target->rules, &repair->attachment, err) ?
+	return attach_prepare(&iface->dev, &options, &iface->rules, &repair->attachment, err) ?
 		       EXIT_FAILED :
 		       EXIT_DONE;
 }
 
-static enum exit_code prepare_anew(const struct loading_request *request,
-				   const struct rule_input *input, struct repair *repair,
-				   struct error *err)
+static enum exit_code prepare_anew(const struct loading_request *request, const struct input *input,
+				   struct repair *repair, struct error *err)
 {
-	const char *name = repair->target->dev.name;
+	const char *name = repair->iface->dev.name;
 	struct loading_request own = *request;
 
 	if (!input->count && !request->force) {
@@ -118,73 +119,73 @@ static enum exit_code prepare_anew(const struct loading_request *request,
 			  name, name);
 		return EXIT_FAILED;
 	}
-	own.attach.mode = repair->target->chain.mode;
+	own.attach.mode = repair->iface->chain.mode;
 	own.attach.repair = true;
-	return loading_prepare(&own, input, repair->target, &repair->attachment, err);
+	return loading_prepare(&own, input, repair->iface, &repair->attachment, err);
 }
 
-static enum exit_code prepare(const struct loading_request *request, const struct rule_input *input,
+static enum exit_code prepare(const struct loading_request *request, const struct input *input,
 			      struct repair *repair, struct error *err)
 {
-	struct target *target = repair->target;
+	struct iface *iface = repair->iface;
 
-	if (target->misread.text[0]) {
-		*err = target->misread;
+	if (iface->misread.text[0]) {
+		*err = iface->misread;
 		return EXIT_FAILED;
 	}
-	if (target->chain.program_id)
-		return target_read_rules(target, tick_now(), err);
-	if (target->chain.held.program_id)
+	if (iface->chain.program_id)
+		return iface_read_rules(iface, tick_now(), err);
+	if (iface->chain.held.program_id)
 		return prepare_recovered(repair, err);
-	if (target->chain.state == FILTER_NOT_FILTERING)
+	if (iface->chain.state == FILTER_STATE_NOT_FILTERING)
 		return prepare_anew(request, input, repair, err);
-	return refuse_not_filtering(target, err);
+	return refuse_not_filtering(iface, err);
 }
 
 /* Prints what runs now, and says which neighbours are to be loaded again. */
 static enum exit_code report(const struct repair *repair, __u32 held_in, struct error *err)
 {
-	struct target *target = repair->target;
-	unsigned int expected = target->chain.expected;
+	struct iface *iface = repair->iface;
+	unsigned int expected = iface->chain.expected;
 
-	if (chain_read(&target->dev, &target->chain, err))
+	if (chain_read(&iface->dev, &iface->chain, err))
 		return EXIT_FAILED;
-	if (!target->chain.program_id) {
+	if (!iface->chain.program_id) {
 		error_set(err, -EIO, "%s: repaired, but the filter is not there any more",
-			  target->dev.name);
+			  iface->dev.name);
 		return EXIT_FAILED;
 	}
-	loading_report(target);
-	if (target->chain.count < expected)
+	loading_report(iface);
+	if (iface->chain.count < expected)
 		log_warning("%s: %u of the programs that were in its chain are gone for good; load "
 			    "them again",
-			    target->dev.name, expected - target->chain.count);
+			    iface->dev.name, expected - iface->chain.count);
 	if (repair->attachment && held_in)
-		mend_name_missing(&target->dev, held_in, &target->chain);
+		repair_name_missing(&iface->dev, held_in, &iface->chain);
 	return EXIT_DONE;
 }
 
 static int bring_back(const struct repair *repair, struct error *err)
 {
-	struct target *target = repair->target;
+	struct iface *iface = repair->iface;
 
 	if (repair->turn_on)
-		return mend_turn_on(&target->dev, mode_at_load(&target->filter.config),
-				    &target->chain, err);
+		return repair_turn_on(&iface->dev, mode_at_load(&iface->filter.config),
+				      &iface->chain, err);
 	if (repair->attachment)
 		return attach_commit(repair->attachment, err);
-	return mend_is_needed(&target->dev, &target->chain) ? mend(&target->dev, err) : 0;
+	return repair_is_needed(&iface->dev, &iface->chain) ? repair_chain(&iface->dev, err) : 0;
 }
 
 static enum exit_code commit(const struct repair *repair, struct error *err)
 {
-	struct target *target = repair->target;
-	__u32 held_in = target->chain.held.main_id;
+	struct iface *iface = repair->iface;
+	__u32 held_in = iface->chain.held.main_id;
 	enum exit_code code = bring_back(repair, err) ? EXIT_FAILED : report(repair, held_in, err);
 
 	/* Not before: until now the rules were perhaps held by nothing else. */
 	if (!code)
-		sweep(&target->dev);
+		sweep(&iface->dev);
 	return code;
 }
 
@@ -198,48 +199,48 @@ static enum exit_code repair_prepared(const struct repair *repairs, size_t count
 	return code;
 }
 
-static enum exit_code repair_targets(const struct loading_request *request,
-				     const struct rule_input *input, struct targets *targets,
-				     struct error *err)
+static enum exit_code repair_ifaces(const struct loading_request *request,
+				    const struct input *input, struct ifaces *ifaces,
+				    struct error *err)
 {
-	auto_free struct repair *repairs = calloc(targets->count + 1, sizeof(*repairs));
+	auto_free struct repair *repairs = calloc(ifaces->count + 1, sizeof(*repairs));
 	enum exit_code code = EXIT_DONE;
 
 	if (!repairs)
 		return no_memory(err);
-	for (size_t i = 0; i < targets->count && !code; i++) {
-		repairs[i].target = &targets->items[i];
+	for (size_t i = 0; i < ifaces->count && !code; i++) {
+		repairs[i].iface = &ifaces->items[i];
 		code = prepare(request, input, &repairs[i], err);
 	}
 	if (!code)
-		code = repair_prepared(repairs, targets->count, err);
-	for (size_t i = 0; i < targets->count; i++)
+		code = repair_prepared(repairs, ifaces->count, err);
+	for (size_t i = 0; i < ifaces->count; i++)
 		attachment_free(repairs[i].attachment);
 	return code;
 }
 
 static enum exit_code repair_locked(const struct loading_request *request,
-				    const struct rule_input *input, struct error *err)
+				    const struct input *input, struct error *err)
 {
-	struct targets targets = { 0 };
+	struct ifaces ifaces = { 0 };
 	enum exit_code code;
 	auto_fd int lock = lock_take(err);
 
 	if (lock < 0)
 		return EXIT_FAILED;
-	code = find_targets(&request->names, &targets, err);
+	code = find_ifaces(&request->names, &ifaces, err);
 	if (!code)
-		code = targets_open(&targets, err);
+		code = ifaces_open(&ifaces, err);
 	if (!code)
-		code = repair_targets(request, input, &targets, err);
-	targets_done(&targets);
+		code = repair_ifaces(request, input, &ifaces, err);
+	ifaces_done(&ifaces);
 	return code;
 }
 
 static enum exit_code repair(struct options *options, struct error *err)
 {
 	struct loading_request request;
-	struct rule_input input = { 0 };
+	struct input input = { 0 };
 	enum exit_code code;
 
 	loading_request_init(&request);
@@ -248,12 +249,12 @@ static enum exit_code repair(struct options *options, struct error *err)
 		code = loading_check(&request, &input, err);
 	if (!code)
 		code = repair_locked(&request, &input, err);
-	rule_input_done(&input);
+	input_done(&input);
 	loading_request_done(&request);
 	return code;
 }
 
-const struct command repair_command = {
+const struct command cmd_repair = {
 	.name = "repair",
 	.summary = "make a filter work again that was turned off or does not filter",
 	.usage = "[OPTION]... [IFNAME]...",

@@ -2,7 +2,7 @@
 /*
  * replace: how do sets become exactly what a file says, and what would change?
  */
-#include "commands.h"
+#include "cmd.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -11,10 +11,13 @@
 #include <cli/report.h>
 #include <dataplane/capability.h>
 #include <dataplane/table.h>
-#include <util/cleanup.h>
+#include <feed/input.h>
+#include <ruleset/tick.h>
+#include <ruleset/verdict.h>
+#include <util/auto.h>
 #include <util/error.h>
 
-#include "change.h"
+#include "transaction.h"
 #include "common.h"
 #include "diff.h"
 #include "lockout.h"
@@ -81,40 +84,40 @@ static enum exit_code parse(struct replace_request *request, struct options *opt
 }
 
 struct replacement {
-	struct rule_input input;
+	struct input input;
 	bool force;
 };
 
 /* Does the input name this set? The first one is there even when no line stands in it. */
-static bool input_names(const struct rule_input *input, size_t set)
+static bool input_names(const struct input *input, size_t set)
 {
 	return input->set_count == 1 || input->sets[set].named || input->sets[set].filled;
 }
 
-static enum exit_code replace_target(struct target *target, const void *context, size_t *changed,
+static enum exit_code replace_target(struct iface *iface, const void *context, size_t *changed,
 				     struct error *err)
 {
 	const struct replacement *replacement = context;
-	const struct rule_input *input = &replacement->input;
+	const struct input *input = &replacement->input;
 	auto_free struct rule *rules = NULL;
 	auto_free __u16 *numbers = NULL;
 	auto_free bool *sets = NULL;
 	enum exit_code code;
 
-	code = target_input(target, input, &rules, &numbers, err);
+	code = iface_input(iface, input, &rules, &numbers, err);
 	if (code)
 		return code;
-	sets = calloc(target->rules.set_count + 1, sizeof(*sets));
+	sets = calloc(iface->rules.set_count + 1, sizeof(*sets));
 	if (!sets)
 		return no_memory(err);
 	for (size_t i = 0; i < input->set_count; i++)
 		if (input_names(input, i))
 			sets[numbers[i]] = true;
-	return target_replace(target, input, sets, replacement->force, rules, changed, err);
+	return iface_replace(iface, input, sets, replacement->force, rules, changed, err);
 }
 
-/* What is live goes to *before, what would be is the target's. */
-static enum exit_code replace_aside(struct target *target, const struct replacement *replacement,
+/* What is live goes to *before, what would be is the iface's. */
+static enum exit_code replace_aside(struct iface *iface, const struct replacement *replacement,
 				    struct ruleset *before, struct error *err)
 {
 	__u32 now = tick_now();
@@ -122,47 +125,47 @@ static enum exit_code replace_aside(struct target *target, const struct replacem
 	size_t changed;
 	int ret;
 
-	ret = table_read(&target->filter, before, &target->live, err);
+	ret = table_read(&iface->filter, before, &iface->live, err);
 	if (!ret)
-		ret = image_rules(&target->live.image, &target->rules, err);
+		ret = image_rules(&iface->live.image, &iface->rules, err);
 	if (ret) {
-		error_prefix(err, ret, "%s", target->dev.name);
+		error_prefix(err, ret, "%s", iface->dev.name);
 		return EXIT_FAILED;
 	}
 	ruleset_tidy(before, now);
-	ruleset_tidy(&target->rules, now);
-	code = replace_target(target, replacement, &changed, err);
+	ruleset_tidy(&iface->rules, now);
+	code = replace_target(iface, replacement, &changed, err);
 	if (code)
 		return code;
-	ruleset_tidy(&target->rules, now);
+	ruleset_tidy(&iface->rules, now);
 	if (!replacement->force &&
-	    lockout_check_rules(&target->dev, &replacement->input, before, &target->rules,
-				target->filter.config.policy, err))
+	    lockout_check_rules(&iface->dev, &replacement->input, before, &iface->rules,
+				iface->filter.config.policy, err))
 		return EXIT_FAILED;
 	return EXIT_DONE;
 }
 
-static enum exit_code dry_run_targets(struct targets *targets,
-				      const struct replacement *replacement, struct error *err)
+static enum exit_code dry_run_targets(struct ifaces *ifaces, const struct replacement *replacement,
+				      struct error *err)
 {
-	auto_free struct ruleset *before = calloc(targets->count, sizeof(*before));
+	auto_free struct ruleset *before = calloc(ifaces->count, sizeof(*before));
 	enum exit_code code = EXIT_DONE;
 	__u32 now = tick_now();
 
 	if (!before)
 		return no_memory(err);
-	for (size_t i = 0; i < targets->count && !code; i++)
-		code = replace_aside(&targets->items[i], replacement, &before[i], err);
-	for (size_t i = 0; i < targets->count && !code; i++) {
-		const struct target *target = &targets->items[i];
+	for (size_t i = 0; i < ifaces->count && !code; i++)
+		code = replace_aside(&ifaces->items[i], replacement, &before[i], err);
+	for (size_t i = 0; i < ifaces->count && !code; i++) {
+		const struct iface *iface = &ifaces->items[i];
 
-		lockout_warn(&target->dev, &target->rules, target->filter.config.policy,
+		lockout_warn(&iface->dev, &iface->rules, iface->filter.config.policy,
 			     &replacement->input, now);
-		if (diff_print(targets->count > 1 ? target->dev.name : NULL, &before[i],
-			       &target->rules, now, err) < 0)
+		if (diff_print(ifaces->count > 1 ? iface->dev.name : NULL, &before[i],
+			       &iface->rules, now, err) < 0)
 			code = EXIT_FAILED;
 	}
-	for (size_t i = 0; i < targets->count; i++)
+	for (size_t i = 0; i < ifaces->count; i++)
 		ruleset_done(&before[i]);
 	return code;
 }
@@ -171,15 +174,15 @@ static enum exit_code dry_run_targets(struct targets *targets,
 static enum exit_code dry_run(const struct replace_request *request,
 			      const struct replacement *replacement, struct error *err)
 {
-	struct targets targets = { 0 };
+	struct ifaces ifaces = { 0 };
 	enum exit_code code;
 
 	if (ready(err))
 		return EXIT_FAILED;
-	code = targets_filtering(&request->devs, &targets, err);
+	code = ifaces_filtering(&request->devs, &ifaces, err);
 	if (!code)
-		code = dry_run_targets(&targets, replacement, err);
-	targets_done(&targets);
+		code = dry_run_targets(&ifaces, replacement, err);
+	ifaces_done(&ifaces);
 	return code;
 }
 
@@ -190,7 +193,7 @@ static enum exit_code read_input(const struct replace_request *request,
 	enum exit_code code;
 
 	replacement->force = request->force;
-	replacement->input = (struct rule_input){
+	replacement->input = (struct input){
 		.verdict = VERDICT_BY_POLICY,
 		.expires = IPF_NEVER,
 		.now = tick_now(),
@@ -212,10 +215,10 @@ static enum exit_code replace(struct options *options, struct error *err)
 {
 	struct replace_request request = { 0 };
 	struct replacement replacement = { 0 };
-	struct change change = { .apply = replace_target,
-				 .context = &replacement,
-				 .input = &replacement.input,
-				 .kind = LOCKOUT_REPLACES };
+	struct transaction change = { .apply = replace_target,
+				      .context = &replacement,
+				      .input = &replacement.input,
+				      .kind = LOCKOUT_REPLACES };
 	enum exit_code code = parse(&request, options, err);
 
 	if (!code)
@@ -224,14 +227,14 @@ static enum exit_code replace(struct options *options, struct error *err)
 	if (!code && request.dry_run)
 		code = dry_run(&request, &replacement, err);
 	else if (!code)
-		code = change_rules(&request.devs, &change, err);
-	rule_input_done(&replacement.input);
+		code = transaction_run(&request.devs, &change, err);
+	input_done(&replacement.input);
 	words_done(&request.devs);
 	words_done(&request.files);
 	return code;
 }
 
-const struct command replace_command = {
+const struct command cmd_replace = {
 	.name = "replace",
 	.summary = "make sets exactly what files say, at once",
 	.usage = "[OPTION]... -f FILE...",

@@ -2,7 +2,7 @@
 /*
  * run: how does one interface have the filter for as long as this command runs?
  */
-#include "commands.h"
+#include "cmd.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -13,7 +13,9 @@
 #include <dataplane/counters.h>
 #include <dataplane/lock.h>
 #include <dataplane/sweep.h>
-#include <util/cleanup.h>
+#include <feed/input.h>
+#include <ruleset/tick.h>
+#include <util/auto.h>
 #include <util/error.h>
 #include <util/log.h>
 #include <util/text.h>
@@ -61,12 +63,12 @@ static enum exit_code parse(struct run_request *request, struct options *options
 }
 
 /* "lo: 12 packets dropped: cpu 0: 7, cpu 1: 5" */
-static void print_drops(const struct target *target, const struct totals *totals)
+static void print_drops(const struct iface *iface, const struct totals *totals)
 {
 	char ifname[4 * IF_NAMESIZE];
 	uint64_t packets = totals->sum[IPF_DROPPED].packets;
 
-	text_printable(target->dev.name, ifname, sizeof(ifname));
+	text_printable(iface->dev.name, ifname, sizeof(ifname));
 	printf("%s: %" PRIu64 " packet%s dropped:", ifname, packets, packets == 1 ? "" : "s");
 	for (unsigned int cpu = 0; cpu < totals->cpus; cpu++)
 		printf("%s cpu %u: %" PRIu64, cpu ? "," : "", cpu,
@@ -74,21 +76,21 @@ static void print_drops(const struct target *target, const struct totals *totals
 	printf("\n");
 }
 
-/* 0, OUTPUT_CLOSED, or a negative errno with the words. */
-static int print_round(const struct target *target, struct error *err)
+/* 0, REPORT_CLOSED, or a negative errno with the words. */
+static int print_round(const struct iface *iface, struct error *err)
 {
 	struct totals totals;
-	int ret = totals_read(&target->filter, &totals, err);
+	int ret = totals_read(&iface->filter, &totals, err);
 
 	if (ret)
 		return ret;
-	print_drops(target, &totals);
+	print_drops(iface, &totals);
 	totals_done(&totals);
-	return output_flush(stdout, err);
+	return report_flush(stdout, err);
 }
 
 /* Until a signal, the last round, a reader gone or a failure. */
-static enum exit_code print_rounds(const struct run_request *request, struct target *target,
+static enum exit_code print_rounds(const struct run_request *request, struct iface *iface,
 				   struct error *err)
 {
 	enum exit_code code = EXIT_DONE;
@@ -97,15 +99,15 @@ static enum exit_code print_rounds(const struct run_request *request, struct tar
 
 	rounds_start(&rounds, request->interval_ms, request->count);
 	while (!code && !written && rounds_wait(&rounds)) {
-		code = target_check(target, err);
+		code = iface_check(iface, err);
 		if (!code)
-			written = print_round(target, err);
+			written = print_round(iface, err);
 	}
 	return written < 0 ? EXIT_FAILED : code;
 }
 
-static enum exit_code attach(const struct run_request *request, const struct rule_input *input,
-			     struct target *target, struct error *err)
+static enum exit_code attach(const struct run_request *request, const struct input *input,
+			     struct iface *iface, struct error *err)
 {
 	struct attachment *attachment = NULL;
 	enum exit_code code;
@@ -113,9 +115,9 @@ static enum exit_code attach(const struct run_request *request, const struct rul
 
 	if (lock < 0)
 		return EXIT_FAILED;
-	code = loading_prepare(&request->loading, input, target, &attachment, err);
+	code = loading_prepare(&request->loading, input, iface, &attachment, err);
 	if (!code) {
-		lockout_warn(&target->dev, &target->rules, request->loading.attach.policy, input,
+		lockout_warn(&iface->dev, &iface->rules, request->loading.attach.policy, input,
 			     tick_now());
 		if (attach_commit(attachment, err))
 			code = EXIT_FAILED;
@@ -125,24 +127,24 @@ static enum exit_code attach(const struct run_request *request, const struct rul
 }
 
 /* Only the program that this run attached: another one may have come since. */
-static enum exit_code detach_own(const struct target *target, struct error *err)
+static enum exit_code detach_own(const struct iface *iface, struct error *err)
 {
 	enum exit_code code = EXIT_DONE;
 
-	if (target->chain.program_id)
-		code = target_check(target, err);
+	if (iface->chain.program_id)
+		code = iface_check(iface, err);
 	/* What somebody turned off stays in the kernel by its pins. */
 	if (code == EXIT_NOT_LOADED) {
-		sweep_filter(&target->dev, target->chain.program_id);
+		sweep_filter(&iface->dev, iface->chain.program_id);
 		return code;
 	}
-	return detach(&target->dev, target->chain.program_id, err) ? EXIT_FAILED : EXIT_DONE;
+	return detach(&iface->dev, iface->chain.program_id, err) ? EXIT_FAILED : EXIT_DONE;
 }
 
 /* What ended the rounds has its words already; those of a failure here must not hide them. Nothing
  * stays behind, also when somebody does not let go of the lock: detaching harms no other command,
  * which then finds the program gone. */
-static enum exit_code take_off(const struct target *target, enum exit_code code, struct error *err)
+static enum exit_code take_off(const struct iface *iface, enum exit_code code, struct error *err)
 {
 	struct error failure = { "" };
 	auto_fd int lock = lock_take(&failure);
@@ -150,10 +152,10 @@ static enum exit_code take_off(const struct target *target, enum exit_code code,
 
 	if (lock < 0)
 		log_warning("%s; unloading without the lock", failure.text);
-	off = detach_own(target, &failure);
+	off = detach_own(iface, &failure);
 	if (off == EXIT_NOT_LOADED)
-		off = elsewhere_take_off(target, &failure);
-	sweep(&target->dev);
+		off = elsewhere_take_off(iface, &failure);
+	sweep(&iface->dev);
 	if (!off)
 		return code;
 	if (code && code != EXIT_NOT_LOADED) {
@@ -164,40 +166,40 @@ static enum exit_code take_off(const struct target *target, enum exit_code code,
 	return off;
 }
 
-static enum exit_code run_attached(const struct run_request *request, struct targets *targets,
+static enum exit_code run_attached(const struct run_request *request, struct ifaces *ifaces,
 				   struct error *err)
 {
-	struct target *target = &targets->items[0];
+	struct iface *iface = &ifaces->items[0];
 	enum exit_code code;
 
-	code = targets_read(targets, err);
+	code = ifaces_read(ifaces, err);
 	if (!code)
-		code = targets_open(targets, err);
+		code = ifaces_open(ifaces, err);
 	if (!code) {
-		log_verbose("%s: %s", target->dev.name, filter_state_text(target->chain.state));
-		code = print_rounds(request, target, err);
+		log_verbose("%s: %s", iface->dev.name, filter_state_text(iface->chain.state));
+		code = print_rounds(request, iface, err);
 	}
 	/* The open maps would keep the program in memory. */
-	filter_close(&target->filter);
-	return take_off(target, code, err);
+	filter_close(&iface->filter);
+	return take_off(iface, code, err);
 }
 
 /* Signals wait from before the program is attached until it is off again. */
-static enum exit_code run_on(const struct run_request *request, const struct rule_input *input,
-			     struct targets *targets, struct error *err)
+static enum exit_code run_on(const struct run_request *request, const struct input *input,
+			     struct ifaces *ifaces, struct error *err)
 {
 	enum exit_code code;
 
 	signals_hold();
-	code = attach(request, input, &targets->items[0], err);
-	return code ? code : run_attached(request, targets, err);
+	code = attach(request, input, &ifaces->items[0], err);
+	return code ? code : run_attached(request, ifaces, err);
 }
 
 static enum exit_code run(struct options *options, struct error *err)
 {
 	struct run_request request = { .interval_ms = ROUNDS_INTERVAL_MS };
-	struct rule_input input = { 0 };
-	struct targets targets = { 0 };
+	struct input input = { 0 };
+	struct ifaces ifaces = { 0 };
 	enum exit_code code;
 
 	loading_request_init(&request.loading);
@@ -205,16 +207,16 @@ static enum exit_code run(struct options *options, struct error *err)
 	if (!code)
 		code = loading_check(&request.loading, &input, err);
 	if (!code)
-		code = targets_named(&request.loading.names, &targets, err);
+		code = ifaces_named(&request.loading.names, &ifaces, err);
 	if (!code)
-		code = run_on(&request, &input, &targets, err);
-	targets_done(&targets);
-	rule_input_done(&input);
+		code = run_on(&request, &input, &ifaces, err);
+	ifaces_done(&ifaces);
+	input_done(&input);
 	loading_request_done(&request.loading);
 	return code;
 }
 
-const struct command run_command = {
+const struct command cmd_run = {
 	.name = "run",
 	.summary = "filter on one interface while this command runs, and print what is dropped",
 	.usage = "[OPTION]... IFNAME",

@@ -2,7 +2,7 @@
 /*
  * status: is the filter at work, how, and what has it counted?
  */
-#include "commands.h"
+#include "cmd.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -10,13 +10,15 @@
 
 #include <dataplane/capability.h>
 #include <dataplane/counters.h>
-#include <dataplane/mend.h>
+#include <dataplane/repair.h>
 #include <dataplane/sweep.h>
-#include <util/cleanup.h>
+#include <ruleset/tick.h>
+#include <ruleset/verdict.h>
+#include <util/auto.h>
 #include <util/error.h>
 #include <util/log.h>
 
-#include "change.h"
+#include "transaction.h"
 #include "common.h"
 #include "counting.h"
 
@@ -34,7 +36,7 @@ struct status_request {
 
 /* All that is told of a filter. Of an interface that has none everything is zero. */
 struct snapshot {
-	const struct target *target;
+	const struct iface *iface;
 	bool another; /* one more on the interface of the snapshot before */
 	struct totals totals;
 	struct ipf_counter *counters;
@@ -65,21 +67,21 @@ static void snapshot_done(struct snapshot *snapshot)
 	free(snapshot->counted);
 }
 
-static enum exit_code take_snapshot(struct target *target, struct snapshot *snapshot,
+static enum exit_code take_snapshot(struct iface *iface, struct snapshot *snapshot,
 				    struct error *err)
 {
 	enum exit_code code;
 
-	snapshot->target = target;
-	if (!target->chain.program_id)
+	snapshot->iface = iface;
+	if (!iface->chain.program_id)
 		return EXIT_DONE;
-	code = target_read_rules(target, tick_now(), err);
+	code = iface_read_rules(iface, tick_now(), err);
 	if (code)
 		return code;
-	if (totals_read(&target->filter, &snapshot->totals, err) ||
-	    rule_counters_read(&target->filter, &target->rules, &snapshot->counters,
+	if (totals_read(&iface->filter, &snapshot->totals, err) ||
+	    rule_counters_read(&iface->filter, &iface->rules, &snapshot->counters,
 			       &snapshot->counted, err)) {
-		error_prefix(err, -EIO, "%s", target->dev.name);
+		error_prefix(err, -EIO, "%s", iface->dev.name);
 		return EXIT_FAILED;
 	}
 	return EXIT_DONE;
@@ -89,7 +91,7 @@ static void describe_place(struct report *report, const struct chain *chain)
 {
 	char text[32];
 
-	if (chain->state != FILTER_CHAINED) {
+	if (chain->state != FILTER_STATE_CHAINED) {
 		report_null(report, "position");
 		return;
 	}
@@ -99,27 +101,27 @@ static void describe_place(struct report *report, const struct chain *chain)
 }
 
 /* In a chain the one in effect: other loaders choose their own. */
-static void describe_priority(struct report *report, const struct target *target)
+static void describe_priority(struct report *report, const struct iface *iface)
 {
-	const struct chain *chain = &target->chain;
+	const struct chain *chain = &iface->chain;
 
-	if (chain->state == FILTER_CHAINED)
+	if (chain->state == FILTER_STATE_CHAINED)
 		report_number(report, "priority", "priority", chain->priority);
 	else if (chain->program_id)
-		report_number(report, "priority", "priority", target->filter.config.priority);
+		report_number(report, "priority", "priority", iface->filter.config.priority);
 	else
 		report_null(report, "priority");
 }
 
-static void describe_program(struct report *report, const struct target *target)
+static void describe_program(struct report *report, const struct iface *iface)
 {
-	const struct ipf_config *config = &target->filter.config;
-	bool loaded = target->chain.program_id;
+	const struct ipf_config *config = &iface->filter.config;
+	bool loaded = iface->chain.program_id;
 
-	describe_priority(report, target);
-	describe_place(report, &target->chain);
+	describe_priority(report, iface);
+	describe_place(report, &iface->chain);
 	if (loaded)
-		report_number(report, "program_id", "program", target->chain.program_id);
+		report_number(report, "program_id", "program", iface->chain.program_id);
 	else
 		report_null(report, "program_id");
 	report_string(report, "policy", "policy",
@@ -168,7 +170,7 @@ static void describe_cpus(struct report *report, const struct totals *totals)
 
 static void describe_rule(struct report *report, const struct snapshot *snapshot, size_t i)
 {
-	const struct ruleset *rules = &snapshot->target->rules;
+	const struct ruleset *rules = &snapshot->iface->rules;
 	const struct rule *rule = &rules->rules[i];
 	const char *set = rules->sets[rule->set].name;
 	char prefix[PREFIX_TEXT_SIZE];
@@ -187,8 +189,8 @@ static void describe_rule(struct report *report, const struct snapshot *snapshot
 /* Only in the text: `list --json` has them all. */
 static void describe_rules(struct report *report, const struct snapshot *snapshot)
 {
-	const struct target *target = snapshot->target;
-	size_t count = target->rules.count;
+	const struct iface *iface = snapshot->iface;
+	size_t count = iface->rules.count;
 
 	if (report->format != REPORT_TEXT || !count)
 		return;
@@ -197,32 +199,32 @@ static void describe_rules(struct report *report, const struct snapshot *snapsho
 		describe_rule(report, snapshot, i);
 	if (count > MAX_RULES_SHOWN)
 		report_line(report, "... %zu more, see '" PROGRAM_NAME " list -d %s'",
-			    count - MAX_RULES_SHOWN, target->dev.name);
+			    count - MAX_RULES_SHOWN, iface->dev.name);
 	report_close(report);
 }
 
 /* What is the matter, and what helps. */
-static void describe_trouble(struct report *report, const struct target *target)
+static void describe_trouble(struct report *report, const struct iface *iface)
 {
-	const struct chain *chain = &target->chain;
-	const char *name = target->dev.name;
+	const struct chain *chain = &iface->chain;
+	const char *name = iface->dev.name;
 	char advice[CHAIN_ADVICE_SIZE];
 
 	if (report->format != REPORT_TEXT)
 		return;
-	if (target->misread.text[0])
-		report_line(report, "%s", target->misread.text);
-	else if (target_lost(target))
+	if (iface->misread.text[0])
+		report_line(report, "%s", iface->misread.text);
+	else if (iface_lost(iface))
 		report_line(report, "no packet is filtered; %s",
-			    chain_advice(&target->dev, chain, advice));
+			    chain_advice(&iface->dev, chain, advice));
 	else if (chain_is_broken(chain) && !chain->program_id)
-		report_line(report, "%s", chain_advice(&target->dev, chain, advice));
+		report_line(report, "%s", chain_advice(&iface->dev, chain, advice));
 	else if (chain_is_broken(chain))
 		report_line(report,
 			    "%u programs of its chain are gone, and none can join; '" PROGRAM_NAME
 			    " repair %s' mends that",
 			    chain->expected - chain->count, name);
-	else if (chain->program_id && mend_is_needed(&target->dev, chain))
+	else if (chain->program_id && repair_is_needed(&iface->dev, chain))
 		report_line(report,
 			    "pins of its chain are missing, so no program can join; '" PROGRAM_NAME
 			    " repair %s' makes them again",
@@ -236,7 +238,7 @@ static void describe_trouble(struct report *report, const struct target *target)
 
 static void describe_contents(struct report *report, const struct snapshot *snapshot)
 {
-	describe_rule_numbers(report, &snapshot->target->rules);
+	describe_rule_numbers(report, &snapshot->iface->rules);
 	report_object(report, "counters", "counters");
 	describe_totals(report, snapshot->totals.sum);
 	report_close(report);
@@ -247,15 +249,15 @@ static void describe_contents(struct report *report, const struct snapshot *snap
 /* In text it looks like an interface of its own. */
 static void describe_another(struct report *report, const struct snapshot *snapshot)
 {
-	const struct target *target = snapshot->target;
+	const struct iface *iface = snapshot->iface;
 	char heading[64];
 
-	snprintf(heading, sizeof(heading), "%s: %s", target->dev.name,
-		 filter_state_text(target_state(target)));
+	snprintf(heading, sizeof(heading), "%s: %s", iface->dev.name,
+		 filter_state_text(iface_state(iface)));
 	report_object(report, NULL, heading);
-	report_string(report, NULL, "mode", attach_mode_name(target->chain.mode));
-	describe_program(report, target);
-	describe_trouble(report, target);
+	report_string(report, NULL, "mode", attach_mode_name(iface->chain.mode));
+	describe_program(report, iface);
+	describe_trouble(report, iface);
 	describe_contents(report, snapshot);
 	report_close(report);
 }
@@ -264,23 +266,24 @@ static void describe_another(struct report *report, const struct snapshot *snaps
 static void describe_interface(struct report *report, const struct snapshot *snapshot,
 			       size_t others)
 {
-	const struct target *target = snapshot->target;
-	const struct chain *chain = &target->chain;
+	const struct iface *iface = snapshot->iface;
+	const struct chain *chain = &iface->chain;
 	bool json = report->format != REPORT_TEXT;
 	char heading[64];
 
-	snprintf(heading, sizeof(heading), "%s: %s", target->dev.name,
-		 filter_state_text(target_state(target)));
+	snprintf(heading, sizeof(heading), "%s: %s", iface->dev.name,
+		 filter_state_text(iface_state(iface)));
 	report_object(report, NULL, heading);
-	report_string(report, "ifname", NULL, target->dev.name);
-	report_number(report, "ifindex", NULL, target->dev.ifindex);
-	report_string(report, "state", NULL, filter_state_name(target_state(target)));
+	report_string(report, "ifname", NULL, iface->dev.name);
+	report_number(report, "ifindex", NULL, iface->dev.ifindex);
+	report_string(report, "state", NULL, filter_state_name(iface_state(iface)));
 	report_string(report, "mode", "mode",
-		      chain->state == FILTER_NOT_LOADED ? NULL : attach_mode_name(chain->mode));
-	report_flag(report, "chained", chain->state == FILTER_CHAINED);
+		      chain->state == FILTER_STATE_NOT_LOADED ? NULL :
+								attach_mode_name(chain->mode));
+	report_flag(report, "chained", chain->state == FILTER_STATE_CHAINED);
 	report_flag(report, "recoverable", chain->held.program_id);
-	describe_program(report, target);
-	describe_trouble(report, target);
+	describe_program(report, iface);
+	describe_trouble(report, iface);
 	if (chain->program_id || json)
 		describe_contents(report, snapshot);
 	report_array(report, "more", NULL);
@@ -323,75 +326,75 @@ static enum exit_code print(const struct snapshot *snapshots, size_t count, bool
 }
 
 /* What the states add up to: not filtering is worse than not loaded. */
-static enum exit_code judge(const struct targets *targets)
+static enum exit_code judge(const struct ifaces *ifaces)
 {
 	enum exit_code code = EXIT_DONE;
 
-	for (size_t i = 0; i < targets->count; i++) {
-		if (target_state(&targets->items[i]) == FILTER_NOT_FILTERING)
+	for (size_t i = 0; i < ifaces->count; i++) {
+		if (iface_state(&ifaces->items[i]) == FILTER_STATE_NOT_FILTERING)
 			return EXIT_FAILED;
-		if (targets->items[i].chain.state == FILTER_NOT_LOADED)
+		if (ifaces->items[i].chain.state == FILTER_STATE_NOT_LOADED)
 			code = EXIT_NOT_LOADED;
 	}
 	return code;
 }
 
-static enum exit_code status_of(struct targets *targets, bool json, struct error *err)
+static enum exit_code status_of(struct ifaces *ifaces, bool json, struct error *err)
 {
-	auto_free struct snapshot *snapshots = calloc(targets->count + 1, sizeof(*snapshots));
+	auto_free struct snapshot *snapshots = calloc(ifaces->count + 1, sizeof(*snapshots));
 	enum exit_code code = EXIT_DONE;
 
 	if (!snapshots)
 		return no_memory(err);
-	for (size_t i = 0; i < targets->count && !code; i++) {
-		snapshots[i].another = i && targets->items[i].dev.ifindex ==
-						    targets->items[i - 1].dev.ifindex;
-		code = take_snapshot(&targets->items[i], &snapshots[i], err);
+	for (size_t i = 0; i < ifaces->count && !code; i++) {
+		snapshots[i].another = i && ifaces->items[i].dev.ifindex ==
+						    ifaces->items[i - 1].dev.ifindex;
+		code = take_snapshot(&ifaces->items[i], &snapshots[i], err);
 	}
 	if (!code)
-		code = print(snapshots, targets->count, json, err);
-	for (size_t i = 0; i < targets->count; i++)
+		code = print(snapshots, ifaces->count, json, err);
+	for (size_t i = 0; i < ifaces->count; i++)
 		snapshot_done(&snapshots[i]);
-	return code ? code : judge(targets);
+	return code ? code : judge(ifaces);
 }
 
-static enum exit_code find_targets(const struct words *names, struct targets *targets,
-				   struct error *err)
+static enum exit_code find_ifaces(const struct words *names, struct ifaces *ifaces,
+				  struct error *err)
 {
 	enum exit_code code;
 
 	if (!names->count) {
 		if (log_level() == LOG_VERBOSE)
 			sweep_report();
-		code = targets_loaded(targets, err);
+		code = ifaces_loaded(ifaces, err);
 	} else {
-		code = targets_named(names, targets, err);
+		code = ifaces_named(names, ifaces, err);
 		if (!code)
-			code = targets_read(targets, err);
+			code = ifaces_read(ifaces, err);
 	}
 	if (!code)
-		code = targets_split(targets, err);
-	return code ? code : targets_open(targets, err);
+		code = ifaces_split(ifaces, err);
+	return code ? code : ifaces_open(ifaces, err);
 }
 
 static enum exit_code status(struct options *options, struct error *err)
 {
 	struct status_request request = { 0 };
-	struct targets targets = { 0 };
+	struct ifaces ifaces = { 0 };
 	enum exit_code code = parse(&request, options, err);
 
 	if (!code && ready(err))
 		code = EXIT_FAILED;
 	if (!code)
-		code = find_targets(&request.names, &targets, err);
+		code = find_ifaces(&request.names, &ifaces, err);
 	if (!code)
-		code = status_of(&targets, request.json, err);
-	targets_done(&targets);
+		code = status_of(&ifaces, request.json, err);
+	ifaces_done(&ifaces);
 	words_done(&request.names);
 	return code;
 }
 
-const struct command status_command = {
+const struct command cmd_status = {
 	.name = "status",
 	.summary = "show the filter's state, rules and counters",
 	.usage = "[OPTION]... [IFNAME]...",

@@ -4,7 +4,7 @@
  *
  * Looked up in the live table by the lines that the XDP program runs.
  */
-#include "commands.h"
+#include "cmd.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -12,11 +12,13 @@
 #include <cli/report.h>
 #include <dataplane/capability.h>
 #include <dataplane/table.h>
-#include <util/cleanup.h>
+#include <ruleset/tick.h>
+#include <ruleset/verdict.h>
+#include <util/auto.h>
 #include <util/error.h>
 
 #include "common.h"
-#include "targets.h"
+#include "iface.h"
 
 static const struct option_spec test_options[] = {
 	{ 'd', "dev", "IFNAME", "only this interface; may be given several times" },
@@ -91,44 +93,44 @@ static enum exit_code parse_addresses(struct test_request *request, struct error
 /* "10.0.0.5: drop by 10.0.0.0/8 (default)" */
 static void print_verdict(struct report *report, const struct address *address,
 			  const struct rule *rule, enum ipf_verdict verdict,
-			  const struct target *target, bool with_ifname)
+			  const struct iface *iface, bool with_ifname)
 {
 	char text[ADDRESS_TEXT_SIZE], prefix[PREFIX_TEXT_SIZE];
 
 	address_format(address, text);
 	if (rule) {
 		prefix_format(&rule->prefix, prefix);
-		report_line(report, "%s%s%s: %s by %s (%s)", with_ifname ? target->dev.name : "",
+		report_line(report, "%s%s%s: %s by %s (%s)", with_ifname ? iface->dev.name : "",
 			    with_ifname ? ": " : "", text, verdict_name(verdict), prefix,
-			    target->rules.sets[rule->set].name);
+			    iface->rules.sets[rule->set].name);
 	} else {
-		report_line(report, "%s%s%s: %s (policy)", with_ifname ? target->dev.name : "",
+		report_line(report, "%s%s%s: %s (policy)", with_ifname ? iface->dev.name : "",
 			    with_ifname ? ": " : "", text, verdict_name(verdict));
 	}
 }
 
 /* Asked twice: the table, by the lines that packets run, and the rules, which know their names. */
-static enum exit_code find_verdict(const struct target *target, const struct address *address,
+static enum exit_code find_verdict(const struct iface *iface, const struct address *address,
 				   const struct rule **rule, enum ipf_verdict *verdict,
 				   struct error *err)
 {
 	__u32 now = tick_now();
-	struct ipf_match match = image_lookup(&target->live.image, address, now);
+	struct ipf_match match = image_lookup(&iface->live.image, address, now);
 	char text[ADDRESS_TEXT_SIZE];
 
-	*rule = ruleset_decide(&target->rules, address, now);
-	*verdict = *rule ? (*rule)->verdict : target->filter.config.policy;
+	*rule = ruleset_decide(&iface->rules, address, now);
+	*verdict = *rule ? (*rule)->verdict : iface->filter.config.policy;
 	if (match.verdict == (*rule ? (*rule)->verdict : IPF_NO_VERDICT))
 		return EXIT_DONE;
 	address_format(address, text);
 	error_set(err, -EBADMSG,
 		  "%s: the rule table is damaged: packets from %s meet another verdict than the rules "
 		  "say; 'xdp-ipfilter replace' with all rules writes it anew",
-		  target->dev.name, text);
+		  iface->dev.name, text);
 	return EXIT_FAILED;
 }
 
-static enum exit_code test_target(const struct test_request *request, const struct target *target,
+static enum exit_code test_target(const struct test_request *request, const struct iface *iface,
 				  bool with_ifname, bool *all_dropped, struct error *err)
 {
 	struct report report;
@@ -138,35 +140,35 @@ static enum exit_code test_target(const struct test_request *request, const stru
 		const struct address *address = &request->addresses[i];
 		const struct rule *rule;
 		enum ipf_verdict verdict;
-		enum exit_code code = find_verdict(target, address, &rule, &verdict, err);
+		enum exit_code code = find_verdict(iface, address, &rule, &verdict, err);
 
 		if (code)
 			return code;
 		*all_dropped = *all_dropped && verdict == IPF_DROP;
 		if (!request->quiet)
-			print_verdict(&report, address, rule, verdict, target, with_ifname);
+			print_verdict(&report, address, rule, verdict, iface, with_ifname);
 	}
 	return report_finish(&report, err) < 0 ? EXIT_FAILED : EXIT_DONE;
 }
 
-static enum exit_code test_targets(const struct test_request *request, struct targets *targets,
-				   struct error *err)
+static enum exit_code test_ifaces(const struct test_request *request, struct ifaces *ifaces,
+				  struct error *err)
 {
 	bool all_dropped = true;
 	enum exit_code code;
 
-	for (size_t i = 0; i < targets->count; i++) {
-		struct target *target = &targets->items[i];
+	for (size_t i = 0; i < ifaces->count; i++) {
+		struct iface *iface = &ifaces->items[i];
 
 		/* A warning has said so already. */
-		all_dropped = all_dropped && !target->misread.text[0];
-		if (table_read(&target->filter, &target->rules, &target->live, err)) {
-			error_prefix(err, -EIO, "%s", target->dev.name);
+		all_dropped = all_dropped && !iface->misread.text[0];
+		if (table_read(&iface->filter, &iface->rules, &iface->live, err)) {
+			error_prefix(err, -EIO, "%s", iface->dev.name);
 			return EXIT_FAILED;
 		}
 	}
-	for (size_t i = 0; i < targets->count; i++) {
-		code = test_target(request, &targets->items[i], targets->count > 1, &all_dropped,
+	for (size_t i = 0; i < ifaces->count; i++) {
+		code = test_target(request, &ifaces->items[i], ifaces->count > 1, &all_dropped,
 				   err);
 		if (code)
 			return code;
@@ -177,7 +179,7 @@ static enum exit_code test_targets(const struct test_request *request, struct ta
 static enum exit_code test(struct options *options, struct error *err)
 {
 	struct test_request request = { 0 };
-	struct targets targets = { 0 };
+	struct ifaces ifaces = { 0 };
 	enum exit_code code = parse(&request, options, err);
 
 	if (!code)
@@ -185,17 +187,17 @@ static enum exit_code test(struct options *options, struct error *err)
 	if (!code && ready(err))
 		code = EXIT_FAILED;
 	if (!code)
-		code = targets_filtering(&request.devs, &targets, err);
+		code = ifaces_filtering(&request.devs, &ifaces, err);
 	if (!code)
-		code = test_targets(&request, &targets, err);
-	targets_done(&targets);
+		code = test_ifaces(&request, &ifaces, err);
+	ifaces_done(&ifaces);
 	free(request.addresses);
 	words_done(&request.words);
 	words_done(&request.devs);
 	return code;
 }
 
-const struct command test_command = {
+const struct command cmd_test = {
 	.name = "test",
 	.summary = "tell which rule would decide for packets from an address",
 	.usage = "[OPTION]... ADDRESS...",

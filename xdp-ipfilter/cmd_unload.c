@@ -2,7 +2,7 @@
 /*
  * unload: how does the filter leave interfaces, and nothing else with it?
  */
-#include "commands.h"
+#include "cmd.h"
 
 #include <errno.h>
 #include <stdbool.h>
@@ -12,13 +12,13 @@
 #include <dataplane/capability.h>
 #include <dataplane/lock.h>
 #include <dataplane/sweep.h>
-#include <util/cleanup.h>
+#include <util/auto.h>
 #include <util/error.h>
 #include <util/log.h>
 
 #include "common.h"
 #include "rounds.h"
-#include "targets.h"
+#include "iface.h"
 
 static const struct option_spec unload_options[] = {
 	{ 'a', "all", NULL, "every interface that has the filter, or lost it" },
@@ -53,20 +53,20 @@ static enum exit_code parse(struct unload_request *request, struct options *opti
 }
 
 /* All are looked at before the first is touched. */
-static enum exit_code find_named(const struct words *names, struct targets *targets,
+static enum exit_code find_named(const struct words *names, struct ifaces *ifaces,
 				 struct error *err)
 {
-	enum exit_code code = targets_named(names, targets, err);
+	enum exit_code code = ifaces_named(names, ifaces, err);
 
 	if (!code)
-		code = targets_read(targets, err);
-	for (size_t i = 0; i < targets->count && !code; i++) {
-		const struct target *target = &targets->items[i];
+		code = ifaces_read(ifaces, err);
+	for (size_t i = 0; i < ifaces->count && !code; i++) {
+		const struct iface *iface = &ifaces->items[i];
 
-		if (target->chain.state != FILTER_NOT_LOADED || target_lost(target))
+		if (iface->chain.state != FILTER_STATE_NOT_LOADED || iface_lost(iface))
 			continue;
 		error_set(err, -ENOENT, "%s: not loaded; there is nothing to unload",
-			  target->dev.name);
+			  iface->dev.name);
 		code = EXIT_NOT_LOADED;
 	}
 	return code;
@@ -94,16 +94,16 @@ static int unload_target(const struct netdev *dev, struct error *err)
 
 /* One round over those that are left. The kernel changes no interface below one that has a program, so
  * what it refuses for that reason stays for the next round, and *err keeps the words. */
-static enum exit_code unload_round(const struct targets *targets, bool *done, size_t *left,
+static enum exit_code unload_round(const struct ifaces *ifaces, bool *done, size_t *left,
 				   struct error *err)
 {
 	*left = 0;
-	for (size_t i = 0; i < targets->count; i++) {
+	for (size_t i = 0; i < ifaces->count; i++) {
 		int ret;
 
 		if (done[i])
 			continue;
-		ret = unload_target(&targets->items[i].dev, err);
+		ret = unload_target(&ifaces->items[i].dev, err);
 		done[i] = !ret;
 		if (ret == -EEXIST)
 			++*left;
@@ -113,10 +113,10 @@ static enum exit_code unload_round(const struct targets *targets, bool *done, si
 	return EXIT_DONE;
 }
 
-static enum exit_code unload_targets(const struct targets *targets, struct error *err)
+static enum exit_code unload_ifaces(const struct ifaces *ifaces, struct error *err)
 {
-	auto_free bool *done = calloc(targets->count + 1, sizeof(*done));
-	size_t before, left = targets->count;
+	auto_free bool *done = calloc(ifaces->count + 1, sizeof(*done));
+	size_t before, left = ifaces->count;
 	enum exit_code code;
 
 	if (!done)
@@ -124,7 +124,7 @@ static enum exit_code unload_targets(const struct targets *targets, struct error
 	signals_hold();
 	do {
 		before = left;
-		code = unload_round(targets, done, &left, err);
+		code = unload_round(ifaces, done, &left, err);
 	} while (!code && left && left < before);
 	if (code || left)
 		return code ? code : EXIT_FAILED;
@@ -134,7 +134,7 @@ static enum exit_code unload_targets(const struct targets *targets, struct error
 
 static enum exit_code unload_locked(const struct unload_request *request, struct error *err)
 {
-	struct targets targets = { 0 };
+	struct ifaces ifaces = { 0 };
 	enum exit_code code;
 	auto_fd int lock = -1;
 
@@ -144,12 +144,12 @@ static enum exit_code unload_locked(const struct unload_request *request, struct
 	if (lock < 0)
 		return EXIT_FAILED;
 	if (request->all)
-		code = targets_loaded(&targets, err);
+		code = ifaces_loaded(&ifaces, err);
 	else
-		code = find_named(&request->names, &targets, err);
+		code = find_named(&request->names, &ifaces, err);
 	if (!code)
-		code = unload_targets(&targets, err);
-	targets_done(&targets);
+		code = unload_ifaces(&ifaces, err);
+	ifaces_done(&ifaces);
 	return code;
 }
 
@@ -164,7 +164,7 @@ static enum exit_code unload(struct options *options, struct error *err)
 	return code;
 }
 
-const struct command unload_command = {
+const struct command cmd_unload = {
 	.name = "unload",
 	.summary = "take the filter off interfaces, and leave all other programs there",
 	.usage = "-a | IFNAME...",

@@ -10,11 +10,14 @@
 #include <string.h>
 
 #include <dataplane/capability.h>
+#include <feed/reader.h>
+#include <ruleset/tick.h>
+#include <ruleset/ruleset.h>
 #include <util/array.h>
-#include <util/cleanup.h>
+#include <util/auto.h>
 #include <util/error.h>
 #include <util/log.h>
-#include <util/text.h>
+#include <util/number.h>
 
 #include "progress.h"
 
@@ -45,7 +48,7 @@ enum exit_code word_option(struct words *words, const struct options *options, s
 
 enum exit_code set_option(const char **set, const struct options *options, struct error *err)
 {
-	if (!set_name_valid(options->value)) {
+	if (!ruleset_name_valid(options->value)) {
 		options_refuse(
 			options, err,
 			"'%s': a set's name is 1 to 31 of A-Z a-z 0-9 . _ -, the first a letter or a "
@@ -88,14 +91,14 @@ enum exit_code refuse_positional(const struct options *options, struct error *er
 	return EXIT_USAGE;
 }
 
-static int read_stream(struct rule_input *input, FILE *file, const char *name, struct error *err)
+static int read_stream(struct input *input, FILE *file, const char *name, struct error *err)
 {
 	size_t before = input->count;
 	char text[COUNT_TEXT_SIZE];
 	int ret;
 
 	progress_lines(name, 0);
-	ret = rule_input_read(input, file, name, err);
+	ret = reader_read(input, file, name, err);
 	progress_erase();
 	if (!ret)
 		log_verbose("%s: read as %s: %s", name, input->read_as->name,
@@ -105,7 +108,7 @@ static int read_stream(struct rule_input *input, FILE *file, const char *name, s
 	return ret;
 }
 
-static int read_file(struct rule_input *input, const char *name, struct error *err)
+static int read_file(struct input *input, const char *name, struct error *err)
 {
 	auto_file FILE *file = NULL;
 	int ret;
@@ -128,7 +131,7 @@ static int read_file(struct rule_input *input, const char *name, struct error *e
 	return read_stream(input, file, name, err);
 }
 
-static void warn_host_bits(const struct rule_input *input)
+static void warn_host_bits(const struct input *input)
 {
 	if (input->host_bits == 1)
 		log_warning("%s", input->host_bits_example);
@@ -137,8 +140,8 @@ static void warn_host_bits(const struct rule_input *input)
 			    input->host_bits - 1);
 }
 
-enum exit_code rules_read(struct rule_input *input, const struct words *files,
-			  const struct words *rules, struct error *err)
+enum exit_code rules_read(struct input *input, const struct words *files, const struct words *rules,
+			  struct error *err)
 {
 	int ret = 0;
 
@@ -146,7 +149,7 @@ enum exit_code rules_read(struct rule_input *input, const struct words *files,
 	for (size_t i = 0; i < files->count && !ret; i++)
 		ret = read_file(input, files->items[i], err);
 	for (size_t i = 0; i < rules->count && !ret; i++)
-		ret = rule_input_argument(input, rules->items[i], err);
+		ret = reader_argument(input, rules->items[i], err);
 	if (ret)
 		return ret == -EINVAL ? EXIT_USAGE : EXIT_FAILED;
 	warn_host_bits(input);

@@ -6,8 +6,8 @@
 #define COMMON_H
 
 #include <cli/command.h>
-#include <ruleset/feed.h>
-#include <ruleset/rulefile.h>
+#include <feed/feed.h>
+#include <feed/input.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -43,8 +43,8 @@ enum exit_code ready(struct error *err);
 
 /* Reads the files ("-" is standard input), then the rules, into the input, whose first members are
  * set. Rules whose host bits were cleared give one warning; with -v, each file's format is told. */
-enum exit_code rules_read(struct rule_input *input, const struct words *files,
-			  const struct words *rules, struct error *err);
+enum exit_code rules_read(struct input *input, const struct words *files, const struct words *rules,
+			  struct error *err);
 
 /* The option of the commands that read files. */
 #define FORMAT_OPTION(id)                                             \

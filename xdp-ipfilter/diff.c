@@ -11,7 +11,9 @@
 #include <string.h>
 
 #include <cli/report.h>
-#include <util/text.h>
+#include <ruleset/tick.h>
+#include <ruleset/verdict.h>
+#include <util/duration.h>
 
 struct diff {
 	struct report report;

@@ -13,7 +13,7 @@
 
 #include <dataplane/attach.h>
 #include <dataplane/netns.h>
-#include <util/cleanup.h>
+#include <util/auto.h>
 #include <util/error.h>
 
 struct search {
@@ -44,41 +44,41 @@ static int visit(const char *path, void *data)
 	return 0;
 }
 
-static enum exit_code found(const struct target *target, const struct search *search,
+static enum exit_code found(const struct iface *iface, const struct search *search,
 			    struct error *err)
 {
 	if (search->ret) {
 		error_set(err, search->ret,
 			  "%s: moved to the network namespace %s, where the filter stays on it: %s; "
 			  "'nsenter --net=%s xdp-ipfilter unload %s' takes it off",
-			  target->dev.name, search->path, search->failure.text, search->path,
+			  iface->dev.name, search->path, search->failure.text, search->path,
 			  search->dev.name);
 		return EXIT_FAILED;
 	}
 	error_set(err, -ENODEV,
 		  "%s: moved to the network namespace %s, as %s; the filter was taken off there",
-		  target->dev.name, search->path, search->dev.name);
+		  iface->dev.name, search->path, search->dev.name);
 	return EXIT_NOT_LOADED;
 }
 
-enum exit_code elsewhere_take_off(const struct target *target, struct error *err)
+enum exit_code elsewhere_take_off(const struct iface *iface, struct error *err)
 {
-	struct search search = { .program_id = target->chain.program_id };
+	struct search search = { .program_id = iface->chain.program_id };
 	int ret;
 
 	if (!search.program_id || !filter_exists(search.program_id))
 		return EXIT_NOT_LOADED;
 	ret = netns_each(visit, &search, err);
 	if (ret > 0)
-		return found(target, &search, err);
+		return found(iface, &search, err);
 	if (ret < 0)
 		return EXIT_FAILED;
 	/* Pins hold a chain's programs also after its interface was deleted. */
-	if (target->chain.state == FILTER_CHAINED || !filter_exists(search.program_id))
+	if (iface->chain.state == FILTER_STATE_CHAINED || !filter_exists(search.program_id))
 		return EXIT_NOT_LOADED;
 	error_set(err, -ENODEV,
 		  "%s: moved to a network namespace that cannot be reached from here, and program %u "
 		  "filters on it still; 'xdp-ipfilter unload' takes it off there",
-		  target->dev.name, search.program_id);
+		  iface->dev.name, search.program_id);
 	return EXIT_FAILED;
 }

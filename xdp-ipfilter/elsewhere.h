@@ -7,12 +7,12 @@
 
 #include <cli/command.h>
 
-#include "targets.h"
+#include "iface.h"
 
 struct error;
 
-/* Takes the target's program off wherever it is, after it was found not to be here any more: *err says how, and
+/* Takes the iface's program off wherever it is, after it was found not to be here any more: *err says how, and
  * keeps its words where the program is gone. EXIT_NOT_LOADED; EXIT_FAILED where it filters on. */
-enum exit_code elsewhere_take_off(const struct target *target, struct error *err);
+enum exit_code elsewhere_take_off(const struct iface *iface, struct error *err);
 
 #endif

@@ -10,10 +10,13 @@
 #include <string.h>
 
 #include <cli/report.h>
-#include <util/cleanup.h>
+#include <feed/input.h>
+#include <ruleset/tick.h>
+#include <ruleset/verdict.h>
+#include <util/auto.h>
 #include <util/error.h>
 
-#include "change.h"
+#include "transaction.h"
 #include "lockout.h"
 #include "progress.h"
 
@@ -21,7 +24,7 @@ void loading_request_init(struct loading_request *request)
 {
 	*request = (struct loading_request){
 		.attach = {
-			.mode = MODE_NATIVE,
+			.mode = ATTACH_MODE_NATIVE,
 			.policy = IPF_PASS,
 			.priority = IPF_PRIORITY,
 		},
@@ -112,12 +115,12 @@ enum exit_code loading_option(struct loading_request *request, int id,
 	}
 }
 
-enum exit_code loading_check(const struct loading_request *request, struct rule_input *input,
+enum exit_code loading_check(const struct loading_request *request, struct input *input,
 			     struct error *err)
 {
 	enum exit_code code;
 
-	*input = (struct rule_input){
+	*input = (struct input){
 		.verdict = verdict_opposite(request->attach.policy),
 		.expires = IPF_NEVER,
 		.now = tick_now(),
@@ -132,53 +135,51 @@ enum exit_code loading_check(const struct loading_request *request, struct rule_
 }
 
 /* Each interface gets a copy: preparing numbers the counters of its rules. */
-static enum exit_code fill_rules(const struct loading_request *request,
-				 const struct rule_input *input, struct target *target,
-				 struct error *err)
+static enum exit_code fill_rules(const struct loading_request *request, const struct input *input,
+				 struct iface *iface, struct error *err)
 {
 	static const struct ruleset nothing;
 	auto_free struct rule *rules = NULL;
-	enum exit_code code = target_input(target, input, &rules, NULL, err);
+	enum exit_code code = iface_input(iface, input, &rules, NULL, err);
 
 	if (code)
 		return code;
-	if (ruleset_add(&target->rules, rules, input->count, NULL))
+	if (ruleset_add(&iface->rules, rules, input->count, NULL))
 		return no_memory(err);
-	ruleset_tidy(&target->rules, tick_now());
+	ruleset_tidy(&iface->rules, tick_now());
 	if (!request->force &&
 	    lockout_may_refuse(input, &nothing, request->attach.policy, LOCKOUT_ADDS) &&
-	    lockout_check_rules(&target->dev, input, &nothing, &target->rules,
-				request->attach.policy, err))
+	    lockout_check_rules(&iface->dev, input, &nothing, &iface->rules, request->attach.policy,
+				err))
 		return EXIT_FAILED;
 	return EXIT_DONE;
 }
 
-enum exit_code loading_prepare(const struct loading_request *request,
-			       const struct rule_input *input, struct target *target,
-			       struct attachment **out, struct error *err)
+enum exit_code loading_prepare(const struct loading_request *request, const struct input *input,
+			       struct iface *iface, struct attachment **out, struct error *err)
 {
-	enum exit_code code = fill_rules(request, input, target, err);
+	enum exit_code code = fill_rules(request, input, iface, err);
 	int ret;
 
 	if (code)
 		return code;
-	progress_rules(target->dev.name, target->rules.count);
-	ret = attach_prepare(&target->dev, &request->attach, &target->rules, out, err);
+	progress_rules(iface->dev.name, iface->rules.count);
+	ret = attach_prepare(&iface->dev, &request->attach, &iface->rules, out, err);
 	progress_erase();
 	return ret ? EXIT_FAILED : EXIT_DONE;
 }
 
-void loading_report(const struct target *target)
+void loading_report(const struct iface *iface)
 {
-	const struct chain *chain = &target->chain;
+	const struct chain *chain = &iface->chain;
 	char place[64] = "", rules[COUNT_TEXT_SIZE];
 	struct report report;
 
-	if (chain->state == FILTER_CHAINED)
+	if (chain->state == FILTER_STATE_CHAINED)
 		snprintf(place, sizeof(place), ", position %u of %u", chain->position,
 			 chain->count);
 	report_init(&report, REPORT_TEXT, stdout);
-	report_line(&report, "%s: %s (%s%s), %s", target->dev.name, filter_state_text(chain->state),
+	report_line(&report, "%s: %s (%s%s), %s", iface->dev.name, filter_state_text(chain->state),
 		    attach_mode_name(chain->mode), place,
-		    count_text(rules, target->rules.count, "rule"));
+		    count_text(rules, iface->rules.count, "rule"));
 }

@@ -6,11 +6,11 @@
 #define LOADING_H
 
 #include <dataplane/attach.h>
-#include <ruleset/rulefile.h>
+#include <feed/input.h>
 #include <stdbool.h>
 
 #include "common.h"
-#include "targets.h"
+#include "iface.h"
 
 struct error;
 
@@ -56,17 +56,16 @@ enum exit_code loading_option(struct loading_request *request, int id,
 			      const struct options *options, struct error *err);
 
 /* All that can be refused without looking at the interfaces: the rules, then the capabilities. The
- * input is released with rule_input_done() whatever comes back. */
-enum exit_code loading_check(const struct loading_request *request, struct rule_input *input,
+ * input is released with input_done() whatever comes back. */
+enum exit_code loading_check(const struct loading_request *request, struct input *input,
 			     struct error *err);
 
-/* Prepares the filter for one interface; its rules become the target's. The caller holds the
+/* Prepares the filter for one interface; its rules become the iface's. The caller holds the
  * lock. */
-enum exit_code loading_prepare(const struct loading_request *request,
-			       const struct rule_input *input, struct target *target,
-			       struct attachment **out, struct error *err);
+enum exit_code loading_prepare(const struct loading_request *request, const struct input *input,
+			       struct iface *iface, struct attachment **out, struct error *err);
 
 /* "eth0: filtering, chained (native, position 1 of 2), 3 rules" on stdout. */
-void loading_report(const struct target *target);
+void loading_report(const struct iface *iface);
 
 #endif

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include <ruleset/coverage.h>
+#include <ruleset/tick.h>
 #include <util/error.h>
 #include <util/log.h>
 
@@ -22,7 +23,7 @@
 
 #define NAMED_LINES 3 /* of several that drop all together */
 
-int lockout_check_input(const struct rule_input *input, struct error *err)
+int lockout_check_input(const struct input *input, struct error *err)
 {
 	if (!input->cut_example[0])
 		return 0;
@@ -33,7 +34,7 @@ int lockout_check_input(const struct rule_input *input, struct error *err)
 		input->cut_example);
 }
 
-bool lockout_may_refuse(const struct rule_input *input, const struct ruleset *rules,
+bool lockout_may_refuse(const struct input *input, const struct ruleset *rules,
 			enum ipf_verdict policy, enum lockout_change change)
 {
 	for (unsigned int family = 0; family < IPF_FAMILIES; family++)
@@ -50,19 +51,19 @@ bool lockout_may_refuse(const struct rule_input *input, const struct ruleset *ru
 
 /* A family's lines and what they newly drop. */
 struct wide_drops {
-	const struct rule_input *input;
+	const struct input *input;
 	enum ipf_family family;
 	struct coverage all;
-	struct coverage_line lines[WIDE_LINES]; /* as input->wide */
+	struct coverage_line lines[INPUT_WIDE]; /* as input->wide */
 	size_t count;
 };
 
 static void measure(struct wide_drops *drops, const struct ruleset *before,
 		    const struct ruleset *after, enum ipf_verdict policy)
 {
-	const struct wide_line *wide = drops->input->wide[drops->family];
+	const struct input_wide *wide = drops->input->wide[drops->family];
 
-	while (drops->count < WIDE_LINES && wide[drops->count].origin) {
+	while (drops->count < INPUT_WIDE && wide[drops->count].origin) {
 		drops->lines[drops->count].origin = wide[drops->count].origin;
 		drops->count++;
 	}
@@ -82,23 +83,23 @@ static size_t widest(const struct wide_drops *drops)
 	return best;
 }
 
-static bool is_from_file(const struct rule_input *input, __u32 origin)
+static bool is_from_file(const struct input *input, __u32 origin)
 {
 	__u32 line;
-	const struct rule_source *source = rule_input_source(input, origin, &line);
+	const struct input_source *source = input_find_source(input, origin, &line);
 
 	return source && source->name;
 }
 
-static void describe(const struct wide_drops *drops, size_t line, char text[RULE_PLACE_SIZE])
+static void describe(const struct wide_drops *drops, size_t line, char text[INPUT_PLACE_SIZE])
 {
-	rule_input_describe_wide(drops->input, &drops->input->wide[drops->family][line], text);
+	input_describe_wide(drops->input, &drops->input->wide[drops->family][line], text);
 }
 
 static int refuse_line(const struct wide_drops *drops, size_t line, const char *what,
 		       struct error *err)
 {
-	char text[RULE_PLACE_SIZE];
+	char text[INPUT_PLACE_SIZE];
 
 	describe(drops, line, text);
 	if (!is_from_file(drops->input, drops->lines[line].origin))
@@ -111,11 +112,11 @@ static int refuse_line(const struct wide_drops *drops, size_t line, const char *
 static int refuse_together(const struct netdev *dev, struct wide_drops *drops, const char *what,
 			   struct error *err)
 {
-	char names[NAMED_LINES * RULE_PLACE_SIZE] = "";
+	char names[NAMED_LINES * INPUT_PLACE_SIZE] = "";
 	size_t line, used = 0;
 
 	for (int i = 0; i < NAMED_LINES && (line = widest(drops)) < drops->count; i++) {
-		char text[RULE_PLACE_SIZE];
+		char text[INPUT_PLACE_SIZE];
 
 		describe(drops, line, text);
 		used += (size_t)snprintf(names + used, sizeof(names) - used, "%s%s", i ? ", " : "",
@@ -140,7 +141,7 @@ static int refuse_all(const struct netdev *dev, struct wide_drops *drops, struct
 	char what[48];
 
 	snprintf(what, sizeof(what), "drop%s %severy %s source", alone ? "s" : "",
-		 nobody ? "" : "nearly ", family_name(drops->family));
+		 nobody ? "" : "nearly ", address_family_name(drops->family));
 	return alone ? refuse_line(drops, line, what, err) : refuse_together(dev, drops, what, err);
 }
 
@@ -159,13 +160,13 @@ static int check_family(const struct netdev *dev, struct wide_drops *drops, stru
 			continue;
 		snprintf(what, sizeof(what), "drops %u %% of the %s addresses in use",
 			 (unsigned int)(drops->lines[i].dropped / (total / 100)),
-			 family_name(drops->family));
+			 address_family_name(drops->family));
 		return refuse_line(drops, i, what, err);
 	}
 	return 0;
 }
 
-int lockout_check_rules(const struct netdev *dev, const struct rule_input *input,
+int lockout_check_rules(const struct netdev *dev, const struct input *input,
 			const struct ruleset *before, const struct ruleset *after,
 			enum ipf_verdict policy, struct error *err)
 {
@@ -203,17 +204,17 @@ static bool ssh_peer(struct address *peer)
 }
 
 /* " (drop.txt:3:1: 192.0.2.0/24)"; nothing where the policy decides. */
-#define REASON_SIZE (RULE_PLACE_SIZE + 4)
-static void describe_reason(const struct rule_input *input, const struct rule *rule,
+#define REASON_SIZE (INPUT_PLACE_SIZE + 4)
+static void describe_reason(const struct input *input, const struct rule *rule,
 			    char text[REASON_SIZE])
 {
-	static const struct rule_input nothing;
-	char place[RULE_PLACE_SIZE];
+	static const struct input nothing;
+	char place[INPUT_PLACE_SIZE];
 
 	text[0] = '\0';
 	if (!rule)
 		return;
-	rule_input_describe(input ? input : &nothing, rule, place);
+	input_describe(input ? input : &nothing, rule, place);
 	snprintf(text, REASON_SIZE, " (%s)", place);
 }
 
@@ -234,7 +235,7 @@ static bool passes_somebody(const struct ruleset *rules, enum ipf_verdict policy
 }
 
 void lockout_warn(const struct netdev *dev, const struct ruleset *rules, enum ipf_verdict policy,
-		  const struct rule_input *input, __u32 now)
+		  const struct input *input, __u32 now)
 {
 	char text[ADDRESS_TEXT_SIZE] = "", reason[REASON_SIZE] = "";
 	const struct rule *rule;

@@ -25,24 +25,24 @@
 #define LOCKOUT_H
 
 #include <dataplane/netdev.h>
-#include <ruleset/rulefile.h>
+#include <feed/input.h>
 #include <ruleset/ruleset.h>
 #include <stddef.h>
 
 struct error;
 
 /* Refuses the last line of a file that seems to be cut. 0 or -EPERM. */
-int lockout_check_input(const struct rule_input *input, struct error *err);
+int lockout_check_input(const struct input *input, struct error *err);
 
 enum lockout_change { LOCKOUT_ADDS, LOCKOUT_REPLACES };
 
 /* Can a change of these rules by the input drop so much that lockout_check_rules() refuses it? That costs
  * a copy of the rules and a walk over them; nearly all changes can do without. */
-bool lockout_may_refuse(const struct rule_input *input, const struct ruleset *rules,
+bool lockout_may_refuse(const struct input *input, const struct ruleset *rules,
 			enum ipf_verdict policy, enum lockout_change change);
 
 /* Refuses what the rules of the input make of the interface's: both are tidied. 0 or -EPERM. */
-int lockout_check_rules(const struct netdev *dev, const struct rule_input *input,
+int lockout_check_rules(const struct netdev *dev, const struct input *input,
 			const struct ruleset *before, const struct ruleset *after,
 			enum ipf_verdict policy, struct error *err);
 
@@ -52,6 +52,6 @@ int lockout_check_shrink(const char *set, size_t before, size_t after, struct er
 /* Warns when the rules, about to go live on the interface, drop the peer of this SSH session, or,
  * under policy deny, pass nobody. Rules of the input (may be NULL) are called as it calls them. */
 void lockout_warn(const struct netdev *dev, const struct ruleset *rules, enum ipf_verdict policy,
-		  const struct rule_input *input, __u32 now);
+		  const struct input *input, __u32 now);
 
 #endif

@@ -5,7 +5,7 @@
  * The words of a failure are printed here, once. Whatever was written is on its way before the
  * exit code says so.
  */
-#include "commands.h"
+#include "cmd.h"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -20,13 +20,11 @@
 #include <util/error.h>
 #include <util/log.h>
 
-#include "targets.h"
+#include "iface.h"
 
 static const struct command *const commands[] = {
-	&load_command, &run_command,  &unload_command,  &repair_command,
-	&add_command,  &del_command,  &replace_command, &flush_command,
-	&list_command, &test_command, &status_command,  &poll_command,
-	&help_command, NULL,
+	&cmd_load,  &cmd_run,  &cmd_unload, &cmd_repair, &cmd_add,  &cmd_del,  &cmd_replace,
+	&cmd_flush, &cmd_list, &cmd_test,   &cmd_status, &cmd_poll, &cmd_help, NULL,
 };
 
 /* Before anything is looked at: what runs out of them later, in libraries, is told as something else. */
@@ -34,8 +32,7 @@ static int check_descriptors(unsigned int needs, struct error *err)
 {
 	if (!needs)
 		return 0;
-	return descriptors_check(needs & CAPABILITY_ATTACH ? ATTACH_DESCRIPTORS :
-							     TARGETS_DESCRIPTORS,
+	return descriptors_check(needs & CAPABILITY_ATTACH ? ATTACH_DESCRIPTORS : IFACE_DESCRIPTORS,
 				 err);
 }
 
@@ -78,7 +75,7 @@ int main(int argc, char **argv)
 	dataplane_init();
 
 	code = command_main(&command_table, argc, argv, &err);
-	if (!err.text[0] && output_flush(stdout, &err) < 0)
+	if (!err.text[0] && report_flush(stdout, &err) < 0)
 		code = EXIT_FAILED;
 	if (err.text[0])
 		log_error(err.text);

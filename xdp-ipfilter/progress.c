@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include <util/log.h>
+#include <util/number.h>
 #include <util/text.h>
 
 #define MS_PER_S 1000

@@ -9,7 +9,7 @@
 
 #include <util/error.h>
 #include <util/log.h>
-#include <util/text.h>
+#include <util/number.h>
 
 enum { OPTION_VERSION = OPTION_LONG };
 
@@ -125,8 +125,8 @@ static enum exit_code read_common(const struct command_table *table, const struc
 	return code;
 }
 
-static enum exit_code run_command(const struct command_table *table, const struct command *command,
-				  int argc, char **argv, struct error *err)
+static enum exit_code cmd_run(const struct command_table *table, const struct command *command,
+			      int argc, char **argv, struct error *err)
 {
 	struct error refusal = { "" };
 	struct options options;
@@ -184,5 +184,5 @@ enum exit_code command_main(const struct command_table *table, int argc, char **
 	if (table->start(command->needs, err))
 		return EXIT_FAILED;
 	used = options_used(&options);
-	return run_command(table, command, argc - used + 1, argv + used - 1, err);
+	return cmd_run(table, command, argc - used + 1, argv + used - 1, err);
 }

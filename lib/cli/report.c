@@ -15,7 +15,7 @@
 #include <stdarg.h>
 #include <string.h>
 
-#include <util/cleanup.h>
+#include <util/auto.h>
 #include <util/error.h>
 #include <util/text.h>
 
@@ -297,26 +297,26 @@ static bool is_closed(FILE *out)
 	return poll(&stream, 1, 0) == 1 && (stream.revents & POLLERR);
 }
 
-int output_flush(FILE *out, struct error *err)
+int report_flush(FILE *out, struct error *err)
 {
 	if (fflush(out))
-		return output_failure(-errno, err);
+		return report_failure(-errno, err);
 	if (!ferror(out))
 		return 0;
 	/* An earlier write failed: the stream kept that it did, not why. */
-	return is_closed(out) ? OUTPUT_CLOSED : error_set(err, -EIO, "cannot write the output");
+	return is_closed(out) ? REPORT_CLOSED : error_set(err, -EIO, "cannot write the output");
 }
 
-int output_failure(int failure, struct error *err)
+int report_failure(int failure, struct error *err)
 {
 	if (failure == -EPIPE)
-		return OUTPUT_CLOSED;
+		return REPORT_CLOSED;
 	return error_set(err, failure, "cannot write the output: %s", strerror(-failure));
 }
 
 int report_finish(struct report *report, struct error *err)
 {
 	assert(!report->depth);
-	return report->failure ? output_failure(report->failure, err) :
-				 output_flush(report->out, err);
+	return report->failure ? report_failure(report->failure, err) :
+				 report_flush(report->out, err);
 }

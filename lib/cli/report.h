@@ -58,15 +58,15 @@ void report_null(struct report *report, const char *key);
 void report_line(struct report *report, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
-/* Flushes. What output_flush() says, or -ENOMEM with the words. */
+/* Flushes. What report_flush() says, or -ENOMEM with the words. */
 int report_finish(struct report *report, struct error *err);
 
 /* Has all that went to the stream been written? 0, or a negative errno with the words. A reader that
- * has gone has seen enough, which is no failure: OUTPUT_CLOSED, without words. */
-#define OUTPUT_CLOSED 1
-int output_flush(FILE *out, struct error *err);
+ * has gone has seen enough, which is no failure: REPORT_CLOSED, without words. */
+#define REPORT_CLOSED 1
+int report_flush(FILE *out, struct error *err);
 
 /* The same of a write that failed, by its negative errno. */
-int output_failure(int failure, struct error *err);
+int report_failure(int failure, struct error *err);
 
 #endif

@@ -29,12 +29,12 @@
 #include <dataplane/framing.h>
 #include <dataplane/kernel.h>
 #include <dataplane/libbpf_log.h>
-#include <dataplane/mend.h>
+#include <dataplane/repair.h>
 #include <dataplane/program.h>
 #include <dataplane/refusal.h>
 #include <dataplane/renumber.h>
 #include <dataplane/table.h>
-#include <util/cleanup.h>
+#include <util/auto.h>
 #include <util/descriptors.h>
 #include <util/error.h>
 #include <util/log.h>
@@ -53,10 +53,10 @@ struct attachment {
 };
 
 static const enum xdp_attach_mode libxdp_modes[] = {
-	[MODE_UNSPECIFIED] = XDP_MODE_UNSPEC,
-	[MODE_NATIVE] = XDP_MODE_NATIVE,
-	[MODE_SKB] = XDP_MODE_SKB,
-	[MODE_HW] = XDP_MODE_HW,
+	[ATTACH_MODE_UNSPECIFIED] = XDP_MODE_UNSPEC,
+	[ATTACH_MODE_NATIVE] = XDP_MODE_NATIVE,
+	[ATTACH_MODE_SKB] = XDP_MODE_SKB,
+	[ATTACH_MODE_HW] = XDP_MODE_HW,
 };
 
 /* A signal between attach and the look at its result would leave the user with a wrong exit code. */
@@ -99,7 +99,7 @@ static int check_dispatcher(const struct netdev *dev, const struct chain *chain,
 	if (chain_is_broken(chain) && !options->repair)
 		return error_set(err, -EBUSY, "%s: %s; %s", dev->name,
 				 filter_state_text(chain->state), chain_advice(dev, chain, advice));
-	ret = options->repair ? 0 : mend_check_pins(dev, chain, err);
+	ret = options->repair ? 0 : repair_check_pins(dev, chain, err);
 	if (ret)
 		return ret;
 	if (chain->expected == CHAIN_MAX && !chain_is_broken(chain))
@@ -107,7 +107,7 @@ static int check_dispatcher(const struct netdev *dev, const struct chain *chain,
 				 "%s: the chain is full: %u programs, and no dispatcher takes more; "
 				 "'xdp-loader status %s' lists them",
 				 dev->name, chain->count, dev->name);
-	if (options->mode != MODE_UNSPECIFIED && options->mode != chain->mode)
+	if (options->mode != ATTACH_MODE_UNSPECIFIED && options->mode != chain->mode)
 		return error_set(err, -EBUSY,
 				 "%s: its chain runs in %s mode, not %s; use --mode %s", dev->name,
 				 attach_mode_name(chain->mode), attach_mode_name(options->mode),
@@ -150,7 +150,7 @@ static int find_single_reason(struct attachment *attachment, struct error *err)
 	const char *skip = getenv("LIBXDP_SKIP_DISPATCHER");
 	int ret;
 
-	if (attachment->options.mode == MODE_HW) {
+	if (attachment->options.mode == ATTACH_MODE_HW) {
 		snprintf(reason, size, "a program in the hardware has no dispatcher");
 		return 0;
 	}
@@ -199,7 +199,7 @@ static int load_object(struct attachment *attachment, struct error *err)
 
 	if (ret)
 		return ret;
-	if (attachment->options.mode == MODE_HW) {
+	if (attachment->options.mode == ATTACH_MODE_HW) {
 		bpf_program__set_ifindex(main_program(attachment->object), attachment->dev.ifindex);
 		bpf_object__for_each_map(map, attachment->object)
 			bpf_map__set_ifindex(map, attachment->dev.ifindex);
@@ -213,7 +213,7 @@ static int load_object(struct attachment *attachment, struct error *err)
 			"it is found again");
 	if (!ret)
 		return 0;
-	if (attachment->options.mode == MODE_HW)
+	if (attachment->options.mode == ATTACH_MODE_HW)
 		return error_set(err, ret,
 				 "%s: the device takes no such program into its hardware (%s); use "
 				 "--mode native or --mode skb",
@@ -360,12 +360,12 @@ static int check_result(const struct attachment *attachment, struct error *err)
 
 	if (ret)
 		return ret;
-	if (chain.state != FILTER_CHAINED && chain.state != FILTER_SINGLE)
+	if (chain.state != FILTER_STATE_CHAINED && chain.state != FILTER_STATE_SINGLE)
 		return error_set(
 			err, -EIO,
 			"%s: attached, but it is not in the chain now; somebody took it off again",
 			dev->name);
-	if (chain.state == FILTER_CHAINED)
+	if (chain.state == FILTER_STATE_CHAINED)
 		return 0;
 	if (!attachment->single_reason[0])
 		return refuse_single(attachment, err);
@@ -412,7 +412,7 @@ static int attach_now(struct attachment *attachment, struct error *err)
 /* A filter of before may be back in its place after that. */
 static int mend_and_attach(struct attachment *attachment, struct error *err)
 {
-	int ret = mend(&attachment->dev, err);
+	int ret = repair_chain(&attachment->dev, err);
 
 	if (!ret)
 		ret = chain_read(&attachment->dev, &attachment->before, err);
@@ -424,7 +424,8 @@ static int mend_and_attach(struct attachment *attachment, struct error *err)
 /* Of a chain that is to be joined pins can be missing, which libxdp needs. */
 static bool is_mending_needed(const struct attachment *attachment)
 {
-	return attachment->options.repair || mend_is_needed(&attachment->dev, &attachment->before);
+	return attachment->options.repair ||
+	       repair_is_needed(&attachment->dev, &attachment->before);
 }
 
 int attach_commit(struct attachment *attachment, struct error *err)
@@ -467,7 +468,7 @@ static int detach_chained(const struct netdev *dev, const struct chain *chain, _
 
 static int detach_once(const struct netdev *dev, const struct chain *chain, __u32 program_id)
 {
-	if (chain->state == FILTER_CHAINED)
+	if (chain->state == FILTER_STATE_CHAINED)
 		return detach_chained(dev, chain, program_id);
 	/* It broke since it was mended, and others still run in it. */
 	if (chain->count)
@@ -483,15 +484,15 @@ static int mend_before_detach(const struct netdev *dev, bool *mended, struct err
 	int ret = chain_read(dev, &chain, err);
 
 	*mended = false;
-	if (!ret && chain.state != FILTER_NOT_LOADED && !chain_can_end(&chain))
+	if (!ret && chain.state != FILTER_STATE_NOT_LOADED && !chain_can_end(&chain))
 		ret = chain_check_version(dev, &chain, err);
-	if (ret || chain.state == FILTER_NOT_LOADED)
+	if (ret || chain.state == FILTER_STATE_NOT_LOADED)
 		return ret;
 	renumber_pins(dev, &chain);
-	if (!mend_is_needed(dev, &chain))
-		return mend_check_pins(dev, &chain, err);
+	if (!repair_is_needed(dev, &chain))
+		return repair_check_pins(dev, &chain, err);
 	*mended = true;
-	ret = mend(dev, chain.count ? err : NULL);
+	ret = repair_chain(dev, chain.count ? err : NULL);
 	return chain.count ? ret : 0;
 }
 
@@ -530,7 +531,7 @@ static int detach_now(const struct netdev *dev, __u32 program_id, struct error *
 			return read;
 		next = next_to_detach(&first, &chain, program_id);
 		/* Gone by this very command, whatever the library says of it. */
-		if (!next && chain.state != FILTER_NOT_FILTERING)
+		if (!next && chain.state != FILTER_STATE_NOT_FILTERING)
 			return touched ? 0 : error_set(err, -ENOENT, "%s: not loaded", dev->name);
 		if (touched && next == last) {
 			try++;

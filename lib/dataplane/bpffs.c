@@ -16,7 +16,7 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
-#include <util/cleanup.h>
+#include <util/auto.h>
 #include <util/error.h>
 #include <util/log.h>
 

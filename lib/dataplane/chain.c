@@ -21,7 +21,7 @@
 #include <dataplane/filter.h>
 #include <dataplane/kernel.h>
 #include <dataplane/rtnl.h>
-#include <util/cleanup.h>
+#include <util/auto.h>
 #include <util/error.h>
 
 _Static_assert(CHAIN_MAX == DISPATCHER_PLACES, "a chain has as many places as the dispatcher");
@@ -36,10 +36,10 @@ _Static_assert(CHAIN_MAX == DISPATCHER_PLACES, "a chain has as many places as th
 #define LOOK_NS 20000000
 
 static const char *const mode_names[] = {
-	[MODE_UNSPECIFIED] = "unspecified",
-	[MODE_NATIVE] = "native",
-	[MODE_SKB] = "skb",
-	[MODE_HW] = "hw",
+	[ATTACH_MODE_UNSPECIFIED] = "unspecified",
+	[ATTACH_MODE_NATIVE] = "native",
+	[ATTACH_MODE_SKB] = "skb",
+	[ATTACH_MODE_HW] = "hw",
 };
 
 const char *attach_mode_name(enum attach_mode mode)
@@ -61,10 +61,10 @@ int attach_mode_parse(const char *text, enum attach_mode *out)
 __u32 attach_mode_flags(enum attach_mode mode)
 {
 	static const __u32 flags[] = {
-		[MODE_UNSPECIFIED] = 0,
-		[MODE_NATIVE] = XDP_FLAGS_DRV_MODE,
-		[MODE_SKB] = XDP_FLAGS_SKB_MODE,
-		[MODE_HW] = XDP_FLAGS_HW_MODE,
+		[ATTACH_MODE_UNSPECIFIED] = 0,
+		[ATTACH_MODE_NATIVE] = XDP_FLAGS_DRV_MODE,
+		[ATTACH_MODE_SKB] = XDP_FLAGS_SKB_MODE,
+		[ATTACH_MODE_HW] = XDP_FLAGS_HW_MODE,
 	};
 
 	return flags[mode];
@@ -73,10 +73,10 @@ __u32 attach_mode_flags(enum attach_mode mode)
 const char *filter_state_name(enum filter_state state)
 {
 	static const char *const names[] = {
-		[FILTER_NOT_LOADED] = "not-loaded",
-		[FILTER_CHAINED] = "filtering-chained",
-		[FILTER_SINGLE] = "filtering-single",
-		[FILTER_NOT_FILTERING] = "not-filtering",
+		[FILTER_STATE_NOT_LOADED] = "not-loaded",
+		[FILTER_STATE_CHAINED] = "filtering-chained",
+		[FILTER_STATE_SINGLE] = "filtering-single",
+		[FILTER_STATE_NOT_FILTERING] = "not-filtering",
 	};
 
 	return names[state];
@@ -85,10 +85,10 @@ const char *filter_state_name(enum filter_state state)
 const char *filter_state_text(enum filter_state state)
 {
 	static const char *const texts[] = {
-		[FILTER_NOT_LOADED] = "not loaded",
-		[FILTER_CHAINED] = "filtering, chained",
-		[FILTER_SINGLE] = "filtering, single",
-		[FILTER_NOT_FILTERING] = "attached but NOT filtering",
+		[FILTER_STATE_NOT_LOADED] = "not loaded",
+		[FILTER_STATE_CHAINED] = "filtering, chained",
+		[FILTER_STATE_SINGLE] = "filtering, single",
+		[FILTER_STATE_NOT_FILTERING] = "attached but NOT filtering",
 	};
 
 	return texts[state];
@@ -121,19 +121,19 @@ static int read_main(const struct netdev *dev, struct chain *chain, struct error
 		return kernel_failure(dev, "cannot ask for its XDP program", ret, err);
 	if (link.xdp.hw) {
 		chain->main_id = link.xdp.hw;
-		chain->mode = MODE_HW;
+		chain->mode = ATTACH_MODE_HW;
 	} else if (link.xdp.native) {
 		chain->main_id = link.xdp.native;
-		chain->mode = MODE_NATIVE;
+		chain->mode = ATTACH_MODE_NATIVE;
 	} else if (link.xdp.skb) {
 		chain->main_id = link.xdp.skb;
-		chain->mode = MODE_SKB;
+		chain->mode = ATTACH_MODE_SKB;
 	} else {
 		chain->main_id = link.xdp.program;
-		chain->mode = link.xdp.attached == XDP_ATTACHED_HW  ? MODE_HW :
-			      link.xdp.attached == XDP_ATTACHED_DRV ? MODE_NATIVE :
-			      link.xdp.attached == XDP_ATTACHED_SKB ? MODE_SKB :
-								      MODE_UNSPECIFIED;
+		chain->mode = link.xdp.attached == XDP_ATTACHED_HW  ? ATTACH_MODE_HW :
+			      link.xdp.attached == XDP_ATTACHED_DRV ? ATTACH_MODE_NATIVE :
+			      link.xdp.attached == XDP_ATTACHED_SKB ? ATTACH_MODE_SKB :
+								      ATTACH_MODE_UNSPECIFIED;
 	}
 	return 0;
 }
@@ -320,9 +320,9 @@ static int read_dispatcher(const struct bpf_prog_info *info, struct chain *chain
 		chain->expected = chain->count;
 	find_ours(chain, &config);
 	if (chain->program_id)
-		chain->state = FILTER_CHAINED;
+		chain->state = FILTER_STATE_CHAINED;
 	else if (chain->lost)
-		chain->state = FILTER_NOT_FILTERING;
+		chain->state = FILTER_STATE_NOT_FILTERING;
 	return 0;
 }
 
@@ -335,8 +335,8 @@ static void find_held(const struct netdev *dev, struct chain *chain)
 	if (chain_is_broken(chain))
 		pins_find_lost(dev, chain->main_id, &chain->held);
 	if (chain->held.program_id)
-		chain->state = FILTER_NOT_FILTERING;
-	else if (chain->state == FILTER_NOT_LOADED)
+		chain->state = FILTER_STATE_NOT_FILTERING;
+	else if (chain->state == FILTER_STATE_NOT_LOADED)
 		pins_find_turned_off(dev, chain->main_id, &chain->held);
 }
 
@@ -370,7 +370,7 @@ static int read_once(const struct netdev *dev, struct chain *chain, struct error
 	if (ret < 0)
 		return kernel_failure(dev, "cannot read the maps of its XDP program", ret, err);
 	if (ret) {
-		chain->state = FILTER_SINGLE;
+		chain->state = FILTER_STATE_SINGLE;
 		chain->program_id = info.id;
 		chain->our_count = 1;
 	} else if (!strcmp(chain->main_name, DISPATCHER_NAME)) {
@@ -410,7 +410,7 @@ int chain_check_version(const struct netdev *dev, const struct chain *chain, str
 
 bool chain_can_end(const struct chain *chain)
 {
-	return chain->state == FILTER_CHAINED && chain->expected == 1 &&
+	return chain->state == FILTER_STATE_CHAINED && chain->expected == 1 &&
 	       chain->dispatcher_version < dispatcher_version_made();
 }
 
@@ -447,7 +447,7 @@ int chain_read(const struct netdev *dev, struct chain *out, struct error *err)
 
 bool chain_has(const struct chain *chain, __u32 program_id)
 {
-	if (chain->state == FILTER_SINGLE)
+	if (chain->state == FILTER_STATE_SINGLE)
 		return chain->program_id == program_id;
 	for (unsigned int i = 0; i < chain->count; i++) {
 		if (chain->members[i].ours && chain->members[i].program_id == program_id)
@@ -461,13 +461,13 @@ const char *chain_advice(const struct netdev *dev, const struct chain *chain,
 {
 	const char *name = dev->name;
 
-	if (chain->state == FILTER_NOT_FILTERING && chain->held.program_id)
+	if (chain->state == FILTER_STATE_NOT_FILTERING && chain->held.program_id)
 		snprintf(text, CHAIN_ADVICE_SIZE, "'xdp-ipfilter repair %s' mends that", name);
-	else if (chain->state == FILTER_NOT_FILTERING && !bpffs_lasts())
+	else if (chain->state == FILTER_STATE_NOT_FILTERING && !bpffs_lasts())
 		snprintf(text, CHAIN_ADVICE_SIZE,
 			 "its pins are not in the " BPFFS_PATH " of this mount namespace; run the "
 			 "command in that of process 1, with 'nsenter -t 1 -m'");
-	else if (chain->state == FILTER_NOT_FILTERING)
+	else if (chain->state == FILTER_STATE_NOT_FILTERING)
 		snprintf(text, CHAIN_ADVICE_SIZE,
 			 "its rules are lost with its program; 'xdp-ipfilter repair %s -f FILE' loads "
 			 "it again with rules from a file",

@@ -11,21 +11,21 @@
  * somebody else's. These are the states of an interface; "status" is its exit code:
  *
  *   state                             status  load            unload           repair
- *   FILTER_NOT_LOADED                    3    loads           not loaded (3)   not loaded (3)
+ *   FILTER_STATE_NOT_LOADED                    3    loads           not loaded (3)   not loaded (3)
  *     another program is there alone     3    refused: take   not loaded (3)   not loaded (3)
  *     its chain is broken, not ours      3    that off first  not loaded (3)   not loaded (3)
  *     its chain lacks pins               3    makes them,     not loaded (3)   not loaded (3)
  *                                             then loads
  *     held: somebody turned us off       3    loads anew      ends what is     brings the chain back, or
  *     ("xdp off"), pins hold us               beside it       held             us into the one there
- *   FILTER_CHAINED, FILTER_SINGLE        0    loaded already  takes us off     leaves it
+ *   FILTER_STATE_CHAINED, FILTER_STATE_SINGLE        0    loaded already  takes us off     leaves it
  *     others of its chain are gone       0    loaded already  mends, and       closes the gaps
  *                                                             takes us off
  *     its chain lacks pins               0    loaded already  the same         makes them
  *     two or more filters of ours        0    loaded already  takes all off    leaves it
- *   FILTER_NOT_FILTERING, held           1    refused: repair mends, and       brings us back with our
+ *   FILTER_STATE_NOT_FILTERING, held           1    refused: repair mends, and       brings us back with our
  *                                                             takes us off     rules and counters
- *   FILTER_NOT_FILTERING, not held:      1    refused: repair closes the gaps  refused without rules
+ *   FILTER_STATE_NOT_FILTERING, not held:      1    refused: repair closes the gaps  refused without rules
  *     the rules are lost                      -f FILE                          given, else loads anew
  *
  * The commands on rules and counters refuse an interface that does not filter (exit 1, or 3 where it is
@@ -43,23 +43,23 @@
 
 struct error;
 
-enum attach_mode { MODE_UNSPECIFIED, MODE_NATIVE, MODE_SKB, MODE_HW };
+enum attach_mode { ATTACH_MODE_UNSPECIFIED, ATTACH_MODE_NATIVE, ATTACH_MODE_SKB, ATTACH_MODE_HW };
 const char *attach_mode_name(enum attach_mode mode); /* "native", "skb", "hw", "unspecified" */
 int attach_mode_parse(const char *text, enum attach_mode *out); /* -EINVAL */
 __u32 attach_mode_flags(enum attach_mode mode);                 /* XDP_FLAGS_... */
 
 enum filter_state {
-	FILTER_NOT_LOADED,
-	FILTER_CHAINED,
-	FILTER_SINGLE,
-	FILTER_NOT_FILTERING, /* a dispatcher whose components are gone, we among them */
+	FILTER_STATE_NOT_LOADED,
+	FILTER_STATE_CHAINED,
+	FILTER_STATE_SINGLE,
+	FILTER_STATE_NOT_FILTERING, /* a dispatcher whose components are gone, we among them */
 };
 const char *filter_state_name(enum filter_state state); /* JSON: "filtering-chained", ... */
 const char *filter_state_text(enum filter_state state); /* "filtering, chained", ... */
 
 #define CHAIN_MAX 10 /* what libxdp's dispatcher has room for */
 
-/* What <dataplane/mend.h> puts where a component is gone, for a moment. It is no component. */
+/* What <dataplane/repair.h> puts where a component is gone, for a moment. It is no component. */
 #define CHAIN_GAP_NAME "ipf_gap"
 
 /* Our mark: the chain goes on after this action, which no program returns. libxdp writes it into the
@@ -78,8 +78,9 @@ struct chain_member {
 
 struct chain {
 	enum filter_state state;
-	enum attach_mode mode; /* the one in effect; MODE_UNSPECIFIED while nothing is attached */
-	__u32 main_id;         /* program on the interface, 0 for none */
+	enum attach_mode
+		mode;  /* the one in effect; ATTACH_MODE_UNSPECIFIED while nothing is attached */
+	__u32 main_id; /* program on the interface, 0 for none */
 	char main_name[16];
 	bool dispatcher; /* the main program is libxdp's dispatcher */
 	bool untold; /* the kernel does not tell what the dispatcher runs (before 5.13): nothing below

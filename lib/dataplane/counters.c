@@ -14,7 +14,7 @@
 
 #include <dataplane/kernel.h>
 #include <dataplane/slots.h>
-#include <util/cleanup.h>
+#include <util/auto.h>
 #include <util/error.h>
 
 static int cpu_count(unsigned int *out, struct error *err)

@@ -11,7 +11,7 @@
 #include <bpf/libbpf.h>
 
 #include <dataplane/kernel.h>
-#include <util/cleanup.h>
+#include <util/auto.h>
 #include <util/error.h>
 
 /* Our program has eight maps; one of another build may have some more. */
@@ -40,7 +40,7 @@ static int open_map(__u32 id, struct bpf_map_info *map)
 	memset(map, 0, sizeof(*map));
 	if (fd < 0 || bpf_obj_get_info_by_fd(fd, map, &size))
 		return -errno;
-	return fd_take(&fd);
+	return auto_take_fd(&fd);
 }
 
 /* The sizes must be those of abi.h, so that what is read or written later fits. */
@@ -58,7 +58,7 @@ static int find_config(const struct bpf_prog_info *info, const __u32 *map_ids)
 		if (fd < 0)
 			return fd;
 		if (!strcmp(map.name, IPF_CONFIG_SECTION))
-			return fits(&map, sizeof(struct ipf_config)) ? fd_take(&fd) : -EPROTO;
+			return fits(&map, sizeof(struct ipf_config)) ? auto_take_fd(&fd) : -EPROTO;
 	}
 	return -ENOENT;
 }
@@ -137,7 +137,7 @@ static int take_map(const struct bpf_map_info *map, int *fd, struct filter *filt
 			continue;
 		if (!fits(map, maps[i].value_size))
 			return -EPROTO;
-		*map_fd(filter, i) = fd_take(fd);
+		*map_fd(filter, i) = auto_take_fd(fd);
 	}
 	return 0;
 }

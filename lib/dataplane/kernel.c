@@ -11,7 +11,7 @@
 #include <sys/resource.h>
 #include <sys/utsname.h>
 
-#include <util/cleanup.h>
+#include <util/auto.h>
 
 /* Of the kernel's own, <linux/errno.h>: programs were never to see it, and the C library has no
  * words for it. */

@@ -11,7 +11,7 @@
 #include <dataplane/kernel.h>
 #include <dataplane/netdev.h>
 #include <dataplane/ticket.h>
-#include <util/cleanup.h>
+#include <util/auto.h>
 #include <util/error.h>
 #include <util/log.h>
 
@@ -118,5 +118,5 @@ int lock_take(struct error *err)
 		return error_set(err, fd, "cannot make a map to queue with: %s",
 				 kernel_strerror(fd));
 	ret = wait_in_queue(queue, own, err);
-	return ret ? ret : fd_take(&fd);
+	return ret ? ret : auto_take_fd(&fd);
 }

@@ -13,7 +13,7 @@
 #include <sys/socket.h>
 
 #include <dataplane/rtnl.h>
-#include <util/cleanup.h>
+#include <util/auto.h>
 #include <util/error.h>
 
 static int not_found(const char *name, struct error *err)

@@ -19,7 +19,7 @@
 #include <sys/stat.h>
 
 #include <util/array.h>
-#include <util/cleanup.h>
+#include <util/auto.h>
 #include <util/error.h>
 
 struct search {

@@ -18,7 +18,7 @@
 
 #include <dataplane/bpffs.h>
 #include <dataplane/filter.h>
-#include <util/cleanup.h>
+#include <util/auto.h>
 #include <util/error.h>
 
 /* A loader attaches a chain at once after it has pinned it, and unpins the old one at once after that. */
@@ -115,7 +115,7 @@ int pins_lock(struct error *err)
 		goto fail;
 	fd = open_folder(AT_FDCWD, CHAIN_PINS_PATH, CHAIN_PINS_PATH);
 	if (fd >= 0 && !flock(fd, LOCK_EX))
-		return fd_take(&fd);
+		return auto_take_fd(&fd);
 fail:
 	ret = -errno;
 	return error_set(err, ret, "cannot lock " CHAIN_PINS_PATH ": %s", strerror(-ret));
@@ -189,7 +189,7 @@ static int open_component(const struct pinned_chain *chain, const char *name, __
 	if (fd < 0)
 		return -1;
 	if (ends_with(name, "-prog"))
-		return fd_take(&fd);
+		return auto_take_fd(&fd);
 	if (!ends_with(name, "-link") || bpf_obj_get_info_by_fd(fd, &link, &size))
 		return -1;
 	if (dispatcher_id)

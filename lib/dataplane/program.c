@@ -13,7 +13,7 @@
 #include <dataplane/kernel.h>
 #include <dataplane/libbpf_log.h>
 #include <dataplane/stub.h>
-#include <util/cleanup.h>
+#include <util/auto.h>
 #include <util/error.h>
 
 extern const char xdp_ipfilter_object[], xdp_ipfilter_object_end[];

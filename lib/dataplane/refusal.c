@@ -10,7 +10,7 @@
 #include <dataplane/kernel.h>
 #include <dataplane/libbpf_log.h>
 #include <dataplane/program.h>
-#include <util/cleanup.h>
+#include <util/auto.h>
 #include <util/error.h>
 
 /* A page less the headroom and tail that drivers reserve: what fits into one buffer at most. */
@@ -175,7 +175,7 @@ int refusal_of_attach(const struct netdev *dev, const struct chain *before, enum
 			dev->name, dev->name);
 	if (ret == -ENODEV)
 		return error_set(err, ret, "%s: the interface is gone", dev->name);
-	if (is_from_driver(ret) && (mode == MODE_NATIVE || mode == MODE_UNSPECIFIED))
+	if (is_from_driver(ret) && (mode == ATTACH_MODE_NATIVE || mode == ATTACH_MODE_UNSPECIFIED))
 		known = no_native(dev, before, ret, err);
 	return known ? known : anything_else(dev, "attach", ret, err);
 }

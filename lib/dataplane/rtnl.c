@@ -15,7 +15,7 @@
 #include <sys/socket.h>
 
 #include <util/array.h>
-#include <util/cleanup.h>
+#include <util/auto.h>
 
 /* Interfaces that come and go while they are listed make the kernel ask for another try. */
 #define MAX_DUMPS 16

@@ -11,7 +11,7 @@
 
 #include <bpf/bpf.h>
 
-#include <util/cleanup.h>
+#include <util/auto.h>
 
 #define BLOCK_NAME "ipf_rule_block"
 
@@ -48,7 +48,7 @@ static int open_map(__u32 id, enum bpf_map_type type, __u32 value_size, __u32 en
 		return -errno;
 	if (info.type != type || info.value_size != value_size || info.max_entries != entries)
 		return -ENOENT;
-	return fd_take(&fd);
+	return auto_take_fd(&fd);
 }
 
 int slots_open_chunk(__u32 id)

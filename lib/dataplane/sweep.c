@@ -19,7 +19,7 @@
 #include <dataplane/chain.h>
 #include <dataplane/filter.h>
 #include <dataplane/pins.h>
-#include <util/cleanup.h>
+#include <util/auto.h>
 #include <util/log.h>
 
 /* What libxdp pins for a moment, to learn whether the kernel has what a dispatcher needs. */

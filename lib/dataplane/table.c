@@ -29,7 +29,7 @@
 #include <dataplane/kernel.h>
 #include <dataplane/slots.h>
 #include <dataplane/ticket.h>
-#include <util/cleanup.h>
+#include <util/auto.h>
 #include <util/error.h>
 #include <util/log.h>
 
@@ -452,7 +452,7 @@ static int new_chunk(const void *bytes)
 		return -errno;
 	memcpy(chunk, bytes, IPF_CHUNK_SIZE);
 	munmap(chunk, IPF_CHUNK_SIZE);
-	return fd_take(&fd);
+	return auto_take_fd(&fd);
 }
 
 /* Puts up to SLOTS_BATCH of the image's chunks, from *next on, into their slots. */

@@ -10,7 +10,7 @@
 #define DATAPLANE_TABLE_H
 
 #include <dataplane/filter.h>
-#include <ruleset/image.h>
+#include <table/image.h>
 #include <ruleset/ruleset.h>
 #include <stdbool.h>
 

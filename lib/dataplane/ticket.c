@@ -12,7 +12,7 @@
 
 #include <bpf/bpf.h>
 
-#include <util/cleanup.h>
+#include <util/auto.h>
 
 /* A type that other users cannot make, whatever kernel.unprivileged_bpf_disabled says. */
 #define TICKET_TYPE BPF_MAP_TYPE_QUEUE
@@ -50,7 +50,7 @@ int ticket_make(const char *name, __u32 *id)
 		return -EAGAIN;
 	bpf_map_update_elem(fd, NULL, &maker, BPF_ANY);
 	*id = info.id;
-	return fd_take(&fd);
+	return auto_take_fd(&fd);
 }
 
 /* 1, 0, or what kept us from finding out. */

@@ -13,12 +13,12 @@
 
 #define GROUPS 8 /* of 16 bits in an IPv6 address */
 
-unsigned int family_bits(enum ipf_family family)
+unsigned int address_family_bits(enum ipf_family family)
 {
 	return family == IPF_IPV4 ? 32 : 128;
 }
 
-const char *family_name(enum ipf_family family)
+const char *address_family_name(enum ipf_family family)
 {
 	return family == IPF_IPV4 ? "IPv4" : "IPv6";
 }

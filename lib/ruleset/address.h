@@ -19,11 +19,11 @@ struct address {
 #define ADDRESS_TEXT_SIZE 46 /* INET6_ADDRSTRLEN */
 
 /* Bits of an address: 32 or 128. */
-unsigned int family_bits(enum ipf_family family);
-const char *family_name(enum ipf_family family); /* "IPv4", "IPv6" */
+unsigned int address_family_bits(enum ipf_family family);
+const char *address_family_name(enum ipf_family family); /* "IPv4", "IPv6" */
 
 /* -1, 0, 1 by number. Here, because sorting a million rules is little else. */
-static inline int key_compare(const struct ipf_key *a, const struct ipf_key *b)
+static inline int address_key_compare(const struct ipf_key *a, const struct ipf_key *b)
 {
 	if (a->high != b->high)
 		return a->high < b->high ? -1 : 1;

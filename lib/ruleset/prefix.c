@@ -13,7 +13,7 @@
 #include <string.h>
 
 #include <util/array.h>
-#include <util/text.h>
+#include <util/number.h>
 
 /* "::ffff:" and an IPv4 address: that many bits lie before the IPv4 part. */
 #define MAPPED_BITS 96
@@ -77,7 +77,7 @@ void prefix_format(const struct prefix *prefix, char text[PREFIX_TEXT_SIZE])
 	size_t length;
 
 	address_format(&address, text);
-	if (prefix->bits == family_bits(prefix->family))
+	if (prefix->bits == address_family_bits(prefix->family))
 		return;
 	length = strlen(text);
 	snprintf(text + length, PREFIX_TEXT_SIZE - length, "/%u", prefix->bits);
@@ -136,7 +136,7 @@ static enum prefix_problem parse_netmask(const char *text, uint64_t *bits)
 static enum prefix_problem parse_length(const char *text, const struct address *address,
 					bool mapped, uint64_t *bits)
 {
-	unsigned int most = mapped ? 128 : family_bits(address->family);
+	unsigned int most = mapped ? 128 : address_family_bits(address->family);
 
 	if (number_parse(text, 0, most, bits)) {
 		if (address->family == IPF_IPV4 && !mapped && strchr(text, '.') &&
@@ -175,7 +175,7 @@ static enum prefix_problem parse_prefix(const struct address *address, bool mapp
 	};
 	problem = append(out, &prefix);
 	if (!problem && host_bits)
-		*host_bits = key_compare(&prefix.key, &address->key) != 0;
+		*host_bits = address_key_compare(&prefix.key, &address->key) != 0;
 	return problem;
 }
 
@@ -188,7 +188,7 @@ static struct ipf_key key_after(const struct ipf_key *key)
 static struct prefix largest_prefix(enum ipf_family family, const struct ipf_key *start,
 				    const struct ipf_key *end)
 {
-	struct prefix best = { *start, (__u8)family, (__u8)family_bits(family) };
+	struct prefix best = { *start, (__u8)family, (__u8)address_family_bits(family) };
 
 	while (best.bits) {
 		struct prefix wider = { *start, (__u8)family, (__u8)(best.bits - 1) };
@@ -196,7 +196,7 @@ static struct prefix largest_prefix(enum ipf_family family, const struct ipf_key
 		struct ipf_key last = prefix_last(&wider);
 
 		if ((start->high & mask.high) || (start->low & mask.low) ||
-		    key_compare(&last, end) > 0)
+		    address_key_compare(&last, end) > 0)
 			break;
 		best = wider;
 	}
@@ -228,7 +228,7 @@ static enum prefix_problem append_range(enum ipf_family family, struct ipf_key s
 			out->count = count_before;
 			return problem;
 		}
-		if (!key_compare(&last, end))
+		if (!address_key_compare(&last, end))
 			return PREFIX_OK;
 		start = key_after(&last);
 	}
@@ -241,10 +241,10 @@ enum prefix_problem prefix_range(const struct address *first, const struct addre
 
 	if (first->family != last->family)
 		return PREFIX_RANGE_MIXED_FAMILIES;
-	if (key_compare(&first->key, &last->key) > 0)
+	if (address_key_compare(&first->key, &last->key) > 0)
 		return PREFIX_RANGE_BACKWARDS;
-	end = prefix_last(
-		&(struct prefix){ last->key, (__u8)last->family, (__u8)family_bits(last->family) });
+	end = prefix_last(&(struct prefix){ last->key, (__u8)last->family,
+					    (__u8)address_family_bits(last->family) });
 	return append_range(first->family, first->key, &end, out);
 }
 
@@ -277,7 +277,7 @@ static enum prefix_problem parse(const char *text, struct prefix_list *out, bool
 	if (*end)
 		return PREFIX_NOT_A_RULE;
 	prefix = (struct prefix){ address.key, (__u8)address.family,
-				  (__u8)family_bits(address.family) };
+				  (__u8)address_family_bits(address.family) };
 	return append(out, &prefix);
 }
 

@@ -13,7 +13,7 @@
 struct prefix {
 	struct ipf_key key; /* host bits clear */
 	__u8 family;        /* enum ipf_family */
-	__u8 bits;          /* 0 to family_bits() */
+	__u8 bits;          /* 0 to address_family_bits() */
 };
 
 #define PREFIX_TEXT_SIZE 52
@@ -33,7 +33,7 @@ static inline int prefix_compare(const struct prefix *a, const struct prefix *b)
 
 	if (a->family != b->family)
 		return a->family < b->family ? -1 : 1;
-	order = key_compare(&a->key, &b->key);
+	order = address_key_compare(&a->key, &b->key);
 	if (order)
 		return order;
 	return (a->bits > b->bits) - (a->bits < b->bits);

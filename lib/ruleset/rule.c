@@ -1,180 +1,26 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What is a rule, and when does it end?
- *
- * A tick is 2^27 ns. The clock's tick is rounded down, the end of a rule up.
+ * What is a rule, and which of two comes first?
  */
 #include <ruleset/rule.h>
 
-#include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
-#include <string.h>
-#include <sys/stat.h>
-#include <time.h>
-
-#include <util/cleanup.h>
-#include <util/error.h>
-
-#define TICK_NS (1ull << IPF_TICK_SHIFT)
-#define SECOND_NS 1000000000ull
-
-/* What tick_after() adds at most to the seconds asked for: one tick because `now` is rounded down,
- * and nearly one for the end, which is rounded up. */
-#define SLACK_TICKS 2
-
-const char *verdict_name(enum ipf_verdict verdict)
+static int compare_ends(__u32 a, __u32 b)
 {
-	return verdict == IPF_PASS ? "pass" : "drop";
-}
-
-enum ipf_verdict verdict_opposite(enum ipf_verdict verdict)
-{
-	switch (verdict) {
-	case IPF_PASS:
-		return IPF_DROP;
-	case IPF_DROP:
-		return IPF_PASS;
-	default:
-		return verdict == VERDICT_BY_POLICY ? VERDICT_AS_POLICY : VERDICT_BY_POLICY;
-	}
-}
-
-enum ipf_verdict verdict_under(enum ipf_verdict verdict, enum ipf_verdict policy)
-{
-	if (verdict == VERDICT_BY_POLICY)
-		return verdict_opposite(policy);
-	return verdict == VERDICT_AS_POLICY ? policy : verdict;
-}
-
-static bool is_alnum(char c)
-{
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-}
-
-bool set_name_valid(const char *name)
-{
-	size_t length = 0;
-
-	if (!is_alnum(name[0]))
-		return false;
-	for (; name[length]; length++) {
-		if (!is_alnum(name[length]) && !strchr("._-", name[length]))
-			return false;
-		if (length == IPF_SET_NAME_SIZE - 1)
-			return false;
-	}
-	return true;
-}
-
-int tick_parse_offset(const char *text, __s64 *offset_ns)
-{
-	const char *line = !strncmp(text, "boottime ", 9) ? text : strstr(text, "\nboottime ");
-	long long seconds, ns;
-	char after;
-
-	if (!line || sscanf(line, " boottime %lld %lld%c", &seconds, &ns, &after) != 3 ||
-	    after != '\n' || ns < 0 || ns >= (long long)SECOND_NS ||
-	    seconds > INT64_MAX / (long long)SECOND_NS - 1 ||
-	    seconds < INT64_MIN / (long long)SECOND_NS + 1)
-		return -EINVAL;
-	*offset_ns = seconds * (long long)SECOND_NS + ns;
-	return 0;
-}
-
-static int read_offsets(__s64 *offset_ns)
-{
-	auto_fd int fd = open("/proc/self/timens_offsets", O_RDONLY | O_CLOEXEC);
-	char text[256];
-	ssize_t length;
-
-	if (fd < 0)
-		return -errno;
-	length = read(fd, text, sizeof(text) - 1);
-	if (length < 0)
-		return -errno;
-	text[length] = '\0';
-	return tick_parse_offset(text, offset_ns);
-}
-
-/* The kernel tells the offsets of the namespace that our children would be in. Before 6.2 a process that
- * changed its own and then executed us is not in that one yet. */
-static int find_offset(__s64 *offset_ns)
-{
-	struct stat own, children;
-
-	*offset_ns = 0;
-	if (stat("/proc/self/ns/time", &own)) {
-		int ret = -errno;
-
-		/* A kernel without time namespaces? Not if /proc is missing. */
-		return ret == -ENOENT && !stat("/proc/self/ns", &own) ? 0 : ret;
-	}
-	if (stat("/proc/self/ns/time_for_children", &children))
-		return -errno;
-	return own.st_ino == children.st_ino ? read_offsets(offset_ns) : -EXDEV;
-}
-
-/* Of this process, as its time namespace is. */
-static struct {
-	bool known;
-	int ret;
-	__s64 ns;
-} offset;
-
-static void know_offset(void)
-{
-	if (!offset.known)
-		offset.ret = find_offset(&offset.ns);
-	offset.known = true;
-}
-
-int tick_check(struct error *err)
-{
-	know_offset();
-	if (!offset.ret)
+	if (a == b)
 		return 0;
-	if (offset.ret == -EXDEV)
-		return error_set(
-			err, -EIO,
-			"cannot tell the time: this process runs in one time namespace, and its "
-			"children would run in another; with unshare -T, use --fork");
-	return error_set(
-		err, -EIO,
-		"cannot tell the kernel's time from that of a time namespace (/proc/self: %s), "
-		"and rules would end too early; mount /proc",
-		strerror(-offset.ret));
+	if (a == IPF_NEVER || b == IPF_NEVER)
+		return a == IPF_NEVER ? -1 : 1;
+	return a > b ? -1 : 1;
 }
 
-__u32 tick_now(void)
+int rule_compare(const struct rule *a, const struct rule *b)
 {
-	struct timespec time;
+	int order = prefix_compare(&a->prefix, &b->prefix);
 
-	know_offset();
-	/* Of the kernel's clocks, the one that the XDP program reads; it cannot fail. */
-	clock_gettime(CLOCK_BOOTTIME, &time);
-	return (__u32)(((__u64)time.tv_sec * SECOND_NS + (__u64)time.tv_nsec - (__u64)offset.ns) >>
-		       IPF_TICK_SHIFT);
-}
-
-__u32 tick_after(__u32 now, uint64_t seconds)
-{
-	__u64 after;
-
-	if (seconds >= UINT32_MAX) /* Beyond 32 bits of ticks by far; the product stays in 64. */
-		return UINT32_MAX;
-	after = now + 1ull + (seconds * SECOND_NS + TICK_NS - 1) / TICK_NS;
-	return after < UINT32_MAX ? (__u32)after : UINT32_MAX;
-}
-
-uint64_t tick_seconds_left(__u32 expires, __u32 now)
-{
-	__u64 ticks;
-
-	if (now >= expires)
-		return 0;
-	ticks = expires - now;
-	if (ticks <= SLACK_TICKS)
-		return 1;
-	return ((ticks - SLACK_TICKS) * TICK_NS + SECOND_NS - 1) / SECOND_NS;
+	if (order)
+		return order;
+	if (a->verdict != b->verdict)
+		return a->verdict == IPF_PASS ? -1 : 1;
+	order = compare_ends(a->expires, b->expires);
+	return order ? order : (a->set > b->set) - (a->set < b->set);
 }

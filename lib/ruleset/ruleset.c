@@ -14,8 +14,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <ruleset/tick.h>
 #include <util/array.h>
-#include <util/cleanup.h>
+#include <util/auto.h>
 
 #define COUNTER_SLOTS ((size_t)IPF_COUNTER_BLOCK * IPF_COUNTER_BLOCKS)
 
@@ -39,6 +40,26 @@ int ruleset_reserve(struct ruleset *set, size_t rules, size_t sets)
 	return 0;
 }
 
+static bool is_alnum(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+}
+
+bool ruleset_name_valid(const char *name)
+{
+	size_t length = 0;
+
+	if (!is_alnum(name[0]))
+		return false;
+	for (; name[length]; length++) {
+		if (!is_alnum(name[length]) && !strchr("._-", name[length]))
+			return false;
+		if (length == IPF_SET_NAME_SIZE - 1)
+			return false;
+	}
+	return true;
+}
+
 int ruleset_find_set(const struct ruleset *set, const char *name)
 {
 	for (size_t i = 0; i < set->set_count; i++)
@@ -51,7 +72,7 @@ int ruleset_name_set(struct ruleset *set, const char *name)
 {
 	int found = ruleset_find_set(set, name);
 
-	assert(set_name_valid(name));
+	assert(ruleset_name_valid(name));
 	if (found >= 0)
 		return found;
 	if (set->set_count == IPF_MAX_SETS)
@@ -70,27 +91,6 @@ static int compare_place(const struct rule *a, const struct rule *b)
 {
 	int order = prefix_compare(&a->prefix, &b->prefix);
 
-	return order ? order : (a->set > b->set) - (a->set < b->set);
-}
-
-static int compare_ends(__u32 a, __u32 b)
-{
-	if (a == b)
-		return 0;
-	if (a == IPF_NEVER || b == IPF_NEVER)
-		return a == IPF_NEVER ? -1 : 1;
-	return a > b ? -1 : 1;
-}
-
-int rule_compare(const struct rule *a, const struct rule *b)
-{
-	int order = prefix_compare(&a->prefix, &b->prefix);
-
-	if (order)
-		return order;
-	if (a->verdict != b->verdict)
-		return a->verdict == IPF_PASS ? -1 : 1;
-	order = compare_ends(a->expires, b->expires);
 	return order ? order : (a->set > b->set) - (a->set < b->set);
 }
 
@@ -422,7 +422,7 @@ size_t ruleset_count_family(const struct ruleset *set, enum ipf_family family)
 const struct rule *ruleset_decide(const struct ruleset *set, const struct address *address,
 				  __u32 now)
 {
-	for (unsigned int bits = family_bits(address->family) + 1; bits--;) {
+	for (unsigned int bits = address_family_bits(address->family) + 1; bits--;) {
 		const struct prefix prefix = prefix_of_address(address, bits);
 
 		for (size_t i = find_prefix(set, &prefix);

@@ -11,6 +11,7 @@
 #define RULESET_RULESET_H
 
 #include <ruleset/rule.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 struct ruleset {
@@ -27,13 +28,13 @@ void ruleset_done(struct ruleset *set); /* also of a zeroed one */
 /* Makes room for so many rules and sets in all; the counts stay. Returns 0 or -ENOMEM. */
 int ruleset_reserve(struct ruleset *set, size_t rules, size_t sets);
 
+/* 1 to 31 of A-Z a-z 0-9 . _ -, the first a letter or a digit. */
+bool ruleset_name_valid(const char *name);
+
 /* Finds the set's index, or -ENOENT. */
 int ruleset_find_set(const struct ruleset *set, const char *name);
 /* Finds or makes it; -ENOMEM, -E2BIG beyond IPF_MAX_SETS. The name is valid. */
 int ruleset_name_set(struct ruleset *set, const char *name);
-
-/* The order above: -1, 0, 1. */
-int rule_compare(const struct rule *a, const struct rule *b);
 
 /* Each change below gives *changed (may be NULL) the number of rules added, removed, or given
  * another verdict or time; 0 with success means that all was so already. They return 0 or -ENOMEM

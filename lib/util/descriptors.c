@@ -13,7 +13,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include <util/cleanup.h>
+#include <util/auto.h>
 #include <util/error.h>
 
 void descriptors_raise(void)

@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include <util/cleanup.h>
+#include <util/auto.h>
 #include <util/text.h>
 
 #define PROGRAM "xdp-ipfilter: "

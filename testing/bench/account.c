@@ -17,7 +17,7 @@
 
 #include <bpf/bpf.h>
 
-#include <util/text.h>
+#include <util/number.h>
 
 #include "fail.h"
 

@@ -12,7 +12,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
-#include <util/text.h>
+#include <util/number.h>
 
 #include "fail.h"
 #include "object.h"

@@ -22,7 +22,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
-#include <util/text.h>
+#include <util/number.h>
 
 #include "clock.h"
 #include "fail.h"

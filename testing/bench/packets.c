@@ -24,7 +24,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <util/text.h>
+#include <util/number.h>
 
 #include "candidate.h"
 #include "clock.h"

@@ -59,7 +59,7 @@ static size_t random_below(struct random *random, size_t limit)
 	return (size_t)(random_bits(random) % limit);
 }
 
-static unsigned int family_bits(enum family family)
+static unsigned int address_family_bits(enum family family)
 {
 	return family == FAMILY_IPV4 ? 32 : 128;
 }
@@ -67,7 +67,7 @@ static unsigned int family_bits(enum family family)
 /* All ones in the host part. */
 static address_t host_mask(enum family family, unsigned int bits)
 {
-	unsigned int host_bits = family_bits(family) - bits;
+	unsigned int host_bits = address_family_bits(family) - bits;
 
 	return host_bits == 128 ? ~(address_t)0 : ((address_t)1 << host_bits) - 1;
 }
@@ -123,7 +123,7 @@ static unsigned int pick_bits(const struct share *shares, struct random *random)
 static struct bench_rule random_exception(enum family family, const struct bench_rule *cover,
 					  struct random *random)
 {
-	unsigned int room = family_bits(family) - cover->bits;
+	unsigned int room = address_family_bits(family) - cover->bits;
 	unsigned int bits = cover->bits + 1 + (unsigned int)random_below(random, room);
 	address_t inside = random_bits(random) & host_mask(family, cover->bits);
 
@@ -316,7 +316,7 @@ int workload_sources(const struct workload *workload, enum outcome outcome, uint
 
 void address_bytes(enum family family, address_t address, uint8_t bytes[16])
 {
-	unsigned int size = family_bits(family) / 8;
+	unsigned int size = address_family_bits(family) / 8;
 
 	for (unsigned int i = 0; i < size; i++)
 		bytes[i] = (uint8_t)(address >> 8 * (size - 1 - i));

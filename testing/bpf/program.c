@@ -17,13 +17,13 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
-#include <ruleset/image.h>
+#include <table/image.h>
 
 #define OUTPUT_ROOM (80u * 1024)
 
 const char *program_object_path(int argc, char **argv)
 {
-	static const char built[] = "/../../xdp-ipfilter/xdp_ipfilter.o";
+	static const char built[] = "/../../lib/bpf/xdp_ipfilter.o";
 	static char path[PATH_MAX + sizeof(built)];
 	const char *chosen = getenv("XDP_IPFILTER_OBJECT");
 	ssize_t length;

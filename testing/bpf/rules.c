@@ -10,6 +10,8 @@
 
 #include "tap.h"
 
+#include <ruleset/tick.h>
+
 void table_done(struct table *table)
 {
 	image_done(&table->image);

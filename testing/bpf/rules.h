@@ -6,7 +6,7 @@
 #define TEST_RULES_H
 
 #include <ipfilter/abi.h>
-#include <ruleset/image.h>
+#include <table/image.h>
 #include <ruleset/ruleset.h>
 #include <stddef.h>
 

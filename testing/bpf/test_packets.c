@@ -23,6 +23,8 @@
 #include "rules.h"
 #include "tap.h"
 
+#include <ruleset/tick.h>
+
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 static struct program programs[2];      /* one for each policy */
@@ -452,7 +454,7 @@ static void test_prefix_edges(void)
 	for (size_t i = 0; i < COUNT(addresses); i++) {
 		enum ipf_family family = addresses[i].family;
 
-		for (unsigned int bits = 0; bits <= family_bits(family); bits++) {
+		for (unsigned int bits = 0; bits <= address_family_bits(family); bits++) {
 			__u64 high = bits >= 64 ? ~0ull : bits ? ~0ull << (64 - bits) : 0;
 			__u64 low = bits >= 128 ? ~0ull : bits > 64 ? ~0ull << (128 - bits) : 0;
 			struct prefix prefix = {
@@ -475,7 +477,7 @@ static void test_prefix_edges(void)
 			result(edges(program, &prefix,
 				     by_rule(verdict, table.rules.rules[0].counter)),
 			       "%s, edges of %s%s", policy_name(program), text,
-			       bits == family_bits(family) ? " (host)" : "");
+			       bits == address_family_bits(family) ? " (host)" : "");
 			table_done(&table);
 		}
 	}
@@ -658,7 +660,7 @@ static void test_long_chains(void)
 	static const enum ipf_family families[] = { IPF_IPV4, IPF_IPV6 };
 
 	for (size_t f = 0; f < COUNT(families); f++) {
-		unsigned int lengths = family_bits(families[f]) + 1;
+		unsigned int lengths = address_family_bits(families[f]) + 1;
 		struct program *program = &programs[IPF_PASS];
 
 		for (int live = 0; live < 3; live++) {
@@ -670,7 +672,7 @@ static void test_long_chains(void)
 			if (now <= COUNT(rules)) {
 				tap_skip("the machine has only just started",
 					 "%s, ended rules over one address",
-					 family_name(families[f]));
+					 address_family_name(families[f]));
 				continue;
 			}
 			/* Each length with both verdicts, in two sets. */
@@ -699,8 +701,8 @@ static void test_long_chains(void)
 			publish(program, &table);
 			frame_from(families[f], &(struct ipf_key){ 0, 0 }, &frame);
 			result(expect_frame(program, want),
-			       "%s, %u ended rules over one address, %s", family_name(families[f]),
-			       2 * lengths - !!live,
+			       "%s, %u ended rules over one address, %s",
+			       address_family_name(families[f]), 2 * lengths - !!live,
 			       live == 0 ? "no other" :
 			       live == 1 ? "the shortest drop lives" :
 					   "the longest drop lives");

@@ -16,7 +16,9 @@
 #include <sys/random.h>
 #include <time.h>
 
-#include <util/text.h>
+#include <ruleset/tick.h>
+#include <ruleset/verdict.h>
+#include <util/number.h>
 
 #include "corpus.h"
 #include "oracle.h"
@@ -91,7 +93,7 @@ static struct ipf_key random_key(enum ipf_family family)
 static struct prefix random_prefix(void)
 {
 	enum ipf_family family = one_in(2) ? IPF_IPV4 : IPF_IPV6;
-	unsigned int most = family_bits(family);
+	unsigned int most = address_family_bits(family);
 	unsigned int bits = one_in(3) ? most : one_in(2) ? below(most + 1) : most - below(most / 2);
 	struct prefix prefix = { .key = random_key(family),
 				 .family = (__u8)family,

@@ -15,7 +15,7 @@
 #include <sys/mount.h>
 #include <unistd.h>
 
-#include <util/cleanup.h>
+#include <util/auto.h>
 
 #include "corpus.h"
 #include "program.h"

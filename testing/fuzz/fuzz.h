@@ -12,8 +12,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <ruleset/feed.h>
-#include <ruleset/rulefile.h>
+#include <feed/feed.h>
+#include <feed/input.h>
+#include <feed/reader.h>
+#include <feed/writer.h>
 #include <ruleset/ruleset.h>
 #include <util/error.h>
 
@@ -26,31 +28,31 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static inline const struct feed_format *
 fuzz_read(const void *text, size_t size, const struct feed_format *format, struct ruleset *out)
 {
-	struct rule_input input = { .verdict = IPF_DROP, .now = FUZZ_NOW, .format = format };
+	struct input input = { .verdict = IPF_DROP, .now = FUZZ_NOW, .format = format };
 	FILE *file = fmemopen((void *)text, size, "r");
 	struct error err = { { 0 } };
 	int ret;
 
 	assert(file);
 	ruleset_init(out);
-	ret = rule_input_read(&input, file, "-", &err);
+	ret = reader_read(&input, file, "-", &err);
 	fclose(file);
 	/* Refused with a place and words, or taken without any. */
 	assert(ret ? !strncmp(err.text, "-:", 2) : !err.text[0]);
 	for (const char *c = err.text; *c; c++)
 		assert(*c >= ' ' && *c <= '~');
 	for (size_t i = 0; !ret && i < input.count; i++) {
-		char place[RULE_PLACE_SIZE];
+		char place[INPUT_PLACE_SIZE];
 
 		/* Each comes from this file, and messages know where. */
-		rule_input_describe(&input, &input.rules[i], place);
+		input_describe(&input, &input.rules[i], place);
 		assert(!strncmp(place, "-:", 2));
 	}
 	for (size_t i = 0; !ret && i < input.set_count; i++)
 		assert(ruleset_name_set(out, input.sets[i].name) == (int)i);
 	if (!ret)
 		assert(!ruleset_add(out, input.rules, input.count, NULL));
-	rule_input_done(&input);
+	input_done(&input);
 	return ret ? NULL : input.read_as;
 }
 
@@ -62,7 +64,7 @@ static inline void fuzz_write_and_read(const struct ruleset *rules)
 	size_t length;
 	FILE *out = open_memstream(&text, &length);
 
-	assert(out && !rule_text_write(rules, FUZZ_NOW, out));
+	assert(out && !writer_write(rules, FUZZ_NOW, out));
 	fclose(out);
 	if (length) {
 		assert(fuzz_read(text, length, NULL, &again) == &feed_rules);

@@ -10,7 +10,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#include <ruleset/image.h>
+#include <table/image.h>
 #include <ruleset/ruleset.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

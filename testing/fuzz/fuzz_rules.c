@@ -7,7 +7,7 @@
 #include "fuzz.h"
 
 #include <ruleset/coverage.h>
-#include <ruleset/image.h>
+#include <table/image.h>
 
 static void check_coverage(const struct ruleset *rules)
 {

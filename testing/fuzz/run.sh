@@ -33,7 +33,7 @@ have_runtime() {
 build_libraries() (
 	top=$PWD
 	cd "$build" &&
-		"${compile[@]}" -fsanitize=fuzzer-no-link -c "$top"/lib/ruleset/*.c "$top"/lib/util/*.c
+		"${compile[@]}" -fsanitize=fuzzer-no-link -c "$top"/lib/feed/*.c "$top"/lib/table/*.c "$top"/lib/ruleset/*.c "$top"/lib/util/*.c
 )
 
 # build_target NAME

@@ -10,6 +10,10 @@
 #include <string.h>
 #include <time.h>
 
+#include <feed/input.h>
+#include <feed/reader.h>
+#include <feed/writer.h>
+#include <ruleset/verdict.h>
 #include <util/array.h>
 #include <util/error.h>
 
@@ -115,7 +119,7 @@ static struct ipf_key shift_key(struct ipf_key key, unsigned int bits, uint64_t 
 static struct prefix random_prefix(enum shape shape, const struct address centres[4], size_t i)
 {
 	const struct address *centre = &centres[random_below(4)];
-	unsigned int most = family_bits(centre->family);
+	unsigned int most = address_family_bits(centre->family);
 	struct address address = *centre;
 	unsigned int bits;
 
@@ -128,7 +132,8 @@ static struct prefix random_prefix(enum shape shape, const struct address centre
 		return cut(address, bits);
 	case SHAPE_NESTED:
 		return cut(centres[i % 2],
-			   (unsigned int)(i / 2) % (family_bits(centres[i % 2].family) + 1));
+			   (unsigned int)(i / 2) %
+				   (address_family_bits(centres[i % 2].family) + 1));
 	case SHAPE_NEIGHBOURS:
 		bits = most - (unsigned int)random_below(most < 128 ? 24 : 100);
 		address.key = shift_key(cut(address, bits).key, bits, random_below(40));
@@ -197,22 +202,22 @@ FILE *open_text(const char *text, size_t length)
 	return file;
 }
 
-void ruleset_from_input(struct ruleset *set, struct rule_input *input)
+void ruleset_from_input(struct ruleset *set, struct input *input)
 {
 	ruleset_init(set);
 	for (size_t i = 0; i < input->set_count; i++)
 		assert_int_equal(ruleset_name_set(set, input->sets[i].name), i);
 	assert_int_equal(ruleset_add(set, input->rules, input->count, NULL), 0);
-	rule_input_done(input);
+	input_done(input);
 }
 
 void ruleset_from_text(struct ruleset *set, const char *text)
 {
-	struct rule_input input = { .verdict = IPF_DROP };
+	struct input input = { .verdict = IPF_DROP };
 	FILE *file = open_text(text, strlen(text));
 	struct error err = { 0 };
 
-	if (rule_input_read(&input, file, "text", &err))
+	if (reader_read(&input, file, "text", &err))
 		fail_msg("%s", err.text);
 	fclose(file);
 	ruleset_from_input(set, &input);
@@ -225,7 +230,7 @@ char *ruleset_to_text(const struct ruleset *set)
 	FILE *out = open_memstream(&text, &size);
 
 	assert_non_null(out);
-	assert_int_equal(rule_text_write(set, 0, out), 0);
+	assert_int_equal(writer_write(set, 0, out), 0);
 	fclose(out);
 	return text;
 }

@@ -16,7 +16,8 @@
 
 #include <cmocka.h>
 
-#include <ruleset/rulefile.h>
+#include <feed/input.h>
+#include <stdio.h>
 #include <ruleset/ruleset.h>
 
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
@@ -74,8 +75,8 @@ void random_ruleset(struct ruleset *set, enum shape shape, size_t count);
 /* What a rule file asks for; timeouts count from tick 0. Release with ruleset_done(). */
 void ruleset_from_text(struct ruleset *set, const char *text);
 /* The rule set that what was read makes; releases the input. */
-void ruleset_from_input(struct ruleset *set, struct rule_input *input);
-/* What rule_text_write() makes of it at tick 0; the caller frees it. */
+void ruleset_from_input(struct ruleset *set, struct input *input);
+/* What writer_write() makes of it at tick 0; the caller frees it. */
 char *ruleset_to_text(const struct ruleset *set);
 /* The text stays where it is until the file is closed. */
 FILE *open_text(const char *text, size_t length);

@@ -2,7 +2,10 @@
 /*
  * Which lists of others are read, as which format, and what is refused?
  */
-#include <ruleset/feed.h>
+#include <feed/feed.h>
+#include <feed/input.h>
+#include <feed/reader.h>
+#include <ruleset/verdict.h>
 
 #include <errno.h>
 #include <stdlib.h>
@@ -29,7 +32,7 @@ struct good_case {
 	const char *name;
 	const char *format; /* that it is found to be */
 	const char *text;
-	const char *canonical; /* what rule_text_write() makes of it */
+	const char *canonical; /* what writer_write() makes of it */
 };
 
 static const struct good_case good_cases[] = {
@@ -157,13 +160,13 @@ static const struct good_case good_cases[] = {
 static void check_good(void **state)
 {
 	const struct good_case *c = *state;
-	struct rule_input input = { .verdict = IPF_DROP };
+	struct input input = { .verdict = IPF_DROP };
 	FILE *file = open_text(c->text, strlen(c->text));
 	struct error err = { 0 };
 	struct ruleset set;
 	char *text;
 
-	if (rule_input_read(&input, file, "feed", &err))
+	if (reader_read(&input, file, "feed", &err))
 		fail_msg("%s", err.text);
 	fclose(file);
 	assert_string_equal(input.read_as->name, c->format);
@@ -392,7 +395,7 @@ static const struct bad_case bad_cases[] = {
 static void check_bad(void **state)
 {
 	const struct bad_case *c = *state;
-	struct rule_input input = {
+	struct input input = {
 		.verdict = IPF_DROP,
 		.format = c->format ? feed_format_find(c->format) : NULL,
 	};
@@ -402,65 +405,65 @@ static void check_bad(void **state)
 	char message[sizeof(err.text)];
 
 	assert_true(!c->format || input.format);
-	assert_int_equal(rule_input_read(&input, file, "f", &err), -EINVAL);
+	assert_int_equal(reader_read(&input, file, "f", &err), -EINVAL);
 	snprintf(message, sizeof(message), "%s%s%s%s", c->message,
 		 c->format ? "" : " (the file is read as ", c->format ? "" : input.read_as->name,
 		 c->format ? "" : "; --format changes that)");
 	assert_string_equal(err.text, message);
 	fclose(file);
-	rule_input_done(&input);
+	input_done(&input);
 }
 
-static void read_feed(struct rule_input *input, const char *text)
+static void read_feed(struct input *input, const char *text)
 {
 	FILE *file = open_text(text, strlen(text));
 	struct error err = { 0 };
 
-	if (rule_input_read(input, file, "f", &err))
+	if (reader_read(input, file, "f", &err))
 		fail_msg("%s", err.text);
 	fclose(file);
 }
 
 static void an_option_names_the_set_of_an_ipset(void **state)
 {
-	struct rule_input input = { .verdict = IPF_DROP, .set = "mine" };
+	struct input input = { .verdict = IPF_DROP, .set = "mine" };
 
 	(void)state;
 	read_feed(&input, "create b@d hash:ip\nadd b@d 192.0.2.1\nadd other 192.0.2.2\n");
 	assert_int_equal(input.set_count, 1);
 	assert_int_equal(input.rules[0].set, 0);
 	assert_int_equal(input.rules[1].set, 0);
-	rule_input_done(&input);
+	input_done(&input);
 }
 
 static void an_ipset_named_default_names_that_set(void **state)
 {
-	struct rule_input input = { .verdict = IPF_DROP };
+	struct input input = { .verdict = IPF_DROP };
 
 	(void)state;
 	read_feed(&input, "create default hash:ip\n");
 	assert_true(input.sets[0].named);
 	assert_int_equal(input.set_count, 1);
-	rule_input_done(&input);
+	input_done(&input);
 }
 
 static void a_flush_marks_its_set(void **state)
 {
-	struct rule_input input = { .verdict = IPF_DROP };
+	struct input input = { .verdict = IPF_DROP };
 
 	(void)state;
 	read_feed(&input, "create a hash:ip\nflush b\nadd a 192.0.2.1\nadd b 192.0.2.2\n");
 	assert_int_equal(input.set_count, 3);
 	assert_false(input.sets[0].flushed || input.sets[1].flushed);
 	assert_true(input.sets[2].flushed && input.sets[2].filled);
-	rule_input_done(&input);
+	input_done(&input);
 }
 
 /* Without --set the second flush would take away what the first file said. */
 static void two_files_may_flush_the_set_of_an_option(void **state)
 {
-	struct rule_input input = { .verdict = IPF_DROP, .set = "mine" };
-	struct rule_input named = { .verdict = IPF_DROP };
+	struct input input = { .verdict = IPF_DROP, .set = "mine" };
+	struct input named = { .verdict = IPF_DROP };
 	static const char text[] = "flush a\nadd a 192.0.2.1\n";
 	FILE *file = open_text(text, sizeof(text) - 1);
 	struct error err = { 0 };
@@ -471,30 +474,30 @@ static void two_files_may_flush_the_set_of_an_option(void **state)
 	assert_true(input.sets[0].flushed);
 	assert_int_equal(input.count, 3);
 	read_feed(&named, text);
-	assert_int_equal(rule_input_read(&named, file, "f", &err), -EINVAL);
+	assert_int_equal(reader_read(&named, file, "f", &err), -EINVAL);
 	assert_memory_equal(err.text, "f:1:7: 'a': flushed after", 25);
 	fclose(file);
-	rule_input_done(&input);
-	rule_input_done(&named);
+	input_done(&input);
+	input_done(&named);
 }
 
 static void rules_that_are_to_go_empty_no_set(void **state)
 {
-	struct rule_input input = { .verdict = IPF_DROP, .deletes = true };
+	struct input input = { .verdict = IPF_DROP, .deletes = true };
 	static const char text[] = "create a hash:ip\nflush a\nadd a 192.0.2.1\n";
 	FILE *file = open_text(text, sizeof(text) - 1);
 	struct error err = { 0 };
 
 	(void)state;
-	assert_int_equal(rule_input_read(&input, file, "f", &err), -EINVAL);
+	assert_int_equal(reader_read(&input, file, "f", &err), -EINVAL);
 	assert_memory_equal(err.text, "f:2:1: 'flush': del deletes only what is listed", 47);
 	fclose(file);
-	rule_input_done(&input);
+	input_done(&input);
 }
 
 static void an_exception_is_the_opposite_of_what_will_be_known(void **state)
 {
-	struct rule_input input = { .verdict = VERDICT_BY_POLICY, .expires = 7 };
+	struct input input = { .verdict = VERDICT_BY_POLICY, .expires = 7 };
 
 	(void)state;
 	read_feed(&input,
@@ -503,12 +506,12 @@ static void an_exception_is_the_opposite_of_what_will_be_known(void **state)
 	assert_int_equal(input.rules[0].expires, 7);
 	assert_int_equal(input.rules[1].verdict, VERDICT_AS_POLICY);
 	assert_int_equal(input.rules[2].expires, IPF_NEVER);
-	rule_input_done(&input);
+	input_done(&input);
 }
 
 static void each_file_has_its_format(void **state)
 {
-	struct rule_input input = { .verdict = IPF_DROP };
+	struct input input = { .verdict = IPF_DROP };
 
 	(void)state;
 	read_feed(&input, "add a 192.0.2.1\n");
@@ -517,7 +520,7 @@ static void each_file_has_its_format(void **state)
 	assert_ptr_equal(input.read_as, &feed_p2p);
 	assert_int_equal(input.rules[0].set, 1);
 	assert_int_equal(input.rules[1].set, 0);
-	rule_input_done(&input);
+	input_done(&input);
 }
 
 /* Every beginning of a whole list, cut anywhere, is refused or at least no list of other rules. */
@@ -527,13 +530,13 @@ static void a_list_with_metadata_is_never_taken_in_part(void **state)
 
 	(void)state;
 	for (size_t length = 1; length < sizeof(whole) - 2; length++) {
-		struct rule_input input = { .verdict = IPF_DROP };
+		struct input input = { .verdict = IPF_DROP };
 		FILE *file = open_text(whole, length);
 		struct error err = { 0 };
 
-		assert_int_equal(rule_input_read(&input, file, "f", &err), -EINVAL);
+		assert_int_equal(reader_read(&input, file, "f", &err), -EINVAL);
 		fclose(file);
-		rule_input_done(&input);
+		input_done(&input);
 	}
 }
 

@@ -2,9 +2,10 @@
 /*
  * Is the image of a rule set sound, read back as it was, and safe to read when it is not?
  */
-#include <ruleset/image.h>
+#include <table/image.h>
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 

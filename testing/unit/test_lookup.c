@@ -5,7 +5,8 @@
  * The lines of <ipfilter/lookup.h> that the XDP program runs, over images that image_compile() made,
  * compared with the words of the manual (tables) and with a search through all rules (random sets).
  */
-#include <ruleset/image.h>
+#include <ruleset/tick.h>
+#include <table/image.h>
 
 #include <stdlib.h>
 #include <string.h>

@@ -15,7 +15,10 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#include <ruleset/image.h>
+#include <feed/input.h>
+#include <feed/reader.h>
+#include <feed/writer.h>
+#include <table/image.h>
 #include <util/error.h>
 #include <util/log.h>
 
@@ -154,17 +157,17 @@ static int attempt_prefix(void)
 
 static int read_text(const char *words)
 {
-	struct rule_input input = { .verdict = IPF_DROP };
+	struct input input = { .verdict = IPF_DROP };
 	struct error err = { 0 };
 	FILE *file;
 	int ret;
 
 	file = open_text(words, strlen(words));
-	ret = rule_input_read(&input, file, "text", &err);
+	ret = reader_read(&input, file, "text", &err);
 	if (ret)
 		assert_string_equal(err.text, "out of memory");
 	fclose(file);
-	rule_input_done(&input);
+	input_done(&input);
 	return ret;
 }
 
@@ -180,14 +183,14 @@ static int attempt_ipset(void)
 
 static int attempt_argument(void)
 {
-	struct rule_input input = { .verdict = IPF_DROP };
+	struct input input = { .verdict = IPF_DROP };
 	struct error err = { 0 };
 	int ret;
 
-	ret = rule_input_argument(&input, "10.0.0.1-10.0.0.9", &err);
+	ret = reader_argument(&input, "10.0.0.1-10.0.0.9", &err);
 	if (ret)
 		assert_string_equal(err.text, "out of memory");
-	rule_input_done(&input);
+	input_done(&input);
 	return ret;
 }
 
@@ -196,7 +199,7 @@ static int attempt_write(void)
 	FILE *out = fopen("/dev/null", "w");
 	int ret;
 
-	ret = rule_text_write(&base, 0, out);
+	ret = writer_write(&base, 0, out);
 	fclose(out);
 	return ret;
 }

@@ -3,6 +3,8 @@
  * Which names may sets have, and when do rules end?
  */
 #include <ruleset/rule.h>
+#include <ruleset/tick.h>
+#include <ruleset/verdict.h>
 
 #include <errno.h>
 #include <string.h>
@@ -42,7 +44,7 @@ static void check_name(void **state)
 {
 	const struct name_case *c = *state;
 
-	assert_int_equal(set_name_valid(c->text), c->valid);
+	assert_int_equal(ruleset_name_valid(c->text), c->valid);
 }
 
 static void verdicts_have_names(void **state)

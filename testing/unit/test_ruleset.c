@@ -4,7 +4,11 @@
  *
  * Tables say it by rule files; random changes are compared with a model that is a plain list.
  */
+#include <feed/input.h>
+#include <feed/reader.h>
 #include <ruleset/ruleset.h>
+#include <ruleset/tick.h>
+#include <ruleset/verdict.h>
 
 #include <errno.h>
 #include <stdio.h>
@@ -86,14 +90,14 @@ static const struct change_case change_cases[] = {
 };
 
 /* The rules of a text with the set indexes of the rule set. */
-static void incoming_rules(struct ruleset *set, const char *text, struct rule_input *input,
+static void incoming_rules(struct ruleset *set, const char *text, struct input *input,
 			   bool *replaced)
 {
 	FILE *file = open_text(text, strlen(text));
 	struct error err = { 0 };
 
-	*input = (struct rule_input){ .verdict = IPF_DROP };
-	if (rule_input_read(input, file, "text", &err))
+	*input = (struct input){ .verdict = IPF_DROP };
+	if (reader_read(input, file, "text", &err))
 		fail_msg("%s", err.text);
 	fclose(file);
 	for (size_t i = 0; i < input->set_count; i++) {
@@ -111,7 +115,7 @@ static void check_change(void **state)
 {
 	const struct change_case *c = *state;
 	bool replaced[16] = { false };
-	struct rule_input input;
+	struct input input;
 	struct ruleset set;
 	size_t changed = 77;
 	char *text;
@@ -131,7 +135,7 @@ static void check_change(void **state)
 	text = ruleset_to_text(&set);
 	assert_string_equal(text, c->after);
 	free(text);
-	rule_input_done(&input);
+	input_done(&input);
 	ruleset_done(&set);
 }
 
@@ -283,7 +287,7 @@ static void assert_counters(const struct ruleset *set, const char *expected)
 static void apply(struct ruleset *set, enum change change, const char *incoming)
 {
 	bool replaced[16] = { false };
-	struct rule_input input;
+	struct input input;
 
 	incoming_rules(set, incoming, &input, replaced);
 	if (change == ADD)
@@ -292,7 +296,7 @@ static void apply(struct ruleset *set, enum change change, const char *incoming)
 		assert_int_equal(ruleset_remove(set, input.rules, input.count, NULL), 0);
 	else
 		assert_int_equal(ruleset_replace(set, replaced, input.rules, input.count, NULL), 0);
-	rule_input_done(&input);
+	input_done(&input);
 }
 
 static void slots_are_the_lowest_free_ones(void **state)

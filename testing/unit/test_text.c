@@ -2,6 +2,8 @@
 /*
  * Are numbers and durations read strictly, and texts shown safely?
  */
+#include <util/duration.h>
+#include <util/number.h>
 #include <util/text.h>
 
 #include <errno.h>

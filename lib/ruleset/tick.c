@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What is the time, as rules count it?
+ *
+ * The clock's tick is rounded down, the end of a rule up.
+ */
+#include <ruleset/tick.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include <util/auto.h>
+#include <util/error.h>
+
+#define TICK_NS (1ull << IPF_TICK_SHIFT)
+#define SECOND_NS 1000000000ull
+
+/* What tick_after() adds at most to the seconds asked for: one tick because `now` is rounded down,
+ * and nearly one for the end, which is rounded up. */
+#define SLACK_TICKS 2
+
+int tick_parse_offset(const char *text, __s64 *offset_ns)
+{
+	const char *line = !strncmp(text, "boottime ", 9) ? text : strstr(text, "\nboottime ");
+	long long seconds, ns;
+	char after;
+
+	if (!line || sscanf(line, " boottime %lld %lld%c", &seconds, &ns, &after) != 3 ||
+	    after != '\n' || ns < 0 || ns >= (long long)SECOND_NS ||
+	    seconds > INT64_MAX / (long long)SECOND_NS - 1 ||
+	    seconds < INT64_MIN / (long long)SECOND_NS + 1)
+		return -EINVAL;
+	*offset_ns = seconds * (long long)SECOND_NS + ns;
+	return 0;
+}
+
+static int read_offsets(__s64 *offset_ns)
+{
+	auto_fd int fd = open("/proc/self/timens_offsets", O_RDONLY | O_CLOEXEC);
+	char text[256];
+	ssize_t length;
+
+	if (fd < 0)
+		return -errno;
+	length = read(fd, text, sizeof(text) - 1);
+	if (length < 0)
+		return -errno;
+	text[length] = '\0';
+	return tick_parse_offset(text, offset_ns);
+}
+
+/* The kernel tells the offsets of the namespace that our children would be in. Before 6.2 a process that
+ * changed its own and then executed us is not in that one yet. */
+static int find_offset(__s64 *offset_ns)
+{
+	struct stat own, children;
+
+	*offset_ns = 0;
+	if (stat("/proc/self/ns/time", &own)) {
+		int ret = -errno;
+
+		/* A kernel without time namespaces? Not if /proc is missing. */
+		return ret == -ENOENT && !stat("/proc/self/ns", &own) ? 0 : ret;
+	}
+	if (stat("/proc/self/ns/time_for_children", &children))
+		return -errno;
+	return own.st_ino == children.st_ino ? read_offsets(offset_ns) : -EXDEV;
+}
+
+/* Of this process, as its time namespace is. */
+static struct {
+	bool known;
+	int ret;
+	__s64 ns;
+} offset;
+
+static void know_offset(void)
+{
+	if (!offset.known)
+		offset.ret = find_offset(&offset.ns);
+	offset.known = true;
+}
+
+int tick_check(struct error *err)
+{
+	know_offset();
+	if (!offset.ret)
+		return 0;
+	if (offset.ret == -EXDEV)
+		return error_set(
+			err, -EIO,
+			"cannot tell the time: this process runs in one time namespace, and its "
+			"children would run in another; with unshare -T, use --fork");
+	return error_set(
+		err, -EIO,
+		"cannot tell the kernel's time from that of a time namespace (/proc/self: %s), "
+		"and rules would end too early; mount /proc",
+		strerror(-offset.ret));
+}
+
+__u32 tick_now(void)
+{
+	struct timespec time;
+
+	know_offset();
+	/* Of the kernel's clocks, the one that the XDP program reads; it cannot fail. */
+	clock_gettime(CLOCK_BOOTTIME, &time);
+	return (__u32)(((__u64)time.tv_sec * SECOND_NS + (__u64)time.tv_nsec - (__u64)offset.ns) >>
+		       IPF_TICK_SHIFT);
+}
+
+__u32 tick_after(__u32 now, uint64_t seconds)
+{
+	__u64 after;
+
+	if (seconds >= UINT32_MAX) /* Beyond 32 bits of ticks by far; the product stays in 64. */
+		return UINT32_MAX;
+	after = now + 1ull + (seconds * SECOND_NS + TICK_NS - 1) / TICK_NS;
+	return after < UINT32_MAX ? (__u32)after : UINT32_MAX;
+}
+
+uint64_t tick_seconds_left(__u32 expires, __u32 now)
+{
+	__u64 ticks;
+
+	if (now >= expires)
+		return 0;
+	ticks = expires - now;
+	if (ticks <= SLACK_TICKS)
+		return 1;
+	return ((ticks - SLACK_TICKS) * TICK_NS + SECOND_NS - 1) / SECOND_NS;
+}

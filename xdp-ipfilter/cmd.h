@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Which commands are there? One file each, cmd_NAME.c.
+ */
+#ifndef CMD_H
+#define CMD_H
+
+#include <cli/command.h>
+
+extern const struct command cmd_load;
+extern const struct command cmd_run;
+extern const struct command cmd_unload;
+extern const struct command cmd_repair;
+extern const struct command cmd_add;
+extern const struct command cmd_del;
+extern const struct command cmd_replace;
+extern const struct command cmd_flush;
+extern const struct command cmd_list;
+extern const struct command cmd_test;
+extern const struct command cmd_status;
+extern const struct command cmd_poll;
+extern const struct command cmd_help;
+
+extern const struct command_table command_table;
+
+#endif

@@ -1,0 +1,339 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Which interfaces does a command work on?
+ */
+#include "iface.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <dataplane/framing.h>
+#include <util/array.h>
+#include <util/auto.h>
+#include <util/descriptors.h>
+#include <util/error.h>
+#include <util/log.h>
+
+/* Loads and unloads that may come between looking at a chain and opening its program. */
+#define OPEN_TRIES 8
+
+static void iface_done(struct iface *iface)
+{
+	filter_close(&iface->filter);
+	ruleset_done(&iface->rules);
+	table_snapshot_done(&iface->live);
+}
+
+void ifaces_done(struct ifaces *ifaces)
+{
+	for (size_t i = 0; i < ifaces->count; i++)
+		iface_done(&ifaces->items[i]);
+	free(ifaces->items);
+	*ifaces = (struct ifaces){ 0 };
+}
+
+static enum exit_code add_target(struct ifaces *ifaces, const struct netdev *dev, struct error *err)
+{
+	struct iface *iface;
+
+	for (size_t i = 0; i < ifaces->count; i++)
+		if (ifaces->items[i].dev.ifindex == dev->ifindex)
+			return EXIT_DONE;
+	if (array_reserve(&ifaces->items, &ifaces->capacity, ifaces->count + 1,
+			  sizeof(*ifaces->items)))
+		return no_memory(err);
+	iface = &ifaces->items[ifaces->count++];
+	*iface = (struct iface){ .dev = *dev, .filter = FILTER_CLOSED };
+	ruleset_init(&iface->rules);
+	return EXIT_DONE;
+}
+
+enum exit_code ifaces_named(const struct words *names, struct ifaces *out, struct error *err)
+{
+	enum exit_code code = EXIT_DONE;
+	struct netdev dev;
+
+	for (size_t i = 0; i < names->count && !code; i++) {
+		if (netdev_find(names->items[i], &dev, err))
+			return EXIT_FAILED;
+		code = add_target(out, &dev, err);
+	}
+	return code;
+}
+
+enum exit_code ifaces_read(struct ifaces *ifaces, struct error *err)
+{
+	for (size_t i = 0; i < ifaces->count; i++)
+		if (chain_read(&ifaces->items[i].dev, &ifaces->items[i].chain, err))
+			return EXIT_FAILED;
+	return EXIT_DONE;
+}
+
+/* Has the interface gone since it was found? It may have another name by now. */
+static bool has_gone(const struct netdev *dev)
+{
+	auto_free struct netdev *devs = NULL;
+	size_t count;
+
+	if (netdev_all(&devs, &count, NULL))
+		return false;
+	for (size_t i = 0; i < count; i++)
+		if (devs[i].ifindex == dev->ifindex)
+			return false;
+	return true;
+}
+
+static bool was_lost(const struct chain *chain)
+{
+	return chain->state == FILTER_STATE_NOT_FILTERING || chain->held.program_id;
+}
+
+bool iface_lost(const struct iface *iface)
+{
+	return was_lost(&iface->chain);
+}
+
+enum exit_code ifaces_loaded(struct ifaces *out, struct error *err)
+{
+	auto_free struct netdev *devs = NULL;
+	enum exit_code code;
+	struct chain chain;
+	size_t count;
+
+	if (netdev_all(&devs, &count, err))
+		return EXIT_FAILED;
+	for (size_t i = 0; i < count; i++) {
+		if (chain_read(&devs[i], &chain, err)) {
+			if (!has_gone(&devs[i]))
+				return EXIT_FAILED;
+			error_set(err, 0, "%s", "");
+			continue;
+		}
+		if (chain.state == FILTER_STATE_NOT_LOADED && !was_lost(&chain))
+			continue;
+		code = add_target(out, &devs[i], err);
+		if (code)
+			return code;
+		out->items[out->count - 1].chain = chain;
+	}
+	return EXIT_DONE;
+}
+
+/* Of an interface that has just gone, nothing is said. */
+static void check_framing(struct iface *iface)
+{
+	int ret = framing_check(&iface->dev, &iface->filter.config, &iface->misread);
+
+	if (ret != -EOPNOTSUPP)
+		iface->misread.text[0] = '\0';
+}
+
+/* The chain, told of its filter number n. */
+static void choose_filter(struct chain *chain, unsigned int n)
+{
+	for (unsigned int i = 0; i < chain->count; i++) {
+		const struct chain_member *member = &chain->members[i];
+
+		if (!member->ours || n--)
+			continue;
+		chain->program_id = member->program_id;
+		chain->position = member->position;
+		chain->priority = member->priority;
+		return;
+	}
+}
+
+enum exit_code ifaces_split(struct ifaces *ifaces, struct error *err)
+{
+	struct ifaces split = { 0 };
+
+	for (size_t i = 0; i < ifaces->count; i++) {
+		unsigned int filters = ifaces->items[i].chain.our_count;
+
+		for (unsigned int n = 0; n < (filters ? filters : 1); n++) {
+			if (array_reserve(&split.items, &split.capacity, split.count + 1,
+					  sizeof(*split.items))) {
+				free(split.items);
+				return no_memory(err);
+			}
+			split.items[split.count] = ifaces->items[i];
+			choose_filter(&split.items[split.count++].chain, n);
+		}
+	}
+	free(ifaces->items);
+	*ifaces = split;
+	return EXIT_DONE;
+}
+
+static int open_target(struct iface *iface, struct error *err)
+{
+	int ret = 0;
+
+	for (int i = 0; i < OPEN_TRIES && iface->chain.program_id; i++) {
+		ret = filter_open(iface->chain.program_id, &iface->filter, err);
+		if (ret != -ENOENT)
+			break;
+		ret = chain_read(&iface->dev, &iface->chain, err);
+		if (ret)
+			break;
+	}
+	if (ret)
+		return error_prefix(err, ret, "%s", iface->dev.name);
+	if (iface->chain.program_id)
+		check_framing(iface);
+	return 0;
+}
+
+enum exit_code ifaces_open(struct ifaces *ifaces, struct error *err)
+{
+	for (size_t i = 0; i < ifaces->count; i++)
+		if (open_target(&ifaces->items[i], err))
+			return EXIT_FAILED;
+	return descriptors_check(IFACE_DESCRIPTORS, err) ? EXIT_FAILED : EXIT_DONE;
+}
+
+enum filter_state iface_state(const struct iface *iface)
+{
+	return iface->misread.text[0] ? FILTER_STATE_NOT_FILTERING : iface->chain.state;
+}
+
+enum exit_code refuse_not_filtering(const struct iface *iface, struct error *err)
+{
+	char advice[CHAIN_ADVICE_SIZE];
+
+	error_set(err, -ENOENT, "%s: %s; %s", iface->dev.name,
+		  filter_state_text(iface->chain.state),
+		  chain_advice(&iface->dev, &iface->chain, advice));
+	return iface->chain.state == FILTER_STATE_NOT_FILTERING ? EXIT_FAILED : EXIT_NOT_LOADED;
+}
+
+/* Every interface that was named must have the filter. */
+static enum exit_code require_filters(const struct ifaces *ifaces, struct error *err)
+{
+	for (size_t i = 0; i < ifaces->count; i++)
+		if (!ifaces->items[i].chain.program_id)
+			return refuse_not_filtering(&ifaces->items[i], err);
+	return EXIT_DONE;
+}
+
+static void list_filters(const struct chain *chain, char *text, size_t size)
+{
+	size_t length = 0;
+
+	*text = '\0';
+	for (unsigned int i = 0; i < chain->count && length < size; i++)
+		if (chain->members[i].ours)
+			length += (size_t)snprintf(text + length, size - length, "%s%u",
+						   length ? ", " : "",
+						   chain->members[i].program_id);
+}
+
+static enum exit_code require_one_each(const struct ifaces *ifaces, struct error *err)
+{
+	for (size_t i = 0; i < ifaces->count; i++) {
+		const struct iface *iface = &ifaces->items[i];
+		const char *name = iface->dev.name;
+		char filters[12 * CHAIN_MAX + 1];
+
+		if (iface->chain.our_count < 2)
+			continue;
+		list_filters(&iface->chain, filters, sizeof(filters));
+		error_set(
+			err, -EEXIST,
+			"%s: there are %u filters in its chain (programs %s), so it is not clear which one "
+			"is meant; 'xdp-loader unload %s -i ID' takes one off, 'xdp-ipfilter unload "
+			"%s' all",
+			name, iface->chain.our_count, filters, name, name);
+		return EXIT_FAILED;
+	}
+	return EXIT_DONE;
+}
+
+/* Of all interfaces those stay that have it. */
+static enum exit_code keep_filters(struct ifaces *ifaces, struct error *err)
+{
+	char advice[CHAIN_ADVICE_SIZE];
+	size_t kept = 0;
+	bool lost;
+
+	for (size_t i = 0; i < ifaces->count; i++) {
+		struct iface *iface = &ifaces->items[i];
+
+		if (iface->chain.program_id) {
+			ifaces->items[kept++] = *iface;
+			continue;
+		}
+		log_warning("%s: %s; %s", iface->dev.name, filter_state_text(iface->chain.state),
+			    chain_advice(&iface->dev, &iface->chain, advice));
+		iface_done(iface);
+	}
+	lost = ifaces->count > 0;
+	ifaces->count = kept;
+	if (kept)
+		return EXIT_DONE;
+	error_set(err, -ENOENT, "not loaded on any %s",
+		  lost ? "other interface" :
+			 "interface; load it with '" PROGRAM_NAME " load IFNAME'");
+	return EXIT_NOT_LOADED;
+}
+
+static void warn_of_misreading(const struct ifaces *ifaces)
+{
+	for (size_t i = 0; i < ifaces->count; i++)
+		if (ifaces->items[i].misread.text[0])
+			log_warning("%s", ifaces->items[i].misread.text);
+}
+
+enum exit_code ifaces_filtering(const struct words *names, struct ifaces *out, struct error *err)
+{
+	enum exit_code code;
+
+	if (names->count) {
+		code = ifaces_named(names, out, err);
+		if (!code)
+			code = ifaces_read(out, err);
+	} else {
+		code = ifaces_loaded(out, err);
+	}
+	if (!code)
+		code = ifaces_open(out, err);
+	if (code)
+		return code;
+	code = names->count ? require_filters(out, err) : keep_filters(out, err);
+	if (!code)
+		code = require_one_each(out, err);
+	if (!code)
+		warn_of_misreading(out);
+	return code;
+}
+
+enum exit_code iface_check(const struct iface *iface, struct error *err)
+{
+	const char *name = iface->dev.name;
+	char advice[CHAIN_ADVICE_SIZE];
+	struct chain now = { 0 };
+	int ret = chain_read(&iface->dev, &now, err);
+
+	if (!ret && chain_has(&now, iface->chain.program_id))
+		return framing_check(&iface->dev, &iface->filter.config, err) == -EOPNOTSUPP ?
+			       EXIT_FAILED :
+			       EXIT_DONE;
+	if (has_gone(&iface->dev)) {
+		error_set(err, -ENODEV, "%s: not loaded any more; the interface is gone", name);
+		return EXIT_NOT_LOADED;
+	}
+	if (ret)
+		return EXIT_FAILED;
+	if (now.state == FILTER_STATE_NOT_FILTERING) {
+		error_set(err, -ENOENT, "%s: %s; %s", name, filter_state_text(now.state),
+			  chain_advice(&iface->dev, &now, advice));
+		return EXIT_FAILED;
+	}
+	if (now.held.program_id == iface->chain.program_id) {
+		error_set(err, -ENOENT, "%s: not loaded any more; somebody turned it off", name);
+		return EXIT_NOT_LOADED;
+	}
+	error_set(err, -ENOENT, "%s: not loaded any more; someone unloaded it", name);
+	return EXIT_NOT_LOADED;
+}
