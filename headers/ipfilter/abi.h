@@ -80,13 +80,13 @@ struct ipf_counter {
 _Static_assert(sizeof(struct ipf_counter) == 16, "both sides read this layout");
 
 /* Where a program was loaded: the interface, so surely that another one is not taken for it. */
-struct ipf_place {
+struct ipf_location {
 	__u64 netns_cookie; /* of the network namespace; never given twice. 0: not known */
 	__u32 ifindex;
 	__u8 hardware_address[6];
 	__u8 reserved[6];
 };
-_Static_assert(sizeof(struct ipf_place) == 24, "both sides read this layout");
+_Static_assert(sizeof(struct ipf_location) == 24, "both sides read this layout");
 
 /* Fixed at load, in a read-only map of its own: the verifier prunes by it, and the tool knows a
  * program as ours by it. */
@@ -101,7 +101,7 @@ struct ipf_config {
 	__u8 link;                /* enum ipf_link */
 	__u8 mode;                /* enum attach_mode at load, for the tool; 0: any, or not known */
 	__u8 reserved[3];
-	struct ipf_place place;
+	struct ipf_location location;
 };
 _Static_assert(sizeof(struct ipf_config) == 48, "both sides read this layout");
 

@@ -254,7 +254,7 @@ int attach_prepare(const struct netdev *dev, const struct attach_options *option
 		.link = (__u8)link,
 	};
 
-	netdev_place(dev, &attachment->config.place);
+	netdev_location(dev, &attachment->config.location);
 
 	ret = descriptors_check(ATTACH_DESCRIPTORS, err);
 	if (!ret)

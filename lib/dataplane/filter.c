@@ -99,15 +99,15 @@ bool filter_exists(__u32 program_id)
 	return program >= 0;
 }
 
-bool filter_was_loaded_at(int program_fd, const struct ipf_place *place)
+bool filter_was_loaded_at(int program_fd, const struct ipf_location *location)
 {
 	struct bpf_prog_info info;
 	struct ipf_config config;
 	__u32 map_ids[MAX_MAPS];
 
-	return place->netns_cookie && !program_info(program_fd, &info, map_ids) &&
+	return location->netns_cookie && !program_info(program_fd, &info, map_ids) &&
 	       !strcmp(info.name, IPF_PROGRAM_NAME) && !read_config(&info, map_ids, &config) &&
-	       !memcmp(&config.place, place, sizeof(*place));
+	       !memcmp(&config.location, location, sizeof(*location));
 }
 
 static const struct {

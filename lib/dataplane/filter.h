@@ -48,6 +48,6 @@ int filter_is_ours(int program_fd);
 bool filter_exists(__u32 program_id);
 
 /* Is it ours, and was it loaded here? False also where that is not sure. */
-bool filter_was_loaded_at(int program_fd, const struct ipf_place *place);
+bool filter_was_loaded_at(int program_fd, const struct ipf_location *location);
 
 #endif

@@ -145,7 +145,7 @@ __u64 netdev_netns_cookie(void)
 	return cookie;
 }
 
-void netdev_place(const struct netdev *dev, struct ipf_place *out)
+void netdev_location(const struct netdev *dev, struct ipf_location *out)
 {
 	struct ifreq request = {};
 	auto_fd int socket_fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);

@@ -29,7 +29,7 @@ int netdev_above(const struct netdev *dev, struct netdev **out, size_t *count);
 int netdev_below(const struct netdev *dev, struct netdev **out, size_t *count);
 
 /* Where the interface is (<ipfilter/abi.h>). What cannot be told stays zero. */
-void netdev_place(const struct netdev *dev, struct ipf_place *out);
+void netdev_location(const struct netdev *dev, struct ipf_location *out);
 
 /* Of this network namespace; never given twice. 0 where the kernel has none (before 5.14). */
 __u64 netdev_netns_cookie(void);

@@ -235,7 +235,7 @@ static __u32 program_id(int program)
 }
 
 static void find_in_chain(DIR *folder, const struct pinned_chain *chain,
-			  const struct ipf_place *place, struct held_filter *held)
+			  const struct ipf_location *location, struct held_filter *held)
 {
 	const char *name;
 
@@ -248,7 +248,8 @@ static void find_in_chain(DIR *folder, const struct pinned_chain *chain,
 			held->dispatcher_id = dispatcher_id;
 		if (program < 0 || held->program_id)
 			continue;
-		if (place ? filter_was_loaded_at(program, place) : filter_is_ours(program) > 0)
+		if (location ? filter_was_loaded_at(program, location) :
+			       filter_is_ours(program) > 0)
 			held->program_id = program_id(program);
 	}
 }
@@ -273,7 +274,7 @@ void pins_find_turned_off(const struct netdev *dev, __u32 main_id, struct held_f
 	auto_pins DIR *pins = pins_open();
 	struct pinned_chain chain;
 	struct held_filter held;
-	struct ipf_place place = {};
+	struct ipf_location location = {};
 
 	while (pins && pins_next_chain(pins, &chain)) {
 		auto_pins DIR *folder = NULL;
@@ -284,9 +285,9 @@ void pins_find_turned_off(const struct netdev *dev, __u32 main_id, struct held_f
 		folder = pins_open_chain(pins, &chain);
 		if (!folder)
 			continue;
-		if (!place.ifindex)
-			netdev_place(dev, &place);
-		find_in_chain(folder, &chain, &place, &held);
+		if (!location.ifindex)
+			netdev_location(dev, &location);
+		find_in_chain(folder, &chain, &location, &held);
 		if (!held.program_id)
 			continue;
 		held.fresh = pins_changed_since(pins, &chain, FRESH_SECONDS);

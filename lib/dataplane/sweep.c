@@ -51,7 +51,7 @@ struct contents {
 };
 
 static struct contents look_into(DIR *folder, const struct pinned_chain *chain,
-				 const struct chain *live, const struct ipf_place *place,
+				 const struct chain *live, const struct ipf_location *location,
 				 __u32 program_id)
 {
 	struct contents contents = { .empty = true };
@@ -65,14 +65,14 @@ static struct contents look_into(DIR *folder, const struct pinned_chain *chain,
 		if (fd < 0)
 			continue;
 		contents.shared = contents.shared || in_chain(live, fd);
-		contents.ours = contents.ours || (filter_was_loaded_at(fd, place) &&
+		contents.ours = contents.ours || (filter_was_loaded_at(fd, location) &&
 						  (!program_id || is_program(fd, program_id)));
 	}
 	return contents;
 }
 
 static void remove_pins(DIR *folder, const struct pinned_chain *chain,
-			const struct ipf_place *except)
+			const struct ipf_location *except)
 {
 	const char *name;
 	int program;
@@ -87,9 +87,9 @@ static void remove_pins(DIR *folder, const struct pinned_chain *chain,
 }
 
 static void remove_chain(DIR *pins, DIR *folder, const struct pinned_chain *chain,
-			 const struct ipf_place *place)
+			 const struct ipf_location *location)
 {
-	remove_pins(folder, chain, place);
+	remove_pins(folder, chain, location);
 	remove_pins(folder, chain, NULL);
 	if (!unlinkat(dirfd(pins), chain->name, AT_REMOVEDIR))
 		log_verbose("removed %s/%s, which a dead chain had left", CHAIN_PINS_PATH,
@@ -97,7 +97,7 @@ static void remove_chain(DIR *pins, DIR *folder, const struct pinned_chain *chai
 }
 
 static void sweep_chain(DIR *pins, const struct pinned_chain *chain, const struct chain *live,
-			const struct ipf_place *place)
+			const struct ipf_location *location)
 {
 	auto_pins DIR *folder = NULL;
 	struct contents contents;
@@ -107,9 +107,9 @@ static void sweep_chain(DIR *pins, const struct pinned_chain *chain, const struc
 	folder = pins_open_chain(pins, chain);
 	if (!folder)
 		return;
-	contents = look_into(folder, chain, live, place, 0);
+	contents = look_into(folder, chain, live, location, 0);
 	if (!contents.unknown && (contents.empty || contents.shared || contents.ours))
-		remove_chain(pins, folder, chain, place);
+		remove_chain(pins, folder, chain, location);
 }
 
 /* What libxdp had no time to remove when it had learnt what the kernel can. */
@@ -131,15 +131,15 @@ void sweep(const struct netdev *dev)
 {
 	auto_pins DIR *pins = pins_open();
 	struct pinned_chain chain;
-	struct ipf_place place;
+	struct ipf_location location;
 	struct chain live;
 
 	if (!pins || chain_read(dev, &live, NULL))
 		return;
-	netdev_place(dev, &place);
+	netdev_location(dev, &location);
 	while (pins_next_chain(pins, &chain)) {
 		if (chain.ifindex == dev->ifindex && chain.main_id != live.main_id)
-			sweep_chain(pins, &chain, &live, &place);
+			sweep_chain(pins, &chain, &live, &location);
 	}
 	sweep_probes(pins);
 }
@@ -148,22 +148,22 @@ bool sweep_filter(const struct netdev *dev, __u32 program_id)
 {
 	auto_pins DIR *pins = pins_open();
 	struct pinned_chain chain;
-	struct ipf_place place;
+	struct ipf_location location;
 	struct chain live;
 	bool removed = false;
 
 	if (!pins || chain_read(dev, &live, NULL))
 		return false;
-	netdev_place(dev, &place);
+	netdev_location(dev, &location);
 	while (pins_next_chain(pins, &chain)) {
 		auto_pins DIR *folder = NULL;
 
 		if (chain.ifindex != dev->ifindex || chain.main_id == live.main_id)
 			continue;
 		folder = pins_open_chain(pins, &chain);
-		if (!folder || !look_into(folder, &chain, &live, &place, program_id).ours)
+		if (!folder || !look_into(folder, &chain, &live, &location, program_id).ours)
 			continue;
-		remove_chain(pins, folder, &chain, &place);
+		remove_chain(pins, folder, &chain, &location);
 		removed = true;
 	}
 	return removed;
@@ -174,7 +174,7 @@ static bool is_accounted_for(const struct netdev *devs, size_t count, DIR *pins,
 			     const struct pinned_chain *pinned)
 {
 	auto_pins DIR *folder = NULL;
-	struct ipf_place place;
+	struct ipf_location location;
 	struct chain chain;
 	size_t i = 0;
 
@@ -185,8 +185,8 @@ static bool is_accounted_for(const struct netdev *devs, size_t count, DIR *pins,
 	if (chain_read(&devs[i], &chain, NULL) || chain.main_id == pinned->main_id)
 		return true;
 	folder = pins_open_chain(pins, pinned);
-	netdev_place(&devs[i], &place);
-	return folder && look_into(folder, pinned, &chain, &place, 0).ours;
+	netdev_location(&devs[i], &location);
+	return folder && look_into(folder, pinned, &chain, &location, 0).ours;
 }
 
 void sweep_report(void)
