@@ -15,6 +15,7 @@
 #include <cli/report.h>
 #include <dataplane/attach.h>
 #include <dataplane/capability.h>
+#include <dataplane/libbpf_log.h>
 #include <dataplane/lock.h>
 #include <util/descriptors.h>
 #include <util/error.h>
@@ -72,7 +73,7 @@ int main(int argc, char **argv)
 	/* A reader that goes away is an error of the write that follows, not the end of us. */
 	signal(SIGPIPE, SIG_IGN);
 	descriptors_raise();
-	dataplane_init();
+	libbpf_log_init();
 
 	code = command_main(&command_table, argc, argv, &err);
 	if (!err.text[0] && report_flush(stdout, &err) < 0)

@@ -51,7 +51,4 @@ void attachment_free(struct attachment *attachment);
  * -EEXIST: not while an interface above it has a program. A broken chain is mended on the way. */
 int detach(const struct netdev *dev, __u32 program_id, struct error *err);
 
-/* libbpf's and libxdp's own words go to the log with -v, else nowhere. Call once at start. */
-void dataplane_init(void);
-
 #endif

@@ -1,10 +1,10 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+// SPDX-License-Identifier: GPL-2.0
 /*
  * What may this process do, and what does it give up before it starts?
  *
- * By capget(2) and capset(2) themselves: two system calls are not worth libcap. The bounding set
- * is left alone: nothing is executed, and no_new_privs makes it moot. An ambient capability goes
- * with the inheritable one.
+ * Calls capget(2) and capset(2) directly: two system calls are not worth libcap. The bounding set
+ * is left alone: nothing is executed, and no_new_privs makes it moot. Dropping an inheritable
+ * capability drops the ambient one too.
  */
 #include <dataplane/capability.h>
 
@@ -25,7 +25,7 @@ struct capability {
 	enum capability_need need;
 	unsigned int number;
 	const char *name;
-	const char *purpose; /* NULL: it goes without */
+	const char *purpose; /* NULL: the command works without it */
 };
 
 static const struct capability capabilities[] = {
@@ -41,7 +41,7 @@ struct sets {
 	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3];
 };
 
-/* Of this process, as capabilities are: there is one set of them. */
+/* What capability_limit() was told. Global, as capabilities are to a process. */
 static unsigned int needed;
 
 static int read_sets(struct sets *sets, struct error *err)
@@ -61,8 +61,9 @@ static bool is_effective(const struct sets *sets, const struct capability *capab
 	       CAP_TO_MASK(capability->number);
 }
 
-/* Raised while that may be done: it takes CAP_SYS_RESOURCE, which goes with the others. Without that
- * capability up to the hard limit, which may be enough: what needs more says so. */
+/* Must run before capabilities are dropped: lifting the limit altogether needs CAP_SYS_RESOURCE.
+ * Without that capability the limit rises to the hard limit, which may be enough; what needs more
+ * reports it. */
 static void lift_memory_limit(void)
 {
 	const struct rlimit unlimited = { RLIM_INFINITY, RLIM_INFINITY };
@@ -75,9 +76,23 @@ static void lift_memory_limit(void)
 	setrlimit(RLIMIT_MEMLOCK, &limit);
 }
 
-int capability_limit(unsigned int needs, struct error *err)
+static void reduce_sets(struct sets *sets, unsigned int needs)
 {
 	__u32 keep[_LINUX_CAPABILITY_U32S_3] = { 0 };
+
+	for (size_t i = 0; i < CAPABILITY_COUNT; i++)
+		if (needs & capabilities[i].need)
+			keep[CAP_TO_INDEX(capabilities[i].number)] |=
+				CAP_TO_MASK(capabilities[i].number);
+	for (size_t i = 0; i < _LINUX_CAPABILITY_U32S_3; i++) {
+		sets->data[i].effective &= keep[i];
+		sets->data[i].permitted &= keep[i];
+		sets->data[i].inheritable = 0;
+	}
+}
+
+int capability_limit(unsigned int needs, struct error *err)
+{
 	struct sets sets;
 	int ret = read_sets(&sets, err);
 
@@ -85,15 +100,7 @@ int capability_limit(unsigned int needs, struct error *err)
 		return ret;
 	if (needs & CAPABILITY_BPF)
 		lift_memory_limit();
-	for (size_t i = 0; i < CAPABILITY_COUNT; i++)
-		if (needs & capabilities[i].need)
-			keep[CAP_TO_INDEX(capabilities[i].number)] |=
-				CAP_TO_MASK(capabilities[i].number);
-	for (size_t i = 0; i < _LINUX_CAPABILITY_U32S_3; i++) {
-		sets.data[i].effective &= keep[i];
-		sets.data[i].permitted &= keep[i];
-		sets.data[i].inheritable = 0;
-	}
+	reduce_sets(&sets, needs);
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ||
 	    syscall(SYS_capset, &sets.header, sets.data)) {
 		ret = -errno;
@@ -108,7 +115,7 @@ int capability_check(struct error *err)
 	struct sets sets;
 	int ret = read_sets(&sets, err);
 
-	/* Who asks is about to do something that takes one. */
+	/* A command that asks is about to do something that needs a capability. */
 	assert(needed);
 	if (ret)
 		return ret;
@@ -134,4 +141,10 @@ bool capability_has(enum capability_need need)
 		if (capabilities[i].need == need && !is_effective(&sets, &capabilities[i]))
 			return false;
 	return true;
+}
+
+int capability_refused(struct error *err)
+{
+	return error_set(err, -EPERM,
+			 "not permitted; CAP_SYS_ADMIN in the initial user namespace is needed");
 }

@@ -9,34 +9,38 @@
 
 struct error;
 
-/* What a command does to the system, and so which capabilities it takes. Measured on Linux 6.1,
- * 6.12 and 6.18 (testing/e2e/test_capabilities.py). */
+/* What a command does to the system, and so which capability it needs. Measured on Linux 6.1, 6.12
+ * and 6.18 (testing/e2e/test_capabilities.py). */
 enum capability_need {
-	CAPABILITY_NONE = 0,
-	/* CAP_SYS_ADMIN: opening programs, maps and links by their ids, which is how the truth
-	 * about a chain is read. CAP_BPF is not enough for that. */
+	/* CAP_SYS_ADMIN: opening programs, maps and links by their ids, which is the only way to
+	 * read what a chain really is. CAP_BPF is not enough for that. */
 	CAPABILITY_BPF = 1 << 0,
-	/* CAP_NET_ADMIN: programs come onto interfaces and go. */
+	/* CAP_NET_ADMIN: attaching programs to interfaces and detaching them. */
 	CAPABILITY_ATTACH = 1 << 1,
-	/* CAP_DAC_READ_SEARCH: files of rules that belong to other users, as those of who calls
-	 * sudo. Kept where it is there, never demanded. */
+	/* CAP_DAC_READ_SEARCH: rule files of other users, such as the one who calls sudo. Kept if
+	 * the process has it, never demanded. */
 	CAPABILITY_FILES = 1 << 2,
 	/* CAP_SYS_PTRACE: the network namespaces of processes, to find an interface that moved to
-	 * one. Kept where it is there, never demanded. */
+	 * one. Kept if the process has it, never demanded. */
 	CAPABILITY_NAMESPACES = 1 << 3,
 };
 
-/* Gives up for good every capability that the needs (an or of the above) do not take, and the
- * chance to get one by exec. Before that it lifts the limit of locked memory where the kernel counts BPF
- * memory there (before 5.11). What they take and is not there is no error yet: usage and --help
- * come first. To be called once, before any input is read. */
+/* Gives up for good every capability that `needs` (enum capability_need, or'ed) do not include, and
+ * the chance to gain one by exec. Before that, lifts the limit of locked memory where the kernel
+ * counts BPF memory there (before 5.11). A needed capability that is missing is no error yet: usage
+ * errors and --help come first. Call once, before any input is read. */
 int capability_limit(unsigned int needs, struct error *err);
 
-/* 0, or -EPERM naming the first capability that capability_limit() was to keep and that is
- * missing. */
+/* Returns 0, or -EPERM with a message that names the first missing capability of those that
+ * capability_limit() was told to keep. */
 int capability_check(struct error *err);
 
-/* Is what this one need takes there? */
+/* Does the process have the capability that this one need takes? */
 bool capability_has(enum capability_need need);
+
+/* Says which capability is missing where the kernel refused a BPF map or program with -EPERM
+ * although capability_check() found it: it does not count in another user namespace. Returns -EPERM;
+ * error_prefix() then names what was refused. */
+int capability_refused(struct error *err);
 
 #endif

@@ -18,6 +18,7 @@
 
 #include <dataplane/bpffs.h>
 #include <dataplane/dispatcher.h>
+#include <dataplane/capability.h>
 #include <dataplane/filter.h>
 #include <dataplane/kernel.h>
 #include <dataplane/rtnl.h>
@@ -97,11 +98,7 @@ const char *filter_state_text(enum filter_state state)
 static int kernel_failure(const struct netdev *dev, const char *what, int ret, struct error *err)
 {
 	if (ret == -EPERM)
-		return error_set(
-			err, ret,
-			"%s: %s: not permitted; CAP_SYS_ADMIN in the initial user namespace is "
-			"needed",
-			dev->name, what);
+		return error_prefix(err, capability_refused(err), "%s: %s", dev->name, what);
 	if (ret == -ENODATA)
 		return error_set(err, ret,
 				 "%s: %s: this kernel does not tell them; Linux 5.13 does",

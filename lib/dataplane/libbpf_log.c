@@ -1,6 +1,6 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+// SPDX-License-Identifier: GPL-2.0
 /*
- * Where do the words of libbpf and libxdp go?
+ * Where do the messages of libbpf and libxdp go?
  */
 #include <dataplane/libbpf_log.h>
 
@@ -10,18 +10,17 @@
 #include <bpf/libbpf.h>
 #include <xdp/libxdp.h>
 
-#include <dataplane/attach.h>
 #include <util/log.h>
 
 #define KERNEL_PREFIX "Kernel error message: "
 
 static char last_warning[512];
-static char kernel_words[512];
+static char kernel_message[512];
 
 void libbpf_log_clear(void)
 {
 	last_warning[0] = '\0';
-	kernel_words[0] = '\0';
+	kernel_message[0] = '\0';
 }
 
 const char *libbpf_log_last(void)
@@ -31,7 +30,7 @@ const char *libbpf_log_last(void)
 
 const char *libbpf_log_kernel(void)
 {
-	return kernel_words;
+	return kernel_message;
 }
 
 static void keep(const char *line)
@@ -41,7 +40,7 @@ static void keep(const char *line)
 		return;
 	}
 	line += strlen(KERNEL_PREFIX);
-	snprintf(kernel_words, sizeof(kernel_words), "%s", line);
+	snprintf(kernel_message, sizeof(kernel_message), "%s", line);
 	snprintf(last_warning, sizeof(last_warning), "the kernel says \"%s\"", line);
 }
 
@@ -56,7 +55,7 @@ static void take(const char *library, bool warning, const char *format, va_list 
 	char *line, *rest = text;
 
 	vsnprintf(text, sizeof(text), format, args);
-	/* The verifier's log comes as one message of many lines. */
+	/* The verifier's log arrives as one message of many lines. */
 	while ((line = strsep(&rest, "\n"))) {
 		while (*line == ' ')
 			line++;
@@ -82,7 +81,7 @@ static int from_libxdp(enum libxdp_print_level level, const char *format, va_lis
 	return 0;
 }
 
-void dataplane_init(void)
+void libbpf_log_init(void)
 {
 	libbpf_set_print(from_libbpf);
 	libxdp_set_print(from_libxdp);

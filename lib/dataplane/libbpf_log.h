@@ -1,20 +1,25 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Where do the words of libbpf and libxdp go?
+ * Where do the messages of libbpf and libxdp go?
  *
- * To the log with -v, else nowhere; the last warning is kept, for a message that has none better, and
- * so is what the kernel said by its extended acknowledgement, which libbpf hands on as a warning.
+ * To the log with -v, otherwise nowhere. The last warning is kept for an error message that has no
+ * better reason to give. So is what the kernel says by an extended acknowledgement, which libbpf
+ * passes on as a warning.
  */
 #ifndef DATAPLANE_LIBBPF_LOG_H
 #define DATAPLANE_LIBBPF_LOG_H
 
-/* Forgets what is kept. */
+/* Redirects the messages of both libraries. Call once, at start. */
+void libbpf_log_init(void);
+
+/* Forgets what was kept. */
 void libbpf_log_clear(void);
 
-/* The last warning since then, one line, "" for none. Valid until the next call into a library. */
+/* The last warning since libbpf_log_clear(), one line; "" if there was none. Valid until the next
+ * call into a library. */
 const char *libbpf_log_last(void);
 
-/* The kernel's own words since then, "" for none. Valid likewise. */
+/* The last message of the kernel itself since then; "" if there was none. Valid as long. */
 const char *libbpf_log_kernel(void);
 
 #endif

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <time.h>
 
+#include <dataplane/capability.h>
 #include <dataplane/kernel.h>
 #include <dataplane/netdev.h>
 #include <dataplane/ticket.h>
@@ -111,9 +112,8 @@ int lock_take(struct error *err)
 	queue_name(queue);
 	fd = ticket_make(queue, &own);
 	if (fd == -EPERM && !kernel_limits_memory())
-		return error_set(err, fd,
-				 "the kernel does not let us make a map to queue with: not permitted; "
-				 "CAP_SYS_ADMIN in the initial user namespace is needed");
+		return error_prefix(err, capability_refused(err),
+				    "the kernel does not let us make a map to queue with");
 	if (fd < 0)
 		return error_set(err, fd, "cannot make a map to queue with: %s",
 				 kernel_strerror(fd));

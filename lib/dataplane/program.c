@@ -10,6 +10,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
+#include <dataplane/capability.h>
 #include <dataplane/kernel.h>
 #include <dataplane/libbpf_log.h>
 #include <dataplane/stub.h>
@@ -83,9 +84,8 @@ static int configure(struct bpf_object *object, const struct ipf_config *config)
 
 int program_not_permitted(struct error *err)
 {
-	return error_set(err, -EPERM,
-			 "the kernel does not let us load the program: not permitted; CAP_SYS_ADMIN "
-			 "in the initial user namespace is needed");
+	return error_prefix(err, capability_refused(err),
+			    "the kernel does not let us load the program");
 }
 
 int program_open(const struct ipf_config *config, struct bpf_object *maps, struct bpf_object **out,
