@@ -6,15 +6,13 @@
 
 #include <stdint.h>
 #include <stdio.h>
-#include <time.h>
 #include <unistd.h>
 
+#include <util/clock.h>
 #include <util/log.h>
 #include <util/number.h>
 #include <util/text.h>
 
-#define MS_PER_S 1000
-#define NS_PER_MS 1000000
 #define PATIENCE_MS 1000 /* before the first line */
 #define INTERVAL_MS 100  /* between two */
 
@@ -25,19 +23,11 @@
 static uint64_t started_ms; /* 0: nothing has begun */
 static uint64_t shown_ms;   /* 0: no line is there */
 
-static uint64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * MS_PER_S + (uint64_t)now.tv_nsec / NS_PER_MS;
-}
-
 /* "eth0: making 12 rules live" of "eth0", "making", 12 and "rules live". */
 static void show(const char *name, const char *before, size_t count, const char *behind)
 {
 	char printable[NAME_SIZE], number[NUMBER_TEXT_SIZE];
-	uint64_t now = now_ms();
+	uint64_t now = clock_monotonic_ms();
 
 	if (!started_ms)
 		started_ms = now;

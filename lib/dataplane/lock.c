@@ -13,11 +13,11 @@
 #include <dataplane/netdev.h>
 #include <dataplane/ticket.h>
 #include <util/auto.h>
+#include <util/clock.h>
 #include <util/error.h>
 #include <util/log.h>
 
 #define DEFAULT_TIMEOUT_S 10
-#define NS_PER_S 1000000000ull
 
 /* Longer from try to try. */
 #define PAUSE_NS 1000000
@@ -33,20 +33,12 @@ void lock_set_timeout(unsigned int seconds)
 	timeout_s = seconds;
 }
 
-static unsigned long long now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (unsigned long long)now.tv_sec * NS_PER_S + (unsigned long long)now.tv_nsec;
-}
-
 bool lock_pause(struct lock_patience *patience)
 {
-	unsigned long long now = now_ns(), pause_ns;
+	unsigned long long now = clock_monotonic_ns(), pause_ns;
 
 	if (!patience->tries)
-		patience->end_ns = now + timeout_s * NS_PER_S;
+		patience->end_ns = now + timeout_s * CLOCK_NS_PER_S;
 	if (++patience->tries > MIN_TRIES && now >= patience->end_ns)
 		return false;
 	pause_ns = PAUSE_NS + patience->tries * (PAUSE_NS / 16);

@@ -11,13 +11,12 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 
 #include <util/auto.h>
+#include <util/clock.h>
 #include <util/error.h>
 
 #define TICK_NS (1ull << IPF_TICK_SHIFT)
-#define SECOND_NS 1000000000ull
 
 /* What tick_after() adds at most to the seconds asked for: one tick because `now` is rounded down,
  * and nearly one for the end, which is rounded up. */
@@ -30,11 +29,11 @@ int tick_parse_offset(const char *text, __s64 *offset_ns)
 	char after;
 
 	if (!line || sscanf(line, " boottime %lld %lld%c", &seconds, &ns, &after) != 3 ||
-	    after != '\n' || ns < 0 || ns >= (long long)SECOND_NS ||
-	    seconds > INT64_MAX / (long long)SECOND_NS - 1 ||
-	    seconds < INT64_MIN / (long long)SECOND_NS + 1)
+	    after != '\n' || ns < 0 || ns >= (long long)CLOCK_NS_PER_S ||
+	    seconds > INT64_MAX / (long long)CLOCK_NS_PER_S - 1 ||
+	    seconds < INT64_MIN / (long long)CLOCK_NS_PER_S + 1)
 		return -EINVAL;
-	*offset_ns = seconds * (long long)SECOND_NS + ns;
+	*offset_ns = seconds * (long long)CLOCK_NS_PER_S + ns;
 	return 0;
 }
 
@@ -104,13 +103,8 @@ int tick_check(struct error *err)
 
 __u32 tick_now(void)
 {
-	struct timespec time;
-
 	know_offset();
-	/* Of the kernel's clocks, the one that the XDP program reads; it cannot fail. */
-	clock_gettime(CLOCK_BOOTTIME, &time);
-	return (__u32)(((__u64)time.tv_sec * SECOND_NS + (__u64)time.tv_nsec - (__u64)offset.ns) >>
-		       IPF_TICK_SHIFT);
+	return (__u32)((clock_boot_ns() - (__u64)offset.ns) >> IPF_TICK_SHIFT);
 }
 
 __u32 tick_after(__u32 now, uint64_t seconds)
@@ -119,7 +113,7 @@ __u32 tick_after(__u32 now, uint64_t seconds)
 
 	if (seconds >= UINT32_MAX) /* Beyond 32 bits of ticks by far; the product stays in 64. */
 		return UINT32_MAX;
-	after = now + 1ull + (seconds * SECOND_NS + TICK_NS - 1) / TICK_NS;
+	after = now + 1ull + (seconds * CLOCK_NS_PER_S + TICK_NS - 1) / TICK_NS;
 	return after < UINT32_MAX ? (__u32)after : UINT32_MAX;
 }
 
@@ -132,5 +126,5 @@ uint64_t tick_seconds_left(__u32 expires, __u32 now)
 	ticks = expires - now;
 	if (ticks <= SLACK_TICKS)
 		return 1;
-	return ((ticks - SLACK_TICKS) * TICK_NS + SECOND_NS - 1) / SECOND_NS;
+	return ((ticks - SLACK_TICKS) * TICK_NS + CLOCK_NS_PER_S - 1) / CLOCK_NS_PER_S;
 }
