@@ -10,42 +10,11 @@
 #include <errno.h>
 #include <limits.h>
 
+#include <util/signals.h>
+
 #define MS_PER_S 1000
 #define NS_PER_MS 1000000
 #define NS_PER_S 1000000000L
-
-static void ending_signals(sigset_t *set)
-{
-	struct sigaction hangup;
-
-	sigemptyset(set);
-	sigaddset(set, SIGINT);
-	sigaddset(set, SIGTERM);
-	sigaddset(set, SIGQUIT);
-	if (sigaction(SIGHUP, NULL, &hangup) || hangup.sa_handler != SIG_IGN)
-		sigaddset(set, SIGHUP);
-}
-
-void signals_hold(void)
-{
-	sigset_t set;
-
-	ending_signals(&set);
-	sigprocmask(SIG_BLOCK, &set, NULL);
-}
-
-bool signals_came(void)
-{
-	static const int all[] = { SIGINT, SIGTERM, SIGQUIT, SIGHUP };
-	sigset_t set, pending;
-
-	ending_signals(&set);
-	sigpending(&pending);
-	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
-		if (sigismember(&set, all[i]) && sigismember(&pending, all[i]))
-			return true;
-	return false;
-}
 
 static void add_ms(struct timespec *time, unsigned int ms)
 {
@@ -86,7 +55,7 @@ bool rounds_wait(struct rounds *rounds)
 		return false;
 	if (rounds->count != UINT_MAX)
 		rounds->count--;
-	ending_signals(&set);
+	signals_ending(&set);
 	do {
 		clock_gettime(CLOCK_MONOTONIC, &now);
 		left = time_left(&now, &rounds->next);

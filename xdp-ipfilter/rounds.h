@@ -5,20 +5,12 @@
 #ifndef ROUNDS_H
 #define ROUNDS_H
 
-#include <signal.h>
 #include <stdbool.h>
 #include <time.h>
+#include <util/signals.h>
 
 #define ROUNDS_INTERVAL_MS 2000
 #define ROUNDS_MAX_INTERVAL_MS 86400000u
-
-/* Holds SIGINT, SIGTERM, SIGQUIT and (unless nohup ignores it) SIGHUP back from here on, so that
- * what must be done whole is not cut in two. A command that then ends has done its work, whatever
- * came. */
-void signals_hold(void);
-
-/* Has one of them come? */
-bool signals_came(void);
 
 struct rounds {
 	unsigned int interval_ms;
