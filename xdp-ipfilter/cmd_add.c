@@ -42,18 +42,17 @@ struct add_request {
 	bool pass, drop, force;
 };
 
-static enum exit_code timeout_option(uint64_t *seconds, const struct options *options,
-				     struct error *err)
+static int timeout_option(uint64_t *seconds, const struct options *options, struct error *err)
 {
 	if (!duration_parse(options->value, seconds))
-		return EXIT_DONE;
-	options_refuse(options, err, "'%s': not a duration like 90, 90s or 1h30m, from 1s to 3650d",
-		       options->value);
-	return EXIT_USAGE;
+		return 0;
+	return options_refuse(options, err,
+			      "'%s': not a duration like 90, 90s or 1h30m, from 1s to 3650d",
+			      options->value);
 }
 
-static enum exit_code parse_option(struct add_request *request, int id,
-				   const struct options *options, struct error *err)
+static int parse_option(struct add_request *request, int id, const struct options *options,
+			struct error *err)
 {
 	switch (id) {
 	case 'd':
@@ -64,13 +63,13 @@ static enum exit_code parse_option(struct add_request *request, int id,
 		return timeout_option(&request->timeout_s, options, err);
 	case ADD_PASS:
 		request->pass = true;
-		return EXIT_DONE;
+		return 0;
 	case ADD_DROP:
 		request->drop = true;
-		return EXIT_DONE;
+		return 0;
 	case ADD_FORCE:
 		request->force = true;
-		return EXIT_DONE;
+		return 0;
 	case 'f':
 		return word_option(&request->files, options, err);
 	case ADD_FORMAT:
@@ -78,28 +77,24 @@ static enum exit_code parse_option(struct add_request *request, int id,
 	case OPTIONS_POSITIONAL:
 		return word_option(&request->rules, options, err);
 	default:
-		return EXIT_USAGE;
+		return -EINVAL;
 	}
 }
 
-static enum exit_code parse(struct add_request *request, struct options *options, struct error *err)
+static int parse(struct add_request *request, struct options *options, struct error *err)
 {
-	enum exit_code code = EXIT_DONE;
+	int ret = 0;
 	int id;
 
-	while (!code && (id = options_next(options, err)) != OPTIONS_END)
-		code = parse_option(request, id, options, err);
-	if (code)
-		return code;
-	if (request->pass && request->drop) {
-		options_refuse(options, err, "--pass or --drop, not both");
-		return EXIT_USAGE;
-	}
-	if (!request->rules.count && !request->files.count) {
-		options_refuse(options, err, "which rules?");
-		return EXIT_USAGE;
-	}
-	return EXIT_DONE;
+	while (!ret && (id = options_next(options, err)) != OPTIONS_END)
+		ret = parse_option(request, id, options, err);
+	if (ret)
+		return ret;
+	if (request->pass && request->drop)
+		return options_refuse(options, err, "--pass or --drop, not both");
+	if (!request->rules.count && !request->files.count)
+		return options_refuse(options, err, "which rules?");
+	return 0;
 }
 
 static void start_input(const struct add_request *request, struct input *input)
@@ -133,71 +128,72 @@ static bool flushes(const struct input *input)
 }
 
 /* A flush and nothing after it is more likely a download that failed. */
-static enum exit_code check_input(const struct input *input, struct error *err)
+static int check_input(const struct input *input, struct error *err)
 {
-	if (lockout_check_input(input, err))
-		return EXIT_FAILED;
+	int ret = lockout_check_input(input, err);
+
+	if (ret)
+		return ret;
 	for (size_t i = 0; i < input->set_count; i++) {
 		if (!input->sets[i].flushed || input->sets[i].filled)
 			continue;
-		error_set(err, -EPERM,
-			  "set %s: flushed, and no rules to replace the old ones with; use --force if "
-			  "you mean it",
-			  input->sets[i].name);
-		return EXIT_FAILED;
+		return error_set(
+			err, -EPERM,
+			"set %s: flushed, and no rules to replace the old ones with; use --force if "
+			"you mean it",
+			input->sets[i].name);
 	}
-	return EXIT_DONE;
+	return 0;
 }
 
-static enum exit_code add_to(struct iface *iface, const void *context, size_t *changed,
-			     struct error *err)
+static int add_to(struct iface *iface, const void *context, size_t *changed, struct error *err)
 {
 	const struct addition *addition = context;
 	const struct input *input = addition->input;
 	auto_free struct rule *rules = NULL;
 	auto_free __u16 *numbers = NULL;
 	auto_free bool *flushed = NULL;
-	enum exit_code code;
+	int ret;
 
-	code = iface_input(iface, input, &rules, &numbers, err);
-	if (code)
-		return code;
+	ret = iface_input(iface, input, &rules, &numbers, err);
+	if (ret)
+		return ret;
 	flushed = calloc(iface->rules.set_count + 1, sizeof(*flushed));
 	if (!flushed)
-		return no_memory(err);
+		return error_no_memory(err);
 	for (size_t i = 0; i < input->set_count; i++)
 		flushed[numbers[i]] = input->sets[i].flushed;
 	if (flushes(input))
 		return iface_replace(iface, input, flushed, addition->force, rules, changed, err);
 	if (ruleset_add(&iface->rules, rules, input->count, changed))
-		return no_memory(err);
-	return EXIT_DONE;
+		return error_no_memory(err);
+	return 0;
 }
 
-static enum exit_code add(struct options *options, struct error *err)
+static int add(struct options *options, struct error *err)
 {
 	struct add_request request = { 0 };
 	struct input input = { 0 };
 	struct addition addition = { .input = &input };
 	struct transaction change = { .apply = add_to, .context = &addition, .input = &input };
-	enum exit_code code = parse(&request, options, err);
+	int ret = parse(&request, options, err);
 
-	if (!code) {
+	if (!ret) {
 		start_input(&request, &input);
-		code = rules_read(&input, &request.files, &request.rules, err);
+		ret = rules_read(&input, &request.files, &request.rules, err);
 	}
 	addition.force = request.force;
 	change.is_guarded = !request.force;
 	change.kind = flushes(&input) ? LOCKOUT_REPLACES : LOCKOUT_ADDS;
-	if (!code && !request.force)
-		code = check_input(&input, err);
-	if (!code)
-		code = transaction_run(&request.devs, &change, err);
+	if (!ret && !request.force)
+		ret = check_input(&input, err);
+	if (!ret)
+		ret = transaction_run(&request.devs, &change, err);
 	input_done(&input);
 	words_done(&request.devs);
 	words_done(&request.files);
 	words_done(&request.rules);
-	return code;
+	return ret;
 }
 
 const struct command cmd_add = {

@@ -4,6 +4,8 @@
  */
 #include "cmd.h"
 
+#include <errno.h>
+
 #include <dataplane/capability.h>
 #include <feed/input.h>
 #include <ruleset/tick.h>
@@ -30,8 +32,8 @@ struct del_request {
 	const struct feed_format *format;
 };
 
-static enum exit_code parse_option(struct del_request *request, int id,
-				   const struct options *options, struct error *err)
+static int parse_option(struct del_request *request, int id, const struct options *options,
+			struct error *err)
 {
 	switch (id) {
 	case 'd':
@@ -45,47 +47,44 @@ static enum exit_code parse_option(struct del_request *request, int id,
 	case OPTIONS_POSITIONAL:
 		return word_option(&request->rules, options, err);
 	default:
-		return EXIT_USAGE;
+		return -EINVAL;
 	}
 }
 
-static enum exit_code parse(struct del_request *request, struct options *options, struct error *err)
+static int parse(struct del_request *request, struct options *options, struct error *err)
 {
-	enum exit_code code = EXIT_DONE;
+	int ret = 0;
 	int id;
 
-	while (!code && (id = options_next(options, err)) != OPTIONS_END)
-		code = parse_option(request, id, options, err);
-	if (!code && !request->rules.count && !request->files.count) {
-		options_refuse(options, err, "which rules?");
-		return EXIT_USAGE;
-	}
-	return code;
+	while (!ret && (id = options_next(options, err)) != OPTIONS_END)
+		ret = parse_option(request, id, options, err);
+	if (!ret && !request->rules.count && !request->files.count)
+		return options_refuse(options, err, "which rules?");
+	return ret;
 }
 
 /* Verdicts and times of what comes in don't matter, so nothing is refused. */
-static enum exit_code del_from(struct iface *iface, const void *context, size_t *changed,
-			       struct error *err)
+static int del_from(struct iface *iface, const void *context, size_t *changed, struct error *err)
 {
 	const struct input *input = context;
 	auto_free struct rule *rules = NULL;
-	enum exit_code code = iface_input(iface, input, &rules, NULL, err);
+	int ret = iface_input(iface, input, &rules, NULL, err);
 
-	if (code)
-		return code;
+	if (ret)
+		return ret;
 	if (ruleset_remove(&iface->rules, rules, input->count, changed))
-		return no_memory(err);
-	return EXIT_DONE;
+		return error_no_memory(err);
+	return 0;
 }
 
-static enum exit_code del(struct options *options, struct error *err)
+static int del(struct options *options, struct error *err)
 {
 	struct del_request request = { 0 };
 	struct input input = { 0 };
 	const struct transaction change = { .apply = del_from, .context = &input, .input = &input };
-	enum exit_code code = parse(&request, options, err);
+	int ret = parse(&request, options, err);
 
-	if (!code) {
+	if (!ret) {
 		input = (struct input){
 			.verdict = VERDICT_BY_POLICY,
 			.expires = IPF_NEVER,
@@ -94,15 +93,15 @@ static enum exit_code del(struct options *options, struct error *err)
 			.format = request.format,
 			.deletes = true,
 		};
-		code = rules_read(&input, &request.files, &request.rules, err);
+		ret = rules_read(&input, &request.files, &request.rules, err);
 	}
-	if (!code)
-		code = transaction_run(&request.devs, &change, err);
+	if (!ret)
+		ret = transaction_run(&request.devs, &change, err);
 	input_done(&input);
 	words_done(&request.devs);
 	words_done(&request.files);
 	words_done(&request.rules);
-	return code;
+	return ret;
 }
 
 const struct command cmd_del = {

@@ -4,6 +4,7 @@
  */
 #include "cmd.h"
 
+#include <errno.h>
 #include <stdlib.h>
 
 #include <dataplane/capability.h>
@@ -26,8 +27,8 @@ struct flush_request {
 	bool all;
 };
 
-static enum exit_code parse_option(struct flush_request *request, int id,
-				   const struct options *options, struct error *err)
+static int parse_option(struct flush_request *request, int id, const struct options *options,
+			struct error *err)
 {
 	switch (id) {
 	case 'd':
@@ -36,31 +37,28 @@ static enum exit_code parse_option(struct flush_request *request, int id,
 		return set_option(&request->set, options, err);
 	case 'a':
 		request->all = true;
-		return EXIT_DONE;
+		return 0;
 	case OPTIONS_POSITIONAL:
 		return refuse_positional(options, err);
 	default:
-		return EXIT_USAGE;
+		return -EINVAL;
 	}
 }
 
-static enum exit_code parse(struct flush_request *request, struct options *options,
-			    struct error *err)
+static int parse(struct flush_request *request, struct options *options, struct error *err)
 {
-	enum exit_code code = EXIT_DONE;
+	int ret = 0;
 	int id;
 
-	while (!code && (id = options_next(options, err)) != OPTIONS_END)
-		code = parse_option(request, id, options, err);
-	if (!code && request->all && request->set) {
-		options_refuse(options, err, "--set or --all, not both");
-		return EXIT_USAGE;
-	}
-	return code;
+	while (!ret && (id = options_next(options, err)) != OPTIONS_END)
+		ret = parse_option(request, id, options, err);
+	if (!ret && request->all && request->set)
+		return options_refuse(options, err, "--set or --all, not both");
+	return ret;
 }
 
-static enum exit_code flush_target(struct iface *iface, const void *context, size_t *changed,
-				   struct error *err)
+static int flush_target(struct iface *iface, const void *context, size_t *changed,
+			struct error *err)
 {
 	const struct flush_request *request = context;
 	const char *name = request->set ? request->set : RULE_DEFAULT_SET;
@@ -68,24 +66,24 @@ static enum exit_code flush_target(struct iface *iface, const void *context, siz
 	int only = ruleset_find_set(&iface->rules, name);
 
 	if (!sets)
-		return no_memory(err);
+		return error_no_memory(err);
 	for (size_t i = 0; i < iface->rules.set_count; i++)
 		sets[i] = request->all || (int)i == only;
 	if (ruleset_replace(&iface->rules, sets, NULL, 0, changed))
-		return no_memory(err);
-	return EXIT_DONE;
+		return error_no_memory(err);
+	return 0;
 }
 
-static enum exit_code flush(struct options *options, struct error *err)
+static int flush(struct options *options, struct error *err)
 {
 	struct flush_request request = { 0 };
 	const struct transaction change = { .apply = flush_target, .context = &request };
-	enum exit_code code = parse(&request, options, err);
+	int ret = parse(&request, options, err);
 
-	if (!code)
-		code = transaction_run(&request.devs, &change, err);
+	if (!ret)
+		ret = transaction_run(&request.devs, &change, err);
 	words_done(&request.devs);
-	return code;
+	return ret;
 }
 
 const struct command cmd_flush = {

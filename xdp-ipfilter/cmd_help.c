@@ -4,33 +4,32 @@
  */
 #include "cmd.h"
 
+#include <errno.h>
 #include <stdio.h>
 
 #include <util/error.h>
 
 static const struct option_spec help_options[] = { OPTIONS_TABLE_END };
 
-static enum exit_code help(struct options *options, struct error *err)
+static int help(struct options *options, struct error *err)
 {
 	const struct command *command = NULL;
 	int id;
 
 	while ((id = options_next(options, err)) != OPTIONS_END) {
 		if (id != OPTIONS_POSITIONAL)
-			return EXIT_USAGE;
-		if (command) {
-			options_refuse(options, err, "one command at a time");
-			return EXIT_USAGE;
-		}
+			return id;
+		if (command)
+			return options_refuse(options, err, "one command at a time");
 		command = command_find(&command_table, options->value, err);
 		if (!command)
-			return EXIT_USAGE;
+			return -EINVAL;
 	}
 	if (command)
 		command_help(command, stdout);
 	else
 		command_table_help(&command_table, stdout);
-	return EXIT_DONE;
+	return 0;
 }
 
 const struct command cmd_help = {

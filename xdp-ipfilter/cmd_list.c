@@ -34,8 +34,8 @@ struct list_request {
 	bool json;
 };
 
-static enum exit_code parse_option(struct list_request *request, int id,
-				   const struct options *options, struct error *err)
+static int parse_option(struct list_request *request, int id, const struct options *options,
+			struct error *err)
 {
 	switch (id) {
 	case 'd':
@@ -44,23 +44,22 @@ static enum exit_code parse_option(struct list_request *request, int id,
 		return set_option(&request->set, options, err);
 	case 'j':
 		request->json = true;
-		return EXIT_DONE;
+		return 0;
 	case OPTIONS_POSITIONAL:
 		return refuse_positional(options, err);
 	default:
-		return EXIT_USAGE;
+		return -EINVAL;
 	}
 }
 
-static enum exit_code parse(struct list_request *request, struct options *options,
-			    struct error *err)
+static int parse(struct list_request *request, struct options *options, struct error *err)
 {
-	enum exit_code code = EXIT_DONE;
+	int ret = 0;
 	int id;
 
-	while (!code && (id = options_next(options, err)) != OPTIONS_END)
-		code = parse_option(request, id, options, err);
-	return code;
+	while (!ret && (id = options_next(options, err)) != OPTIONS_END)
+		ret = parse_option(request, id, options, err);
+	return ret;
 }
 
 static void keep_set(struct ruleset *rules, const char *name)
@@ -103,25 +102,24 @@ struct listing {
 	bool *counted;
 };
 
-static enum exit_code read_listing(const struct list_request *request, struct iface *iface,
-				   __u32 now, struct listing *listing, struct error *err)
+static int read_listing(const struct list_request *request, struct iface *iface, __u32 now,
+			struct listing *listing, struct error *err)
 {
-	enum exit_code code = iface_read_rules(iface, now, err);
+	int ret = iface_read_rules(iface, now, err);
 
 	listing->iface = iface;
-	if (code)
-		return code;
+	if (ret)
+		return ret;
 	if (request->set)
 		keep_set(&iface->rules, request->set);
 	if (!request->json)
-		return EXIT_DONE;
+		return 0;
 	order_by_set_name(&iface->rules);
 	if (rule_counters_read(&iface->filter, &iface->rules, &listing->counters, &listing->counted,
 			       err)) {
-		error_prefix(err, -EIO, "%s", iface->dev.name);
-		return EXIT_FAILED;
+		return error_prefix(err, -EIO, "%s", iface->dev.name);
 	}
-	return EXIT_DONE;
+	return 0;
 }
 
 static void describe_rule(struct report *report, const struct listing *listing, size_t i, __u32 now)
@@ -160,10 +158,10 @@ static void describe_listing(struct report *report, const struct listing *listin
 	report_close(report);
 }
 
-static enum exit_code print_json(const struct listing *listings, size_t count, __u32 now,
-				 struct error *err)
+static int print_json(const struct listing *listings, size_t count, __u32 now, struct error *err)
 {
 	struct report report;
+	int ret;
 
 	report_init(&report, REPORT_JSON, stdout);
 	report_object(&report, NULL, NULL);
@@ -173,65 +171,67 @@ static enum exit_code print_json(const struct listing *listings, size_t count, _
 		describe_listing(&report, &listings[i], now);
 	report_close(&report);
 	report_close(&report);
-	return report_finish(&report, err) < 0 ? EXIT_FAILED : EXIT_DONE;
+	ret = report_finish(&report, err);
+	return ret < 0 ? ret : 0;
 }
 
-static enum exit_code print_text(const struct ifaces *ifaces, __u32 now, struct error *err)
+static int print_text(const struct ifaces *ifaces, __u32 now, struct error *err)
 {
 	struct report report;
+	int ret;
 
 	report_init(&report, REPORT_TEXT, stdout);
 	for (size_t i = 0; i < ifaces->count; i++) {
-		int ret;
-
 		if (ifaces->count > 1)
 			report_line(&report, "# %s", ifaces->items[i].dev.name);
 		ret = writer_write(&ifaces->items[i].rules, now, stdout);
 		if (ret == -ENOMEM)
-			return no_memory(err);
-		if (ret)
-			return report_failure(ret, err) < 0 ? EXIT_FAILED : EXIT_DONE;
+			return error_no_memory(err);
+		if (ret) {
+			ret = report_failure(ret, err);
+			return ret < 0 ? ret : 0;
+		}
 	}
-	return report_finish(&report, err) < 0 ? EXIT_FAILED : EXIT_DONE;
+	ret = report_finish(&report, err);
+	return ret < 0 ? ret : 0;
 }
 
-static enum exit_code list_ifaces(const struct list_request *request, struct ifaces *ifaces,
-				  struct error *err)
+static int list_ifaces(const struct list_request *request, struct ifaces *ifaces, struct error *err)
 {
 	auto_free struct listing *listings = calloc(ifaces->count, sizeof(*listings));
-	enum exit_code code = EXIT_DONE;
+	int ret = 0;
 	__u32 now = tick_now();
 
 	if (!listings)
-		return no_memory(err);
-	for (size_t i = 0; i < ifaces->count && !code; i++)
-		code = read_listing(request, &ifaces->items[i], now, &listings[i], err);
-	if (!code && request->json)
-		code = print_json(listings, ifaces->count, now, err);
-	else if (!code)
-		code = print_text(ifaces, now, err);
+		return error_no_memory(err);
+	for (size_t i = 0; i < ifaces->count && !ret; i++)
+		ret = read_listing(request, &ifaces->items[i], now, &listings[i], err);
+	if (!ret && request->json)
+		ret = print_json(listings, ifaces->count, now, err);
+	else if (!ret)
+		ret = print_text(ifaces, now, err);
 	for (size_t i = 0; i < ifaces->count; i++) {
 		free(listings[i].counters);
 		free(listings[i].counted);
 	}
-	return code;
+	return ret;
 }
 
-static enum exit_code list(struct options *options, struct error *err)
+static int list(struct options *options, struct error *err)
 {
 	struct list_request request = { 0 };
 	struct ifaces ifaces = { 0 };
-	enum exit_code code = parse(&request, options, err);
+	int ret = parse(&request, options, err);
 
-	if (!code && ready(err))
-		code = EXIT_FAILED;
-	if (!code)
-		code = ifaces_filtering(&request.devs, &ifaces, err);
-	if (!code)
-		code = list_ifaces(&request, &ifaces, err);
+	if (!ret)
+		ret = ready(err);
+	if (!ret)
+		ret = ifaces_filtering(&request.devs, &ifaces, err);
+	if (!ret)
+		ret = list_ifaces(&request, &ifaces, err);
 	ifaces_done(&ifaces);
 	words_done(&request.devs);
-	return code;
+	return ret;
 }
 
 const struct command cmd_list = {

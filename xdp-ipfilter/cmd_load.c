@@ -23,109 +23,109 @@
 
 static const struct option_spec load_options[] = { LOAD_OPTIONS, OPTIONS_TABLE_END };
 
-static enum exit_code parse(struct loading_request *request, struct options *options,
-			    struct error *err)
+static int parse(struct loading_request *request, struct options *options, struct error *err)
 {
-	enum exit_code code = EXIT_DONE;
+	int ret = 0;
 	int id;
 
-	while (!code && (id = options_next(options, err)) != OPTIONS_END)
-		code = loading_option(request, id, options, err);
-	if (!code && !request->names.count) {
-		options_refuse(options, err, "which interface?");
-		return EXIT_USAGE;
-	}
-	return code;
+	while (!ret && (id = options_next(options, err)) != OPTIONS_END)
+		ret = loading_option(request, id, options, err);
+	if (!ret && !request->names.count)
+		return options_refuse(options, err, "which interface?");
+	return ret;
 }
 
 static void detach_all(struct ifaces *ifaces, size_t count)
 {
-	struct error err = { "" };
+	struct error err = { 0 };
 
 	while (count--)
 		if (detach(&ifaces->items[count].dev, 0, &err))
 			log_warning("cannot undo the load: %s", err.text);
 }
 
-static enum exit_code attach_all(struct ifaces *ifaces, struct attachment **attachments,
-				 struct error *err)
+static int attach_all(struct ifaces *ifaces, struct attachment **attachments, struct error *err)
 {
 	size_t attached;
+	int ret;
 
-	for (attached = 0; attached < ifaces->count; attached++)
-		if (attach_commit(attachments[attached], err))
+	for (attached = 0; attached < ifaces->count; attached++) {
+		ret = attach_commit(attachments[attached], err);
+		if (ret)
 			goto undo;
-	if (ifaces_read(ifaces, err))
+	}
+	ret = ifaces_read(ifaces, err);
+	if (ret)
 		goto undo;
 	for (size_t i = 0; i < ifaces->count; i++)
 		loading_report(&ifaces->items[i]);
-	if (report_flush(stdout, err) < 0)
+	ret = report_flush(stdout, err);
+	if (ret < 0)
 		goto undo;
-	return EXIT_DONE;
+	return 0;
 
 undo:
 	detach_all(ifaces, attached);
-	return EXIT_FAILED;
+	return ret;
 }
 
-static enum exit_code load_prepared(const struct loading_request *request,
-				    const struct input *input, struct ifaces *ifaces,
-				    struct attachment **attachments, struct error *err)
+static int load_prepared(const struct loading_request *request, const struct input *input,
+			 struct ifaces *ifaces, struct attachment **attachments, struct error *err)
 {
 	__u32 now = tick_now();
-	enum exit_code code;
+	int ret;
 
 	for (size_t i = 0; i < ifaces->count; i++)
 		lockout_warn(&ifaces->items[i].dev, &ifaces->items[i].rules, request->attach.policy,
 			     input, now);
 	signals_hold();
-	code = attach_all(ifaces, attachments, err);
+	ret = attach_all(ifaces, attachments, err);
 	/* Not before: of a filter that somebody turned off, a load that fails leaves all. */
-	for (size_t i = 0; i < ifaces->count && !code; i++)
+	for (size_t i = 0; i < ifaces->count && !ret; i++)
 		sweep(&ifaces->items[i].dev);
-	return code;
+	return ret;
 }
 
-static enum exit_code load_on(const struct loading_request *request, const struct input *input,
-			      struct ifaces *ifaces, struct error *err)
+static int load_on(const struct loading_request *request, const struct input *input,
+		   struct ifaces *ifaces, struct error *err)
 {
 	auto_free struct attachment **attachments = calloc(ifaces->count, sizeof(*attachments));
-	enum exit_code code = EXIT_DONE;
+	int ret = 0;
 	auto_fd int lock = -1;
 
 	if (!attachments)
-		return no_memory(err);
+		return error_no_memory(err);
 	lock = lock_take(err);
 	if (lock < 0)
-		return EXIT_FAILED;
-	for (size_t i = 0; i < ifaces->count && !code; i++)
-		code = loading_prepare(request, input, &ifaces->items[i], &attachments[i], err);
-	if (!code)
-		code = load_prepared(request, input, ifaces, attachments, err);
+		return lock;
+	for (size_t i = 0; i < ifaces->count && !ret; i++)
+		ret = loading_prepare(request, input, &ifaces->items[i], &attachments[i], err);
+	if (!ret)
+		ret = load_prepared(request, input, ifaces, attachments, err);
 	for (size_t i = 0; i < ifaces->count; i++)
 		attachment_free(attachments[i]);
-	return code;
+	return ret;
 }
 
-static enum exit_code load(struct options *options, struct error *err)
+static int load(struct options *options, struct error *err)
 {
 	struct loading_request request;
 	struct input input = { 0 };
 	struct ifaces ifaces = { 0 };
-	enum exit_code code;
+	int ret;
 
 	loading_request_init(&request);
-	code = parse(&request, options, err);
-	if (!code)
-		code = loading_check(&request, &input, err);
-	if (!code)
-		code = ifaces_named(&request.names, &ifaces, err);
-	if (!code)
-		code = load_on(&request, &input, &ifaces, err);
+	ret = parse(&request, options, err);
+	if (!ret)
+		ret = loading_check(&request, &input, err);
+	if (!ret)
+		ret = ifaces_named(&request.names, &ifaces, err);
+	if (!ret)
+		ret = load_on(&request, &input, &ifaces, err);
 	ifaces_done(&ifaces);
 	input_done(&input);
 	loading_request_done(&request);
-	return code;
+	return ret;
 }
 
 const struct command cmd_load = {

@@ -43,8 +43,8 @@ struct sample {
 	uint64_t before_ms;
 };
 
-static enum exit_code parse_option(struct poll_request *request, int id,
-				   const struct options *options, struct error *err)
+static int parse_option(struct poll_request *request, int id, const struct options *options,
+			struct error *err)
 {
 	switch (id) {
 	case 'i':
@@ -54,23 +54,22 @@ static enum exit_code parse_option(struct poll_request *request, int id,
 		return number_option(&request->count, 1, UINT32_MAX - 1, options, err);
 	case 'j':
 		request->json = true;
-		return EXIT_DONE;
+		return 0;
 	case OPTIONS_POSITIONAL:
 		return word_option(&request->names, options, err);
 	default:
-		return EXIT_USAGE;
+		return -EINVAL;
 	}
 }
 
-static enum exit_code parse(struct poll_request *request, struct options *options,
-			    struct error *err)
+static int parse(struct poll_request *request, struct options *options, struct error *err)
 {
-	enum exit_code code = EXIT_DONE;
+	int ret = 0;
 	int id;
 
-	while (!code && (id = options_next(options, err)) != OPTIONS_END)
-		code = parse_option(request, id, options, err);
-	return code;
+	while (!ret && (id = options_next(options, err)) != OPTIONS_END)
+		ret = parse_option(request, id, options, err);
+	return ret;
 }
 
 static uint64_t clock_ms(void)
@@ -81,21 +80,18 @@ static uint64_t clock_ms(void)
 	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
-static enum exit_code take_sample(const struct iface *iface, struct sample *sample,
-				  struct error *err)
+static int take_sample(const struct iface *iface, struct sample *sample, struct error *err)
 {
 	struct totals totals;
 
-	if (totals_read(&iface->filter, &totals, err)) {
-		error_prefix(err, -EIO, "%s", iface->dev.name);
-		return EXIT_FAILED;
-	}
+	if (totals_read(&iface->filter, &totals, err))
+		return error_prefix(err, -EIO, "%s", iface->dev.name);
 	memcpy(sample->before, sample->now, sizeof(sample->before));
 	sample->before_ms = sample->now_ms;
 	memcpy(sample->now, totals.sum, sizeof(sample->now));
 	sample->now_ms = clock_ms();
 	totals_done(&totals);
-	return EXIT_DONE;
+	return 0;
 }
 
 /* Rounded to the nearest. */
@@ -144,56 +140,55 @@ static int print_round(const struct ifaces *ifaces, const struct sample *samples
 	return report_finish(&report, err);
 }
 
-static enum exit_code sample_all(const struct ifaces *ifaces, struct sample *samples,
-				 struct error *err)
+static int sample_all(const struct ifaces *ifaces, struct sample *samples, struct error *err)
 {
-	enum exit_code code = EXIT_DONE;
+	int ret = 0;
 
-	for (size_t i = 0; i < ifaces->count && !code; i++) {
-		code = iface_check(&ifaces->items[i], err);
-		if (!code)
-			code = take_sample(&ifaces->items[i], &samples[i], err);
+	for (size_t i = 0; i < ifaces->count && !ret; i++) {
+		ret = iface_check(&ifaces->items[i], err);
+		if (!ret)
+			ret = take_sample(&ifaces->items[i], &samples[i], err);
 	}
-	return code;
+	return ret;
 }
 
-static enum exit_code poll_ifaces(const struct poll_request *request, const struct ifaces *ifaces,
-				  struct error *err)
+static int poll_ifaces(const struct poll_request *request, const struct ifaces *ifaces,
+		       struct error *err)
 {
 	auto_free struct sample *samples = calloc(ifaces->count, sizeof(*samples));
-	enum exit_code code;
+	int ret;
 	struct rounds rounds;
 	int written = 0;
 
 	if (!samples)
-		return no_memory(err);
+		return error_no_memory(err);
 	signals_hold();
 	rounds_start(&rounds, request->interval_ms, request->count);
-	code = sample_all(ifaces, samples, err);
+	ret = sample_all(ifaces, samples, err);
 	/* A reader that has gone ends it as a signal does. */
-	while (!code && !written && rounds_wait(&rounds)) {
-		code = sample_all(ifaces, samples, err);
-		if (!code)
+	while (!ret && !written && rounds_wait(&rounds)) {
+		ret = sample_all(ifaces, samples, err);
+		if (!ret)
 			written = print_round(ifaces, samples, request->json, err);
 	}
-	return written < 0 ? EXIT_FAILED : code;
+	return written < 0 ? written : ret;
 }
 
-static enum exit_code poll(struct options *options, struct error *err)
+static int poll(struct options *options, struct error *err)
 {
 	struct poll_request request = { .interval_ms = ROUNDS_INTERVAL_MS };
 	struct ifaces ifaces = { 0 };
-	enum exit_code code = parse(&request, options, err);
+	int ret = parse(&request, options, err);
 
-	if (!code && ready(err))
-		code = EXIT_FAILED;
-	if (!code)
-		code = ifaces_filtering(&request.names, &ifaces, err);
-	if (!code)
-		code = poll_ifaces(&request, &ifaces, err);
+	if (!ret)
+		ret = ready(err);
+	if (!ret)
+		ret = ifaces_filtering(&request.names, &ifaces, err);
+	if (!ret)
+		ret = poll_ifaces(&request, &ifaces, err);
 	ifaces_done(&ifaces);
 	words_done(&request.names);
-	return code;
+	return ret;
 }
 
 const struct command cmd_poll = {

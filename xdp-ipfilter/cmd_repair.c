@@ -39,40 +39,38 @@ struct repair {
 	bool turn_on; /* its whole chain was turned off, and the kernel has it still */
 };
 
-static enum exit_code parse(struct loading_request *request, struct options *options,
-			    struct error *err)
+static int parse(struct loading_request *request, struct options *options, struct error *err)
 {
-	enum exit_code code = EXIT_DONE;
+	int ret = 0;
 	int id;
 
-	while (!code && (id = options_next(options, err)) != OPTIONS_END)
-		code = loading_option(request, id, options, err);
-	return code;
+	while (!ret && (id = options_next(options, err)) != OPTIONS_END)
+		ret = loading_option(request, id, options, err);
+	return ret;
 }
 
-static enum exit_code find_ifaces(const struct words *names, struct ifaces *out, struct error *err)
+static int find_ifaces(const struct words *names, struct ifaces *out, struct error *err)
 {
-	enum exit_code code;
+	int ret;
 
 	if (!names->count)
 		return ifaces_loaded(out, err);
-	code = ifaces_named(names, out, err);
-	return code ? code : ifaces_read(out, err);
+	ret = ifaces_named(names, out, err);
+	return ret ? ret : ifaces_read(out, err);
 }
 
 /* The rules of a program that runs no more, though the kernel has it still. */
-static enum exit_code read_held(struct iface *iface, struct error *err)
+static int read_held(struct iface *iface, struct error *err)
 {
 	__u32 program_id = iface->chain.held.program_id;
 
 	if (filter_open(program_id, &iface->filter, err) ||
 	    table_read(&iface->filter, &iface->rules, NULL, err)) {
-		error_prefix(err, -EIO, "%s: cannot recover its rules", iface->dev.name);
-		return EXIT_FAILED;
+		return error_prefix(err, -EIO, "%s: cannot recover its rules", iface->dev.name);
 	}
 	log_verbose("%s: its rules are those of program %u", iface->dev.name, program_id);
 	ruleset_tidy(&iface->rules, tick_now());
-	return EXIT_DONE;
+	return 0;
 }
 
 /* What the kernel holds is not trusted. */
@@ -82,56 +80,53 @@ static enum attach_mode mode_at_load(const struct ipf_config *config)
 						ATTACH_MODE_UNSPECIFIED;
 }
 
-static enum exit_code prepare_recovered(struct repair *repair, struct error *err)
+static int prepare_recovered(struct repair *repair, struct error *err)
 {
 	struct iface *iface = repair->iface;
 	const struct chain *chain = &iface->chain;
 	const struct ipf_config *config = &iface->filter.config;
 	struct attach_options options = { .repair = true };
-	enum exit_code code = read_held(iface, err);
+	int ret = read_held(iface, err);
 
-	if (code)
-		return code;
+	if (ret)
+		return ret;
 	if (!chain->main_id && chain->held.dispatcher_id) {
 		repair->turn_on = true;
-		return EXIT_DONE;
+		return 0;
 	}
 	options.mode = chain->main_id ? chain->mode : mode_at_load(config);
 	options.policy = config->policy == IPF_DROP ? IPF_DROP : IPF_PASS;
 	options.priority = config->priority;
 	options.trace = config->trace;
 	options.counting = config->counting;
-	return attach_prepare(&iface->dev, &options, &iface->rules, &repair->attachment, err) ?
-		       EXIT_FAILED :
-		       EXIT_DONE;
+	return attach_prepare(&iface->dev, &options, &iface->rules, &repair->attachment, err);
 }
 
-static enum exit_code prepare_anew(const struct loading_request *request, const struct input *input,
-				   struct repair *repair, struct error *err)
+static int prepare_anew(const struct loading_request *request, const struct input *input,
+			struct repair *repair, struct error *err)
 {
 	const char *name = repair->iface->dev.name;
 	struct loading_request own = *request;
 
-	if (!input->count && !request->force) {
-		error_set(err, -ENODATA,
-			  "%s: its rules are lost with its program; give them again with '" PROGRAM_NAME
-			  " repair %s -f FILE', or use --force to load without any",
-			  name, name);
-		return EXIT_FAILED;
-	}
+	if (!input->count && !request->force)
+		return error_set(
+			err, -ENODATA,
+			"%s: its rules are lost with its program; give them again with '" PROGRAM_NAME
+			" repair %s -f FILE', or use --force to load without any",
+			name, name);
 	own.attach.mode = repair->iface->chain.mode;
 	own.attach.repair = true;
 	return loading_prepare(&own, input, repair->iface, &repair->attachment, err);
 }
 
-static enum exit_code prepare(const struct loading_request *request, const struct input *input,
-			      struct repair *repair, struct error *err)
+static int prepare(const struct loading_request *request, const struct input *input,
+		   struct repair *repair, struct error *err)
 {
 	struct iface *iface = repair->iface;
 
 	if (iface->misread.text[0]) {
 		*err = iface->misread;
-		return EXIT_FAILED;
+		return -EOPNOTSUPP;
 	}
 	if (iface->chain.program_id)
 		return iface_read_rules(iface, tick_now(), err);
@@ -143,18 +138,18 @@ static enum exit_code prepare(const struct loading_request *request, const struc
 }
 
 /* Prints what runs now, and says which neighbours are to be loaded again. */
-static enum exit_code report(const struct repair *repair, __u32 held_in, struct error *err)
+static int report(const struct repair *repair, __u32 held_in, struct error *err)
 {
 	struct iface *iface = repair->iface;
 	unsigned int expected = iface->chain.expected;
+	int ret;
 
-	if (chain_read(&iface->dev, &iface->chain, err))
-		return EXIT_FAILED;
-	if (!iface->chain.program_id) {
-		error_set(err, -EIO, "%s: repaired, but the filter is not there any more",
-			  iface->dev.name);
-		return EXIT_FAILED;
-	}
+	ret = chain_read(&iface->dev, &iface->chain, err);
+	if (ret)
+		return ret;
+	if (!iface->chain.program_id)
+		return error_set(err, -EIO, "%s: repaired, but the filter is not there any more",
+				 iface->dev.name);
 	loading_report(iface);
 	if (iface->chain.count < expected)
 		log_warning("%s: %u of the programs that were in its chain are gone for good; load "
@@ -162,7 +157,7 @@ static enum exit_code report(const struct repair *repair, __u32 held_in, struct 
 			    iface->dev.name, expected - iface->chain.count);
 	if (repair->attachment && held_in)
 		repair_name_missing(&iface->dev, held_in, &iface->chain);
-	return EXIT_DONE;
+	return 0;
 }
 
 static int bring_back(const struct repair *repair, struct error *err)
@@ -177,81 +172,82 @@ static int bring_back(const struct repair *repair, struct error *err)
 	return repair_is_needed(&iface->dev, &iface->chain) ? repair_chain(&iface->dev, err) : 0;
 }
 
-static enum exit_code commit(const struct repair *repair, struct error *err)
+static int commit(const struct repair *repair, struct error *err)
 {
 	struct iface *iface = repair->iface;
 	__u32 held_in = iface->chain.held.main_id;
-	enum exit_code code = bring_back(repair, err) ? EXIT_FAILED : report(repair, held_in, err);
+	int ret = bring_back(repair, err);
 
+	if (!ret)
+		ret = report(repair, held_in, err);
 	/* Not before: until now the rules were perhaps held by nothing else. */
-	if (!code)
+	if (!ret)
 		sweep(&iface->dev);
-	return code;
+	return ret;
 }
 
-static enum exit_code repair_prepared(const struct repair *repairs, size_t count, struct error *err)
+static int repair_prepared(const struct repair *repairs, size_t count, struct error *err)
 {
-	enum exit_code code = EXIT_DONE;
+	int ret = 0;
 
 	signals_hold();
-	for (size_t i = 0; i < count && !code; i++)
-		code = commit(&repairs[i], err);
-	return code;
+	for (size_t i = 0; i < count && !ret; i++)
+		ret = commit(&repairs[i], err);
+	return ret;
 }
 
-static enum exit_code repair_ifaces(const struct loading_request *request,
-				    const struct input *input, struct ifaces *ifaces,
-				    struct error *err)
+static int repair_ifaces(const struct loading_request *request, const struct input *input,
+			 struct ifaces *ifaces, struct error *err)
 {
 	auto_free struct repair *repairs = calloc(ifaces->count + 1, sizeof(*repairs));
-	enum exit_code code = EXIT_DONE;
+	int ret = 0;
 
 	if (!repairs)
-		return no_memory(err);
-	for (size_t i = 0; i < ifaces->count && !code; i++) {
+		return error_no_memory(err);
+	for (size_t i = 0; i < ifaces->count && !ret; i++) {
 		repairs[i].iface = &ifaces->items[i];
-		code = prepare(request, input, &repairs[i], err);
+		ret = prepare(request, input, &repairs[i], err);
 	}
-	if (!code)
-		code = repair_prepared(repairs, ifaces->count, err);
+	if (!ret)
+		ret = repair_prepared(repairs, ifaces->count, err);
 	for (size_t i = 0; i < ifaces->count; i++)
 		attachment_free(repairs[i].attachment);
-	return code;
+	return ret;
 }
 
-static enum exit_code repair_locked(const struct loading_request *request,
-				    const struct input *input, struct error *err)
+static int repair_locked(const struct loading_request *request, const struct input *input,
+			 struct error *err)
 {
 	struct ifaces ifaces = { 0 };
-	enum exit_code code;
+	int ret;
 	auto_fd int lock = lock_take(err);
 
 	if (lock < 0)
-		return EXIT_FAILED;
-	code = find_ifaces(&request->names, &ifaces, err);
-	if (!code)
-		code = ifaces_open(&ifaces, err);
-	if (!code)
-		code = repair_ifaces(request, input, &ifaces, err);
+		return lock;
+	ret = find_ifaces(&request->names, &ifaces, err);
+	if (!ret)
+		ret = ifaces_open(&ifaces, err);
+	if (!ret)
+		ret = repair_ifaces(request, input, &ifaces, err);
 	ifaces_done(&ifaces);
-	return code;
+	return ret;
 }
 
-static enum exit_code repair(struct options *options, struct error *err)
+static int repair(struct options *options, struct error *err)
 {
 	struct loading_request request;
 	struct input input = { 0 };
-	enum exit_code code;
+	int ret;
 
 	loading_request_init(&request);
-	code = parse(&request, options, err);
-	if (!code)
-		code = loading_check(&request, &input, err);
-	if (!code)
-		code = repair_locked(&request, &input, err);
+	ret = parse(&request, options, err);
+	if (!ret)
+		ret = loading_check(&request, &input, err);
+	if (!ret)
+		ret = repair_locked(&request, &input, err);
 	input_done(&input);
 	loading_request_done(&request);
-	return code;
+	return ret;
 }
 
 const struct command cmd_repair = {

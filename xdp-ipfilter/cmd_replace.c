@@ -43,8 +43,8 @@ struct replace_request {
 	bool dry_run, force;
 };
 
-static enum exit_code parse_option(struct replace_request *request, int id,
-				   const struct options *options, struct error *err)
+static int parse_option(struct replace_request *request, int id, const struct options *options,
+			struct error *err)
 {
 	switch (id) {
 	case 'd':
@@ -53,10 +53,10 @@ static enum exit_code parse_option(struct replace_request *request, int id,
 		return set_option(&request->set, options, err);
 	case 'n':
 		request->dry_run = true;
-		return EXIT_DONE;
+		return 0;
 	case REPLACE_FORCE:
 		request->force = true;
-		return EXIT_DONE;
+		return 0;
 	case 'f':
 		return word_option(&request->files, options, err);
 	case REPLACE_FORMAT:
@@ -64,23 +64,21 @@ static enum exit_code parse_option(struct replace_request *request, int id,
 	case OPTIONS_POSITIONAL:
 		return refuse_positional(options, err);
 	default:
-		return EXIT_USAGE;
+		return -EINVAL;
 	}
 }
 
-static enum exit_code parse(struct replace_request *request, struct options *options,
-			    struct error *err)
+static int parse(struct replace_request *request, struct options *options, struct error *err)
 {
-	enum exit_code code = EXIT_DONE;
+	int ret = 0;
 	int id;
 
-	while (!code && (id = options_next(options, err)) != OPTIONS_END)
-		code = parse_option(request, id, options, err);
-	if (!code && !request->files.count) {
-		options_refuse(options, err, "which rules? --file names them, - is standard input");
-		return EXIT_USAGE;
-	}
-	return code;
+	while (!ret && (id = options_next(options, err)) != OPTIONS_END)
+		ret = parse_option(request, id, options, err);
+	if (!ret && !request->files.count)
+		return options_refuse(options, err,
+				      "which rules? --file names them, - is standard input");
+	return ret;
 }
 
 struct replacement {
@@ -94,22 +92,22 @@ static bool input_names(const struct input *input, size_t set)
 	return input->set_count == 1 || input->sets[set].named || input->sets[set].filled;
 }
 
-static enum exit_code replace_target(struct iface *iface, const void *context, size_t *changed,
-				     struct error *err)
+static int replace_target(struct iface *iface, const void *context, size_t *changed,
+			  struct error *err)
 {
 	const struct replacement *replacement = context;
 	const struct input *input = &replacement->input;
 	auto_free struct rule *rules = NULL;
 	auto_free __u16 *numbers = NULL;
 	auto_free bool *sets = NULL;
-	enum exit_code code;
+	int ret;
 
-	code = iface_input(iface, input, &rules, &numbers, err);
-	if (code)
-		return code;
+	ret = iface_input(iface, input, &rules, &numbers, err);
+	if (ret)
+		return ret;
 	sets = calloc(iface->rules.set_count + 1, sizeof(*sets));
 	if (!sets)
-		return no_memory(err);
+		return error_no_memory(err);
 	for (size_t i = 0; i < input->set_count; i++)
 		if (input_names(input, i))
 			sets[numbers[i]] = true;
@@ -117,80 +115,76 @@ static enum exit_code replace_target(struct iface *iface, const void *context, s
 }
 
 /* What is live goes to *before, what would be is the iface's. */
-static enum exit_code replace_aside(struct iface *iface, const struct replacement *replacement,
-				    struct ruleset *before, struct error *err)
+static int replace_aside(struct iface *iface, const struct replacement *replacement,
+			 struct ruleset *before, struct error *err)
 {
 	__u32 now = tick_now();
-	enum exit_code code;
 	size_t changed;
 	int ret;
 
 	ret = table_read(&iface->filter, before, &iface->live, err);
 	if (!ret)
 		ret = image_rules(&iface->live.image, &iface->rules, err);
-	if (ret) {
-		error_prefix(err, ret, "%s", iface->dev.name);
-		return EXIT_FAILED;
-	}
+	if (ret)
+		return error_prefix(err, ret, "%s", iface->dev.name);
 	ruleset_tidy(before, now);
 	ruleset_tidy(&iface->rules, now);
-	code = replace_target(iface, replacement, &changed, err);
-	if (code)
-		return code;
+	ret = replace_target(iface, replacement, &changed, err);
+	if (ret)
+		return ret;
 	ruleset_tidy(&iface->rules, now);
-	if (!replacement->force &&
-	    lockout_check_rules(&iface->dev, &replacement->input, before, &iface->rules,
-				iface->filter.config.policy, err))
-		return EXIT_FAILED;
-	return EXIT_DONE;
+	if (replacement->force)
+		return 0;
+	return lockout_check_rules(&iface->dev, &replacement->input, before, &iface->rules,
+				   iface->filter.config.policy, err);
 }
 
-static enum exit_code dry_run_targets(struct ifaces *ifaces, const struct replacement *replacement,
-				      struct error *err)
+static int dry_run_targets(struct ifaces *ifaces, const struct replacement *replacement,
+			   struct error *err)
 {
 	auto_free struct ruleset *before = calloc(ifaces->count, sizeof(*before));
-	enum exit_code code = EXIT_DONE;
+	int ret = 0;
 	__u32 now = tick_now();
 
 	if (!before)
-		return no_memory(err);
-	for (size_t i = 0; i < ifaces->count && !code; i++)
-		code = replace_aside(&ifaces->items[i], replacement, &before[i], err);
-	for (size_t i = 0; i < ifaces->count && !code; i++) {
+		return error_no_memory(err);
+	for (size_t i = 0; i < ifaces->count && !ret; i++)
+		ret = replace_aside(&ifaces->items[i], replacement, &before[i], err);
+	for (size_t i = 0; i < ifaces->count && !ret; i++) {
 		const struct iface *iface = &ifaces->items[i];
 
 		lockout_warn(&iface->dev, &iface->rules, iface->filter.config.policy,
 			     &replacement->input, now);
-		if (diff_print(ifaces->count > 1 ? iface->dev.name : NULL, &before[i],
-			       &iface->rules, now, err) < 0)
-			code = EXIT_FAILED;
+		ret = diff_print(ifaces->count > 1 ? iface->dev.name : NULL, &before[i],
+				 &iface->rules, now, err);
+		ret = ret < 0 ? ret : 0;
 	}
 	for (size_t i = 0; i < ifaces->count; i++)
 		ruleset_done(&before[i]);
-	return code;
+	return ret;
 }
 
 /* Only reads, so without the lock. */
-static enum exit_code dry_run(const struct replace_request *request,
-			      const struct replacement *replacement, struct error *err)
+static int dry_run(const struct replace_request *request, const struct replacement *replacement,
+		   struct error *err)
 {
 	struct ifaces ifaces = { 0 };
-	enum exit_code code;
+	int ret;
 
-	if (ready(err))
-		return EXIT_FAILED;
-	code = ifaces_filtering(&request->devs, &ifaces, err);
-	if (!code)
-		code = dry_run_targets(&ifaces, replacement, err);
+	ret = ready(err);
+	if (!ret)
+		ret = ifaces_filtering(&request->devs, &ifaces, err);
+	if (!ret)
+		ret = dry_run_targets(&ifaces, replacement, err);
 	ifaces_done(&ifaces);
-	return code;
+	return ret;
 }
 
-static enum exit_code read_input(const struct replace_request *request,
-				 struct replacement *replacement, struct error *err)
+static int read_input(const struct replace_request *request, struct replacement *replacement,
+		      struct error *err)
 {
 	static const struct words no_arguments = { 0 };
-	enum exit_code code;
+	int ret;
 
 	replacement->force = request->force;
 	replacement->input = (struct input){
@@ -200,18 +194,17 @@ static enum exit_code read_input(const struct replace_request *request,
 		.set = request->set,
 		.format = request->format,
 	};
-	code = rules_read(&replacement->input, &request->files, &no_arguments, err);
-	if (code || request->force)
-		return code;
-	if (lockout_check_input(&replacement->input, err))
-		return EXIT_FAILED;
-	if (replacement->input.count)
-		return EXIT_DONE;
-	error_set(err, -EPERM, "no rules to replace the old ones with; use --force if you mean it");
-	return EXIT_FAILED;
+	ret = rules_read(&replacement->input, &request->files, &no_arguments, err);
+	if (ret || request->force)
+		return ret;
+	ret = lockout_check_input(&replacement->input, err);
+	if (ret || replacement->input.count)
+		return ret;
+	return error_set(err, -EPERM,
+			 "no rules to replace the old ones with; use --force if you mean it");
 }
 
-static enum exit_code replace(struct options *options, struct error *err)
+static int replace(struct options *options, struct error *err)
 {
 	struct replace_request request = { 0 };
 	struct replacement replacement = { 0 };
@@ -219,19 +212,19 @@ static enum exit_code replace(struct options *options, struct error *err)
 				      .context = &replacement,
 				      .input = &replacement.input,
 				      .kind = LOCKOUT_REPLACES };
-	enum exit_code code = parse(&request, options, err);
+	int ret = parse(&request, options, err);
 
-	if (!code)
-		code = read_input(&request, &replacement, err);
+	if (!ret)
+		ret = read_input(&request, &replacement, err);
 	change.is_guarded = !request.force;
-	if (!code && request.dry_run)
-		code = dry_run(&request, &replacement, err);
-	else if (!code)
-		code = transaction_run(&request.devs, &change, err);
+	if (!ret && request.dry_run)
+		ret = dry_run(&request, &replacement, err);
+	else if (!ret)
+		ret = transaction_run(&request.devs, &change, err);
 	input_done(&replacement.input);
 	words_done(&request.devs);
 	words_done(&request.files);
-	return code;
+	return ret;
 }
 
 const struct command cmd_replace = {

@@ -40,26 +40,25 @@ struct run_request {
 	unsigned int count; /* 0: until a signal comes */
 };
 
-static enum exit_code parse(struct run_request *request, struct options *options, struct error *err)
+static int parse(struct run_request *request, struct options *options, struct error *err)
 {
-	enum exit_code code = EXIT_DONE;
+	int ret = 0;
 	int id;
 
-	while (!code && (id = options_next(options, err)) != OPTIONS_END) {
+	while (!ret && (id = options_next(options, err)) != OPTIONS_END) {
 		if (id == RUN_INTERVAL)
-			code = number_option(&request->interval_ms, 1, ROUNDS_MAX_INTERVAL_MS,
-					     options, err);
+			ret = number_option(&request->interval_ms, 1, ROUNDS_MAX_INTERVAL_MS,
+					    options, err);
 		else if (id == RUN_COUNT)
-			code = number_option(&request->count, 1, UINT32_MAX - 1, options, err);
+			ret = number_option(&request->count, 1, UINT32_MAX - 1, options, err);
 		else
-			code = loading_option(&request->loading, id, options, err);
+			ret = loading_option(&request->loading, id, options, err);
 	}
-	if (code || request->loading.names.count == 1)
-		return code;
-	options_refuse(options, err,
-		       request->loading.names.count ? "one interface at a time" :
-						      "which interface?");
-	return EXIT_USAGE;
+	if (ret || request->loading.names.count == 1)
+		return ret;
+	return options_refuse(options, err,
+			      request->loading.names.count ? "one interface at a time" :
+							     "which interface?");
 }
 
 /* "lo: 12 packets dropped: cpu 0: 7, cpu 1: 5" */
@@ -90,130 +89,127 @@ static int print_round(const struct iface *iface, struct error *err)
 }
 
 /* Until a signal, the last round, a reader gone or a failure. */
-static enum exit_code print_rounds(const struct run_request *request, struct iface *iface,
-				   struct error *err)
+static int print_rounds(const struct run_request *request, struct iface *iface, struct error *err)
 {
-	enum exit_code code = EXIT_DONE;
+	int ret = 0;
 	struct rounds rounds;
 	int written = 0;
 
 	rounds_start(&rounds, request->interval_ms, request->count);
-	while (!code && !written && rounds_wait(&rounds)) {
-		code = iface_check(iface, err);
-		if (!code)
+	while (!ret && !written && rounds_wait(&rounds)) {
+		ret = iface_check(iface, err);
+		if (!ret)
 			written = print_round(iface, err);
 	}
-	return written < 0 ? EXIT_FAILED : code;
+	return written < 0 ? written : ret;
 }
 
-static enum exit_code attach(const struct run_request *request, const struct input *input,
-			     struct iface *iface, struct error *err)
+static int attach(const struct run_request *request, const struct input *input, struct iface *iface,
+		  struct error *err)
 {
 	struct attachment *attachment = NULL;
-	enum exit_code code;
+	int ret;
 	auto_fd int lock = lock_take(err);
 
 	if (lock < 0)
-		return EXIT_FAILED;
-	code = loading_prepare(&request->loading, input, iface, &attachment, err);
-	if (!code) {
+		return lock;
+	ret = loading_prepare(&request->loading, input, iface, &attachment, err);
+	if (!ret) {
 		lockout_warn(&iface->dev, &iface->rules, request->loading.attach.policy, input,
 			     tick_now());
-		if (attach_commit(attachment, err))
-			code = EXIT_FAILED;
+		ret = attach_commit(attachment, err);
 	}
 	attachment_free(attachment);
-	return code;
+	return ret;
 }
 
 /* Only the program that this run attached: another one may have come since. */
-static enum exit_code detach_own(const struct iface *iface, struct error *err)
+static int detach_own(const struct iface *iface, struct error *err)
 {
-	enum exit_code code = EXIT_DONE;
+	int ret = 0;
 
 	if (iface->chain.program_id)
-		code = iface_check(iface, err);
+		ret = iface_check(iface, err);
 	/* What somebody turned off stays in the kernel by its pins. */
-	if (code == EXIT_NOT_LOADED) {
+	if (ret && error_is(err, ERROR_ABSENT)) {
 		sweep_filter(&iface->dev, iface->chain.program_id);
-		return code;
+		return ret;
 	}
-	return detach(&iface->dev, iface->chain.program_id, err) ? EXIT_FAILED : EXIT_DONE;
+	return detach(&iface->dev, iface->chain.program_id, err);
 }
 
 /* What ended the rounds has its words already; those of a failure here must not hide them. Nothing
  * stays behind, also when somebody does not let go of the lock: detaching harms no other command,
  * which then finds the program gone. */
-static enum exit_code take_off(const struct iface *iface, enum exit_code code, struct error *err)
+static int take_off(const struct iface *iface, int ret, struct error *err)
 {
-	struct error failure = { "" };
+	struct error failure = { 0 };
 	auto_fd int lock = lock_take(&failure);
-	enum exit_code off;
+	int off;
 
 	if (lock < 0)
 		log_warning("%s; unloading without the lock", failure.text);
 	off = detach_own(iface, &failure);
-	if (off == EXIT_NOT_LOADED)
+	if (off && error_is(&failure, ERROR_ABSENT))
 		off = elsewhere_take_off(iface, &failure);
 	sweep(&iface->dev);
 	if (!off)
-		return code;
-	if (code && code != EXIT_NOT_LOADED) {
+		return ret;
+	if (ret && !error_is(err, ERROR_ABSENT)) {
 		log_warning("%s", failure.text);
-		return code;
+		return ret;
 	}
 	*err = failure;
 	return off;
 }
 
-static enum exit_code run_attached(const struct run_request *request, struct ifaces *ifaces,
-				   struct error *err)
+static int run_attached(const struct run_request *request, struct ifaces *ifaces, struct error *err)
 {
 	struct iface *iface = &ifaces->items[0];
-	enum exit_code code;
+	int ret;
 
-	code = ifaces_read(ifaces, err);
-	if (!code)
-		code = ifaces_open(ifaces, err);
-	if (!code) {
+	ret = ifaces_read(ifaces, err);
+	if (!ret)
+		ret = ifaces_open(ifaces, err);
+	if (!ret) {
 		log_verbose("%s: %s", iface->dev.name, filter_state_text(iface->chain.state));
-		code = print_rounds(request, iface, err);
+		ret = print_rounds(request, iface, err);
 	}
 	/* The open maps would keep the program in memory. */
 	filter_close(&iface->filter);
-	return take_off(iface, code, err);
+	return take_off(iface, ret, err);
 }
 
 /* Signals wait from before the program is attached until it is off again. */
-static enum exit_code run_on(const struct run_request *request, const struct input *input,
-			     struct ifaces *ifaces, struct error *err)
+static int run_on(const struct run_request *request, const struct input *input,
+		  struct ifaces *ifaces, struct error *err)
 {
-	enum exit_code code;
+	int ret;
 
 	signals_hold();
-	code = attach(request, input, &ifaces->items[0], err);
-	return code ? code : run_attached(request, ifaces, err);
+	ret = attach(request, input, &ifaces->items[0], err);
+	return ret ? ret : run_attached(request, ifaces, err);
 }
 
-static enum exit_code run(struct options *options, struct error *err)
+static int run(struct options *options, struct error *err)
 {
 	struct run_request request = { .interval_ms = ROUNDS_INTERVAL_MS };
 	struct input input = { 0 };
 	struct ifaces ifaces = { 0 };
-	enum exit_code code;
+	int ret;
 
 	loading_request_init(&request.loading);
-	code = parse(&request, options, err);
-	if (!code)
-		code = loading_check(&request.loading, &input, err);
-	if (!code)
-		code = ifaces_named(&request.loading.names, &ifaces, err);
-	if (!code)
-		code = run_on(&request, &input, &ifaces, err);
+	ret = parse(&request, options, err);
+	if (!ret)
+		ret = loading_check(&request.loading, &input, err);
+	if (!ret)
+		ret = ifaces_named(&request.loading.names, &ifaces, err);
+	if (!ret)
+		ret = run_on(&request, &input, &ifaces, err);
 	ifaces_done(&ifaces);
 	input_done(&input);
 	loading_request_done(&request.loading);
-	return code;
+	return ret;
 }
 
 const struct command cmd_run = {

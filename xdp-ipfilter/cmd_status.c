@@ -43,21 +43,20 @@ struct snapshot {
 	bool *counted;
 };
 
-static enum exit_code parse(struct status_request *request, struct options *options,
-			    struct error *err)
+static int parse(struct status_request *request, struct options *options, struct error *err)
 {
-	enum exit_code code = EXIT_DONE;
+	int ret = 0;
 	int id;
 
-	while (!code && (id = options_next(options, err)) != OPTIONS_END) {
+	while (!ret && (id = options_next(options, err)) != OPTIONS_END) {
 		if (id == 'j')
 			request->json = true;
 		else if (id == OPTIONS_POSITIONAL)
-			code = word_option(&request->names, options, err);
+			ret = word_option(&request->names, options, err);
 		else
-			code = EXIT_USAGE;
+			ret = id;
 	}
-	return code;
+	return ret;
 }
 
 static void snapshot_done(struct snapshot *snapshot)
@@ -67,24 +66,22 @@ static void snapshot_done(struct snapshot *snapshot)
 	free(snapshot->counted);
 }
 
-static enum exit_code take_snapshot(struct iface *iface, struct snapshot *snapshot,
-				    struct error *err)
+static int take_snapshot(struct iface *iface, struct snapshot *snapshot, struct error *err)
 {
-	enum exit_code code;
+	int ret;
 
 	snapshot->iface = iface;
 	if (!iface->chain.program_id)
-		return EXIT_DONE;
-	code = iface_read_rules(iface, tick_now(), err);
-	if (code)
-		return code;
+		return 0;
+	ret = iface_read_rules(iface, tick_now(), err);
+	if (ret)
+		return ret;
 	if (totals_read(&iface->filter, &snapshot->totals, err) ||
 	    rule_counters_read(&iface->filter, &iface->rules, &snapshot->counters,
 			       &snapshot->counted, err)) {
-		error_prefix(err, -EIO, "%s", iface->dev.name);
-		return EXIT_FAILED;
+		return error_prefix(err, -EIO, "%s", iface->dev.name);
 	}
-	return EXIT_DONE;
+	return 0;
 }
 
 static void describe_place(struct report *report, const struct chain *chain)
@@ -304,11 +301,11 @@ static size_t count_others(const struct snapshot *snapshots, size_t count)
 	return others;
 }
 
-static enum exit_code print(const struct snapshot *snapshots, size_t count, bool json,
-			    struct error *err)
+static int print(const struct snapshot *snapshots, size_t count, bool json, struct error *err)
 {
 	struct report report;
 	size_t others;
+	int ret;
 
 	report_init(&report, json ? REPORT_JSON : REPORT_TEXT, stdout);
 	report_object(&report, NULL, NULL);
@@ -322,76 +319,77 @@ static enum exit_code print(const struct snapshot *snapshots, size_t count, bool
 	report_close(&report);
 	if (!count)
 		report_line(&report, "the filter is not loaded on any interface");
-	return report_finish(&report, err) < 0 ? EXIT_FAILED : EXIT_DONE;
+	ret = report_finish(&report, err);
+	return ret < 0 ? ret : 0;
 }
 
-/* What the states add up to: not filtering is worse than not loaded. */
-static enum exit_code judge(const struct ifaces *ifaces)
+/* What the states add up to, without a message: the output says it. Not filtering is worse than not
+ * loaded. */
+static int judge(const struct ifaces *ifaces, struct error *err)
 {
-	enum exit_code code = EXIT_DONE;
+	int ret = 0;
 
 	for (size_t i = 0; i < ifaces->count; i++) {
 		if (iface_state(&ifaces->items[i]) == FILTER_STATE_NOT_FILTERING)
-			return EXIT_FAILED;
+			return error_set_kind(err, -ENOENT, ERROR_FAILURE);
 		if (ifaces->items[i].chain.state == FILTER_STATE_NOT_LOADED)
-			code = EXIT_NOT_LOADED;
+			ret = error_set_kind(err, -ENOENT, ERROR_ABSENT);
 	}
-	return code;
+	return ret;
 }
 
-static enum exit_code status_of(struct ifaces *ifaces, bool json, struct error *err)
+static int status_of(struct ifaces *ifaces, bool json, struct error *err)
 {
 	auto_free struct snapshot *snapshots = calloc(ifaces->count + 1, sizeof(*snapshots));
-	enum exit_code code = EXIT_DONE;
+	int ret = 0;
 
 	if (!snapshots)
-		return no_memory(err);
-	for (size_t i = 0; i < ifaces->count && !code; i++) {
+		return error_no_memory(err);
+	for (size_t i = 0; i < ifaces->count && !ret; i++) {
 		snapshots[i].another = i && ifaces->items[i].dev.ifindex ==
 						    ifaces->items[i - 1].dev.ifindex;
-		code = take_snapshot(&ifaces->items[i], &snapshots[i], err);
+		ret = take_snapshot(&ifaces->items[i], &snapshots[i], err);
 	}
-	if (!code)
-		code = print(snapshots, ifaces->count, json, err);
+	if (!ret)
+		ret = print(snapshots, ifaces->count, json, err);
 	for (size_t i = 0; i < ifaces->count; i++)
 		snapshot_done(&snapshots[i]);
-	return code ? code : judge(ifaces);
+	return ret ? ret : judge(ifaces, err);
 }
 
-static enum exit_code find_ifaces(const struct words *names, struct ifaces *ifaces,
-				  struct error *err)
+static int find_ifaces(const struct words *names, struct ifaces *ifaces, struct error *err)
 {
-	enum exit_code code;
+	int ret;
 
 	if (!names->count) {
 		if (log_level() == LOG_VERBOSE)
 			sweep_report();
-		code = ifaces_loaded(ifaces, err);
+		ret = ifaces_loaded(ifaces, err);
 	} else {
-		code = ifaces_named(names, ifaces, err);
-		if (!code)
-			code = ifaces_read(ifaces, err);
+		ret = ifaces_named(names, ifaces, err);
+		if (!ret)
+			ret = ifaces_read(ifaces, err);
 	}
-	if (!code)
-		code = ifaces_split(ifaces, err);
-	return code ? code : ifaces_open(ifaces, err);
+	if (!ret)
+		ret = ifaces_split(ifaces, err);
+	return ret ? ret : ifaces_open(ifaces, err);
 }
 
-static enum exit_code status(struct options *options, struct error *err)
+static int status(struct options *options, struct error *err)
 {
 	struct status_request request = { 0 };
 	struct ifaces ifaces = { 0 };
-	enum exit_code code = parse(&request, options, err);
+	int ret = parse(&request, options, err);
 
-	if (!code && ready(err))
-		code = EXIT_FAILED;
-	if (!code)
-		code = find_ifaces(&request.names, &ifaces, err);
-	if (!code)
-		code = status_of(&ifaces, request.json, err);
+	if (!ret)
+		ret = ready(err);
+	if (!ret)
+		ret = find_ifaces(&request.names, &ifaces, err);
+	if (!ret)
+		ret = status_of(&ifaces, request.json, err);
 	ifaces_done(&ifaces);
 	words_done(&request.names);
-	return code;
+	return ret;
 }
 
 const struct command cmd_status = {

@@ -32,35 +32,32 @@ struct test_request {
 	bool quiet;
 };
 
-static enum exit_code parse_option(struct test_request *request, int id,
-				   const struct options *options, struct error *err)
+static int parse_option(struct test_request *request, int id, const struct options *options,
+			struct error *err)
 {
 	switch (id) {
 	case 'd':
 		return word_option(&request->devs, options, err);
 	case 'q':
 		request->quiet = true;
-		return EXIT_DONE;
+		return 0;
 	case OPTIONS_POSITIONAL:
 		return word_option(&request->words, options, err);
 	default:
-		return EXIT_USAGE;
+		return -EINVAL;
 	}
 }
 
-static enum exit_code parse(struct test_request *request, struct options *options,
-			    struct error *err)
+static int parse(struct test_request *request, struct options *options, struct error *err)
 {
-	enum exit_code code = EXIT_DONE;
+	int ret = 0;
 	int id;
 
-	while (!code && (id = options_next(options, err)) != OPTIONS_END)
-		code = parse_option(request, id, options, err);
-	if (!code && !request->words.count) {
-		options_refuse(options, err, "which address?");
-		return EXIT_USAGE;
-	}
-	return code;
+	while (!ret && (id = options_next(options, err)) != OPTIONS_END)
+		ret = parse_option(request, id, options, err);
+	if (!ret && !request->words.count)
+		return options_refuse(options, err, "which address?");
+	return ret;
 }
 
 /* Would it be an address but for leading zeros? */
@@ -72,22 +69,21 @@ static bool has_zeros(const char *word)
 	return end && !*end;
 }
 
-static enum exit_code parse_addresses(struct test_request *request, struct error *err)
+static int parse_addresses(struct test_request *request, struct error *err)
 {
 	request->addresses = calloc(request->words.count, sizeof(*request->addresses));
 	if (!request->addresses)
-		return no_memory(err);
+		return error_no_memory(err);
 	for (size_t i = 0; i < request->words.count; i++) {
 		const char *word = request->words.items[i];
 
 		if (!address_parse(word, &request->addresses[i], NULL))
 			continue;
-		error_set(err, -EINVAL, "'%.80s': %s", word,
-			  has_zeros(word) ? prefix_problem_text(PREFIX_LEADING_ZEROS) :
-					    "not an IPv4 or IPv6 address");
-		return EXIT_USAGE;
+		return error_set_usage(err, "'%.80s': %s", word,
+				       has_zeros(word) ? prefix_problem_text(PREFIX_LEADING_ZEROS) :
+							 "not an IPv4 or IPv6 address");
 	}
-	return EXIT_DONE;
+	return 0;
 }
 
 /* "10.0.0.5: drop by 10.0.0.0/8 (default)" */
@@ -110,9 +106,8 @@ static void print_verdict(struct report *report, const struct address *address,
 }
 
 /* Asked twice: the table, by the lines that packets run, and the rules, which know their names. */
-static enum exit_code find_verdict(const struct iface *iface, const struct address *address,
-				   const struct rule **rule, enum ipf_verdict *verdict,
-				   struct error *err)
+static int find_verdict(const struct iface *iface, const struct address *address,
+			const struct rule **rule, enum ipf_verdict *verdict, struct error *err)
 {
 	__u32 now = tick_now();
 	struct ipf_match match = image_lookup(&iface->live.image, address, now);
@@ -121,80 +116,79 @@ static enum exit_code find_verdict(const struct iface *iface, const struct addre
 	*rule = ruleset_decide(&iface->rules, address, now);
 	*verdict = *rule ? (*rule)->verdict : iface->filter.config.policy;
 	if (match.verdict == (*rule ? (*rule)->verdict : IPF_NO_VERDICT))
-		return EXIT_DONE;
+		return 0;
 	address_format(address, text);
-	error_set(err, -EBADMSG,
-		  "%s: the rule table is damaged: packets from %s meet another verdict than the rules "
-		  "say; 'xdp-ipfilter replace' with all rules writes it anew",
-		  iface->dev.name, text);
-	return EXIT_FAILED;
+	return error_set(
+		err, -EBADMSG,
+		"%s: the rule table is damaged: packets from %s meet another verdict than the rules "
+		"say; 'xdp-ipfilter replace' with all rules writes it anew",
+		iface->dev.name, text);
 }
 
-static enum exit_code test_target(const struct test_request *request, const struct iface *iface,
-				  bool with_ifname, bool *all_dropped, struct error *err)
+static int test_target(const struct test_request *request, const struct iface *iface,
+		       bool with_ifname, bool *all_dropped, struct error *err)
 {
 	struct report report;
+	int ret;
 
 	report_init(&report, REPORT_TEXT, stdout);
 	for (size_t i = 0; i < request->words.count; i++) {
 		const struct address *address = &request->addresses[i];
 		const struct rule *rule;
 		enum ipf_verdict verdict;
-		enum exit_code code = find_verdict(iface, address, &rule, &verdict, err);
 
-		if (code)
-			return code;
+		ret = find_verdict(iface, address, &rule, &verdict, err);
+		if (ret)
+			return ret;
 		*all_dropped = *all_dropped && verdict == IPF_DROP;
 		if (!request->quiet)
 			print_verdict(&report, address, rule, verdict, iface, with_ifname);
 	}
-	return report_finish(&report, err) < 0 ? EXIT_FAILED : EXIT_DONE;
+	ret = report_finish(&report, err);
+	return ret < 0 ? ret : 0;
 }
 
-static enum exit_code test_ifaces(const struct test_request *request, struct ifaces *ifaces,
-				  struct error *err)
+static int test_ifaces(const struct test_request *request, struct ifaces *ifaces, struct error *err)
 {
 	bool all_dropped = true;
-	enum exit_code code;
+	int ret;
 
 	for (size_t i = 0; i < ifaces->count; i++) {
 		struct iface *iface = &ifaces->items[i];
 
 		/* A warning has said so already. */
 		all_dropped = all_dropped && !iface->misread.text[0];
-		if (table_read(&iface->filter, &iface->rules, &iface->live, err)) {
-			error_prefix(err, -EIO, "%s", iface->dev.name);
-			return EXIT_FAILED;
-		}
+		if (table_read(&iface->filter, &iface->rules, &iface->live, err))
+			return error_prefix(err, -EIO, "%s", iface->dev.name);
 	}
 	for (size_t i = 0; i < ifaces->count; i++) {
-		code = test_target(request, &ifaces->items[i], ifaces->count > 1, &all_dropped,
-				   err);
-		if (code)
-			return code;
+		ret = test_target(request, &ifaces->items[i], ifaces->count > 1, &all_dropped, err);
+		if (ret)
+			return ret;
 	}
-	return all_dropped ? EXIT_DONE : EXIT_FAILED;
+	/* Without a message: the output says which. */
+	return all_dropped ? 0 : error_set_kind(err, -ENOENT, ERROR_FAILURE);
 }
 
-static enum exit_code test(struct options *options, struct error *err)
+static int test(struct options *options, struct error *err)
 {
 	struct test_request request = { 0 };
 	struct ifaces ifaces = { 0 };
-	enum exit_code code = parse(&request, options, err);
+	int ret = parse(&request, options, err);
 
-	if (!code)
-		code = parse_addresses(&request, err);
-	if (!code && ready(err))
-		code = EXIT_FAILED;
-	if (!code)
-		code = ifaces_filtering(&request.devs, &ifaces, err);
-	if (!code)
-		code = test_ifaces(&request, &ifaces, err);
+	if (!ret)
+		ret = parse_addresses(&request, err);
+	if (!ret)
+		ret = ready(err);
+	if (!ret)
+		ret = ifaces_filtering(&request.devs, &ifaces, err);
+	if (!ret)
+		ret = test_ifaces(&request, &ifaces, err);
 	ifaces_done(&ifaces);
 	free(request.addresses);
 	words_done(&request.words);
 	words_done(&request.devs);
-	return code;
+	return ret;
 }
 
 const struct command cmd_test = {

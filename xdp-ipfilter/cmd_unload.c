@@ -30,53 +30,49 @@ struct unload_request {
 	bool all;
 };
 
-static enum exit_code parse(struct unload_request *request, struct options *options,
-			    struct error *err)
+static int parse(struct unload_request *request, struct options *options, struct error *err)
 {
-	enum exit_code code = EXIT_DONE;
+	int ret = 0;
 	int id;
 
-	while (!code && (id = options_next(options, err)) != OPTIONS_END) {
+	while (!ret && (id = options_next(options, err)) != OPTIONS_END) {
 		if (id == 'a')
 			request->all = true;
 		else if (id == OPTIONS_POSITIONAL)
-			code = word_option(&request->names, options, err);
+			ret = word_option(&request->names, options, err);
 		else
-			code = EXIT_USAGE;
+			ret = id;
 	}
-	if (code || request->all != (request->names.count > 0))
-		return code;
-	options_refuse(options, err,
-		       request->all ? "interfaces or --all, not both" :
-				      "which interface? --all means every one");
-	return EXIT_USAGE;
+	if (ret || request->all != (request->names.count > 0))
+		return ret;
+	return options_refuse(options, err,
+			      request->all ? "interfaces or --all, not both" :
+					     "which interface? --all means every one");
 }
 
 /* All are looked at before the first is touched. */
-static enum exit_code find_named(const struct words *names, struct ifaces *ifaces,
-				 struct error *err)
+static int find_named(const struct words *names, struct ifaces *ifaces, struct error *err)
 {
-	enum exit_code code = ifaces_named(names, ifaces, err);
+	int ret = ifaces_named(names, ifaces, err);
 
-	if (!code)
-		code = ifaces_read(ifaces, err);
-	for (size_t i = 0; i < ifaces->count && !code; i++) {
+	if (!ret)
+		ret = ifaces_read(ifaces, err);
+	for (size_t i = 0; i < ifaces->count && !ret; i++) {
 		const struct iface *iface = &ifaces->items[i];
 
 		if (iface->chain.state != FILTER_STATE_NOT_LOADED || iface_lost(iface))
 			continue;
-		error_set(err, -ENOENT, "%s: not loaded; there is nothing to unload",
-			  iface->dev.name);
-		code = EXIT_NOT_LOADED;
+		ret = error_set_absent(err, -ENOENT, "%s: not loaded; there is nothing to unload",
+				       iface->dev.name);
 	}
-	return code;
+	return ret;
 }
 
 /* What runs goes first, then what pins still hold, by which the next unload finds what a killed one left; then
  * what else a dead chain has there. */
 static int unload_target(const struct netdev *dev, struct error *err)
 {
-	struct error failure = { "" };
+	struct error failure = { 0 };
 	int ret = detach(dev, 0, &failure);
 
 	if (ret == -ENOENT && sweep_filter(dev, 0)) {
@@ -94,8 +90,7 @@ static int unload_target(const struct netdev *dev, struct error *err)
 
 /* One round over those that are left. The kernel changes no interface below one that has a program, so
  * what it refuses for that reason stays for the next round, and *err keeps the words. */
-static enum exit_code unload_round(const struct ifaces *ifaces, bool *done, size_t *left,
-				   struct error *err)
+static int unload_round(const struct ifaces *ifaces, bool *done, size_t *left, struct error *err)
 {
 	*left = 0;
 	for (size_t i = 0; i < ifaces->count; i++) {
@@ -108,60 +103,62 @@ static enum exit_code unload_round(const struct ifaces *ifaces, bool *done, size
 		if (ret == -EEXIST)
 			++*left;
 		else if (ret)
-			return ret == -ENOENT ? EXIT_NOT_LOADED : EXIT_FAILED;
+			return error_set_kind(err, ret,
+					      ret == -ENOENT ? ERROR_ABSENT : ERROR_FAILURE);
 	}
-	return EXIT_DONE;
+	return 0;
 }
 
-static enum exit_code unload_ifaces(const struct ifaces *ifaces, struct error *err)
+static int unload_ifaces(const struct ifaces *ifaces, struct error *err)
 {
 	auto_free bool *done = calloc(ifaces->count + 1, sizeof(*done));
 	size_t before, left = ifaces->count;
-	enum exit_code code;
+	int ret;
 
 	if (!done)
-		return no_memory(err);
+		return error_no_memory(err);
 	signals_hold();
 	do {
 		before = left;
-		code = unload_round(ifaces, done, &left, err);
-	} while (!code && left && left < before);
-	if (code || left)
-		return code ? code : EXIT_FAILED;
-	error_set(err, 0, "%s", "");
-	return EXIT_DONE;
+		ret = unload_round(ifaces, done, &left, err);
+	} while (!ret && left && left < before);
+	if (ret || left)
+		return ret ? ret : -EEXIST;
+	error_clear(err);
+	return 0;
 }
 
-static enum exit_code unload_locked(const struct unload_request *request, struct error *err)
+static int unload_locked(const struct unload_request *request, struct error *err)
 {
 	struct ifaces ifaces = { 0 };
-	enum exit_code code;
+	int ret;
 	auto_fd int lock = -1;
 
-	if (capability_check(err))
-		return EXIT_FAILED;
+	ret = capability_check(err);
+	if (ret)
+		return ret;
 	lock = lock_take(err);
 	if (lock < 0)
-		return EXIT_FAILED;
+		return lock;
 	if (request->all)
-		code = ifaces_loaded(&ifaces, err);
+		ret = ifaces_loaded(&ifaces, err);
 	else
-		code = find_named(&request->names, &ifaces, err);
-	if (!code)
-		code = unload_ifaces(&ifaces, err);
+		ret = find_named(&request->names, &ifaces, err);
+	if (!ret)
+		ret = unload_ifaces(&ifaces, err);
 	ifaces_done(&ifaces);
-	return code;
+	return ret;
 }
 
-static enum exit_code unload(struct options *options, struct error *err)
+static int unload(struct options *options, struct error *err)
 {
 	struct unload_request request = { 0 };
-	enum exit_code code = parse(&request, options, err);
+	int ret = parse(&request, options, err);
 
-	if (!code)
-		code = unload_locked(&request, err);
+	if (!ret)
+		ret = unload_locked(&request, err);
 	words_done(&request.names);
-	return code;
+	return ret;
 }
 
 const struct command cmd_unload = {

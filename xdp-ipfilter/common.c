@@ -27,68 +27,60 @@ void words_done(struct words *words)
 	*words = (struct words){ 0 };
 }
 
-enum exit_code no_memory(struct error *err)
+int ready(struct error *err)
 {
-	error_set(err, -ENOMEM, "out of memory");
-	return EXIT_FAILED;
+	int ret = capability_check(err);
+
+	return ret ? ret : tick_check(err);
 }
 
-enum exit_code ready(struct error *err)
-{
-	return capability_check(err) || tick_check(err) ? EXIT_FAILED : EXIT_DONE;
-}
-
-enum exit_code word_option(struct words *words, const struct options *options, struct error *err)
+int word_option(struct words *words, const struct options *options, struct error *err)
 {
 	if (array_reserve(&words->items, &words->capacity, words->count + 1, sizeof(*words->items)))
-		return no_memory(err);
+		return error_no_memory(err);
 	words->items[words->count++] = options->value;
-	return EXIT_DONE;
+	return 0;
 }
 
-enum exit_code set_option(const char **set, const struct options *options, struct error *err)
+int set_option(const char **set, const struct options *options, struct error *err)
 {
-	if (!ruleset_name_valid(options->value)) {
-		options_refuse(
+	if (!ruleset_name_valid(options->value))
+		return options_refuse(
 			options, err,
 			"'%s': a set's name is 1 to 31 of A-Z a-z 0-9 . _ -, the first a letter or a "
 			"digit",
 			options->value);
-		return EXIT_USAGE;
-	}
 	*set = options->value;
-	return EXIT_DONE;
+	return 0;
 }
 
-enum exit_code number_option(unsigned int *number, unsigned int min, unsigned int max,
-			     const struct options *options, struct error *err)
+int number_option(unsigned int *number, unsigned int min, unsigned int max,
+		  const struct options *options, struct error *err)
 {
 	uint64_t value;
 
-	if (number_parse(options->value, min, max, &value)) {
-		options_refuse(options, err, "'%s': not a number from %u to %u", options->value,
-			       min, max);
-		return EXIT_USAGE;
-	}
+	if (number_parse(options->value, min, max, &value))
+		return options_refuse(options, err, "'%s': not a number from %u to %u",
+				      options->value, min, max);
 	*number = (unsigned int)value;
-	return EXIT_DONE;
+	return 0;
 }
 
-enum exit_code format_option(const struct feed_format **format, const struct options *options,
-			     struct error *err)
+int format_option(const struct feed_format **format, const struct options *options,
+		  struct error *err)
 {
 	*format = feed_format_find(options->value);
 	if (*format)
-		return EXIT_DONE;
-	options_refuse(options, err, "'%s': not a format; one of " FEED_FORMATS, options->value);
-	return EXIT_USAGE;
+		return 0;
+	return options_refuse(options, err, "'%s': not a format; one of " FEED_FORMATS,
+			      options->value);
 }
 
-enum exit_code refuse_positional(const struct options *options, struct error *err)
+int refuse_positional(const struct options *options, struct error *err)
 {
-	options_refuse(options, err, "'%s': unexpected argument; an interface stands behind --dev",
-		       options->value);
-	return EXIT_USAGE;
+	return options_refuse(options, err,
+			      "'%s': unexpected argument; an interface stands behind --dev",
+			      options->value);
 }
 
 static int read_stream(struct input *input, FILE *file, const char *name, struct error *err)
@@ -140,8 +132,8 @@ static void warn_host_bits(const struct input *input)
 			    input->host_bits - 1);
 }
 
-enum exit_code rules_read(struct input *input, const struct words *files, const struct words *rules,
-			  struct error *err)
+int rules_read(struct input *input, const struct words *files, const struct words *rules,
+	       struct error *err)
 {
 	int ret = 0;
 
@@ -151,9 +143,9 @@ enum exit_code rules_read(struct input *input, const struct words *files, const 
 	for (size_t i = 0; i < rules->count && !ret; i++)
 		ret = reader_argument(input, rules->items[i], err);
 	if (ret)
-		return ret == -EINVAL ? EXIT_USAGE : EXIT_FAILED;
+		return error_set_kind(err, ret, ret == -EINVAL ? ERROR_USAGE : ERROR_FAILURE);
 	warn_host_bits(input);
-	return EXIT_DONE;
+	return 0;
 }
 
 const char *count_text(char text[COUNT_TEXT_SIZE], size_t count, const char *thing)

@@ -22,29 +22,27 @@ struct words {
 };
 void words_done(struct words *words);
 
-/* Each reads the value of the option, or the positional, at hand. They return EXIT_DONE, or what
- * the command ends with, the words in *err. */
-enum exit_code word_option(struct words *words, const struct options *options, struct error *err);
-enum exit_code set_option(const char **set, const struct options *options, struct error *err);
-enum exit_code number_option(unsigned int *number, unsigned int min, unsigned int max,
-			     const struct options *options, struct error *err);
+/* Each reads the value of the option, or the positional, at hand. They return 0, or -EINVAL or
+ * -ENOMEM with a message. */
+int word_option(struct words *words, const struct options *options, struct error *err);
+int set_option(const char **set, const struct options *options, struct error *err);
+int number_option(unsigned int *number, unsigned int min, unsigned int max,
+		  const struct options *options, struct error *err);
 
 /* A name of feed.h. */
-enum exit_code format_option(const struct feed_format **format, const struct options *options,
-			     struct error *err);
+int format_option(const struct feed_format **format, const struct options *options,
+		  struct error *err);
 
 /* For a positional of a command that has none. */
-enum exit_code refuse_positional(const struct options *options, struct error *err);
-
-enum exit_code no_memory(struct error *err);
+int refuse_positional(const struct options *options, struct error *err);
 
 /* Before a command looks at filters: the capabilities that it needs, and the clock that rules end by. */
-enum exit_code ready(struct error *err);
+int ready(struct error *err);
 
 /* Reads the files ("-" is standard input), then the rules, into the input, whose first members are
  * set. Rules whose host bits were cleared give one warning; with -v, each file's format is told. */
-enum exit_code rules_read(struct input *input, const struct words *files, const struct words *rules,
-			  struct error *err);
+int rules_read(struct input *input, const struct words *files, const struct words *rules,
+	       struct error *err);
 
 /* The option of the commands that read files. */
 #define FORMAT_OPTION(id)                                             \

@@ -44,41 +44,39 @@ static int visit(const char *path, void *data)
 	return 0;
 }
 
-static enum exit_code found(const struct iface *iface, const struct search *search,
-			    struct error *err)
+static int found(const struct iface *iface, const struct search *search, struct error *err)
 {
-	if (search->ret) {
-		error_set(err, search->ret,
-			  "%s: moved to the network namespace %s, where the filter stays on it: %s; "
-			  "'nsenter --net=%s xdp-ipfilter unload %s' takes it off",
-			  iface->dev.name, search->path, search->failure.text, search->path,
-			  search->dev.name);
-		return EXIT_FAILED;
-	}
-	error_set(err, -ENODEV,
-		  "%s: moved to the network namespace %s, as %s; the filter was taken off there",
-		  iface->dev.name, search->path, search->dev.name);
-	return EXIT_NOT_LOADED;
+	if (search->ret)
+		return error_set(
+			err, search->ret,
+			"%s: moved to the network namespace %s, where the filter stays on it: %s; "
+			"'nsenter --net=%s xdp-ipfilter unload %s' takes it off",
+			iface->dev.name, search->path, search->failure.text, search->path,
+			search->dev.name);
+	return error_set_absent(
+		err, -ENODEV,
+		"%s: moved to the network namespace %s, as %s; the filter was taken off there",
+		iface->dev.name, search->path, search->dev.name);
 }
 
-enum exit_code elsewhere_take_off(const struct iface *iface, struct error *err)
+int elsewhere_take_off(const struct iface *iface, struct error *err)
 {
 	struct search search = { .program_id = iface->chain.program_id };
 	int ret;
 
 	if (!search.program_id || !filter_exists(search.program_id))
-		return EXIT_NOT_LOADED;
+		return error_set_kind(err, -ENOENT, ERROR_ABSENT);
 	ret = netns_each(visit, &search, err);
 	if (ret > 0)
 		return found(iface, &search, err);
 	if (ret < 0)
-		return EXIT_FAILED;
+		return ret;
 	/* Pins hold a chain's programs also after its interface was deleted. */
 	if (iface->chain.state == FILTER_STATE_CHAINED || !filter_exists(search.program_id))
-		return EXIT_NOT_LOADED;
-	error_set(err, -ENODEV,
-		  "%s: moved to a network namespace that cannot be reached from here, and program %u "
-		  "filters on it still; 'xdp-ipfilter unload' takes it off there",
-		  iface->dev.name, search.program_id);
-	return EXIT_FAILED;
+		return error_set_kind(err, -ENOENT, ERROR_ABSENT);
+	return error_set(
+		err, -ENODEV,
+		"%s: moved to a network namespace that cannot be reached from here, and program %u "
+		"filters on it still; 'xdp-ipfilter unload' takes it off there",
+		iface->dev.name, search.program_id);
 }

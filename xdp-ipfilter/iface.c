@@ -33,41 +33,42 @@ void ifaces_done(struct ifaces *ifaces)
 	*ifaces = (struct ifaces){ 0 };
 }
 
-static enum exit_code add_target(struct ifaces *ifaces, const struct netdev *dev, struct error *err)
+static int add_target(struct ifaces *ifaces, const struct netdev *dev, struct error *err)
 {
 	struct iface *iface;
 
 	for (size_t i = 0; i < ifaces->count; i++)
 		if (ifaces->items[i].dev.ifindex == dev->ifindex)
-			return EXIT_DONE;
+			return 0;
 	if (array_reserve(&ifaces->items, &ifaces->capacity, ifaces->count + 1,
 			  sizeof(*ifaces->items)))
-		return no_memory(err);
+		return error_no_memory(err);
 	iface = &ifaces->items[ifaces->count++];
 	*iface = (struct iface){ .dev = *dev, .filter = FILTER_CLOSED };
 	ruleset_init(&iface->rules);
-	return EXIT_DONE;
+	return 0;
 }
 
-enum exit_code ifaces_named(const struct words *names, struct ifaces *out, struct error *err)
+int ifaces_named(const struct words *names, struct ifaces *out, struct error *err)
 {
-	enum exit_code code = EXIT_DONE;
+	int ret = 0;
 	struct netdev dev;
 
-	for (size_t i = 0; i < names->count && !code; i++) {
-		if (netdev_find(names->items[i], &dev, err))
-			return EXIT_FAILED;
-		code = add_target(out, &dev, err);
+	for (size_t i = 0; i < names->count && !ret; i++) {
+		ret = netdev_find(names->items[i], &dev, err);
+		if (!ret)
+			ret = add_target(out, &dev, err);
 	}
-	return code;
+	return ret;
 }
 
-enum exit_code ifaces_read(struct ifaces *ifaces, struct error *err)
+int ifaces_read(struct ifaces *ifaces, struct error *err)
 {
-	for (size_t i = 0; i < ifaces->count; i++)
-		if (chain_read(&ifaces->items[i].dev, &ifaces->items[i].chain, err))
-			return EXIT_FAILED;
-	return EXIT_DONE;
+	int ret = 0;
+
+	for (size_t i = 0; i < ifaces->count && !ret; i++)
+		ret = chain_read(&ifaces->items[i].dev, &ifaces->items[i].chain, err);
+	return ret;
 }
 
 /* Has the interface gone since it was found? It may have another name by now. */
@@ -94,30 +95,32 @@ bool iface_lost(const struct iface *iface)
 	return was_lost(&iface->chain);
 }
 
-enum exit_code ifaces_loaded(struct ifaces *out, struct error *err)
+int ifaces_loaded(struct ifaces *out, struct error *err)
 {
 	auto_free struct netdev *devs = NULL;
-	enum exit_code code;
+	int ret;
 	struct chain chain;
 	size_t count;
 
-	if (netdev_all(&devs, &count, err))
-		return EXIT_FAILED;
+	ret = netdev_all(&devs, &count, err);
+	if (ret)
+		return ret;
 	for (size_t i = 0; i < count; i++) {
-		if (chain_read(&devs[i], &chain, err)) {
+		ret = chain_read(&devs[i], &chain, err);
+		if (ret) {
 			if (!has_gone(&devs[i]))
-				return EXIT_FAILED;
-			error_set(err, 0, "%s", "");
+				return ret;
+			error_clear(err);
 			continue;
 		}
 		if (chain.state == FILTER_STATE_NOT_LOADED && !was_lost(&chain))
 			continue;
-		code = add_target(out, &devs[i], err);
-		if (code)
-			return code;
+		ret = add_target(out, &devs[i], err);
+		if (ret)
+			return ret;
 		out->items[out->count - 1].chain = chain;
 	}
-	return EXIT_DONE;
+	return 0;
 }
 
 /* Of an interface that has just gone, nothing is said. */
@@ -144,7 +147,7 @@ static void choose_filter(struct chain *chain, unsigned int n)
 	}
 }
 
-enum exit_code ifaces_split(struct ifaces *ifaces, struct error *err)
+int ifaces_split(struct ifaces *ifaces, struct error *err)
 {
 	struct ifaces split = { 0 };
 
@@ -155,7 +158,7 @@ enum exit_code ifaces_split(struct ifaces *ifaces, struct error *err)
 			if (array_reserve(&split.items, &split.capacity, split.count + 1,
 					  sizeof(*split.items))) {
 				free(split.items);
-				return no_memory(err);
+				return error_no_memory(err);
 			}
 			split.items[split.count] = ifaces->items[i];
 			choose_filter(&split.items[split.count++].chain, n);
@@ -163,7 +166,7 @@ enum exit_code ifaces_split(struct ifaces *ifaces, struct error *err)
 	}
 	free(ifaces->items);
 	*ifaces = split;
-	return EXIT_DONE;
+	return 0;
 }
 
 static int open_target(struct iface *iface, struct error *err)
@@ -185,12 +188,13 @@ static int open_target(struct iface *iface, struct error *err)
 	return 0;
 }
 
-enum exit_code ifaces_open(struct ifaces *ifaces, struct error *err)
+int ifaces_open(struct ifaces *ifaces, struct error *err)
 {
-	for (size_t i = 0; i < ifaces->count; i++)
-		if (open_target(&ifaces->items[i], err))
-			return EXIT_FAILED;
-	return descriptors_check(IFACE_DESCRIPTORS, err) ? EXIT_FAILED : EXIT_DONE;
+	int ret = 0;
+
+	for (size_t i = 0; i < ifaces->count && !ret; i++)
+		ret = open_target(&ifaces->items[i], err);
+	return ret ? ret : descriptors_check(IFACE_DESCRIPTORS, err);
 }
 
 enum filter_state iface_state(const struct iface *iface)
@@ -198,23 +202,25 @@ enum filter_state iface_state(const struct iface *iface)
 	return iface->misread.text[0] ? FILTER_STATE_NOT_FILTERING : iface->chain.state;
 }
 
-enum exit_code refuse_not_filtering(const struct iface *iface, struct error *err)
+int refuse_not_filtering(const struct iface *iface, struct error *err)
 {
 	char advice[CHAIN_ADVICE_SIZE];
 
 	error_set(err, -ENOENT, "%s: %s; %s", iface->dev.name,
 		  filter_state_text(iface->chain.state),
 		  chain_advice(&iface->dev, &iface->chain, advice));
-	return iface->chain.state == FILTER_STATE_NOT_FILTERING ? EXIT_FAILED : EXIT_NOT_LOADED;
+	return error_set_kind(err, -ENOENT,
+			      iface->chain.state == FILTER_STATE_NOT_FILTERING ? ERROR_FAILURE :
+										 ERROR_ABSENT);
 }
 
 /* Every interface that was named must have the filter. */
-static enum exit_code require_filters(const struct ifaces *ifaces, struct error *err)
+static int require_filters(const struct ifaces *ifaces, struct error *err)
 {
 	for (size_t i = 0; i < ifaces->count; i++)
 		if (!ifaces->items[i].chain.program_id)
 			return refuse_not_filtering(&ifaces->items[i], err);
-	return EXIT_DONE;
+	return 0;
 }
 
 static void list_filters(const struct chain *chain, char *text, size_t size)
@@ -229,7 +235,7 @@ static void list_filters(const struct chain *chain, char *text, size_t size)
 						   chain->members[i].program_id);
 }
 
-static enum exit_code require_one_each(const struct ifaces *ifaces, struct error *err)
+static int require_one_each(const struct ifaces *ifaces, struct error *err)
 {
 	for (size_t i = 0; i < ifaces->count; i++) {
 		const struct iface *iface = &ifaces->items[i];
@@ -239,19 +245,18 @@ static enum exit_code require_one_each(const struct ifaces *ifaces, struct error
 		if (iface->chain.our_count < 2)
 			continue;
 		list_filters(&iface->chain, filters, sizeof(filters));
-		error_set(
+		return error_set(
 			err, -EEXIST,
 			"%s: there are %u filters in its chain (programs %s), so it is not clear which one "
 			"is meant; 'xdp-loader unload %s -i ID' takes one off, 'xdp-ipfilter unload "
 			"%s' all",
 			name, iface->chain.our_count, filters, name, name);
-		return EXIT_FAILED;
 	}
-	return EXIT_DONE;
+	return 0;
 }
 
 /* Of all interfaces those stay that have it. */
-static enum exit_code keep_filters(struct ifaces *ifaces, struct error *err)
+static int keep_filters(struct ifaces *ifaces, struct error *err)
 {
 	char advice[CHAIN_ADVICE_SIZE];
 	size_t kept = 0;
@@ -271,11 +276,10 @@ static enum exit_code keep_filters(struct ifaces *ifaces, struct error *err)
 	lost = ifaces->count > 0;
 	ifaces->count = kept;
 	if (kept)
-		return EXIT_DONE;
-	error_set(err, -ENOENT, "not loaded on any %s",
-		  lost ? "other interface" :
-			 "interface; load it with '" PROGRAM_NAME " load IFNAME'");
-	return EXIT_NOT_LOADED;
+		return 0;
+	return error_set_absent(err, -ENOENT, "not loaded on any %s",
+				lost ? "other interface" :
+				       "interface; load it with '" PROGRAM_NAME " load IFNAME'");
 }
 
 static void warn_of_misreading(const struct ifaces *ifaces)
@@ -285,55 +289,53 @@ static void warn_of_misreading(const struct ifaces *ifaces)
 			log_warning("%s", ifaces->items[i].misread.text);
 }
 
-enum exit_code ifaces_filtering(const struct words *names, struct ifaces *out, struct error *err)
+int ifaces_filtering(const struct words *names, struct ifaces *out, struct error *err)
 {
-	enum exit_code code;
+	int ret;
 
 	if (names->count) {
-		code = ifaces_named(names, out, err);
-		if (!code)
-			code = ifaces_read(out, err);
+		ret = ifaces_named(names, out, err);
+		if (!ret)
+			ret = ifaces_read(out, err);
 	} else {
-		code = ifaces_loaded(out, err);
+		ret = ifaces_loaded(out, err);
 	}
-	if (!code)
-		code = ifaces_open(out, err);
-	if (code)
-		return code;
-	code = names->count ? require_filters(out, err) : keep_filters(out, err);
-	if (!code)
-		code = require_one_each(out, err);
-	if (!code)
+	if (!ret)
+		ret = ifaces_open(out, err);
+	if (ret)
+		return ret;
+	ret = names->count ? require_filters(out, err) : keep_filters(out, err);
+	if (!ret)
+		ret = require_one_each(out, err);
+	if (!ret)
 		warn_of_misreading(out);
-	return code;
+	return ret;
 }
 
-enum exit_code iface_check(const struct iface *iface, struct error *err)
+int iface_check(const struct iface *iface, struct error *err)
 {
 	const char *name = iface->dev.name;
 	char advice[CHAIN_ADVICE_SIZE];
 	struct chain now = { 0 };
 	int ret = chain_read(&iface->dev, &now, err);
 
-	if (!ret && chain_has(&now, iface->chain.program_id))
-		return framing_check(&iface->dev, &iface->filter.config, err) == -EOPNOTSUPP ?
-			       EXIT_FAILED :
-			       EXIT_DONE;
-	if (has_gone(&iface->dev)) {
-		error_set(err, -ENODEV, "%s: not loaded any more; the interface is gone", name);
-		return EXIT_NOT_LOADED;
+	if (!ret && chain_has(&now, iface->chain.program_id)) {
+		ret = framing_check(&iface->dev, &iface->filter.config, err);
+		if (ret == -EOPNOTSUPP)
+			return ret;
+		error_clear(err);
+		return 0;
 	}
+	if (has_gone(&iface->dev))
+		return error_set_absent(err, -ENODEV,
+					"%s: not loaded any more; the interface is gone", name);
 	if (ret)
-		return EXIT_FAILED;
-	if (now.state == FILTER_STATE_NOT_FILTERING) {
-		error_set(err, -ENOENT, "%s: %s; %s", name, filter_state_text(now.state),
-			  chain_advice(&iface->dev, &now, advice));
-		return EXIT_FAILED;
-	}
-	if (now.held.program_id == iface->chain.program_id) {
-		error_set(err, -ENOENT, "%s: not loaded any more; somebody turned it off", name);
-		return EXIT_NOT_LOADED;
-	}
-	error_set(err, -ENOENT, "%s: not loaded any more; someone unloaded it", name);
-	return EXIT_NOT_LOADED;
+		return ret;
+	if (now.state == FILTER_STATE_NOT_FILTERING)
+		return error_set(err, -ENOENT, "%s: %s; %s", name, filter_state_text(now.state),
+				 chain_advice(&iface->dev, &now, advice));
+	if (now.held.program_id == iface->chain.program_id)
+		return error_set_absent(err, -ENOENT,
+					"%s: not loaded any more; somebody turned it off", name);
+	return error_set_absent(err, -ENOENT, "%s: not loaded any more; someone unloaded it", name);
 }

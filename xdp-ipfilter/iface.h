@@ -41,40 +41,40 @@ struct ifaces {
 void ifaces_done(struct ifaces *ifaces);
 
 /* The interfaces of these names, each once, whether loaded or not; an unknown one fails. */
-enum exit_code ifaces_named(const struct words *names, struct ifaces *out, struct error *err);
+int ifaces_named(const struct words *names, struct ifaces *out, struct error *err);
 
 /* Reads the chain of each. */
-enum exit_code ifaces_read(struct ifaces *ifaces, struct error *err);
+int ifaces_read(struct ifaces *ifaces, struct error *err);
 
 /* All interfaces that have the filter, or that lost it: attached but not filtering, or turned off by
  * somebody. Chains are read. */
-enum exit_code ifaces_loaded(struct ifaces *out, struct error *err);
+int ifaces_loaded(struct ifaces *out, struct error *err);
 
 /* Makes of an interface with several filters as many ifaces, one behind the other, each with its filter's
  * place in the chain. To be called before they are opened. */
-enum exit_code ifaces_split(struct ifaces *ifaces, struct error *err);
+int ifaces_split(struct ifaces *ifaces, struct error *err);
 
 /* Opens the filter of each that has one. */
-enum exit_code ifaces_open(struct ifaces *ifaces, struct error *err);
+int ifaces_open(struct ifaces *ifaces, struct error *err);
 
 /* What is to be told of the iface: that of its chain, or FILTER_STATE_NOT_FILTERING where its filter, open by
  * now, finds no source in the frames. */
 enum filter_state iface_state(const struct iface *iface);
 
 /* For commands that need the filter: on the interfaces named, or without names on all that have
- * it. EXIT_NOT_LOADED where one named, or every one, has not. An interface with two filters is refused: nobody
+ * it. ERROR_ABSENT where one named, or every one, has not. An interface with two filters is refused: nobody
  * can tell which one is meant. Filters are open. A warning names those that find no source in the frames. */
-enum exit_code ifaces_filtering(const struct words *names, struct ifaces *out, struct error *err);
+int ifaces_filtering(const struct words *names, struct ifaces *out, struct error *err);
 
 /* Does the filter not run there, though it should? */
 bool iface_lost(const struct iface *iface);
 
-/* "eth0: not loaded; load it with ...", or what else chain_advice() says: EXIT_FAILED where it is
- * attached but not filtering, else EXIT_NOT_LOADED. */
-enum exit_code refuse_not_filtering(const struct iface *iface, struct error *err);
+/* "eth0: not loaded; load it with ...", or what else chain_advice() says: ERROR_FAILURE where it is
+ * attached but not filtering, else ERROR_ABSENT. */
+int refuse_not_filtering(const struct iface *iface, struct error *err);
 
-/* Is the iface's program still the one in the chain? Reads it again. EXIT_NOT_LOADED where it was
- * unloaded, EXIT_FAILED where it is there and filters no more, each with the words. */
-enum exit_code iface_check(const struct iface *iface, struct error *err);
+/* Is the iface's program still the one in the chain? Reads it again. ERROR_ABSENT where it was
+ * unloaded, ERROR_FAILURE where it is there and filters no more. */
+int iface_check(const struct iface *iface, struct error *err);
 
 #endif

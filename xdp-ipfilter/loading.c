@@ -38,32 +38,29 @@ void loading_request_done(struct loading_request *request)
 	words_done(&request->rules);
 }
 
-static enum exit_code mode_option(enum attach_mode *mode, const struct options *options,
-				  struct error *err)
+static int mode_option(enum attach_mode *mode, const struct options *options, struct error *err)
 {
 	if (!attach_mode_parse(options->value, mode))
-		return EXIT_DONE;
-	options_refuse(options, err, "'%s': not a mode; one of native, skb, hw, unspecified",
-		       options->value);
-	return EXIT_USAGE;
+		return 0;
+	return options_refuse(options, err, "'%s': not a mode; one of native, skb, hw, unspecified",
+			      options->value);
 }
 
-static enum exit_code policy_option(enum ipf_verdict *policy, const struct options *options,
-				    struct error *err)
+static int policy_option(enum ipf_verdict *policy, const struct options *options, struct error *err)
 {
 	if (!strcmp(options->value, "allow")) {
 		*policy = IPF_PASS;
 	} else if (!strcmp(options->value, "deny")) {
 		*policy = IPF_DROP;
 	} else {
-		options_refuse(options, err, "'%s': not a policy; allow or deny", options->value);
-		return EXIT_USAGE;
+		return options_refuse(options, err, "'%s': not a policy; allow or deny",
+				      options->value);
 	}
-	return EXIT_DONE;
+	return 0;
 }
 
-static enum exit_code counting_option(enum ipf_counting *counting, const struct options *options,
-				      struct error *err)
+static int counting_option(enum ipf_counting *counting, const struct options *options,
+			   struct error *err)
 {
 	static const char *const names[] = {
 		[IPF_COUNT_AUTO] = "auto",
@@ -75,14 +72,13 @@ static enum exit_code counting_option(enum ipf_counting *counting, const struct 
 		if (strcmp(options->value, names[i]) != 0)
 			continue;
 		*counting = (enum ipf_counting)i;
-		return EXIT_DONE;
+		return 0;
 	}
-	options_refuse(options, err, "'%s': one of auto, always, never", options->value);
-	return EXIT_USAGE;
+	return options_refuse(options, err, "'%s': one of auto, always, never", options->value);
 }
 
-enum exit_code loading_option(struct loading_request *request, int id,
-			      const struct options *options, struct error *err)
+int loading_option(struct loading_request *request, int id, const struct options *options,
+		   struct error *err)
 {
 	switch (id) {
 	case 'm':
@@ -99,26 +95,25 @@ enum exit_code loading_option(struct loading_request *request, int id,
 		return format_option(&request->format, options, err);
 	case LOAD_REQUIRE_DISPATCHER:
 		request->attach.require_dispatcher = true;
-		return EXIT_DONE;
+		return 0;
 	case LOAD_TRACE:
 		request->attach.trace = true;
-		return EXIT_DONE;
+		return 0;
 	case LOAD_COUNTERS:
 		return counting_option(&request->attach.counting, options, err);
 	case LOAD_FORCE:
 		request->force = true;
-		return EXIT_DONE;
+		return 0;
 	case OPTIONS_POSITIONAL:
 		return word_option(&request->names, options, err);
 	default:
-		return EXIT_USAGE; /* words are there already */
+		return -EINVAL; /* the message is there already */
 	}
 }
 
-enum exit_code loading_check(const struct loading_request *request, struct input *input,
-			     struct error *err)
+int loading_check(const struct loading_request *request, struct input *input, struct error *err)
 {
-	enum exit_code code;
+	int ret;
 
 	*input = (struct input){
 		.verdict = verdict_opposite(request->attach.policy),
@@ -126,47 +121,45 @@ enum exit_code loading_check(const struct loading_request *request, struct input
 		.now = tick_now(),
 		.format = request->format,
 	};
-	code = rules_read(input, &request->files, &request->rules, err);
-	if (code)
-		return code;
-	if (!request->force && lockout_check_input(input, err))
-		return EXIT_FAILED;
-	return ready(err);
+	ret = rules_read(input, &request->files, &request->rules, err);
+	if (ret)
+		return ret;
+	if (!request->force)
+		ret = lockout_check_input(input, err);
+	return ret ? ret : ready(err);
 }
 
 /* Each interface gets a copy: preparing numbers the counters of its rules. */
-static enum exit_code fill_rules(const struct loading_request *request, const struct input *input,
-				 struct iface *iface, struct error *err)
+static int fill_rules(const struct loading_request *request, const struct input *input,
+		      struct iface *iface, struct error *err)
 {
 	static const struct ruleset nothing;
 	auto_free struct rule *rules = NULL;
-	enum exit_code code = iface_input(iface, input, &rules, NULL, err);
+	int ret = iface_input(iface, input, &rules, NULL, err);
 
-	if (code)
-		return code;
+	if (ret)
+		return ret;
 	if (ruleset_add(&iface->rules, rules, input->count, NULL))
-		return no_memory(err);
+		return error_no_memory(err);
 	ruleset_tidy(&iface->rules, tick_now());
-	if (!request->force &&
-	    lockout_may_refuse(input, &nothing, request->attach.policy, LOCKOUT_ADDS) &&
-	    lockout_check_rules(&iface->dev, input, &nothing, &iface->rules, request->attach.policy,
-				err))
-		return EXIT_FAILED;
-	return EXIT_DONE;
+	if (request->force ||
+	    !lockout_may_refuse(input, &nothing, request->attach.policy, LOCKOUT_ADDS))
+		return 0;
+	return lockout_check_rules(&iface->dev, input, &nothing, &iface->rules,
+				   request->attach.policy, err);
 }
 
-enum exit_code loading_prepare(const struct loading_request *request, const struct input *input,
-			       struct iface *iface, struct attachment **out, struct error *err)
+int loading_prepare(const struct loading_request *request, const struct input *input,
+		    struct iface *iface, struct attachment **out, struct error *err)
 {
-	enum exit_code code = fill_rules(request, input, iface, err);
-	int ret;
+	int ret = fill_rules(request, input, iface, err);
 
-	if (code)
-		return code;
+	if (ret)
+		return ret;
 	progress_rules(iface->dev.name, iface->rules.count);
 	ret = attach_prepare(&iface->dev, &request->attach, &iface->rules, out, err);
 	progress_erase();
-	return ret ? EXIT_FAILED : EXIT_DONE;
+	return ret;
 }
 
 void loading_report(const struct iface *iface)

@@ -52,18 +52,17 @@ void loading_request_init(struct loading_request *request);
 void loading_request_done(struct loading_request *request);
 
 /* Reads one option of LOAD_OPTIONS, or an interface. */
-enum exit_code loading_option(struct loading_request *request, int id,
-			      const struct options *options, struct error *err);
+int loading_option(struct loading_request *request, int id, const struct options *options,
+		   struct error *err);
 
 /* All that can be refused without looking at the interfaces: the rules, then the capabilities. The
  * input is released with input_done() whatever comes back. */
-enum exit_code loading_check(const struct loading_request *request, struct input *input,
-			     struct error *err);
+int loading_check(const struct loading_request *request, struct input *input, struct error *err);
 
 /* Prepares the filter for one interface; its rules become the iface's. The caller holds the
  * lock. */
-enum exit_code loading_prepare(const struct loading_request *request, const struct input *input,
-			       struct iface *iface, struct attachment **out, struct error *err);
+int loading_prepare(const struct loading_request *request, const struct input *input,
+		    struct iface *iface, struct attachment **out, struct error *err);
 
 /* "eth0: filtering, chained (native, position 1 of 2), 3 rules" on stdout. */
 void loading_report(const struct iface *iface);

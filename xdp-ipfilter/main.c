@@ -2,7 +2,7 @@
 /*
  * Where does the program start, and how does it end?
  *
- * The words of a failure are printed here, once. Whatever was written is on its way before the
+ * The message of a failure is printed here, once. Whatever was written is on its way before the
  * exit code says so.
  */
 #include "cmd.h"
@@ -22,6 +22,14 @@
 #include <util/log.h>
 
 #include "iface.h"
+
+/* How the program ends. Only this file knows these numbers. */
+enum exit_code {
+	EXIT_DONE = 0,
+	EXIT_FAILED = 1,
+	EXIT_USAGE = 2,      /* or bad input */
+	EXIT_NOT_LOADED = 3, /* the filter is not on the interface, or on none */
+};
 
 static const struct command *const commands[] = {
 	&cmd_load,  &cmd_run,  &cmd_unload, &cmd_repair, &cmd_add,  &cmd_del,  &cmd_replace,
@@ -61,10 +69,20 @@ static void open_standard_streams(void)
 	close(fd);
 }
 
+/* `ret` of the command; *err says what kind of failure it is. */
+static enum exit_code exit_code(int ret, const struct error *err)
+{
+	if (!ret)
+		return EXIT_DONE;
+	if (error_is(err, ERROR_USAGE))
+		return EXIT_USAGE;
+	return error_is(err, ERROR_ABSENT) ? EXIT_NOT_LOADED : EXIT_FAILED;
+}
+
 int main(int argc, char **argv)
 {
-	struct error err = { "" };
-	enum exit_code code;
+	struct error err = { 0 };
+	int ret, flushed;
 
 	/* What libxdp makes in the BPF file system is root's, whatever we were started with: folders
 	 * that lack root's own bits could not be entered again. */
@@ -75,10 +93,12 @@ int main(int argc, char **argv)
 	descriptors_raise();
 	libbpf_log_init();
 
-	code = command_main(&command_table, argc, argv, &err);
-	if (!err.text[0] && report_flush(stdout, &err) < 0)
-		code = EXIT_FAILED;
+	ret = command_main(&command_table, argc, argv, &err);
+	if (!err.text[0]) {
+		flushed = report_flush(stdout, &err);
+		ret = flushed < 0 ? flushed : ret;
+	}
 	if (err.text[0])
 		log_error(err.text);
-	return code;
+	return exit_code(ret, &err);
 }

@@ -35,20 +35,18 @@ static bool lost_race(int ret)
 	return ret == -EAGAIN || ret == -EBUSY;
 }
 
-enum exit_code iface_read_rules(struct iface *iface, __u32 now, struct error *err)
+int iface_read_rules(struct iface *iface, __u32 now, struct error *err)
 {
 	int ret = table_read(&iface->filter, &iface->rules, &iface->live, err);
 
-	if (ret) {
-		error_prefix(err, ret, "%s", iface->dev.name);
-		return EXIT_FAILED;
-	}
+	if (ret)
+		return error_prefix(err, ret, "%s", iface->dev.name);
 	ruleset_tidy(&iface->rules, now);
-	return EXIT_DONE;
+	return 0;
 }
 
-static enum exit_code refuse_set(const struct iface *iface, const struct input *input,
-				 const struct input_set *set, struct error *err)
+static int refuse_set(const struct iface *iface, const struct input *input,
+		      const struct input_set *set, struct error *err)
 {
 	__u32 line;
 	const struct input_source *source = input_find_source(input, set->origin, &line);
@@ -57,11 +55,11 @@ static enum exit_code refuse_set(const struct iface *iface, const struct input *
 		  IPF_MAX_SETS);
 	if (source && source->name)
 		error_prefix(err, -E2BIG, "%s:%u", source->name, line);
-	return EXIT_FAILED;
+	return -E2BIG;
 }
 
-static enum exit_code number_sets(struct iface *iface, const struct input *input, __u16 *sets,
-				  struct error *err)
+static int number_sets(struct iface *iface, const struct input *input, __u16 *sets,
+		       struct error *err)
 {
 	for (size_t i = 0; i < input->set_count; i++) {
 		int index = ruleset_name_set(&iface->rules, input->sets[i].name);
@@ -69,24 +67,24 @@ static enum exit_code number_sets(struct iface *iface, const struct input *input
 		if (index == -E2BIG)
 			return refuse_set(iface, input, &input->sets[i], err);
 		if (index < 0)
-			return no_memory(err);
+			return error_no_memory(err);
 		sets[i] = (__u16)index;
 	}
-	return EXIT_DONE;
+	return 0;
 }
 
-enum exit_code iface_input(struct iface *iface, const struct input *input, struct rule **out,
-			   __u16 **sets, struct error *err)
+int iface_input(struct iface *iface, const struct input *input, struct rule **out, __u16 **sets,
+		struct error *err)
 {
 	auto_free struct rule *rules = calloc(input->count + 1, sizeof(*rules));
 	auto_free __u16 *numbers = calloc(input->set_count + 1, sizeof(*numbers));
-	enum exit_code code;
+	int ret;
 
 	if (!rules || !numbers)
-		return no_memory(err);
-	code = number_sets(iface, input, numbers, err);
-	if (code)
-		return code;
+		return error_no_memory(err);
+	ret = number_sets(iface, input, numbers, err);
+	if (ret)
+		return ret;
 	for (size_t i = 0; i < input->count; i++) {
 		rules[i] = input->rules[i];
 		rules[i].set = numbers[rules[i].set];
@@ -99,7 +97,7 @@ enum exit_code iface_input(struct iface *iface, const struct input *input, struc
 		*sets = numbers;
 		numbers = NULL;
 	}
-	return EXIT_DONE;
+	return 0;
 }
 
 /* How many rules each of the marked sets has. */
@@ -112,64 +110,61 @@ static size_t *count_sets(const struct ruleset *rules, const bool *sets)
 	return counts;
 }
 
-enum exit_code iface_replace(struct iface *iface, const struct input *input, const bool *sets,
-			     bool force, struct rule *rules, size_t *changed, struct error *err)
+int iface_replace(struct iface *iface, const struct input *input, const bool *sets, bool force,
+		  struct rule *rules, size_t *changed, struct error *err)
 {
 	auto_free size_t *before = count_sets(&iface->rules, sets);
 
 	if (!before || ruleset_replace(&iface->rules, sets, rules, input->count, changed))
-		return no_memory(err);
+		return error_no_memory(err);
 	for (size_t i = 0; i < iface->rules.set_count && !force; i++) {
 		if (!sets[i] || !lockout_check_shrink(iface->rules.sets[i].name, before[i],
 						      ruleset_count_set(&iface->rules, i), err))
 			continue;
-		error_prefix(err, -EPERM, "%s", iface->dev.name);
-		return EXIT_FAILED;
+		return error_prefix(err, -EPERM, "%s", iface->dev.name);
 	}
-	return EXIT_DONE;
+	return 0;
 }
 
-static enum exit_code apply(struct pending *pending, const struct transaction *change, __u32 now,
-			    struct error *err)
+static int apply(struct pending *pending, const struct transaction *change, __u32 now,
+		 struct error *err)
 {
 	struct iface *iface = pending->iface;
-	enum exit_code code = change->apply(iface, change->context, &pending->changed, err);
+	int ret = change->apply(iface, change->context, &pending->changed, err);
 
-	if (!code)
+	if (!ret)
 		ruleset_tidy(&iface->rules, now);
-	return code;
+	return ret;
 }
 
 /* The same, and looks at what it has made of the rules. */
-static enum exit_code apply_guarded(struct pending *pending, const struct transaction *change,
-				    __u32 now, struct error *err)
+static int apply_guarded(struct pending *pending, const struct transaction *change, __u32 now,
+			 struct error *err)
 {
 	struct iface *iface = pending->iface;
 	size_t size = iface->rules.count * sizeof(*iface->rules.rules);
 	auto_free struct rule *rules = malloc(size + 1);
 	const struct ruleset before = { .rules = rules, .count = iface->rules.count };
-	enum exit_code code;
+	int ret;
 
 	if (!rules)
-		return no_memory(err);
+		return error_no_memory(err);
 	if (size)
 		memcpy(rules, iface->rules.rules, size);
-	code = apply(pending, change, now, err);
-	if (code)
-		return code;
+	ret = apply(pending, change, now, err);
+	if (ret)
+		return ret;
 	return lockout_check_rules(&iface->dev, change->input, &before, &iface->rules,
-				   iface->filter.config.policy, err) ?
-		       EXIT_FAILED :
-		       EXIT_DONE;
+				   iface->filter.config.policy, err);
 }
 
-static enum exit_code plan(struct pending *pending, const struct transaction *change, __u32 now,
-			   struct error *err)
+static int plan(struct pending *pending, const struct transaction *change, __u32 now,
+		struct error *err)
 {
-	enum exit_code code = iface_read_rules(pending->iface, now, err);
+	int ret = iface_read_rules(pending->iface, now, err);
 
-	if (code)
-		return code;
+	if (ret)
+		return ret;
 	if (change->is_guarded &&
 	    lockout_may_refuse(change->input, &pending->iface->rules,
 			       pending->iface->filter.config.policy, change->kind))
@@ -177,31 +172,30 @@ static enum exit_code plan(struct pending *pending, const struct transaction *ch
 	return apply(pending, change, now, err);
 }
 
-static enum exit_code prepare(struct pending *pending, bool *again, struct error *err)
+static int prepare(struct pending *pending, bool *again, struct error *err)
 {
 	struct iface *iface = pending->iface;
 	int ret;
 
 	if (!pending->changed)
-		return EXIT_DONE;
+		return 0;
 	progress_rules(iface->dev.name, iface->rules.count);
 	ret = table_prepare(&iface->filter, &iface->live, &iface->rules, &pending->table, err);
 	progress_erase();
 	if (ret) {
 		*again = lost_race(ret);
-		error_prefix(err, ret, "%s", iface->dev.name);
-		return EXIT_FAILED;
+		return error_prefix(err, ret, "%s", iface->dev.name);
 	}
 	pending->prepared = true;
-	return EXIT_DONE;
+	return 0;
 }
 
 /* From here on nothing fails but where the filter's memory is written over, and nothing but SIGKILL
  * comes between. */
-static enum exit_code commit_all(struct pending *pending, size_t count, const struct input *input,
-				 __u32 now, struct error *err)
+static int commit_all(struct pending *pending, size_t count, const struct input *input, __u32 now,
+		      struct error *err)
 {
-	enum exit_code code = EXIT_DONE;
+	int ret = 0;
 	char text[COUNT_TEXT_SIZE];
 
 	for (size_t i = 0; i < count; i++)
@@ -210,18 +204,17 @@ static enum exit_code commit_all(struct pending *pending, size_t count, const st
 				     pending[i].iface->filter.config.policy, input, now);
 	signals_hold();
 	for (size_t i = 0; i < count; i++) {
-		int ret = pending[i].prepared ? table_commit(&pending[i].table, err) : 0;
+		int failure = pending[i].prepared ? table_commit(&pending[i].table, err) : 0;
 
-		if (!ret)
+		if (!failure)
 			continue;
-		error_prefix(err, ret, "%s", pending[i].iface->dev.name);
+		ret = error_prefix(err, failure, "%s", pending[i].iface->dev.name);
 		pending[i].changed = 0;
-		code = EXIT_FAILED;
 	}
 	for (size_t i = 0; i < count; i++)
 		log_verbose("%s: %s changed", pending[i].iface->dev.name,
 			    count_text(text, pending[i].changed, "rule"));
-	return code;
+	return ret;
 }
 
 static void abort_all(struct pending *pending, size_t count)
@@ -240,58 +233,58 @@ static bool shares_filter(const struct ifaces *ifaces, size_t i)
 	return false;
 }
 
-static enum exit_code change_ifaces(struct ifaces *ifaces, const struct transaction *change,
-				    bool *again, struct error *err)
+static int change_ifaces(struct ifaces *ifaces, const struct transaction *change, bool *again,
+			 struct error *err)
 {
 	auto_free struct pending *pending = calloc(ifaces->count, sizeof(*pending));
-	enum exit_code code = EXIT_DONE;
+	int ret = 0;
 	__u32 now = tick_now();
 
 	if (!pending)
-		return no_memory(err);
-	for (size_t i = 0; i < ifaces->count && !code; i++) {
+		return error_no_memory(err);
+	for (size_t i = 0; i < ifaces->count && !ret; i++) {
 		pending[i].iface = &ifaces->items[i];
 		if (!shares_filter(ifaces, i))
-			code = plan(&pending[i], change, now, err);
+			ret = plan(&pending[i], change, now, err);
 	}
-	for (size_t i = 0; i < ifaces->count && !code; i++)
-		code = prepare(&pending[i], again, err);
-	if (!code)
+	for (size_t i = 0; i < ifaces->count && !ret; i++)
+		ret = prepare(&pending[i], again, err);
+	if (!ret)
 		return commit_all(pending, ifaces->count, change->input, now, err);
 	abort_all(pending, ifaces->count);
-	return code;
+	return ret;
 }
 
-static enum exit_code try_change(const struct words *names, const struct transaction *change,
-				 bool *again, struct error *err)
+static int try_change(const struct words *names, const struct transaction *change, bool *again,
+		      struct error *err)
 {
 	struct ifaces ifaces = { 0 };
-	enum exit_code code = ifaces_filtering(names, &ifaces, err);
+	int ret = ifaces_filtering(names, &ifaces, err);
 
 	*again = false;
-	if (!code)
-		code = change_ifaces(&ifaces, change, again, err);
+	if (!ret)
+		ret = change_ifaces(&ifaces, change, again, err);
 	ifaces_done(&ifaces);
-	return code;
+	return ret;
 }
 
-enum exit_code transaction_run(const struct words *names, const struct transaction *change,
-			       struct error *err)
+int transaction_run(const struct words *names, const struct transaction *change, struct error *err)
 {
 	struct lock_patience patience = { 0 };
-	enum exit_code code;
+	int ret;
 	auto_fd int lock = -1;
 	bool again;
 
-	if (ready(err))
-		return EXIT_FAILED;
+	ret = ready(err);
+	if (ret)
+		return ret;
 	lock = lock_take(err);
 	if (lock < 0)
-		return EXIT_FAILED;
+		return lock;
 	for (;;) {
-		code = try_change(names, change, &again, err);
+		ret = try_change(names, change, &again, err);
 		if (!again || !lock_pause(&patience))
-			return code;
-		error_set(err, 0, "%s", "");
+			return ret;
+		error_clear(err);
 	}
 }

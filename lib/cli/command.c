@@ -50,10 +50,9 @@ const struct command *command_find(const struct command_table *table, const char
 	if (count == 1)
 		return found;
 	if (count)
-		error_set(err, -EINVAL, "'%s' is ambiguous: %s", name, candidates);
+		error_set_usage(err, "'%s' is ambiguous: %s", name, candidates);
 	else
-		error_set(err, -EINVAL, "'%s': unknown command; see '" PROGRAM_NAME " --help'",
-			  name);
+		error_set_usage(err, "'%s': unknown command; see '" PROGRAM_NAME " --help'", name);
 	return NULL;
 }
 
@@ -89,100 +88,97 @@ void command_table_help(const struct command_table *table, FILE *out)
 }
 
 /* An option that every command has, but --help. */
-static enum exit_code common_option(const struct command_table *table, int id,
-				    const struct options *options, struct error *err)
+static int common_option(const struct command_table *table, int id, const struct options *options,
+			 struct error *err)
 {
 	uint64_t seconds;
 
 	if (id == OPTION_VERBOSE) {
 		log_set_level(LOG_VERBOSE);
 	} else if (id == OPTION_LOCK_TIMEOUT) {
-		if (number_parse(options->value, 0, LOCK_TIMEOUT_MAX_S, &seconds)) {
-			options_refuse(options, err, "'%s': not a number of seconds from 0 to %u",
-				       options->value, LOCK_TIMEOUT_MAX_S);
-			return EXIT_USAGE;
-		}
+		if (number_parse(options->value, 0, LOCK_TIMEOUT_MAX_S, &seconds))
+			return options_refuse(options, err,
+					      "'%s': not a number of seconds from 0 to %u",
+					      options->value, LOCK_TIMEOUT_MAX_S);
 		table->set_lock_timeout((unsigned int)seconds);
 	}
-	return EXIT_DONE;
+	return 0;
 }
 
 /* They are read before the command starts: --help wins over all that stands behind it. */
-static enum exit_code read_common(const struct command_table *table, const struct command *command,
-				  int argc, char **argv, bool *help, struct error *err)
+static int read_common(const struct command_table *table, const struct command *command, int argc,
+		       char **argv, bool *help, struct error *err)
 {
-	enum exit_code code = EXIT_DONE;
 	struct options options;
+	int ret = 0;
 	int id;
 
 	*help = false;
 	options_start(&options, command->name, command->options, argc, argv);
 	while (!*help && (id = options_next_any(&options, NULL)) > OPTIONS_END) {
 		*help = id == OPTION_HELP;
-		if (!code)
-			code = common_option(table, id, &options, err);
+		if (!ret)
+			ret = common_option(table, id, &options, err);
 	}
-	return code;
+	return ret;
 }
 
-static enum exit_code cmd_run(const struct command_table *table, const struct command *command,
-			      int argc, char **argv, struct error *err)
+static int cmd_run(const struct command_table *table, const struct command *command, int argc,
+		   char **argv, struct error *err)
 {
-	struct error refusal = { "" };
+	struct error refusal = { 0 };
 	struct options options;
-	enum exit_code code;
 	bool help;
+	int ret;
 
-	code = read_common(table, command, argc, argv, &help, &refusal);
+	ret = read_common(table, command, argc, argv, &help, &refusal);
 	if (help) {
 		command_help(command, stdout);
-		return EXIT_DONE;
+		return 0;
 	}
-	if (code) {
+	if (ret) {
 		*err = refusal;
-		return code;
+		return ret;
 	}
-	if (table->ready(command->needs, err))
-		return EXIT_FAILED;
+	ret = table->ready(command->needs, err);
+	if (ret)
+		return ret;
 	options_start(&options, command->name, command->options, argc, argv);
 	return command->run(&options, err);
 }
 
-enum exit_code command_main(const struct command_table *table, int argc, char **argv,
-			    struct error *err)
+int command_main(const struct command_table *table, int argc, char **argv, struct error *err)
 {
-	enum exit_code code = EXIT_DONE;
 	const struct command *command;
 	struct options options;
-	int used;
-	int id;
+	int used, id;
+	int ret = 0;
 
 	options_start(&options, NULL, top_options, argc, argv);
-	while (!code && (id = options_next_any(&options, err)) > OPTIONS_POSITIONAL) {
+	while (!ret && (id = options_next_any(&options, err)) > OPTIONS_POSITIONAL) {
 		switch (id) {
 		case OPTION_HELP:
 			command_table_help(table, stdout);
-			return EXIT_DONE;
+			return 0;
 		case OPTION_VERSION:
 			printf(PROGRAM_NAME " %s\n", table->version);
-			return EXIT_DONE;
+			return 0;
 		default:
-			code = common_option(table, id, &options, err);
+			ret = common_option(table, id, &options, err);
 		}
 	}
-	if (code || id < 0)
-		return EXIT_USAGE;
-	if (id == OPTIONS_END) {
-		error_set(err, -EINVAL,
-			  "usage: " PROGRAM_NAME " COMMAND [OPTION]... [ARGUMENT]...; "
-			  "see '" PROGRAM_NAME " --help'");
-		return EXIT_USAGE;
-	}
+	if (ret || id < 0)
+		return ret ? ret : id;
+	if (id == OPTIONS_END)
+		return error_set_usage(err,
+				       "usage: " PROGRAM_NAME " COMMAND [OPTION]... [ARGUMENT]...; "
+				       "see '" PROGRAM_NAME " --help'");
 	command = command_find(table, options.value, err);
 	if (!command)
-		return EXIT_USAGE;
-	if (table->start(command->needs, err))
-		return EXIT_FAILED;
+		return -EINVAL;
+	ret = table->start(command->needs, err);
+	if (ret)
+		return ret;
 	used = options_used(&options);
 	return cmd_run(table, command, argc - used + 1, argv + used - 1, err);
 }

@@ -10,14 +10,6 @@
 
 struct error;
 
-/* How the program ends. */
-enum exit_code {
-	EXIT_DONE = 0,
-	EXIT_FAILED = 1,
-	EXIT_USAGE = 2,      /* or bad input */
-	EXIT_NOT_LOADED = 3, /* the filter is not on the interface, or on none */
-};
-
 struct command {
 	const char *name;
 	const char *summary; /* a sentence without its full stop: "put the filter on interfaces" */
@@ -27,9 +19,9 @@ struct command {
 	const char *notes;      /* whole lines; NULL: none */
 	const char *examples;   /* whole lines, each a command as typed; NULL: none */
 	const char *exit_codes; /* whole lines, where there is more to say than 0, 1, 2; NULL */
-	/* Reads its options, does its work. Words of failure go to *err; a code other than
-	 * EXIT_DONE may come without words, where the output says it all. */
-	enum exit_code (*run)(struct options *options, struct error *err);
+	/* Reads its options, does its work. Returns 0 or a negative errno with *err set: its kind, and a
+	 * message unless the output says it all. */
+	int (*run)(struct options *options, struct error *err);
 };
 
 struct command_table {
@@ -44,11 +36,10 @@ struct command_table {
 };
 
 /* Finds the command in argv, handles --version and the options that every command has, and runs it.
- */
-enum exit_code command_main(const struct command_table *table, int argc, char **argv,
-			    struct error *err);
+ * Returns what the command returns. */
+int command_main(const struct command_table *table, int argc, char **argv, struct error *err);
 
-/* A whole name, or the beginning of just one. NULL with the words when it is not. */
+/* A whole name, or the beginning of just one. NULL with a message when it is not. */
 const struct command *command_find(const struct command_table *table, const char *name,
 				   struct error *err);
 

@@ -77,9 +77,9 @@ int options_refuse(const struct options *options, struct error *err, const char 
 	vsnprintf(words, sizeof(words), format, args);
 	va_end(args);
 	if (!options->command)
-		return error_set(err, -EINVAL, "%s; see '" PROGRAM_NAME " --help'", words);
-	return error_set(err, -EINVAL, "%s: %s; see '" PROGRAM_NAME " %s --help'", options->command,
-			 words, options->command);
+		return error_set_usage(err, "%s; see '" PROGRAM_NAME " --help'", words);
+	return error_set_usage(err, "%s: %s; see '" PROGRAM_NAME " %s --help'", options->command,
+			       words, options->command);
 }
 
 static const struct option *find_option(int id)

@@ -413,7 +413,7 @@ bool chain_can_end(const struct chain *chain)
 
 static int read_chain(const struct netdev *dev, struct chain *chain, struct error *err)
 {
-	struct error failure = { "" };
+	struct error failure = { 0 };
 	int ret = -EAGAIN;
 
 	for (int i = 0; i < MAX_READS && ret == -EAGAIN; i++)

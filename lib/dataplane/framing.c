@@ -240,7 +240,7 @@ int framing_check(const struct netdev *dev, const struct ipf_config *config, str
 		[IPF_LINK_IP] = "IP headers",
 	};
 	enum ipf_link loaded = config->link == IPF_LINK_IP ? IPF_LINK_IP : IPF_LINK_ETHERNET;
-	struct error why = { "" };
+	struct error why = { 0 };
 	struct rtnl_link link;
 	enum ipf_link now;
 	int ret = read_link(dev, &link, err);

@@ -13,7 +13,7 @@
 
 #include "support.h"
 
-static void words_and_code(void **state)
+static void message_and_code(void **state)
 {
 	struct error err = { 0 };
 
@@ -29,6 +29,11 @@ static void nobody_listens(void **state)
 	(void)state;
 	assert_int_equal(error_set(NULL, -EIO, "x"), -EIO);
 	assert_int_equal(error_prefix(NULL, -EIO, "x"), -EIO);
+	assert_int_equal(error_set_usage(NULL, "x"), -EINVAL);
+	assert_int_equal(error_set_absent(NULL, -ENOENT, "x"), -ENOENT);
+	assert_int_equal(error_set_kind(NULL, -EIO, ERROR_USAGE), -EIO);
+	assert_false(error_is(NULL, ERROR_FAILURE));
+	error_clear(NULL);
 }
 
 static void own_text_as_argument(void **state)
@@ -42,6 +47,34 @@ static void own_text_as_argument(void **state)
 	assert_string_equal(err.text, "outer (inner): outer (inner)");
 }
 
+static void kinds(void **state)
+{
+	struct error err = { 0 };
+
+	(void)state;
+	assert_true(error_is(&err, ERROR_FAILURE));
+	assert_int_equal(error_set_usage(&err, "'%s': unknown option", "-x"), -EINVAL);
+	assert_true(error_is(&err, ERROR_USAGE));
+	assert_int_equal(error_prefix(&err, -EINVAL, "add"), -EINVAL);
+	assert_true(error_is(&err, ERROR_USAGE));
+	assert_string_equal(err.text, "add: '-x': unknown option");
+	assert_int_equal(error_set_absent(&err, -ENOENT, "%s: not loaded", "lo"), -ENOENT);
+	assert_true(error_is(&err, ERROR_ABSENT));
+	assert_string_equal(err.text, "lo: not loaded");
+	/* The kernel's EINVAL is a failure, whatever was there before. */
+	assert_int_equal(error_set(&err, -EINVAL, "refused"), -EINVAL);
+	assert_true(error_is(&err, ERROR_FAILURE));
+	assert_int_equal(error_set_kind(&err, -ENODEV, ERROR_ABSENT), -ENODEV);
+	assert_true(error_is(&err, ERROR_ABSENT));
+	assert_string_equal(err.text, "refused");
+	assert_int_equal(error_no_memory(&err), -ENOMEM);
+	assert_true(error_is(&err, ERROR_FAILURE));
+	error_set_kind(&err, -ENODEV, ERROR_ABSENT);
+	error_clear(&err);
+	assert_true(error_is(&err, ERROR_FAILURE));
+	assert_string_equal(err.text, "");
+}
+
 static void terminal_escapes(void **state)
 {
 	struct error err = { 0 };
@@ -53,17 +86,17 @@ static void terminal_escapes(void **state)
 	assert_string_equal(err.text, "a\\x0ab: '\\x1b[2J\\x0a': bad");
 }
 
-static void long_words(void **state)
+static void long_message(void **state)
 {
 	struct error err = { 0 };
-	char words[6000];
+	char message[6000];
 
 	(void)state;
-	memset(words, 'x', sizeof(words) - 1);
-	words[sizeof(words) - 1] = '\0';
-	error_set(&err, -EIO, "%s", words);
+	memset(message, 'x', sizeof(message) - 1);
+	message[sizeof(message) - 1] = '\0';
+	error_set(&err, -EIO, "%s", message);
 	assert_int_equal(strlen(err.text), sizeof(err.text) - 1);
-	error_prefix(&err, -EIO, "%s", words);
+	error_prefix(&err, -EIO, "%s", message);
 	assert_int_equal(strlen(err.text), sizeof(err.text) - 1);
 }
 
@@ -131,11 +164,12 @@ int main(void)
 {
 	static struct suite suite;
 
-	suite_add(&suite, "a failure has words and a code", words_and_code, NULL);
+	suite_add(&suite, "a failure has a message and a code", message_and_code, NULL);
 	suite_add(&suite, "a failure that nobody reads keeps its code", nobody_listens, NULL);
-	suite_add(&suite, "the old words may be among the new", own_text_as_argument, NULL);
+	suite_add(&suite, "the old message may be part of the new", own_text_as_argument, NULL);
+	suite_add(&suite, "a failure has a kind, which the last message decides", kinds, NULL);
 	suite_add(&suite, "terminal escapes are disarmed", terminal_escapes, NULL);
-	suite_add(&suite, "long words are cut", long_words, NULL);
+	suite_add(&suite, "a long message is truncated", long_message, NULL);
 	suite_add(&suite, "what is said depends on the level", levels, NULL);
 	suite_add(&suite, "a line end in a name begins no line", names_begin_no_lines, NULL);
 	return suite_run(&suite, "error");
