@@ -1,11 +1,11 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+// SPDX-License-Identifier: GPL-2.0
 /*
  * How is one description of a result written as text or as JSON?
  *
- * jansson judges and escapes the strings; the brackets around them are written here, because its
+ * jansson checks and escapes the strings. The brackets around them are written here, because its
  * trees would take a kilobyte for each rule of a list.
  */
-#include "report.h"
+#include <cli/report.h>
 
 #include <assert.h>
 #include <errno.h>
@@ -39,7 +39,7 @@ static struct report_level *level(struct report *report)
 	return report->depth ? &report->levels[report->depth - 1] : NULL;
 }
 
-/* A stream keeps that a write failed, not why; errno tells, right after it. */
+/* A stream remembers that a write failed, but not why; errno says that right after the write. */
 static void note_failure(struct report *report)
 {
 	if (!report->failure && ferror(report->out))
@@ -63,7 +63,7 @@ static void text_puts(const struct report *report, const char *text, int width)
 	fprintf(report->out, "%-*s", width, printable);
 }
 
-/* How many bytes the UTF-8 character at text has; 0 when it is none. */
+/* The number of bytes of the UTF-8 character at text; 0 if it is none. */
 static size_t utf8_length(const char *text)
 {
 	for (size_t length = 1; length <= 4 && text[length - 1]; length++) {
@@ -77,7 +77,7 @@ static size_t utf8_length(const char *text)
 	return 0;
 }
 
-/* The string with each byte that is not UTF-8 as \xNN. NULL: no memory. */
+/* The string, with each byte that is not UTF-8 as \xNN. NULL: out of memory. The caller frees it. */
 static char *utf8_escape(const char *text)
 {
 	char *escaped = malloc(4 * strlen(text) + 1);
@@ -128,7 +128,7 @@ static void json_newline(const struct report *report)
 		fprintf(report->out, "\n%*s", (int)report->depth * INDENT, "");
 }
 
-/* Whatever stands between the last value and the next one, with the next one's key. */
+/* Everything between the last value and the next one, the next one's key included. */
 static void json_start(struct report *report, const char *key)
 {
 	struct report_level *open = level(report);
@@ -191,11 +191,9 @@ void report_array(struct report *report, const char *key, const char *heading)
 	open_level(report, key, heading, (struct report_level){ .end = ']' });
 }
 
-/* A row in text is one that has a label; the others are seen only in JSON. */
 void report_row(struct report *report, const char *key, const char *label)
 {
-	open_level(report, key, label,
-		   (struct report_level){ .end = '}', .row = true, .filled = false });
+	open_level(report, key, label, (struct report_level){ .end = '}', .row = true });
 }
 
 void report_close(struct report *report)
@@ -211,7 +209,7 @@ void report_close(struct report *report)
 	note_failure(report);
 }
 
-/* A field in text: a line of its own, or a cell of the open row. */
+/* A line of its own, or a cell of the open row. */
 static void text_field(struct report *report, const char *label, const char *value)
 {
 	struct report_level *open = level(report);
@@ -255,22 +253,22 @@ void report_number(struct report *report, const char *key, const char *label, ui
 	}
 }
 
-static void json_word(struct report *report, const char *key, const char *word)
+static void json_literal(struct report *report, const char *key, const char *literal)
 {
 	if (is_text(report))
 		return;
 	json_start(report, key);
-	fputs(word, report->out);
+	fputs(literal, report->out);
 }
 
 void report_flag(struct report *report, const char *key, bool value)
 {
-	json_word(report, key, value ? "true" : "false");
+	json_literal(report, key, value ? "true" : "false");
 }
 
 void report_null(struct report *report, const char *key)
 {
-	json_word(report, key, "null");
+	json_literal(report, key, "null");
 }
 
 void report_line(struct report *report, const char *format, ...)
@@ -303,7 +301,7 @@ int report_flush(FILE *out, struct error *err)
 		return report_failure(-errno, err);
 	if (!ferror(out))
 		return 0;
-	/* An earlier write failed: the stream kept that it did, not why. */
+	/* An earlier write failed, and the stream does not tell why. */
 	return is_closed(out) ? REPORT_CLOSED : error_set(err, -EIO, "cannot write the output");
 }
 
