@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+// SPDX-License-Identifier: GPL-2.0
 /*
  * Would these rules lock the operator out?
  */
@@ -14,14 +14,14 @@
 #include <util/error.h>
 #include <util/log.h>
 
-/* Sets this large come from a list; a list that lost half of itself was cut short on its way. */
+/* Sets this large come from a list. A list that lost half of its rules was truncated on its way. */
 #define MANY_RULES 100
 
-/* The limits, whose reasons are in the header: this part of the addresses in use. */
+/* The limits, as fractions of the addresses in use; the header gives the reasons. */
 #define NEARLY_NOBODY 256
 #define WIDE_LINE 3
 
-#define NAMED_LINES 3 /* of several that drop all together */
+#define NAMED_LINES 3 /* in a message about several lines that drop nearly all together */
 
 int lockout_check_input(const struct input *input, struct error *err)
 {
@@ -29,7 +29,7 @@ int lockout_check_input(const struct input *input, struct error *err)
 		return 0;
 	return error_set(
 		err, -EPERM,
-		"%s: the last line of its file may be cut short: it has no line end and is wider "
+		"%s: the last line of its file may be truncated: it has no line end and is wider "
 		"than all others; end the line, or use --force if you mean it",
 		input->cut_example);
 }
@@ -42,14 +42,14 @@ bool lockout_may_refuse(const struct input *input, const struct ruleset *rules,
 			return true;
 	if (change == LOCKOUT_ADDS)
 		return false;
-	/* To take a rule away drops something only where that rule, but not what follows, passes. */
+	/* Removing a rule drops something only if that rule passes and the next one to decide drops. */
 	for (size_t i = 0; i < rules->count; i++)
 		if (rules->rules[i].verdict == IPF_PASS)
 			return true;
 	return policy == IPF_DROP;
 }
 
-/* A family's lines and what they newly drop. */
+/* The widest lines of a family, and what they newly drop. */
 struct wide_drops {
 	const struct input *input;
 	enum ipf_family family;
@@ -71,7 +71,7 @@ static void measure(struct wide_drops *drops, const struct ruleset *before,
 			 &drops->all);
 }
 
-/* The line that newly drops most; drops->count: none drops anything. */
+/* The line that newly drops most; drops->count if none drops anything. */
 static size_t widest(const struct wide_drops *drops)
 {
 	size_t best = drops->count;
@@ -108,7 +108,7 @@ static int refuse_line(const struct wide_drops *drops, size_t line, const char *
 			 text, what);
 }
 
-/* Names the widest. */
+/* The message names the widest lines. */
 static int refuse_together(const struct netdev *dev, struct wide_drops *drops, const char *what,
 			   struct error *err)
 {
@@ -191,7 +191,7 @@ int lockout_check_shrink(const char *set, size_t before, size_t after, struct er
 			 set, after, before);
 }
 
-/* The peer's address is the first word of $SSH_CONNECTION; a link-local one may have a zone. */
+/* The peer's address comes first in $SSH_CONNECTION; a link-local one may have a zone. */
 static bool ssh_peer(struct address *peer)
 {
 	const char *connection = getenv("SSH_CONNECTION");
@@ -203,7 +203,7 @@ static bool ssh_peer(struct address *peer)
 	return !address_parse(text, peer, NULL);
 }
 
-/* " (drop.txt:3:1: 192.0.2.0/24)"; nothing where the policy decides. */
+/* " (drop.txt:3:1: 192.0.2.0/24)"; empty where the policy decides. */
 #define REASON_SIZE (INPUT_PLACE_SIZE + 4)
 static void describe_reason(const struct input *input, const struct rule *rule,
 			    char text[REASON_SIZE])

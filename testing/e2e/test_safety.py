@@ -78,10 +78,10 @@ FROM_FILES = [
     ("1.0.0.0-191.255.255.255\n", ":1:1: '1.0.0.0-191.255.255.255': drops 85 % of the IPv4"),
     ("2000::/4\n", ":1:1: '2000::/4': drops every IPv6 source"),
     ("2400::/6\n", ":1:1: '2400::/6': drops 49 % of the IPv6"),
-    ("192.0.2.0/24\n128.0.0.0/1", ":2:1: '128.0.0.0/1': the last line of its file may be cut short"),
-    ("192.0.2.0/24\n192.0.2.128/2", ":2:1: '192.0.2.128/2': the last line of its file may be cut short"),
-    ("64.0.0.0/2", ":1:1: '64.0.0.0/2': the last line of its file may be cut short"),
-    ("2001:db8::/32\n2001:db8:1::/4", ":2:1: '2001:db8:1::/4': the last line of its file may be cut short"),
+    ("192.0.2.0/24\n128.0.0.0/1", ":2:1: '128.0.0.0/1': the last line of its file may be truncated"),
+    ("192.0.2.0/24\n192.0.2.128/2", ":2:1: '192.0.2.128/2': the last line of its file may be truncated"),
+    ("64.0.0.0/2", ":1:1: '64.0.0.0/2': the last line of its file may be truncated"),
+    ("2001:db8::/32\n2001:db8:1::/4", ":2:1: '2001:db8:1::/4': the last line of its file may be truncated"),
     ("set x\n192.0.2.0/24\npass 198.51.100.0/2", ":3:6: '198.51.100.0/2': the last line"),
 ]
 
