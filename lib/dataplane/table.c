@@ -281,19 +281,6 @@ static void release(const struct table_change *change, __u32 generation)
 
 /* -- Counters ---------------------------------------------------------------------------------- */
 
-/* The counter slots that packets may be counted in right now. */
-static const __u32 *live_counters(const struct image *live, size_t *count)
-{
-	const struct ipf_header *header = image_header(live);
-	const struct ipf_space *spaces = header ? header->layout.space : NULL;
-
-	*count = 0;
-	if (!header || !header->layout.counters)
-		return NULL;
-	*count = (size_t)spaces[IPF_IPV4].rule_count + spaces[IPF_IPV6].rule_count;
-	return image_at(live, header->layout.counters);
-}
-
 static int by_number(const void *a, const void *b)
 {
 	__u32 left = *(const __u32 *)a, right = *(const __u32 *)b;
@@ -423,7 +410,7 @@ static int assign_counters(struct table_change *change, const struct image *live
 			   struct ruleset *rules, struct error *err)
 {
 	size_t live_count;
-	const __u32 *live = live_counters(live_image, &live_count);
+	const __u32 *live = image_counters(live_image, &live_count);
 	int ret = 0;
 
 	if (wants_counters(change->filter, rules->count)) {

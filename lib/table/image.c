@@ -592,6 +592,20 @@ int image_rules(const struct image *image, struct ruleset *out, struct error *er
 	return 0;
 }
 
+const __u32 *image_counters(const struct image *image, size_t *count)
+{
+	const struct ipf_layout *layout;
+
+	*count = 0;
+	if (!image->data)
+		return NULL;
+	layout = &image_header(image)->layout;
+	if (!layout->counters)
+		return NULL;
+	*count = (size_t)layout->space[IPF_IPV4].rule_count + layout->space[IPF_IPV6].rule_count;
+	return image_at(image, layout->counters);
+}
+
 /* --- Lookup ----------------------------------------------------------------------------------- */
 
 struct ipf_match image_lookup(const struct image *image, const struct address *address, __u32 now)

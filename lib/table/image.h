@@ -55,6 +55,10 @@ int image_rules(const struct image *image, struct ruleset *out, struct error *er
 /* The verdict for the address at tick `now`, by the lines that the XDP program runs. */
 struct ipf_match image_lookup(const struct image *image, const struct address *address, __u32 now);
 
+/* The counter slots of the image's rules (*count of them), which packets use while it is live. NULL:
+ * it has no rules, or they are not counted. */
+const __u32 *image_counters(const struct image *image, size_t *count);
+
 /* Writes the sum that image_check() compares; image_compile() did. For who changes bytes. */
 void image_seal(struct image *image);
 
