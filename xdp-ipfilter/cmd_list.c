@@ -98,8 +98,7 @@ static void order_by_set_name(struct ruleset *rules)
 /* An interface's rules with what they have counted. */
 struct listing {
 	const struct iface *iface;
-	struct ipf_counter *counters;
-	bool *counted;
+	struct counter *counters; /* one for each rule */
 };
 
 static int read_listing(const struct list_request *request, struct iface *iface, __u32 now,
@@ -115,10 +114,8 @@ static int read_listing(const struct list_request *request, struct iface *iface,
 	if (!request->json)
 		return 0;
 	order_by_set_name(&iface->rules);
-	if (rule_counters_read(&iface->filter, &iface->rules, &listing->counters, &listing->counted,
-			       err)) {
+	if (counters_read(&iface->filter, &iface->rules, &listing->counters, err))
 		return error_prefix(err, -EIO, "%s", iface->dev.name);
-	}
 	return 0;
 }
 
@@ -126,6 +123,7 @@ static void describe_rule(struct report *report, const struct listing *listing, 
 {
 	const struct ruleset *rules = &listing->iface->rules;
 	const struct rule *rule = &rules->rules[i];
+	const struct counter *counter = &listing->counters[i];
 	char prefix[PREFIX_TEXT_SIZE];
 
 	prefix_format(&rule->prefix, prefix);
@@ -133,9 +131,9 @@ static void describe_rule(struct report *report, const struct listing *listing, 
 	report_string(report, "prefix", NULL, prefix);
 	report_string(report, "verdict", NULL, verdict_name(rule->verdict));
 	report_string(report, "set", NULL, rules->sets[rule->set].name);
-	if (listing->counted[i]) {
-		report_number(report, "packets", NULL, listing->counters[i].packets);
-		report_number(report, "bytes", NULL, listing->counters[i].bytes);
+	if (counter->counted) {
+		report_number(report, "packets", NULL, counter->sum.packets);
+		report_number(report, "bytes", NULL, counter->sum.bytes);
 	} else {
 		report_null(report, "packets");
 		report_null(report, "bytes");
@@ -210,10 +208,8 @@ static int list_ifaces(const struct list_request *request, struct ifaces *ifaces
 		ret = print_json(listings, ifaces->count, now, err);
 	else if (!ret)
 		ret = print_text(ifaces, now, err);
-	for (size_t i = 0; i < ifaces->count; i++) {
+	for (size_t i = 0; i < ifaces->count; i++)
 		free(listings[i].counters);
-		free(listings[i].counted);
-	}
 	return ret;
 }
 

@@ -10,7 +10,7 @@
 #include <time.h>
 
 #include <dataplane/capability.h>
-#include <dataplane/counters.h>
+#include <dataplane/totals.h>
 #include <util/auto.h>
 #include <util/error.h>
 

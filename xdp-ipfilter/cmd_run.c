@@ -10,9 +10,9 @@
 
 #include <cli/report.h>
 #include <dataplane/capability.h>
-#include <dataplane/counters.h>
 #include <dataplane/lock.h>
 #include <dataplane/sweep.h>
+#include <dataplane/totals.h>
 #include <feed/input.h>
 #include <ruleset/tick.h>
 #include <util/auto.h>

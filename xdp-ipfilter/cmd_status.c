@@ -12,6 +12,7 @@
 #include <dataplane/counters.h>
 #include <dataplane/repair.h>
 #include <dataplane/sweep.h>
+#include <dataplane/totals.h>
 #include <ruleset/tick.h>
 #include <ruleset/verdict.h>
 #include <util/auto.h>
@@ -39,8 +40,7 @@ struct snapshot {
 	const struct iface *iface;
 	bool another; /* one more on the interface of the snapshot before */
 	struct totals totals;
-	struct ipf_counter *counters;
-	bool *counted;
+	struct counter *counters; /* one for each rule */
 };
 
 static int parse(struct status_request *request, struct options *options, struct error *err)
@@ -63,7 +63,6 @@ static void snapshot_done(struct snapshot *snapshot)
 {
 	totals_done(&snapshot->totals);
 	free(snapshot->counters);
-	free(snapshot->counted);
 }
 
 static int take_snapshot(struct iface *iface, struct snapshot *snapshot, struct error *err)
@@ -77,10 +76,8 @@ static int take_snapshot(struct iface *iface, struct snapshot *snapshot, struct 
 	if (ret)
 		return ret;
 	if (totals_read(&iface->filter, &snapshot->totals, err) ||
-	    rule_counters_read(&iface->filter, &iface->rules, &snapshot->counters,
-			       &snapshot->counted, err)) {
+	    counters_read(&iface->filter, &iface->rules, &snapshot->counters, err))
 		return error_prefix(err, -EIO, "%s", iface->dev.name);
-	}
 	return 0;
 }
 
@@ -173,11 +170,11 @@ static void describe_rule(struct report *report, const struct snapshot *snapshot
 	char prefix[PREFIX_TEXT_SIZE];
 
 	prefix_format(&rule->prefix, prefix);
-	if (snapshot->counted[i])
+	if (snapshot->counters[i].counted)
 		report_line(report, "%s %-18s %10" PRIu64 " packets %12" PRIu64 " bytes  %s",
 			    verdict_name(rule->verdict), prefix,
-			    (uint64_t)snapshot->counters[i].packets,
-			    (uint64_t)snapshot->counters[i].bytes, set);
+			    (uint64_t)snapshot->counters[i].sum.packets,
+			    (uint64_t)snapshot->counters[i].sum.bytes, set);
 	else
 		report_line(report, "%s %-18s not counted  %s", verdict_name(rule->verdict), prefix,
 			    set);

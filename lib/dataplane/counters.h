@@ -1,26 +1,25 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What has been counted?
+ * How many packets did each rule decide?
  */
 #ifndef DATAPLANE_COUNTERS_H
 #define DATAPLANE_COUNTERS_H
 
 #include <dataplane/filter.h>
 #include <ruleset/ruleset.h>
+#include <stdbool.h>
 
 struct error;
 
-struct totals {
-	struct ipf_counter sum[IPF_TOTALS];
-	unsigned int cpus;                         /* possible ones */
-	struct ipf_counter (*per_cpu)[IPF_TOTALS]; /* `cpus` of them, on the heap */
+struct counter {
+	struct ipf_counter sum; /* over all CPUs */
+	bool counted;           /* false: the rule has no counter, and `sum` is zero */
 };
-int totals_read(const struct filter *filter, struct totals *out, struct error *err);
-void totals_done(struct totals *totals);
 
-/* The counters of each rule of the set, summed over CPUs, in the set's order; *out has rules->count
- * items and is the caller's to free. *counted (as long) tells which are counted at all. */
-int rule_counters_read(const struct filter *filter, const struct ruleset *rules,
-		       struct ipf_counter **out, bool **counted, struct error *err);
+/* Reads the counters of these rules, as table_read() gave them. On success *out has one item for
+ * each rule, in the order of the rules, and is the caller's to free. Returns 0, or a negative errno
+ * with a message. */
+int counters_read(const struct filter *filter, const struct ruleset *rules, struct counter **out,
+		  struct error *err);
 
 #endif

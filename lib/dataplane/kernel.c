@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+// SPDX-License-Identifier: GPL-2.0
 /*
  * Which kernel is this, and what do its refusals mean?
  */
@@ -11,7 +11,10 @@
 #include <sys/resource.h>
 #include <sys/utsname.h>
 
+#include <bpf/libbpf.h>
+
 #include <util/auto.h>
+#include <util/error.h>
 
 /* Of the kernel's own, <linux/errno.h>: programs were never to see it, and the C library has no
  * words for it. */
@@ -53,6 +56,16 @@ bool kernel_limits_memory(void)
 	struct rlimit limit;
 
 	return locked_memory_limit(&limit);
+}
+
+int kernel_cpus(unsigned int *out, struct error *err)
+{
+	int cpus = libbpf_num_possible_cpus();
+
+	if (cpus <= 0)
+		return error_set(err, cpus ? cpus : -EIO, "cannot count the CPUs");
+	*out = (unsigned int)cpus;
+	return 0;
 }
 
 /* What a kernel says to what it does not know. */

@@ -10,6 +10,8 @@
 
 #include <stdbool.h>
 
+struct error;
+
 /* False where the kernel does not say its version in numbers. */
 bool kernel_is_before(unsigned int major, unsigned int minor);
 
@@ -17,6 +19,10 @@ bool kernel_is_before(unsigned int major, unsigned int minor);
  * knows the number that the kernel was not to let out, the limit that hides behind EPERM, and says
  * where the kernel is older than those that are supported. */
 const char *kernel_strerror(int code);
+
+/* How many CPUs the kernel may ever have: per-CPU maps hold a value for each. Returns 0, or a negative
+ * errno with a message. */
+int kernel_cpus(unsigned int *out, struct error *err);
 
 /* The kernel takes BPF memory from the limit of locked memory (before 5.11), and there is one: then that
  * is what -EPERM means. */

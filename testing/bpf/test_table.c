@@ -321,10 +321,9 @@ static void shut_descriptors(bool shut)
 /* What could not be looked at is not taken for what is not there. */
 static void test_nothing_is_overlooked_without_descriptors(struct bench *bench)
 {
-	struct ipf_counter *counters = NULL;
+	struct counter *counters = NULL;
 	struct writer writer;
 	struct error err = { 0 };
-	bool *counted = NULL;
 	__u32 first, second, found;
 	int tickets[2], ret;
 
@@ -342,12 +341,11 @@ static void test_nothing_is_overlooked_without_descriptors(struct bench *bench)
 	close(tickets[1]);
 
 	writer_read(&writer, &bench->filter);
-	ret = rule_counters_read(&bench->filter, &writer.rules, &counters, &counted, &err);
-	tap_ok(!ret && counted[0], "rules are counted");
+	ret = counters_read(&bench->filter, &writer.rules, &counters, &err);
+	tap_ok(!ret && counters[0].counted, "rules are counted");
 	free(counters);
-	free(counted);
 	shut_descriptors(true);
-	ret = rule_counters_read(&bench->filter, &writer.rules, &counters, &counted, &err);
+	ret = counters_read(&bench->filter, &writer.rules, &counters, &err);
 	shut_descriptors(false);
 	tap_ok(ret == -EMFILE, "nor that they are not (%d: %s)", ret, err.text);
 	writer_done(&writer);
