@@ -73,28 +73,6 @@ static void keep_set(struct ruleset *rules, const char *name)
 	rules->count = kept;
 }
 
-/* Do two rules differ by nothing but their sets, and the wrong way round? */
-static bool is_after(const struct ruleset *rules, const struct rule *a, const struct rule *b)
-{
-	return !prefix_compare(&a->prefix, &b->prefix) && a->verdict == b->verdict &&
-	       a->expires == b->expires &&
-	       strcmp(rules->sets[a->set].name, rules->sets[b->set].name) > 0;
-}
-
-/* The order of a rule set depends on the order in which its sets were made; what is shown does
- * not. */
-static void order_by_set_name(struct ruleset *rules)
-{
-	for (size_t i = 1; i < rules->count; i++) {
-		struct rule rule = rules->rules[i];
-		size_t to = i;
-
-		for (; to && is_after(rules, &rules->rules[to - 1], &rule); to--)
-			rules->rules[to] = rules->rules[to - 1];
-		rules->rules[to] = rule;
-	}
-}
-
 /* An interface's rules with what they have counted. */
 struct listing {
 	const struct iface *iface;
@@ -113,7 +91,6 @@ static int read_listing(const struct list_request *request, struct iface *iface,
 		keep_set(&iface->rules, request->set);
 	if (!request->json)
 		return 0;
-	order_by_set_name(&iface->rules);
 	if (counters_read(&iface->filter, &iface->rules, &listing->counters, err))
 		return error_prefix(err, -EIO, "%s", iface->dev.name);
 	return 0;

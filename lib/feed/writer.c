@@ -13,48 +13,31 @@
 #include <util/auto.h>
 #include <util/duration.h>
 
-/* A set's rules as positions in the rule set, which keeps their order. */
+/* The rules of a set, as positions in the rule set, which keep its order. */
 struct set_rules {
-	const struct ipf_set *name;
 	size_t first; /* into an array of positions */
 	size_t count;
 };
 
-static bool is_default(const struct ipf_set *name)
-{
-	return !strcmp(name->name, RULE_DEFAULT_SET);
-}
-
-/* `default` first, the others by name: equal rule sets give equal texts. */
-static int compare_sets(const void *left, const void *right)
-{
-	const struct set_rules *a = left, *b = right;
-
-	if (is_default(a->name) != is_default(b->name))
-		return is_default(a->name) ? -1 : 1;
-	return strcmp(a->name->name, b->name->name);
-}
-
 /* Sorts the positions of the rules that have not ended by set (counting, then placing). */
-static void group_by_set(const struct ruleset *set, __u32 now, struct set_rules *groups,
-			 size_t *positions)
+static void sort_by_set(const struct ruleset *rules, __u32 now, struct set_rules *sets,
+			size_t *positions)
 {
 	size_t first = 0;
 
-	for (size_t i = 0; i < set->count; i++)
-		if (!tick_ended(set->rules[i].expires, now))
-			groups[set->rules[i].set].count++;
-	for (size_t i = 0; i < set->set_count; i++) {
-		groups[i].name = &set->sets[i];
-		groups[i].first = first;
-		first += groups[i].count;
-		groups[i].count = 0;
+	for (size_t i = 0; i < rules->count; i++)
+		if (!tick_ended(rules->rules[i].expires, now))
+			sets[rules->rules[i].set].count++;
+	for (size_t i = 0; i < rules->set_count; i++) {
+		sets[i].first = first;
+		first += sets[i].count;
+		sets[i].count = 0;
 	}
-	for (size_t i = 0; i < set->count; i++) {
-		struct set_rules *group = &groups[set->rules[i].set];
+	for (size_t i = 0; i < rules->count; i++) {
+		struct set_rules *set = &sets[rules->rules[i].set];
 
-		if (!tick_ended(set->rules[i].expires, now))
-			positions[group->first + group->count++] = i;
+		if (!tick_ended(rules->rules[i].expires, now))
+			positions[set->first + set->count++] = i;
 	}
 }
 
@@ -70,38 +53,64 @@ static int write_rule(const struct rule *rule, __u32 now, FILE *out)
 	return fprintf(out, "%s %s timeout %s\n", verdict_name(rule->verdict), text, left);
 }
 
+/* What is about to be written, and how. */
+struct writer {
+	const struct ruleset *rules;
+	const struct set_rules *sets;
+	const size_t *positions;
+	bool with_names;
+	__u32 now;
+	FILE *out;
+};
+
 /* The stream keeps that a write failed, not why: errno tells at once. */
-static int write_sets(const struct ruleset *set, const struct set_rules *groups,
-		      const size_t *positions, bool with_names, __u32 now, FILE *out)
+static int write_set(const struct writer *writer, size_t index)
 {
-	for (size_t i = 0; i < set->set_count; i++) {
-		if (groups[i].count && with_names &&
-		    fprintf(out, "set %s\n", groups[i].name->name) < 0)
+	const struct set_rules *set = &writer->sets[index];
+	const struct ruleset *rules = writer->rules;
+
+	if (set->count && writer->with_names &&
+	    fprintf(writer->out, "set %s\n", rules->sets[index].name) < 0)
+		return -errno;
+	for (size_t i = 0; i < set->count; i++) {
+		const struct rule *rule = &rules->rules[writer->positions[set->first + i]];
+
+		if (write_rule(rule, writer->now, writer->out) < 0)
 			return -errno;
-		for (size_t k = 0; k < groups[i].count; k++)
-			if (write_rule(&set->rules[positions[groups[i].first + k]], now, out) < 0)
-				return -errno;
 	}
-	return fflush(out) ? -errno : 0;
+	return 0;
 }
 
-int writer_write(const struct ruleset *set, __u32 now, FILE *out)
+/* `default` first. */
+static int write_sets(const struct writer *writer, int first)
 {
-	struct set_rules *groups = calloc(set->set_count + 1, sizeof(*groups));
-	size_t *positions = calloc(set->count + 1, sizeof(*positions));
-	bool only_default = true;
-	int ret = -ENOMEM;
+	int ret = first >= 0 ? write_set(writer, (size_t)first) : 0;
 
-	if (!groups || !positions)
-		goto done;
-	group_by_set(set, now, groups, positions);
-	qsort(groups, set->set_count, sizeof(*groups), compare_sets);
-	for (size_t i = 0; i < set->set_count; i++)
-		only_default = only_default && (!groups[i].count || is_default(groups[i].name));
-
-	ret = write_sets(set, groups, positions, !only_default, now, out);
-done:
-	free(groups);
-	free(positions);
+	for (size_t i = 0; i < writer->rules->set_count && !ret; i++)
+		if ((int)i != first)
+			ret = write_set(writer, i);
+	if (!ret && fflush(writer->out))
+		ret = -errno;
 	return ret;
+}
+
+int writer_write(const struct ruleset *rules, __u32 now, FILE *out)
+{
+	auto_free struct set_rules *sets = calloc(rules->set_count + 1, sizeof(*sets));
+	auto_free size_t *positions = calloc(rules->count + 1, sizeof(*positions));
+	struct writer writer = {
+		.rules = rules,
+		.sets = sets,
+		.positions = positions,
+		.now = now,
+		.out = out,
+	};
+	int first = ruleset_find_set(rules, RULE_DEFAULT_SET);
+
+	if (!sets || !positions)
+		return -ENOMEM;
+	sort_by_set(rules, now, sets, positions);
+	for (size_t i = 0; i < rules->set_count; i++)
+		writer.with_names = writer.with_names || (sets[i].count && (int)i != first);
+	return write_sets(&writer, first);
 }

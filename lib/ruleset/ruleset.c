@@ -369,37 +369,121 @@ int ruleset_replace(struct ruleset *set, const bool *sets, struct rule *rules, s
 	return make_change(set, CHANGE_REPLACE, sets, rules, count, changed);
 }
 
-void ruleset_tidy(struct ruleset *set, __u32 now)
+/* Drops the rules that have ended, and marks in `used` the sets that still have one. */
+static void drop_ended(struct ruleset *set, __u32 now, __u16 *used)
 {
-	/* Where each set goes, 0 for one without rules, else its new index and one. On the stack
-	 * (128 KiB), because tidying up must not fail. */
-	__u16 moved[IPF_MAX_SETS];
-	size_t kept = 0, kept_sets = 0;
+	size_t kept = 0;
 
-	memset(moved, 0, set->set_count * sizeof(moved[0]));
 	for (size_t i = 0; i < set->count; i++) {
 		if (tick_ended(set->rules[i].expires, now))
 			continue;
-		moved[set->rules[i].set] = 1;
+		used[set->rules[i].set] = 1;
 		if (kept != i)
 			set->rules[kept] = set->rules[i];
 		kept++;
 	}
 	set->count = kept;
+}
 
-	for (size_t i = 0; i < set->set_count; i++) {
-		if (!moved[i])
-			continue;
-		set->sets[kept_sets] = set->sets[i];
-		moved[i] = (__u16)++kept_sets;
+/* Puts a set into the list, which is sorted by name. Names that come sorted cost one look each. */
+static void insert_by_name(const struct ipf_set *sets, __u16 *list, size_t count, size_t fresh)
+{
+	size_t low = 0, high = count;
+
+	if (count && strcmp(sets[list[count - 1]].name, sets[fresh].name) < 0)
+		low = count;
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (strcmp(sets[list[middle]].name, sets[fresh].name) < 0)
+			low = middle + 1;
+		else
+			high = middle;
 	}
-	if (kept_sets == set->set_count)
-		return;
-	set->set_count = kept_sets;
+	memmove(list + low + 1, list + low, (count - low) * sizeof(*list));
+	list[low] = (__u16)fresh;
+}
 
-	/* Sets keep their order among each other, so the rules stay sorted. */
-	for (size_t i = 0; i < set->count; i++)
-		set->rules[i].set = moved[set->rules[i].set] - 1;
+/* Lists the used sets by name, and the others after them. Returns how many are used. */
+static size_t list_sets(const struct ruleset *set, const __u16 *used, __u16 *list)
+{
+	size_t count = 0, end;
+
+	for (size_t i = 0; i < set->set_count; i++)
+		if (used[i])
+			insert_by_name(set->sets, list, count++, i);
+	end = count;
+	for (size_t i = 0; i < set->set_count; i++)
+		if (!used[i])
+			list[end++] = (__u16)i;
+	return count;
+}
+
+/* Moves sets[list[i]] to sets[i] for each i, cycle by cycle. The list becomes 0, 1, 2, ... */
+static void move_sets(struct ipf_set *sets, __u16 *list, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		const struct ipf_set first = sets[i];
+		size_t to = i;
+
+		while (list[to] != i) {
+			size_t from = list[to];
+
+			sets[to] = sets[from];
+			list[to] = (__u16)to;
+			to = from;
+		}
+		sets[to] = first;
+		list[to] = (__u16)to;
+	}
+}
+
+static int compare_rules(const void *a, const void *b)
+{
+	return rule_compare(a, b);
+}
+
+/* Sorts the rules of each prefix anew. No two of a prefix are equal, so that qsort(3) will do, which
+ * cannot fail. */
+static void sort_again(struct ruleset *set)
+{
+	for (size_t i = 0; i < set->count;) {
+		size_t size = group_size(set->rules + i, set->count - i);
+
+		if (size > 1)
+			qsort(set->rules + i, size, sizeof(*set->rules), compare_rules);
+		i += size;
+	}
+}
+
+/* Gives the rules the numbers that their sets have by the list. */
+static void renumber_rules(struct ruleset *set, const __u16 *list, size_t count, __u16 *numbers)
+{
+	bool moved = false, crossed = false;
+
+	for (size_t i = 0; i < count; i++) {
+		numbers[list[i]] = (__u16)i;
+		moved = moved || list[i] != i;
+		crossed = crossed || (i && list[i] < list[i - 1]);
+	}
+	for (size_t i = 0; i < set->count && moved; i++)
+		set->rules[i].set = numbers[set->rules[i].set];
+	if (crossed)
+		sort_again(set);
+}
+
+void ruleset_tidy(struct ruleset *set, __u32 now)
+{
+	/* On the stack (256 KiB), because tidying up must not fail. */
+	__u16 numbers[IPF_MAX_SETS], list[IPF_MAX_SETS];
+	size_t count;
+
+	memset(numbers, 0, set->set_count * sizeof(numbers[0]));
+	drop_ended(set, now, numbers);
+	count = list_sets(set, numbers, list);
+	renumber_rules(set, list, count, numbers);
+	move_sets(set->sets, list, set->set_count);
+	set->set_count = count;
 }
 
 size_t ruleset_count_set(const struct ruleset *set, size_t index)

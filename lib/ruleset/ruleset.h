@@ -52,8 +52,11 @@ int ruleset_remove(struct ruleset *set, struct rule *rules, size_t count, size_t
  * are kept as for ruleset_add(). */
 int ruleset_replace(struct ruleset *set, const bool *sets, struct rule *rules, size_t count,
 		    size_t *changed);
-/* Drops rules that have ended by `now`, then the names of sets without rules (the indexes in the
- * rules follow). */
+/* Makes the rule set canonical: drops the rules that have ended by `now` and the sets without rules,
+ * and numbers the other sets by name (as strcmp() orders them); the rules follow. Rule sets with the
+ * same rules in sets of the same names are then equal, whatever the order in which they came, but for
+ * counters and origins, which tell of the past. Costs one look at each rule, and a second one where
+ * numbers change. */
 void ruleset_tidy(struct ruleset *set, __u32 now);
 
 /* The rule that decides for the address at tick `now`: the first that has not ended, of the longest

@@ -208,6 +208,7 @@ void ruleset_from_input(struct ruleset *set, struct input *input)
 	for (size_t i = 0; i < input->set_count; i++)
 		assert_int_equal(ruleset_name_set(set, input->sets[i].name), i);
 	assert_int_equal(ruleset_add(set, input->rules, input->count, NULL), 0);
+	ruleset_tidy(set, 0);
 	input_done(input);
 }
 

@@ -72,9 +72,10 @@ void random_rules(struct ruleset *set, enum shape shape, size_t count, struct ru
 /* Release with ruleset_done(). */
 void random_ruleset(struct ruleset *set, enum shape shape, size_t count);
 
-/* What a rule file asks for; timeouts count from tick 0. Release with ruleset_done(). */
+/* What a rule file asks for, tidied at tick 0, from which timeouts count. Release with
+ * ruleset_done(). */
 void ruleset_from_text(struct ruleset *set, const char *text);
-/* The rule set that what was read makes; releases the input. */
+/* The rules that were read, tidied at tick 0; releases the input. */
 void ruleset_from_input(struct ruleset *set, struct input *input);
 /* What writer_write() makes of it at tick 0; the caller frees it. */
 char *ruleset_to_text(const struct ruleset *set);

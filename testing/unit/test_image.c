@@ -269,11 +269,101 @@ static void rules_survive_the_image(void **state)
 	}
 }
 
+/* The numbers from 0 on, in any order. */
+static void shuffle(size_t *numbers, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		size_t other = random_below(i + 1);
+
+		numbers[i] = numbers[other];
+		numbers[other] = i;
+	}
+}
+
+/* Adds the rules to nothing, or takes them away again, in any order, a few or many at a time. */
+static void change_in_any_order(struct ruleset *set, const struct ruleset *rules,
+				int (*change)(struct ruleset *, struct rule *, size_t, size_t *))
+{
+	size_t *order = calloc(rules->count + 1, sizeof(*order));
+	struct rule *some = calloc(rules->count + 1, sizeof(*some));
+
+	assert_true(order && some);
+	shuffle(order, rules->count);
+	for (size_t i = 0, count; i < rules->count; i += count) {
+		count = 1 + random_below(random_below(2) ? 8 : rules->count);
+		if (count > rules->count - i)
+			count = rules->count - i;
+		for (size_t k = 0; k < count; k++) {
+			const struct rule *rule = &rules->rules[order[i + k]];
+			int index = ruleset_name_set(set, rules->sets[rule->set].name);
+
+			assert_true(index >= 0);
+			some[k] = *rule;
+			some[k].set = (__u16)index;
+		}
+		assert_int_equal(change(set, some, count, NULL), 0);
+		if (random_below(2))
+			ruleset_tidy(set, 0);
+	}
+	free(order);
+	free(some);
+}
+
+static const char *const one_image_names[SHAPES] = {
+	[SHAPE_SPREAD] = "one image of prefixes anywhere",
+	[SHAPE_CLUSTERED] = "one image of prefixes around a few addresses",
+	[SHAPE_NESTED] = "one image of a prefix of every length over one address",
+	[SHAPE_NEIGHBOURS] = "one image of neighbours",
+	[SHAPE_EDGES] = "one image of whole spaces, their halves and ends",
+	[SHAPE_DUPLICATES] = "one image of few prefixes in many sets",
+	[SHAPE_IPV4_ONLY] = "one image of only IPv4",
+	[SHAPE_IPV6_ONLY] = "one image of only IPv6",
+};
+
+/* The same rules make the same image, byte for byte, whatever came first and was there before. */
+static void one_image_for_the_same_rules(void **state)
+{
+	const char *const *name = *state;
+	enum shape shape = (enum shape)(name - shape_names);
+
+	random_restart();
+	for (int i = 0; i < 60; i++) {
+		struct ruleset rules, others, back;
+		struct image image, again;
+
+		random_ruleset(&rules, shape, 1 + random_below(i % 2 ? 12 : 120));
+		random_ruleset(&others, shape, random_below(12));
+		ruleset_drop_counters(&rules);
+		ruleset_init(&back);
+		if (i % 3 == 0) { /* Rules that go again. */
+			change_in_any_order(&back, &others, ruleset_add);
+			change_in_any_order(&back, &others, ruleset_remove);
+		}
+		change_in_any_order(&back, &rules, ruleset_add);
+		if (i % 4 == 0) /* Who counts from the beginning counts in the same slots. */
+			assert_int_equal(ruleset_assign_counters(&rules, NULL, 0, NULL, NULL), 0);
+		ruleset_tidy(&rules, 0);
+		ruleset_tidy(&back, 0);
+		if (i % 4 == 0)
+			assert_int_equal(ruleset_assign_counters(&back, NULL, 0, NULL, NULL), 0);
+		assert_same_ruleset(&rules, &back);
+		assert_int_equal(image_compile(&rules, &image), 0);
+		assert_int_equal(image_compile(&back, &again), 0);
+		assert_int_equal(again.size, image.size);
+		assert_memory_equal(again.data, image.data, image.size);
+		image_done(&image);
+		image_done(&again);
+		ruleset_done(&rules);
+		ruleset_done(&others);
+		ruleset_done(&back);
+	}
+}
+
 /* --- Damage ----------------------------------------------------------------------------------- */
 
 #define DAMAGED_RULES                                             \
 	"10.0.0.0/8\npass 10.0.0.0/16 timeout 5\n2001:db8::/32\n" \
-	"set a\n10.0.0.0/8 timeout 9\npass 2001:db8::1\n"
+	"set e\n10.0.0.0/8 timeout 9\npass 2001:db8::1\n"
 
 /* The rules in their order: 10.0.0.0/8 twice, 10.0.0.0/16; 2001:db8::/32, 2001:db8::1. */
 
@@ -342,7 +432,7 @@ static const struct damage_case damage_cases[] = {
 	{ "a set without a name", SETS, 0, 1, 0, "a set has no proper name" },
 	{ "a set with a bad name", SETS, 0, 1, '-', "a set has no proper name" },
 	{ "something behind a set's name", SETS, 31, 1, 'x', "something lies behind a set's name" },
-	{ "two sets with one name", SETS, 0, 8, 'a', "two sets have one name" },
+	{ "two sets with one name", SETS, 0, 8, 'e', "two sets have one name" },
 
 	{ "an IPv4 prefix of 33 bits", IN_RULE(4, 0, bits), 33, "a rule's prefix is too long" },
 	{ "an IPv6 prefix of 129 bits", IN_RULE(6, 1, bits), 129, "a rule's prefix is too long" },
@@ -619,6 +709,9 @@ int main(void)
 	for (size_t i = 0; i < SHAPES; i++)
 		suite_add(&suite, shape_names[i], rules_survive_the_image, &shape_names[i]);
 	SUITE_TABLE(&suite, check_damage, damage_cases);
+	for (size_t i = 0; i < SHAPES; i++)
+		suite_add(&suite, one_image_names[i], one_image_for_the_same_rules,
+			  &shape_names[i]);
 	suite_add(&suite, "more than can be numbered is refused", more_than_can_be_numbered, NULL);
 	suite_add(&suite, "as many sets as there may be", as_many_sets_as_there_may_be, NULL);
 	suite_add(&suite, "wrong sizes are refused", wrong_sizes, NULL);

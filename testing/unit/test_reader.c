@@ -627,6 +627,7 @@ static void rules_survive_their_text(void **state)
 		for (size_t k = 0; k < set.count; k++) /* To whole seconds, which a text can say. */
 			if (set.rules[k].expires != IPF_NEVER)
 				set.rules[k].expires = tick_after(0, set.rules[k].expires * 100);
+		ruleset_tidy(&set, 0);
 		text = ruleset_to_text(&set);
 		ruleset_from_text(&back, text);
 		again = ruleset_to_text(&back);
@@ -637,6 +638,7 @@ static void rules_survive_their_text(void **state)
 
 			assert_int_equal(prefix_compare(&a->prefix, &b->prefix), 0);
 			assert_int_equal(a->verdict, b->verdict);
+			assert_int_equal(a->set, b->set);
 			assert_int_equal(a->expires, b->expires);
 		}
 		free(text);

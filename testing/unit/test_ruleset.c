@@ -132,6 +132,8 @@ static void check_change(void **state)
 	assert_int_equal(ret, 0);
 	assert_int_equal(changed, c->changed);
 	assert_sound_ruleset(&set);
+	ruleset_tidy(&set, 0);
+	assert_sound_ruleset(&set);
 	text = ruleset_to_text(&set);
 	assert_string_equal(text, c->after);
 	free(text);
@@ -152,7 +154,8 @@ static const struct order_case order_cases[] = {
 	{ "what never ends decides before what ends",
 	  "set a\n10.0.0.1 timeout 1d\nset b\n10.0.0.1\nset c\n10.0.0.1 timeout 2d", "b" },
 	{ "what ends later decides", "set a\n10.0.0.1 timeout 1\nset b\n10.0.0.1 timeout 2", "b" },
-	{ "among equals the first set decides", "set a\n10.0.0.1\nset b\n10.0.0.1", "a" },
+	{ "among equals the first set by name decides", "set b\n10.0.0.1\nset a\n10.0.0.1", "a" },
+	{ "default is a name like others", "10.0.0.1\nset a\n10.0.0.1", "a" },
 };
 
 static void check_order(void **state)
@@ -238,12 +241,61 @@ static void tidying_up(void **state)
 	ruleset_done(&set);
 }
 
+static void sets_are_numbered_by_name(void **state)
+{
+	struct ruleset set;
+
+	(void)state;
+	ruleset_from_text(&set,
+			  "set c\n10.0.0.1\nset a\nset B\n10.0.0.1\nset b\n10.0.0.1\npass ::1\n"
+			  "set a.b\n10.0.0.1\n::1\n");
+	assert_sound_ruleset(&set);
+	assert_int_equal(set.set_count, 4);
+	assert_string_equal(set.sets[0].name, "B");
+	assert_string_equal(set.sets[1].name, "a.b");
+	assert_string_equal(set.sets[2].name, "b");
+	assert_string_equal(set.sets[3].name, "c");
+	for (__u16 i = 0; i < 4; i++)
+		assert_int_equal(set.rules[i].set, i);
+	assert_int_equal(set.rules[4].set, 2);
+	assert_int_equal(set.rules[5].set, 1);
+	ruleset_done(&set);
+}
+
+/* Every set at once, in the worst order. */
+static void all_sets_are_numbered_by_name(void **state)
+{
+	struct rule *rules = calloc(IPF_MAX_SETS, sizeof(*rules));
+	struct ruleset set = { .sets = calloc(IPF_MAX_SETS, sizeof(*set.sets)),
+			       .set_count = IPF_MAX_SETS,
+			       .set_capacity = IPF_MAX_SETS };
+
+	(void)state;
+	for (unsigned int i = 0; i < IPF_MAX_SETS; i++) {
+		snprintf(set.sets[i].name, IPF_SET_NAME_SIZE, "s%05u", IPF_MAX_SETS - 1 - i);
+		rules[i] = (struct rule){ .prefix.bits = 8, .set = (__u16)i };
+	}
+	assert_int_equal(ruleset_add(&set, rules, IPF_MAX_SETS, NULL), 0);
+	ruleset_tidy(&set, 0);
+	assert_int_equal(set.set_count, IPF_MAX_SETS);
+	for (unsigned int i = 0; i < IPF_MAX_SETS; i++) {
+		char name[IPF_SET_NAME_SIZE];
+
+		snprintf(name, sizeof(name), "s%05u", i);
+		assert_string_equal(set.sets[i].name, name);
+		assert_int_equal(set.rules[i].set, i);
+	}
+	ruleset_done(&set);
+	free(rules);
+}
+
 static void counting(void **state)
 {
 	struct ruleset set;
 
 	(void)state;
-	ruleset_from_text(&set, "10.0.0.1\n10.0.0.2\n::1\nset a\n::1\nset b\n");
+	ruleset_from_text(&set, "10.0.0.1\n10.0.0.2\n::1\nset e\n::1\n");
+	assert_int_equal(ruleset_name_set(&set, "f"), 2);
 	assert_int_equal(ruleset_count_family(&set, IPF_IPV4), 2);
 	assert_int_equal(ruleset_count_family(&set, IPF_IPV6), 2);
 	assert_int_equal(ruleset_count_set(&set, 0), 3);
@@ -601,6 +653,8 @@ int main(void)
 	suite_add(&suite, "names of sets", names_of_sets, NULL);
 	suite_add(&suite, "a set too many is refused", a_set_too_many, NULL);
 	suite_add(&suite, "tidying up drops ended rules and empty sets", tidying_up, NULL);
+	suite_add(&suite, "sets are numbered by name", sets_are_numbered_by_name, NULL);
+	suite_add(&suite, "all sets are numbered by name", all_sets_are_numbered_by_name, NULL);
 	suite_add(&suite, "rules are counted by set and family", counting, NULL);
 	suite_add(&suite, "new counters get the lowest free slots", slots_are_the_lowest_free_ones,
 		  NULL);
