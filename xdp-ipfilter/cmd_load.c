@@ -16,10 +16,10 @@
 #include <util/auto.h>
 #include <util/error.h>
 #include <util/log.h>
+#include <util/signals.h>
 
 #include "loading.h"
 #include "lockout.h"
-#include "rounds.h"
 
 static const struct option_spec load_options[] = { LOAD_OPTIONS, OPTIONS_TABLE_END };
 

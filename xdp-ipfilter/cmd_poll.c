@@ -7,12 +7,13 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include <dataplane/capability.h>
 #include <dataplane/totals.h>
 #include <util/auto.h>
+#include <util/clock.h>
 #include <util/error.h>
+#include <util/signals.h>
 
 #include "common.h"
 #include "counting.h"
@@ -72,14 +73,6 @@ static int parse(struct poll_request *request, struct options *options, struct e
 	return ret;
 }
 
-static uint64_t clock_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
-
 static int take_sample(const struct iface *iface, struct sample *sample, struct error *err)
 {
 	struct totals totals;
@@ -89,7 +82,7 @@ static int take_sample(const struct iface *iface, struct sample *sample, struct 
 	memcpy(sample->before, sample->now, sizeof(sample->before));
 	sample->before_ms = sample->now_ms;
 	memcpy(sample->now, totals.sum, sizeof(sample->now));
-	sample->now_ms = clock_ms();
+	sample->now_ms = clock_monotonic_ms();
 	totals_done(&totals);
 	return 0;
 }
@@ -123,18 +116,22 @@ static void describe_sample(struct report *report, const struct iface *iface,
 	report_close(report);
 }
 
-/* 0, REPORT_CLOSED, or a negative errno with the words. */
-static int print_round(const struct ifaces *ifaces, const struct sample *samples, bool json,
-		       struct error *err)
+struct polling {
+	const struct ifaces *ifaces;
+	struct sample *samples;
+	bool json;
+};
+
+static int print_samples(const struct polling *polling, struct error *err)
 {
 	struct report report;
 
-	report_init(&report, json ? REPORT_JSON_LINES : REPORT_TEXT, stdout);
+	report_init(&report, polling->json ? REPORT_JSON_LINES : REPORT_TEXT, stdout);
 	report_object(&report, NULL, NULL);
 	report_number(&report, "schema", NULL, 1);
 	report_array(&report, "interfaces", NULL);
-	for (size_t i = 0; i < ifaces->count; i++)
-		describe_sample(&report, &ifaces->items[i], &samples[i]);
+	for (size_t i = 0; i < polling->ifaces->count; i++)
+		describe_sample(&report, &polling->ifaces->items[i], &polling->samples[i]);
 	report_close(&report);
 	report_close(&report);
 	return report_finish(&report, err);
@@ -152,26 +149,27 @@ static int sample_all(const struct ifaces *ifaces, struct sample *samples, struc
 	return ret;
 }
 
+static int poll_round(void *context, struct error *err)
+{
+	const struct polling *polling = context;
+	int ret = sample_all(polling->ifaces, polling->samples, err);
+
+	return ret ? ret : print_samples(polling, err);
+}
+
 static int poll_ifaces(const struct poll_request *request, const struct ifaces *ifaces,
 		       struct error *err)
 {
+	const struct rounds rounds = { request->interval_ms, request->count };
 	auto_free struct sample *samples = calloc(ifaces->count, sizeof(*samples));
+	struct polling polling = { ifaces, samples, request->json };
 	int ret;
-	struct rounds rounds;
-	int written = 0;
 
 	if (!samples)
 		return error_no_memory(err);
 	signals_hold();
-	rounds_start(&rounds, request->interval_ms, request->count);
 	ret = sample_all(ifaces, samples, err);
-	/* A reader that has gone ends it as a signal does. */
-	while (!ret && !written && rounds_wait(&rounds)) {
-		ret = sample_all(ifaces, samples, err);
-		if (!ret)
-			written = print_round(ifaces, samples, request->json, err);
-	}
-	return written < 0 ? written : ret;
+	return ret ? ret : rounds_run(&rounds, poll_round, &polling, err);
 }
 
 static int poll(struct options *options, struct error *err)

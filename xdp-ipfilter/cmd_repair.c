@@ -17,10 +17,10 @@
 #include <util/auto.h>
 #include <util/error.h>
 #include <util/log.h>
+#include <util/signals.h>
 
 #include "transaction.h"
 #include "loading.h"
-#include "rounds.h"
 
 static const struct option_spec repair_options[] = {
 	{ 'p', "policy", "POLICY", "where the rules are lost: allow (the default) or deny" },

@@ -18,6 +18,7 @@
 #include <util/auto.h>
 #include <util/error.h>
 #include <util/log.h>
+#include <util/signals.h>
 #include <util/text.h>
 
 #include "elsewhere.h"
@@ -75,33 +76,19 @@ static void print_drops(const struct iface *iface, const struct totals *totals)
 	printf("\n");
 }
 
-/* 0, REPORT_CLOSED, or a negative errno with the words. */
-static int print_round(const struct iface *iface, struct error *err)
+static int print_round(void *context, struct error *err)
 {
+	const struct iface *iface = context;
 	struct totals totals;
-	int ret = totals_read(&iface->filter, &totals, err);
+	int ret = iface_check(iface, err);
 
+	if (!ret)
+		ret = totals_read(&iface->filter, &totals, err);
 	if (ret)
 		return ret;
 	print_drops(iface, &totals);
 	totals_done(&totals);
 	return report_flush(stdout, err);
-}
-
-/* Until a signal, the last round, a reader gone or a failure. */
-static int print_rounds(const struct run_request *request, struct iface *iface, struct error *err)
-{
-	int ret = 0;
-	struct rounds rounds;
-	int written = 0;
-
-	rounds_start(&rounds, request->interval_ms, request->count);
-	while (!ret && !written && rounds_wait(&rounds)) {
-		ret = iface_check(iface, err);
-		if (!ret)
-			written = print_round(iface, err);
-	}
-	return written < 0 ? written : ret;
 }
 
 static int attach(const struct run_request *request, const struct input *input, struct iface *iface,
@@ -165,6 +152,7 @@ static int take_off(const struct iface *iface, int ret, struct error *err)
 
 static int run_attached(const struct run_request *request, struct ifaces *ifaces, struct error *err)
 {
+	const struct rounds rounds = { request->interval_ms, request->count };
 	struct iface *iface = &ifaces->items[0];
 	int ret;
 
@@ -173,7 +161,7 @@ static int run_attached(const struct run_request *request, struct ifaces *ifaces
 		ret = ifaces_open(ifaces, err);
 	if (!ret) {
 		log_verbose("%s: %s", iface->dev.name, filter_state_text(iface->chain.state));
-		ret = print_rounds(request, iface, err);
+		ret = rounds_run(&rounds, print_round, iface, err);
 	}
 	/* The open maps would keep the program in memory. */
 	filter_close(&iface->filter);

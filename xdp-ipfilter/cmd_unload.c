@@ -15,9 +15,9 @@
 #include <util/auto.h>
 #include <util/error.h>
 #include <util/log.h>
+#include <util/signals.h>
 
 #include "common.h"
-#include "rounds.h"
 #include "iface.h"
 
 static const struct option_spec unload_options[] = {

@@ -1,27 +1,25 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * When does a command that goes on print again, and what ends it?
+ * When does a command that keeps running print again, and what ends it?
  */
 #ifndef ROUNDS_H
 #define ROUNDS_H
 
-#include <stdbool.h>
-#include <time.h>
-#include <util/signals.h>
+#include <util/loop.h>
+
+struct error;
 
 #define ROUNDS_INTERVAL_MS 2000
 #define ROUNDS_MAX_INTERVAL_MS 86400000u
 
 struct rounds {
-	unsigned int interval_ms;
-	unsigned int count; /* rounds left; 0: no end */
-	struct timespec next;
+	unsigned int interval_ms; /* above 0 */
+	unsigned int count;       /* 0: no end */
 };
 
-/* The first round comes after the first interval. Call signals_hold() before. */
-void rounds_start(struct rounds *rounds, unsigned int interval_ms, unsigned int count);
-
-/* Waits for the next round. False: a signal came, or there was the last round already. */
-bool rounds_wait(struct rounds *rounds);
+/* Calls `round` once each interval, first after one interval. Returns 0 after the last round, after a
+ * signal that ends programs, or when `round` returned a positive number, as for REPORT_CLOSED; or
+ * the negative errno that `round` returned. */
+int rounds_run(const struct rounds *rounds, loop_callback round, void *context, struct error *err);
 
 #endif

@@ -17,10 +17,10 @@
 #include <util/auto.h>
 #include <util/error.h>
 #include <util/log.h>
+#include <util/signals.h>
 
 #include "lockout.h"
 #include "progress.h"
-#include "rounds.h"
 
 struct pending {
 	struct iface *iface;

@@ -7,6 +7,7 @@
 #include <util/loop.h>
 
 #include <errno.h>
+#include <poll.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>

@@ -9,12 +9,12 @@
 #ifndef UTIL_LOOP_H
 #define UTIL_LOOP_H
 
-#include <poll.h>
 #include <stddef.h>
 #include <stdint.h>
 
 struct error;
 struct loop_watch;
+struct pollfd;
 
 /* Returns 0 to go on. Any other number ends the loop: a negative errno sets *err. */
 typedef int (*loop_callback)(void *context, struct error *err);
