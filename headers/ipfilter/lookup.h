@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Address and table -> the verdict, and the rule that decides.
+ * Which verdict does a table give an address, and which rule decides?
  *
- * The XDP program, the tool (`test`) and the unit tests run these very lines. Who includes this
- * file says first how a table is reached:
+ * The XDP program, the tool (`test`) and the unit tests run these very lines. Whoever includes this
+ * file defines first how a table is reached:
  *
  *     typedef ... ipf_table;                 a number or a pointer, passed by value
  *     const struct ipf_layout *ipf_table_layout(ipf_table table);
@@ -11,24 +11,44 @@
  *     const __u8 *ipf_table_chunk(ipf_table table, __u64 offset);
  *     __u32 ipf_table_now(ipf_table table);
  *
- * ipf_table_head() and ipf_table_chunk() return the IPF_CHUNK_SIZE bytes in which the table's byte at
- * `offset` lies: of the first IPF_HEAD_SIZE bytes, which are always there, and of those behind them, or
- * NULL where the table has no such chunk. ipf_table_now() is the current tick; it is asked only on
- * the way through a rule with a timeout, because the clock costs more than the search.
+ * ipf_table_head() and ipf_table_chunk() return the IPF_CHUNK_SIZE bytes that hold the table's byte
+ * at `offset`. The first serves offsets below IPF_HEAD_SIZE and never fails. The second serves the
+ * rest, and returns NULL where the table has no such chunk. ipf_table_now() is the current tick. It
+ * is only asked when the rule found has a timeout, because the clock costs more than the search.
  *
- * The walk, for IPv4:
+ * The walk for IPv4:
  *
- *     (word - first) >> shift ----> index[group]: base, parts
- *     the word's part has no bit in `parts`: no rule               (most misses end here)
- *     base + the number of bits below the part's ----> the part's point: pass, drop, this host only,
- *     or, where rules crowd, a run of points, of which the last that starts at or before the word holds
+ *     (word - first) >> bucket_shift ----> index[bucket]: base, bitmap
+ *     the bit of the word's slice is clear: no rule                (most misses end here)
+ *     base + the number of lower bits that are set ----> the slice's point: pass, drop, one host,
+ *     or, where rules crowd, a run of points: its last one that starts at or before the word holds
  *
- * and for IPv6 the same with the upper 32 bits. A point there can name the only rule below its word,
- * the rest of whose prefix is then compared, or a run for the next 32 bits.
+ * IPv6 does the same with its first word. There a point can also name the only rule below its word,
+ * whose suffix is then compared, or a run for the next word. An example with three rules, which
+ * compile to one bucket of 32 words, one in each slice, and the points below:
  *
- * An index of groups with a bit map that counts as an index into what follows is that of Poptrie
- * (Asai, Ohara: SIGCOMM 2015); runs of sorted starts behind a direct index are those of DXR (Zec,
- * Rizzo, Mikuc: "DXR: Towards a Billion Routing Lookups per Second in Software", 2012).
+ *     2001:db8::/32 drop      first 0x20010da0, bucket_shift 5
+ *     2001:db8:1::/48 pass    index[0]: base 4, bitmap 0x03000000 (slices 24 and 25)
+ *     2001:db9:7::/48 drop
+ *
+ *     position  start       state, reference
+ *     0         3           head of a run of 3 points: the second word, below 2001:db8::/32
+ *     1         0x00000000  DROP
+ *     2         0x00010000  PASS
+ *     3         0x00020000  DROP
+ *     4         24          DEEPER, run at 0        the bucket's first point, slice 24
+ *     5         25          RULE, suffix at 6       its second point, slice 25
+ *     6         0x00070000  suffix of 2001:db9:7::/48: IPF_DROP << 30 | 48
+ *
+ *     2001:db8:1::5   0x20010db8 - first = 24: bit 24 is the lowest one set, so the point is 4 + 0.
+ *                     DEEPER: the second word is 0x00010000, of which point 2 says PASS.
+ *     2001:db9:7::1   25: one lower bit is set, so the point is 4 + 1. RULE: the second word begins
+ *                     with the 48 - 32 bits of the suffix: DROP. 2001:db9:8::1 does not: no rule.
+ *     2001:dba::1     26: the bit is clear. No rule, and no point was read.
+ *
+ * An index of buckets with a bitmap, whose bits are counted to find what follows, is that of
+ * Poptrie (Asai, Ohara: SIGCOMM 2015). Runs of sorted starts after a direct index are those of DXR
+ * (Zec, Rizzo, Mikuc: "DXR: Towards a Billion Routing Lookups per Second in Software", 2012).
  */
 #ifndef IPFILTER_LOOKUP_H
 #define IPFILTER_LOOKUP_H
@@ -39,22 +59,22 @@
 #define IPF_INLINE static inline __attribute__((always_inline))
 #endif
 
-/* For the XDP program a function that the verifier looks at once, whoever calls it; it takes numbers
- * and returns one. */
+/* In the XDP program, a function that the verifier checks once, not once for each call. It takes
+ * numbers and returns one. */
 #ifndef IPF_OUTLINE
 #define IPF_OUTLINE static inline
 #endif
 
-/* Each word of an IPv6 address is looked up in one run, or in two where it was split. */
+/* Each word of an IPv6 address is looked up in one run, or in two if the run was split. */
 #define IPF_MAX_RUNS (2 * IPF_WORDS - 1)
 
-/* The record at this offset, in the chunk that holds it. The mask also tells the verifier that the
- * record ends within the chunk. */
+/* The record at this offset, in the chunk that holds it. The mask also proves to the verifier that
+ * the record ends within the chunk. */
 #define ipf_in_chunk(chunk, offset, type) \
 	((const type *)((chunk) + ((offset) & (IPF_CHUNK_SIZE - sizeof(type)))))
 
-/* The IPF_CHUNK_SIZE bytes in which the table's byte at `offset` lies, or NULL. Most tables lie in the
- * head whole. */
+/* The IPF_CHUNK_SIZE bytes that hold the table's byte at `offset`, or NULL. Most tables fit into
+ * the head. */
 IPF_INLINE const __u8 *ipf_table_bytes(ipf_table table, __u64 offset)
 {
 	if (offset < IPF_HEAD_SIZE)
@@ -62,14 +82,14 @@ IPF_INLINE const __u8 *ipf_table_bytes(ipf_table table, __u64 offset)
 	return ipf_table_chunk(table, offset);
 }
 
-/* All ones where a >= b, else 0; of numbers below 2^63. Without a branch: each would double the
- * verifier's work per step, and cost the processor a guess. */
+/* All ones if a >= b, else 0; both below 2^63. Without a branch, which would double the verifier's
+ * work for each step and cost the processor a guess. */
 IPF_INLINE __u64 ipf_reaches(__u64 a, __u64 b)
 {
 	return ((a - b) >> 63) - 1;
 }
 
-/* How many bits are set. BPF has no instruction for it. */
+/* How many bits are set; BPF has no instruction for it. */
 IPF_INLINE __u32 ipf_count_bits(__u32 bits)
 {
 	bits -= bits >> 1 & 0x55555555;
@@ -78,34 +98,34 @@ IPF_INLINE __u32 ipf_count_bits(__u32 bits)
 	return bits * 0x01010101 >> 24;
 }
 
-/* The position of the point for the word, and the word within its group. Returns 0 where no rule
- * covers anything near it. */
+/* Finds the point for the word: its position, and the word within its bucket. Returns 0 if no rule
+ * touches the word's slice. */
 IPF_INLINE int ipf_find_point(ipf_table table, const struct ipf_space *space, __u32 word,
 			      __u64 *position, __u32 *within)
 {
 	__u32 distance = word - space->first;
-	__u32 shift = space->shift & 31;
-	__u64 offset = space->index + (__u64)(distance >> shift) * sizeof(struct ipf_group);
-	const struct ipf_group *group;
-	__u32 part, own, covered;
+	__u32 shift = space->bucket_shift & 31;
+	__u64 offset = space->index + (__u64)(distance >> shift) * sizeof(struct ipf_bucket);
+	const struct ipf_bucket *bucket;
+	__u32 slice, own, covered;
 
-	if (!space->rule_count || distance > space->span)
+	if (!space->rule_count || distance > space->max_distance)
 		return 0;
-	group = ipf_in_chunk(ipf_table_head(table, offset), offset, struct ipf_group);
+	bucket = ipf_in_chunk(ipf_table_head(table, offset), offset, struct ipf_bucket);
 	*within = distance & ((1u << shift) - 1);
-	part = *within >> ((shift - IPF_PARTS_SHIFT) & 31) & (IPF_PARTS - 1);
-	own = group->parts >> part & 1;
-	covered = group->base >> IPF_COVERED_SHIFT;
+	slice = *within >> ((shift - IPF_SLICES_SHIFT) & 31) & (IPF_SLICES - 1);
+	own = bucket->bitmap >> slice & 1;
+	covered = bucket->base >> IPF_COVERED_SHIFT;
 	if (!(own | covered))
 		return 0;
-	/* By a mask, for which of the two it is can't be guessed. */
-	*position = (group->base & ~(1u << IPF_COVERED_SHIFT)) +
-		    ((covered + ipf_count_bits(group->parts & ((1u << part) - 1))) & -own);
+	/* By a mask: no branch could be predicted here. */
+	*position = (bucket->base & ~(1u << IPF_COVERED_SHIFT)) +
+		    ((covered + ipf_count_bits(bucket->bitmap & ((1u << slice) - 1))) & -own);
 	return 1;
 }
 
-/* The offset of the last point of the run at `head` whose start is at or below `bound`, or of its
- * first. Points have 2^shift bytes, a __u32 with the start first. */
+/* The offset of the last point of the run at `head` that starts at or below `bound`, or of its
+ * first point. A point has 2^shift bytes, the start in its first __u32. */
 IPF_INLINE __u64 ipf_search(const __u8 *chunk, __u64 head, __u32 shift, __u64 count, __u64 bound)
 {
 	__u64 from = head + (1u << shift);
@@ -135,14 +155,14 @@ IPF_INLINE struct ipf_match ipf_unpack(__u64 packed)
 	return (struct ipf_match){ (__u32)(packed >> 32), (__u32)packed };
 }
 
-/* Computed, not chosen: to the verifier a constant would be a case of its own. */
+/* Computed: choosing between two constants would give the verifier a second case to follow. */
 IPF_INLINE __u32 ipf_state_verdict(__u32 state)
 {
 	return (state - IPF_STATE_PASS) & 1;
 }
 
-/* What a run of IPv4 says of the word, if there are owners (points of 2^3 bytes) with the point's in
- * the upper half. */
+/* The point of an IPv4 run that holds for the word. With owners (points of 2^3 bytes), the point's
+ * owner is in the upper half. */
 IPF_OUTLINE __u64 ipf_run_point4(ipf_table table, __u64 offset, __u64 shift, __u64 word)
 {
 	const __u8 *chunk = ipf_table_bytes(table, offset);
@@ -192,7 +212,7 @@ IPF_INLINE struct ipf_match ipf_match4(ipf_table table, __u32 word)
 	return (struct ipf_match){ ipf_state_verdict(state), owner };
 }
 
-/* The verdict of the only rule below the first word, if the rest of its prefix covers that of the
+/* The match of the only rule below the first word, if its suffix, at this position, covers the
  * key. */
 IPF_INLINE struct ipf_match ipf_compare6(ipf_table table, __u64 high, __u64 low, __u32 position)
 {
@@ -200,15 +220,15 @@ IPF_INLINE struct ipf_match ipf_compare6(ipf_table table, __u64 high, __u64 low,
 		       (__u64)position * sizeof(struct ipf_point6);
 	const __u8 *chunk = ipf_table_bytes(table, offset);
 	struct ipf_match match = ipf_no_match();
-	const struct ipf_rest6 *rest;
+	const struct ipf_suffix6 *suffix;
 	__u32 bits, differ;
 
 	if (!chunk)
 		return match;
-	rest = ipf_in_chunk(chunk, offset, struct ipf_rest6);
-	bits = rest->bits & ((1u << IPF_REST_VERDICT_SHIFT) - 1);
-	differ = (__u32)high ^ rest->word;
-	if (rest->bits >> IPF_REST_OWNED_SHIFT) {
+	suffix = ipf_in_chunk(chunk, offset, struct ipf_suffix6);
+	bits = suffix->bits & ((1u << IPF_SUFFIX_VERDICT_SHIFT) - 1);
+	differ = (__u32)high ^ suffix->word;
+	if (suffix->bits >> IPF_SUFFIX_OWNED_SHIFT) {
 		offset += sizeof(struct ipf_point6);
 		match.owner = ipf_in_chunk(chunk, offset, struct ipf_point6)->start;
 	}
@@ -221,11 +241,11 @@ IPF_INLINE struct ipf_match ipf_compare6(ipf_table table, __u64 high, __u64 low,
 	}
 	if (differ)
 		return ipf_no_match();
-	match.verdict = rest->bits >> IPF_REST_VERDICT_SHIFT & 1;
+	match.verdict = suffix->bits >> IPF_SUFFIX_VERDICT_SHIFT & 1;
 	return match;
 }
 
-/* What a run says of the word: start << 32 | reference. */
+/* The point of an IPv6 run that holds for the word: start << 32 | reference. */
 IPF_OUTLINE __u64 ipf_run_point6(ipf_table table, __u64 position, __u64 word)
 {
 	const struct ipf_point6 *point;
@@ -244,7 +264,7 @@ IPF_OUTLINE __u64 ipf_run_point6(ipf_table table, __u64 position, __u64 word)
 
 IPF_OUTLINE __u64 ipf_match6(ipf_table table, __u64 high, __u64 low)
 {
-	__u64 rest_high = high, rest_low = low, position = 0, offset, within, point;
+	__u64 left_high = high, left_low = low, position = 0, offset, within, point;
 	const struct ipf_point6 *first;
 	const struct ipf_space *space;
 	const __u8 *chunk;
@@ -271,9 +291,9 @@ IPF_OUTLINE __u64 ipf_match6(ipf_table table, __u64 high, __u64 low)
 		if (state == IPF_STATE_RULE)
 			return ipf_pack(ipf_compare6(table, high, low, reference));
 		if (state == IPF_STATE_DEEPER) {
-			rest_high = rest_high << 32 | rest_low >> 32;
-			rest_low <<= 32;
-			within = rest_high >> 32;
+			left_high = left_high << 32 | left_low >> 32;
+			left_low <<= 32;
+			within = left_high >> 32;
 		}
 		point = ipf_run_point6(table, reference, within);
 	}
@@ -290,8 +310,8 @@ IPF_INLINE const struct ipf_timer *ipf_timer_of(ipf_table table, __u32 rule)
 	return ipf_in_chunk(chunk, offset, struct ipf_timer);
 }
 
-/* From the rule of this match on, the first that has not ended. */
-IPF_OUTLINE __u64 ipf_living(ipf_table table, __u64 packed)
+/* Of the match's rule and those that succeed it, the first that has not ended. */
+IPF_OUTLINE __u64 ipf_unexpired(ipf_table table, __u64 packed)
 {
 	const struct ipf_timer *timer;
 	__u32 now;
@@ -319,8 +339,8 @@ IPF_OUTLINE __u64 ipf_living(ipf_table table, __u64 packed)
 	return ipf_pack(ipf_no_match());
 }
 
-/* What decides for the key now: the longest prefix over it whose time has not ended; of one prefix
- * with both verdicts, pass. */
+/* What decides for the key now: the longest prefix over it that has not ended; if that prefix has
+ * both verdicts, pass. */
 IPF_INLINE struct ipf_match ipf_lookup(ipf_table table, enum ipf_family family,
 				       const struct ipf_key *key)
 {
@@ -332,10 +352,10 @@ IPF_INLINE struct ipf_match ipf_lookup(ipf_table table, enum ipf_family family,
 		match = ipf_unpack(ipf_match6(table, key->high, key->low));
 	if (!ipf_table_layout(table)->timers || match.owner == IPF_NO_RULE)
 		return match;
-	return ipf_unpack(ipf_living(table, ipf_pack(match)));
+	return ipf_unpack(ipf_unexpired(table, ipf_pack(match)));
 }
 
-/* The slot in which the owner of a match counts, or IPF_NO_COUNTER. */
+/* The counter slot of a match's owner, or IPF_NO_COUNTER. */
 IPF_INLINE __u32 ipf_counter_slot(ipf_table table, __u32 owner)
 {
 	const struct ipf_layout *layout = ipf_table_layout(table);

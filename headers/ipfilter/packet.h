@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Frame bytes -> source address.
+ * Which source address does a frame have?
  *
- * Of a link with Ethernet headers those are read, up to IPF_MAX_TAGS VLAN tags and the header of a PPPoE
- * session; on a link without headers of its own the frame begins with IP. Of IP only the fixed header
- * is read, so fragments, options, extension headers and every protocol above IP are treated alike.
+ * On Ethernet, up to IPF_MAX_TAGS VLAN tags and the header of a PPPoE session may come before IP.
+ * On a link without headers of its own, the frame begins with IP. Only the fixed header of IP is
+ * read, so fragments, options, extension headers and all protocols above IP are treated alike.
  * Nothing is written.
  */
 #ifndef IPFILTER_PACKET_H
@@ -32,8 +32,8 @@
 enum ipf_frame {
 	IPF_FRAME_SOURCE,    /* a readable source */
 	IPF_FRAME_OTHER,     /* not IP: ARP, LLDP, LLC, ... */
-	IPF_FRAME_MALFORMED, /* IP, tags or PPPoE, but cut short or wrong: no readable source */
-	IPF_FRAME_PPPOE,     /* of ipf_ethernet_source() only: a PPPoE session, not read yet */
+	IPF_FRAME_MALFORMED, /* IP, tags or PPPoE, but truncated or wrong: no readable source */
+	IPF_FRAME_PPPOE,     /* only from ipf_ethernet_source(): a PPPoE session, not read yet */
 };
 
 struct ipf_source {
@@ -42,9 +42,9 @@ struct ipf_source {
 	__u8 discovery; /* IPv6 neighbour discovery (RFC 4861: ICMPv6 133 to 137) */
 };
 
-/* Numbers in the order of the wire, wherever they lie. clang's BPF target would read them byte by byte,
- * so it is told otherwise: packets may be read anywhere, and who makes a copy on the stack puts it so
- * that words lie well (IPF_HEADERS_PAD). */
+/* Read numbers in network byte order, at any address. clang would read them byte by byte for the
+ * BPF target, so there it is told otherwise: packets may be read at any address, and a copy on the
+ * stack is aligned for it (IPF_HEADERS_PAD). */
 #if defined(__bpf__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
 #define ipf_read16(bytes) __builtin_bswap16(*(const __u16 *)(bytes))
 #define ipf_read32(bytes) __builtin_bswap32(*(const __u32 *)(bytes))
@@ -63,24 +63,24 @@ IPF_INLINE __u32 ipf_read32(const __u8 *bytes)
 }
 #endif
 
-/* After an Ethernet header and so many bytes words of 32 bits are aligned, with tags or without, and with
+/* So many bytes before an Ethernet header align the 32-bit words after it, with or without tags and
  * PPPoE. */
 #define IPF_HEADERS_PAD 2
 
-/* How an IP header lies: with its words aligned to at least 16 bits, or after an odd number of bytes, where a
- * copy on the stack can only be read byte by byte. */
-enum ipf_lie { IPF_EVEN, IPF_ODD };
+/* Where an IP header begins: at an even byte, or at an odd one, from which a copy on the stack can
+ * only be read byte by byte. */
+enum ipf_parity { IPF_EVEN, IPF_ODD };
 
-IPF_INLINE __u32 ipf_read_word(const __u8 *bytes, enum ipf_lie lie)
+IPF_INLINE __u32 ipf_read_word(const __u8 *bytes, enum ipf_parity parity)
 {
-	if (lie == IPF_EVEN)
+	if (parity == IPF_EVEN)
 		return ipf_read32(bytes);
 	return (__u32)bytes[0] << 24 | (__u32)bytes[1] << 16 | (__u32)bytes[2] << 8 | bytes[3];
 }
 
-IPF_INLINE __u64 ipf_read_words(const __u8 *bytes, enum ipf_lie lie)
+IPF_INLINE __u64 ipf_read_words(const __u8 *bytes, enum ipf_parity parity)
 {
-	return ((__u64)ipf_read_word(bytes, lie) << 32) | ipf_read_word(bytes + 4, lie);
+	return ((__u64)ipf_read_word(bytes, parity) << 32) | ipf_read_word(bytes + 4, parity);
 }
 
 IPF_INLINE int ipf_is_tag(__u32 ethertype)
@@ -88,36 +88,37 @@ IPF_INLINE int ipf_is_tag(__u32 ethertype)
 	return ethertype == ETH_P_8021Q || ethertype == ETH_P_8021AD || ethertype == IPF_ETH_P_9100;
 }
 
-/* RFC 791: version 4, a header of at least five words. */
-IPF_INLINE enum ipf_frame ipf_read_ipv4(const __u8 *ip, const __u8 *end, enum ipf_lie lie,
+/* RFC 791: version 4, a header of at least five 32-bit words. */
+IPF_INLINE enum ipf_frame ipf_read_ipv4(const __u8 *ip, const __u8 *end, enum ipf_parity parity,
 					struct ipf_source *source)
 {
 	if (ip + IPF_IPV4_SIZE > end || ip[0] >> 4 != 4 || (ip[0] & 0xf) < 5)
 		return IPF_FRAME_MALFORMED;
 	source->family = IPF_IPV4;
-	source->key.high = (__u64)ipf_read_word(ip + 12, lie) << 32;
+	source->key.high = (__u64)ipf_read_word(ip + 12, parity) << 32;
 	source->key.low = 0;
 	source->discovery = 0;
 	return IPF_FRAME_SOURCE;
 }
 
 /* RFC 8200: version 6, a fixed header of 40 bytes. */
-IPF_INLINE enum ipf_frame ipf_read_ipv6(const __u8 *ip, const __u8 *end, enum ipf_lie lie,
+IPF_INLINE enum ipf_frame ipf_read_ipv6(const __u8 *ip, const __u8 *end, enum ipf_parity parity,
 					struct ipf_source *source)
 {
 	if (ip + IPF_IPV6_SIZE > end || ip[0] >> 4 != 6)
 		return IPF_FRAME_MALFORMED;
 	source->family = IPF_IPV6;
-	source->key.high = ipf_read_words(ip + 8, lie);
-	source->key.low = ipf_read_words(ip + 16, lie);
+	source->key.high = ipf_read_words(ip + 8, parity);
+	source->key.low = ipf_read_words(ip + 16, parity);
 	source->discovery = ip[6] == 58 && ip + IPF_IPV6_SIZE + 1 <= end && ip[40] >= 133 &&
 			    ip[40] <= 137;
 	return IPF_FRAME_SOURCE;
 }
 
-/* A PPPoE session (RFC 2516), after its ethertype. Version, type, code and length are not looked at: the
- * kernel's own PPPoE takes any, so a frame that is wrong there must not get past a rule. It has taken a
- * protocol in one byte, too (RFC 1661: its last byte is odd, no other is), whether agreed upon or not. */
+/* A PPPoE session (RFC 2516), after its ethertype. Version, type, code and length are ignored: the
+ * kernel's own PPPoE accepts any, so a frame with wrong ones must not get past a rule. Like the
+ * kernel, this accepts a protocol of one byte whether it was negotiated or not (RFC 1661: the last
+ * byte is odd, and no other is). */
 IPF_INLINE enum ipf_frame ipf_read_pppoe(const __u8 *header, const __u8 *end,
 					 struct ipf_source *source)
 {
@@ -142,7 +143,8 @@ IPF_INLINE enum ipf_frame ipf_read_pppoe(const __u8 *header, const __u8 *end,
 	return IPF_FRAME_OTHER;
 }
 
-/* A frame with an Ethernet header, as nearly all are. *session is where that of a PPPoE session begins. */
+/* A frame with an Ethernet header, as nearly all have. IPF_FRAME_PPPOE: *session is where the
+ * header of the PPPoE session begins, for ipf_read_pppoe(). */
 IPF_INLINE enum ipf_frame ipf_ethernet_source(const __u8 *next, const __u8 *end,
 					      struct ipf_source *source, const __u8 **session)
 {
@@ -154,7 +156,7 @@ IPF_INLINE enum ipf_frame ipf_ethernet_source(const __u8 *next, const __u8 *end,
 	next += IPF_ETHERNET_SIZE;
 
 	for (int tag = 0; tag < IPF_MAX_TAGS; tag++) {
-		/* What nearly all frames are needn't be compared with each tag. */
+		/* Nearly all frames are IP: spare them the comparisons with each tag. */
 		if (ethertype == ETH_P_IP || ethertype == ETH_P_IPV6 || !ipf_is_tag(ethertype))
 			break;
 		if (next + IPF_TAG_SIZE > end)
@@ -167,7 +169,7 @@ IPF_INLINE enum ipf_frame ipf_ethernet_source(const __u8 *next, const __u8 *end,
 		return ipf_read_ipv4(next, end, IPF_EVEN, source);
 	if (ethertype == ETH_P_IPV6)
 		return ipf_read_ipv6(next, end, IPF_EVEN, source);
-	/* Or the compiler puts the comparison below before those above. */
+	/* Otherwise the compiler moves the comparison below before those above. */
 	asm volatile("" : "+r"(ethertype));
 	*session = next;
 	if (ethertype == ETH_P_PPP_SES)
@@ -175,9 +177,8 @@ IPF_INLINE enum ipf_frame ipf_ethernet_source(const __u8 *next, const __u8 *end,
 	return ipf_is_tag(ethertype) ? IPF_FRAME_MALFORMED : IPF_FRAME_OTHER;
 }
 
-/* Which protocol a frame is, its first four bits must tell, since nothing stands before it. What is
- * neither IPv4 nor IPv6 is not said to be anything else, as an ethertype does: it is malformed, so that
- * it takes the policy. */
+/* A frame that begins with IP: its first four bits tell the version. No ethertype says that a frame
+ * of another version is something else than IP, so it is malformed and gets the policy. */
 IPF_INLINE enum ipf_frame ipf_ip_source(const __u8 *ip, const __u8 *end, struct ipf_source *source)
 {
 	if (ip + 1 > end)
@@ -187,7 +188,8 @@ IPF_INLINE enum ipf_frame ipf_ip_source(const __u8 *ip, const __u8 *end, struct 
 	return ipf_read_ipv4(ip, end, IPF_EVEN, source);
 }
 
-/* Reads the frame in [data, end). *source is written only with IPF_FRAME_SOURCE. */
+/* Reads the frame in [data, end). Writes *source only when it returns IPF_FRAME_SOURCE. Never
+ * returns IPF_FRAME_PPPOE. */
 IPF_INLINE enum ipf_frame ipf_packet_source(enum ipf_link link, const void *data, const void *end,
 					    struct ipf_source *source)
 {

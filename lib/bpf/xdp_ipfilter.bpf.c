@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The XDP program: each frame -> its source -> the rule that decides -> drop or pass, counted.
+ * The XDP program: which verdict does each frame get, and what counts it?
  *
- * Counting never changes a verdict: where a counter is missing, it is skipped. Without a table
- * (loaded by xdp-loader, say) there are no rules and the policy decides. The packet is never
- * changed.
+ * Counting never changes a verdict: a missing counter is skipped. Without a table (loaded by
+ * xdp-loader, say) there are no rules, and the policy decides. The packet is never changed.
  */
 #include <linux/bpf.h>
 
@@ -15,7 +14,8 @@
 #include <ipfilter/abi.h>
 #include <ipfilter/packet.h>
 
-/* The most that is read of a frame: up to the ICMPv6 type, after PPPoE and a PPP protocol of two bytes. */
+/* The most that is read of a frame: up to the ICMPv6 type, with all tags, PPPoE and a PPP protocol
+ * of two bytes before IPv6. */
 #define IPF_HEADERS_SIZE \
 	(IPF_ETHERNET_SIZE + IPF_MAX_TAGS * IPF_TAG_SIZE + IPF_PPPOE_SIZE + 2 + IPF_IPV6_SIZE + 1)
 
@@ -32,16 +32,16 @@ const volatile struct ipf_config ipf_config SEC(IPF_CONFIG_SECTION) = {
 	.link = IPF_LINK_ETHERNET,
 };
 
-/* Written by the tool, through a mapping of the section's map. */
+/* The tool writes it through a mapping of the section's map. */
 struct ipf_root ipf_root SEC(IPF_MAP_ROOT);
 
 __u8 ipf_head[2 * IPF_HEAD_SIZE] SEC(IPF_MAP_HEAD);
 
-/* For the tool alone, as the barrier below. */
+/* Only for the tool, like the barrier below. */
 struct ipf_slots ipf_slots SEC(IPF_MAP_SLOTS);
 
-/* The inner maps are templates without types: up to 6.1 the kernel takes a map that was made without
- * BTF, as the tool makes them, only where the template has none either. */
+/* The inner maps are templates without types. The tool makes its maps without BTF, and up to 6.1
+ * the kernel accepts such a map only if the template has no BTF either. */
 struct chunk {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);
@@ -64,8 +64,8 @@ struct nothing {
 	__uint(value_size, sizeof(__u32));
 };
 
-/* Nobody reads it. To change an array of maps waits for the packets under way, and the tool has some
- * to wait for though it changes no chunk. */
+/* Nothing reads it. A change of an array of maps waits for in-flight packets. The tool changes this
+ * one when it has to wait for them but changes no chunk. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
 	__uint(max_entries, 1);
@@ -101,10 +101,10 @@ IPF_INLINE const struct ipf_layout *ipf_table_layout(ipf_table table)
 	return &ipf_root.header[table & 1].layout;
 }
 
-/* Offsets are masked, so that even a damaged table leads nowhere into the other half. */
+/* Offsets are masked, so that even a damaged table never leads into the other half. */
 IPF_INLINE const __u8 *ipf_table_head(ipf_table table, __u64 offset)
 {
-	/* Added, not joined by `or`: of that the verifier of 6.1 knows no bounds. */
+	/* Added, not combined by OR: the verifier of 6.1 loses the bounds at an OR. */
 	return ipf_head + (table & 1) * IPF_HEAD_SIZE + (offset & (IPF_HEAD_SIZE - IPF_CHUNK_SIZE));
 }
 
@@ -120,7 +120,8 @@ IPF_INLINE const __u8 *ipf_table_chunk(ipf_table table, __u64 offset)
 	bytes = bpf_map_lookup_elem(chunk, &only);
 	if (!bytes)
 		return NULL;
-	/* Or the compiler adds the offset before it looks for NULL, which the verifier refuses. */
+	/* Otherwise the compiler adds the offset before the check for NULL, which the verifier
+	 * refuses. */
 	asm volatile("" : "+r"(bytes));
 	return bytes;
 }
@@ -131,7 +132,7 @@ IPF_INLINE __u32 ipf_table_now(ipf_table table)
 	return (__u32)(bpf_ktime_get_boot_ns() >> IPF_TICK_SHIFT);
 }
 
-/* Global, so that the verifier looks at them once, and not for each way that leads there. */
+/* Global functions: the verifier checks them once, not once for each path that leads there. */
 #define IPF_OUTLINE __attribute__((noinline))
 #include <ipfilter/lookup.h>
 
@@ -188,10 +189,10 @@ IPF_INLINE void trace_frame(enum ipf_frame frame, __u32 ifindex, enum ipf_verdic
 		bpf_printk("xdp_ipfilter: if %u pass (malformed)", ifindex);
 }
 
-/* The verdict for a readable source; its rule's counter counts. */
+/* The verdict for a readable source. Counts the packet for the rule that decides. */
 IPF_INLINE enum ipf_verdict decide(const struct ipf_source *source, __u64 bytes)
 {
-	/* Read once: a packet uses one table from start to end. */
+	/* Read once: a packet uses one table from beginning to end. */
 	ipf_table table = *(volatile __u64 *)&ipf_root.generation & 1;
 	struct ipf_match match = ipf_lookup(table, source->family, &source->key);
 
@@ -199,13 +200,13 @@ IPF_INLINE enum ipf_verdict decide(const struct ipf_source *source, __u64 bytes)
 		count_rule(ipf_counter_slot(table, match.owner), bytes);
 		return match.verdict;
 	}
-	/* Without its neighbours' answers an IPv6 host is cut off, whatever its rules pass. */
+	/* Without its neighbours' answers an IPv6 host is unreachable, whatever its rules pass. */
 	if (source->discovery)
 		return IPF_PASS;
 	return ipf_config.policy;
 }
 
-/* What becomes of a frame that was read; counted. */
+/* The verdict for a frame that was read. Counts it. */
 IPF_INLINE enum ipf_verdict finish(enum ipf_frame frame, const struct ipf_source *source,
 				   __u64 bytes)
 {
@@ -223,14 +224,14 @@ IPF_INLINE enum ipf_verdict finish(enum ipf_frame frame, const struct ipf_source
 	return verdict;
 }
 
-/* Some drivers put less than the headers, or nothing, into the first buffer of a frame that has
- * several. */
+/* Some drivers put only part of the headers, or nothing, into the first buffer of a multi-buffer
+ * frame. */
 IPF_INLINE int is_split(const void *data, const void *end, __u64 bytes)
 {
 	return bytes > (__u64)(end - data) && data + IPF_HEADERS_SIZE > end;
 }
 
-/* A copy of its first bytes is read instead. */
+/* Reads a copy of the frame's first bytes. */
 IPF_INLINE enum ipf_frame read_split_frame(struct xdp_md *ctx, enum ipf_link link, __u64 bytes,
 					   struct ipf_source *source)
 {
@@ -239,18 +240,18 @@ IPF_INLINE enum ipf_frame read_split_frame(struct xdp_md *ctx, enum ipf_link lin
 	__u32 pad = link == IPF_LINK_ETHERNET ? IPF_HEADERS_PAD : 0;
 	__u8 *headers;
 
-	/* Of an aligned address and a small number clang 21 makes the sum by OR, which the verifier
-	 * forbids with pointers; a number that it does not know it has to add. */
+	/* clang 21 adds a small number to an aligned address by OR, which the verifier forbids with
+	 * pointers. It has to add a number that it does not know. */
 	barrier_var(pad);
 	headers = copy + pad;
-	/* Fewer bytes hold no IP header either. */
+	/* Fewer bytes hold no IP header on any link. */
 	if (size < IPF_ETHERNET_SIZE || bpf_xdp_load_bytes(ctx, 0, headers, size))
 		return IPF_FRAME_MALFORMED;
 	return ipf_packet_source(link, headers, headers + size, source);
 }
 
-/* Any frame, with all that is asked for. A function of its own, so that what is rare costs other frames
- * nothing. */
+/* Any frame, with trace and multi-buffer frames. A function of its own, so that rare frames cost
+ * the others nothing. */
 static __attribute__((noinline)) enum ipf_verdict filter_any(struct xdp_md *ctx)
 {
 	const void *data = (void *)(long)ctx->data;
@@ -275,7 +276,7 @@ static __attribute__((noinline)) enum ipf_verdict filter_any(struct xdp_md *ctx)
 	return verdict;
 }
 
-/* Reads what nearly all frames are. */
+/* The path of nearly all frames: Ethernet, headers in one buffer, no trace. */
 IPF_INLINE enum ipf_verdict filter_ethernet(struct xdp_md *ctx)
 {
 	const void *data = (void *)(long)ctx->data;
@@ -297,7 +298,8 @@ int xdp_ipfilter(struct xdp_md *ctx)
 	const enum ipf_link link = ipf_config.link;
 	enum ipf_verdict verdict;
 
-	/* Never so, and the verifier knows it: for the program to hold a map, its code must name it. */
+	/* Never true, and the verifier knows it. But a program holds only the maps that its code
+	 * names. */
 	if (link >= IPF_LINKS) {
 		__u32 only = 0;
 

@@ -215,8 +215,8 @@ static void write_rest(const struct cutter *cutter, __u32 position, __u32 number
 	struct ipf_point6 *out = &cutter->cut->points6[position];
 
 	*out++ = (struct ipf_point6){ word_of(&rule->prefix.key, 1),
-				      (__u32)cutter->owned << IPF_REST_OWNED_SHIFT |
-					      (__u32)rule->verdict << IPF_REST_VERDICT_SHIFT |
+				      (__u32)cutter->owned << IPF_SUFFIX_OWNED_SHIFT |
+					      (__u32)rule->verdict << IPF_SUFFIX_VERDICT_SHIFT |
 					      rule->prefix.bits };
 	if (cutter->owned)
 		*out++ = (struct ipf_point6){ owner_of(cutter, number), 0 };
@@ -317,7 +317,7 @@ static __u32 write_run(struct cutter *cutter, struct run *run, __u32 last)
 struct parts {
 	__u32 bits; /* parts in which there is something */
 	__u32 full; /* of these, the parts in which all words have one value */
-	struct point points[IPF_PARTS];
+	struct point points[IPF_SLICES];
 };
 
 /* A run for the part from `first` to `last`, of the spans that reach into it. */
@@ -341,7 +341,7 @@ static __u32 write_part(struct cutter *cutter, const struct span *spans, size_t 
 static void find_parts(struct cutter *cutter, struct parts *parts)
 {
 	const struct span *span = cutter->group.spans, *end = span + cutter->group.count, *behind;
-	unsigned int shift = cutter->cut->space.shift - IPF_PARTS_SHIFT;
+	unsigned int shift = cutter->cut->space.bucket_shift - IPF_SLICES_SHIFT;
 	__u32 part = 0, first, last;
 
 	parts->bits = parts->full = 0;
@@ -385,7 +385,7 @@ static bool is_common(const struct parts *parts, const struct value *value)
 
 	for (__u32 left = parts->full; left;)
 		count += same_value(&parts->points[take_bit(&left)].value, value);
-	return count * 2 > IPF_PARTS;
+	return count * 2 > IPF_SLICES;
 }
 
 /* The value that most parts have, all over; `nothing` where that is no rule's. */
@@ -411,7 +411,7 @@ static __u32 cover_parts(struct parts *parts, const struct value *common)
 {
 	__u32 own = 0;
 
-	for (unsigned int part = 0; part < IPF_PARTS; part++) {
+	for (unsigned int part = 0; part < IPF_SLICES; part++) {
 		if (!(parts->bits >> part & 1))
 			parts->points[part] = (struct point){ 0, nothing };
 		else if (parts->full >> part & 1 && same_value(&parts->points[part].value, common))
@@ -423,17 +423,17 @@ static __u32 cover_parts(struct parts *parts, const struct value *common)
 
 static void write_group(struct cutter *cutter, struct parts *parts)
 {
-	struct ipf_group *group = &cutter->cut->groups[cutter->group.number];
+	struct ipf_bucket *group = &cutter->cut->groups[cutter->group.number];
 	struct value common = parts->full ? common_value(parts) : nothing;
 	bool covered = common.state != IPF_STATE_NONE;
-	struct point points[IPF_PARTS + 1];
+	struct point points[IPF_SLICES + 1];
 	size_t count = 0;
 	__u32 base;
 
-	group->parts = covered ? cover_parts(parts, &common) : parts->bits;
+	group->bitmap = covered ? cover_parts(parts, &common) : parts->bits;
 	if (covered)
 		points[count++] = (struct point){ 0, common };
-	for (__u32 left = group->parts; left;)
+	for (__u32 left = group->bitmap; left;)
 		points[count++] = parts->points[take_bit(&left)];
 	base = place_points(cutter, count + rests_size(cutter, points, count));
 	if (cutter->error)
@@ -479,14 +479,14 @@ static void groups_add(struct cutter *cutter, __u32 from, __u32 to, struct value
 {
 	const struct ipf_space *space = &cutter->cut->space;
 	__u64 distance = from - space->first, end = to - space->first;
-	__u64 mask = (1ull << space->shift) - 1;
+	__u64 mask = (1ull << space->bucket_shift) - 1;
 
 	while (distance <= end && !cutter->error) {
 		__u64 last = end < (distance | mask) ? end : distance | mask;
 
-		if (distance >> space->shift != cutter->group.number) {
+		if (distance >> space->bucket_shift != cutter->group.number) {
 			close_group(cutter);
-			cutter->group.number = distance >> space->shift;
+			cutter->group.number = distance >> space->bucket_shift;
 		}
 		group_add(cutter,
 			  &(struct span){ (__u32)(distance & mask), (__u32)(last & mask), value });
@@ -717,8 +717,8 @@ static unsigned int bit_length(__u64 number)
 /* Groups and their parts begin where prefixes do. */
 static void set_first(struct ipf_space *space, __u32 first, __u32 last)
 {
-	space->first = first & ~(__u32)((1ull << space->shift) - 1);
-	space->span = last - space->first;
+	space->first = first & ~(__u32)((1ull << space->bucket_shift) - 1);
+	space->max_distance = last - space->first;
 }
 
 void cut_plan(const struct ruleset *set, size_t at, size_t end, bool owned, struct ipf_space *space)
@@ -744,15 +744,15 @@ void cut_plan(const struct ruleset *set, size_t at, size_t end, bool owned, stru
 	if (bits > IPF_INDEX_MAX_BITS)
 		bits = IPF_INDEX_MAX_BITS;
 	width = bit_length(last - first);
-	space->shift = width > bits + IPF_PARTS_SHIFT ? width - bits : IPF_PARTS_SHIFT;
+	space->bucket_shift = width > bits + IPF_SLICES_SHIFT ? width - bits : IPF_SLICES_SHIFT;
 	set_first(space, first, last);
 }
 
 void cut_coarsen(struct ipf_space *space)
 {
-	__u32 last = space->first + space->span;
+	__u32 last = space->first + space->max_distance;
 
-	space->shift++;
+	space->bucket_shift++;
 	set_first(space, space->first, last);
 }
 
@@ -773,7 +773,8 @@ int cut_rules(const struct ruleset *set, size_t at, size_t end, bool owned,
 		return 0;
 	cutter.family = set->rules[at].prefix.family;
 	cutter.phase = (__u32)(points % IPF_CHUNK_SIZE >> space->point_shift);
-	out->groups = calloc(((size_t)space->span >> space->shift) + 1, sizeof(*out->groups));
+	out->groups = calloc(((size_t)space->max_distance >> space->bucket_shift) + 1,
+			     sizeof(*out->groups));
 	if (!out->groups)
 		return -ENOMEM;
 	cut_level(&cutter, 0, at, end, IPF_NO_RULE);

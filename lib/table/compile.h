@@ -24,7 +24,7 @@ void cut_coarsen(struct ipf_space *space);
 
 struct cut {
 	struct ipf_space space; /* the plan, and point_count */
-	struct ipf_group *groups;
+	struct ipf_bucket *groups;
 	ipf_point4 *points4;
 	__u32 *owners; /* of each point of IPv4; NULL unless packets ask */
 	struct ipf_point6 *points6;

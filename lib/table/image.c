@@ -92,9 +92,9 @@ static __u64 place(__u64 *end, __u64 size)
 /* In bytes. */
 static __u64 index_size(const struct ipf_space *space)
 {
-	return space->rule_count ?
-		       (((__u64)space->span >> space->shift) + 1) * sizeof(struct ipf_group) :
-		       0;
+	return space->rule_count ? (((__u64)space->max_distance >> space->bucket_shift) + 1) *
+					   sizeof(struct ipf_bucket) :
+				   0;
 }
 
 static __u64 both_indexes(const struct ipf_layout *layout)
@@ -384,7 +384,7 @@ static int check_header(const struct image *image, struct error *err)
 		rules += space->rule_count;
 		if (!space->rule_count != !space->point_count)
 			return unsound(err, "a family has rules without points or the reverse");
-		if (space->shift > 31 || space->point_shift > 3)
+		if (space->bucket_shift > 31 || space->point_shift > 3)
 			return unsound(err, "its groups or points are too large");
 	}
 	if (both_indexes(&header->layout) > IPF_HEAD_SIZE)
