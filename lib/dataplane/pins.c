@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+// SPDX-License-Identifier: GPL-2.0
 /*
  * What is pinned for the chains of an interface, and which filter do pins hold that runs no more?
  */

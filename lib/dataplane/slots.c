@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+// SPDX-License-Identifier: GPL-2.0
 /*
  * Which maps lie in the slots of a filter's arrays of maps, and how do they get there?
  */

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+// SPDX-License-Identifier: GPL-2.0
 /*
  * How do the rules of a family cut its addresses into groups, parts and runs of points, and which
  * rule follows which?
