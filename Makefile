@@ -46,8 +46,12 @@ demo:
 	$(Q)testing/demo.sh
 
 lint:
-	$(Q)testing/layers.sh
-	$(Q)testing/lint.sh
+	$(Q)for check in testing/layers.sh testing/lint/check-* testing/lint.sh; do \
+		echo "== $$check" && $$check || wrong=1; done; [ -z "$$wrong" ]
+
+# The map of the tree, also put into docs/architecture.md.
+map:
+	$(Q)testing/lint/check-map --write
 
 format:
 	$(Q)bash -c '. testing/lib.sh && tree_files "*.c" "*.h"' | xargs clang-format -i
@@ -117,7 +121,8 @@ help:
 #:   install    into $(DESTDIR)$(PREFIX); uninstall takes exactly that away again
 #:   check      all test suites; SUITES="unit bpf" for some, QUICK=1 without virtual machines
 #:   campaigns  the long forms of tests, for hours; WHERE="host 6.12" for some
-#:   lint       layers, layout, shell, static checks, both compilers, 32 bits
+#:   lint       layers, names, layout, shell, static checks, both compilers, 32 bits
+#:   map        the layers and what each file is for; also written to docs/architecture.md
 #:   format     lays out all C files by clang-format
 #:   bench      measures the filter against its peers, as root; QUICK=1 checks verdicts in a minute
 #:   fuzz       throws broken input at the parsers
@@ -130,5 +135,5 @@ help:
 #:
 #: V=1 shows the commands, STRICT=1 makes warnings errors.
 
-.PHONY: all bpf lib $(LAYERS) xdp-ipfilter tests man check campaigns bench fuzz demo lint format install uninstall \
-	dist reconfigure tidy clean help compile_commands.json
+.PHONY: all bpf lib $(LAYERS) xdp-ipfilter tests man check campaigns bench fuzz demo lint map format \
+	install uninstall dist reconfigure tidy clean help compile_commands.json

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# Reads the sources without running them: layout, shell, static checks, and that each file has its
-# licence and its place in a Makefile. Reports as TAP; a checker that is not installed is skipped.
-# The layers are a check of their own (testing/layers.sh), which `make lint` runs too.
+# Do other programs find fault with the sources: clang-format, shellcheck, static checkers, compilers?
+# And does each source have its line in a Makefile? Reports in TAP; a program that is not installed
+# is skipped. `make lint` also runs the checks of our own: testing/layers.sh and testing/lint/check-*.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 # shellcheck source=lib.sh
@@ -22,8 +22,8 @@ fill() {
 	mapfile -t "$1" <<<"$text"
 }
 
-# By name, or by a first line that calls a shell. What busybox runs in a virtual machine is no
-# shell that shellcheck 0.9 knows.
+# By name, or by a first line that calls a shell. shellcheck 0.9 does not know the shell of busybox,
+# which runs in virtual machines.
 shell_files() {
 	tree_files '*.sh' '*.bash' || return
 	tree_files configure '.ci/*' 'testing/*' | while read -r file; do
@@ -34,13 +34,13 @@ shell_files() {
 	done
 }
 
-# Files, not lines: `make format` mends them all.
+# Names files, not lines: `make format` lays out them all.
 check_format() {
 	local files file wrong=0
 	fill files tree_files '*.c' '*.h' || return
 	for file in "${files[@]}"; do
 		"$1" "$file" | cmp -s - "$file" && continue
-		printf '%s:1: clang-format lays it out otherwise; see make format\n' "$file"
+		printf '%s:1: clang-format lays it out differently; run make format\n' "$file"
 		wrong=1
 	done
 	return "$wrong"
@@ -51,14 +51,13 @@ check_shell() {
 	fill files shell_files && printf '%s\n' "${files[@]}" | sort -u | xargs shellcheck -x
 }
 
-# What the host compiles of ours, but for tests. Fails, as grep does, when there is nothing.
+# What the host compiles, without tests. Fails, as grep does, when there is nothing.
 host_sources() {
 	tree_files 'lib/*.c' 'xdp-ipfilter/*.c' | grep -v '\.bpf\.c$'
 }
 
-# Neither this nor clang-tidy knows the attribute behind auto_free, so leaks are not looked for. In text.c it takes
-# the member `seconds` for the variable of that name, and the two symbols around the embedded object
-# for two objects.
+# Neither cppcheck nor clang-tidy knows the attribute of auto_free, so they do not look for leaks.
+# cppcheck takes the two symbols around the embedded object for two objects.
 check_cppcheck() {
 	local sources
 	fill sources host_sources || return
@@ -67,14 +66,14 @@ check_cppcheck() {
 		-D'LIBBPF_OPTS(type,name,...)=struct type name = { __VA_ARGS__ }' \
 		-D'DECLARE_LIBXDP_OPTS(type,name,...)=struct type name = { __VA_ARGS__ }' \
 		-D'bpf_object__for_each_map(map,object)=while ((map = next_map(object)))' \
-		--suppress=memleak --suppress=zerodivcond:lib/util/text.c \
+		--suppress=memleak \
 		--suppress=comparePointers:lib/dataplane/program.c \
 		--suppress=subtractPointers:lib/dataplane/program.c \
 		--suppress=normalCheckLevelMaxBranches "${sources[@]}"
 }
 
-# Without the path analyser: it can't know that error_set() never returns 0, and so finds paths that
-# are none.
+# Without the path analyser, which can't know that error_set() never returns 0 and follows paths that
+# do not exist.
 check_tidy() {
 	local sources
 	fill sources host_sources || return
@@ -86,8 +85,8 @@ bugprone-redundant-branch-condition,bugprone-too-small-loop-variable,misc-redund
 		'-DIPF_OBJECT_FILE="none"' -Iheaders -Ilib
 }
 
-# Byte order above all: a number from the network (__be16) must not meet one of ours. Sparse reads
-# libbpf's conversions without their types.
+# Byte order above all: a number from the network (__be16) must not meet one of the host's. Sparse
+# would read libbpf's conversions without their types.
 check_sparse() {
 	local sources tests source
 	mkdir -p "$scratch/sparse/bpf"
@@ -101,7 +100,7 @@ check_sparse() {
 		__u64 bpf_be64_to_cpu(__be64 number);
 	EOF
 	fill sources host_sources && fill tests tree_files '*.bpf.c' 'testing/*.c' || return
-	# One by one: it keeps what a file defined for the next.
+	# One by one: sparse keeps what a file defined for the next file.
 	for source in "${sources[@]}" "${tests[@]}"; do
 		sparse -Wsparse-error -Wbitwise -Wno-decl -Wno-unknown-attribute \
 			-Wno-memcpy-max-count -std=gnu11 \
@@ -128,8 +127,8 @@ objects_of() {
 	make -s -C "$1" list | sed -n '/\.bpf\.c$/d; s/\.c$/.o/p'
 }
 
-# check_compiles COMPILER: for a machine, or with a C library, that the libraries are not there for: all
-# but the last step. What a pointer or a size of 32 bits would break is warned about.
+# check_compiles COMPILER: does all compile where the libraries to link with are missing: for another
+# machine, or with another C library? The compiler warns of what breaks with 32 bits.
 check_compiles() {
 	local folder objects
 	in_copy gcc "CC=$1" lib || return
@@ -140,7 +139,7 @@ check_compiles() {
 	done
 }
 
-# Every source stands in the Makefile of its folder, and what stands there exists.
+# The Makefile of a folder names all its sources, and nothing else.
 check_sources() {
 	local folder wrong=0
 	for folder in lib/*/ testing/unit testing/bpf testing/bench xdp-ipfilter; do
@@ -154,19 +153,6 @@ check_sources() {
 			<(cd "$folder" && find . -maxdepth 1 -name '*.c' | cut -c 3- | sort) |
 			sed -n -e "s|^< |$folder/Makefile: there is no |p" \
 				-e "s|^> |$folder/Makefile: does not name |p" | grep . && wrong=1
-	done
-	return "$wrong"
-}
-
-check_licences() {
-	local files file wrong=0
-	fill files tree_files '*.c' '*.h' '*.sh' '*.py' '*.mk' '*.bash' '*Makefile' configure .ci/run \
-		.clang-format .editorconfig .gitignore || return
-	for file in "${files[@]}"; do
-		if ! head -n 3 "$file" | grep -q 'SPDX-License-Identifier: GPL-2\.0'; then
-			printf '%s:1: no SPDX-License-Identifier: GPL-2.0\n' "$file"
-			wrong=1
-		fi
 	done
 	return "$wrong"
 }
@@ -212,5 +198,4 @@ fi
 with musl-gcc 'it compiles with musl' \
 	check_compiles "musl-gcc -idirafter /usr/include -idirafter $machine"
 tap_run 'sources and Makefiles agree' check_sources
-tap_run 'licence lines' check_licences
 tap_done

@@ -161,7 +161,11 @@ suite_layers() {
 }
 
 suite_lint() {
+	local check
 	tap_program 900 testing/lint.sh
+	for check in testing/lint/check-*; do
+		tap_program 120 "$check"
+	done
 }
 
 suite_build() {
