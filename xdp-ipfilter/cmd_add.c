@@ -17,6 +17,7 @@
 
 #include "transaction.h"
 #include "common.h"
+#include "rule_input.h"
 #include "lockout.h"
 
 enum { ADD_PASS = OPTION_LONG, ADD_DROP, ADD_FORCE, ADD_FORMAT };
@@ -35,7 +36,7 @@ static const struct option_spec add_options[] = {
 };
 
 struct add_request {
-	struct words devs, files, rules;
+	struct option_texts devs, files, rules;
 	const char *set;
 	const struct feed_format *format;
 	uint64_t timeout_s; /* 0: none */
@@ -180,7 +181,7 @@ static int add(struct options *options, struct error *err)
 
 	if (!ret) {
 		start_input(&request, &input);
-		ret = rules_read(&input, &request.files, &request.rules, err);
+		ret = rule_input_read(&input, &request.files, &request.rules, err);
 	}
 	addition.force = request.force;
 	change.is_guarded = !request.force;
@@ -190,9 +191,9 @@ static int add(struct options *options, struct error *err)
 	if (!ret)
 		ret = transaction_run(&request.devs, &change, err);
 	input_done(&input);
-	words_done(&request.devs);
-	words_done(&request.files);
-	words_done(&request.rules);
+	option_texts_done(&request.devs);
+	option_texts_done(&request.files);
+	option_texts_done(&request.rules);
 	return ret;
 }
 

@@ -15,6 +15,7 @@
 
 #include "transaction.h"
 #include "common.h"
+#include "rule_input.h"
 
 enum { DEL_FORMAT = OPTION_LONG };
 
@@ -27,7 +28,7 @@ static const struct option_spec del_options[] = {
 };
 
 struct del_request {
-	struct words devs, files, rules;
+	struct option_texts devs, files, rules;
 	const char *set;
 	const struct feed_format *format;
 };
@@ -93,14 +94,14 @@ static int del(struct options *options, struct error *err)
 			.format = request.format,
 			.deletes = true,
 		};
-		ret = rules_read(&input, &request.files, &request.rules, err);
+		ret = rule_input_read(&input, &request.files, &request.rules, err);
 	}
 	if (!ret)
 		ret = transaction_run(&request.devs, &change, err);
 	input_done(&input);
-	words_done(&request.devs);
-	words_done(&request.files);
-	words_done(&request.rules);
+	option_texts_done(&request.devs);
+	option_texts_done(&request.files);
+	option_texts_done(&request.rules);
 	return ret;
 }
 

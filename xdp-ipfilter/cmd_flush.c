@@ -22,7 +22,7 @@ static const struct option_spec flush_options[] = {
 };
 
 struct flush_request {
-	struct words devs;
+	struct option_texts devs;
 	const char *set;
 	bool all;
 };
@@ -82,7 +82,7 @@ static int flush(struct options *options, struct error *err)
 
 	if (!ret)
 		ret = transaction_run(&request.devs, &change, err);
-	words_done(&request.devs);
+	option_texts_done(&request.devs);
 	return ret;
 }
 

@@ -29,7 +29,7 @@ static const struct option_spec list_options[] = {
 };
 
 struct list_request {
-	struct words devs;
+	struct option_texts devs;
 	const char *set;
 	bool json;
 };
@@ -203,7 +203,7 @@ static int list(struct options *options, struct error *err)
 	if (!ret)
 		ret = list_ifaces(&request, &ifaces, err);
 	ifaces_done(&ifaces);
-	words_done(&request.devs);
+	option_texts_done(&request.devs);
 	return ret;
 }
 

@@ -30,7 +30,7 @@ static const struct option_spec poll_options[] = {
 };
 
 struct poll_request {
-	struct words names;
+	struct option_texts names;
 	unsigned int interval_ms;
 	unsigned int count; /* 0: until a signal comes */
 	bool json;
@@ -185,7 +185,7 @@ static int poll(struct options *options, struct error *err)
 	if (!ret)
 		ret = poll_ifaces(&request, &ifaces, err);
 	ifaces_done(&ifaces);
-	words_done(&request.names);
+	option_texts_done(&request.names);
 	return ret;
 }
 

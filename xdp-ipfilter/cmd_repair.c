@@ -18,6 +18,7 @@
 #include <util/error.h>
 #include <util/log.h>
 #include <util/signals.h>
+#include <util/program.h>
 
 #include "transaction.h"
 #include "loading.h"
@@ -49,7 +50,7 @@ static int parse(struct loading_request *request, struct options *options, struc
 	return ret;
 }
 
-static int find_ifaces(const struct words *names, struct ifaces *out, struct error *err)
+static int find_ifaces(const struct option_texts *names, struct ifaces *out, struct error *err)
 {
 	int ret;
 

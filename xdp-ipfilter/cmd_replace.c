@@ -19,6 +19,7 @@
 
 #include "transaction.h"
 #include "common.h"
+#include "rule_input.h"
 #include "diff.h"
 #include "lockout.h"
 
@@ -37,7 +38,7 @@ static const struct option_spec replace_options[] = {
 };
 
 struct replace_request {
-	struct words devs, files;
+	struct option_texts devs, files;
 	const char *set;
 	const struct feed_format *format;
 	bool dry_run, force;
@@ -183,7 +184,7 @@ static int dry_run(const struct replace_request *request, const struct replaceme
 static int read_input(const struct replace_request *request, struct replacement *replacement,
 		      struct error *err)
 {
-	static const struct words no_arguments = { 0 };
+	static const struct option_texts no_arguments = { 0 };
 	int ret;
 
 	replacement->force = request->force;
@@ -194,7 +195,7 @@ static int read_input(const struct replace_request *request, struct replacement 
 		.set = request->set,
 		.format = request->format,
 	};
-	ret = rules_read(&replacement->input, &request->files, &no_arguments, err);
+	ret = rule_input_read(&replacement->input, &request->files, &no_arguments, err);
 	if (ret || request->force)
 		return ret;
 	ret = lockout_check_input(&replacement->input, err);
@@ -222,8 +223,8 @@ static int replace(struct options *options, struct error *err)
 	else if (!ret)
 		ret = transaction_run(&request.devs, &change, err);
 	input_done(&replacement.input);
-	words_done(&request.devs);
-	words_done(&request.files);
+	option_texts_done(&request.devs);
+	option_texts_done(&request.files);
 	return ret;
 }
 

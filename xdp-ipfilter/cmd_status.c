@@ -18,6 +18,7 @@
 #include <util/auto.h>
 #include <util/error.h>
 #include <util/log.h>
+#include <util/program.h>
 
 #include "transaction.h"
 #include "common.h"
@@ -31,7 +32,7 @@ static const struct option_spec status_options[] = {
 };
 
 struct status_request {
-	struct words names;
+	struct option_texts names;
 	bool json;
 };
 
@@ -354,7 +355,7 @@ static int status_of(struct ifaces *ifaces, bool json, struct error *err)
 	return ret ? ret : judge(ifaces, err);
 }
 
-static int find_ifaces(const struct words *names, struct ifaces *ifaces, struct error *err)
+static int find_ifaces(const struct option_texts *names, struct ifaces *ifaces, struct error *err)
 {
 	int ret;
 
@@ -385,7 +386,7 @@ static int status(struct options *options, struct error *err)
 	if (!ret)
 		ret = status_of(&ifaces, request.json, err);
 	ifaces_done(&ifaces);
-	words_done(&request.names);
+	option_texts_done(&request.names);
 	return ret;
 }
 

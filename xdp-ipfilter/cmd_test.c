@@ -27,7 +27,7 @@ static const struct option_spec test_options[] = {
 };
 
 struct test_request {
-	struct words devs, words;
+	struct option_texts devs, words;
 	struct address *addresses; /* of the words */
 	bool quiet;
 };
@@ -186,8 +186,8 @@ static int test(struct options *options, struct error *err)
 		ret = test_ifaces(&request, &ifaces, err);
 	ifaces_done(&ifaces);
 	free(request.addresses);
-	words_done(&request.words);
-	words_done(&request.devs);
+	option_texts_done(&request.words);
+	option_texts_done(&request.devs);
 	return ret;
 }
 

@@ -26,7 +26,7 @@ static const struct option_spec unload_options[] = {
 };
 
 struct unload_request {
-	struct words names;
+	struct option_texts names;
 	bool all;
 };
 
@@ -51,7 +51,7 @@ static int parse(struct unload_request *request, struct options *options, struct
 }
 
 /* All are looked at before the first is touched. */
-static int find_named(const struct words *names, struct ifaces *ifaces, struct error *err)
+static int find_named(const struct option_texts *names, struct ifaces *ifaces, struct error *err)
 {
 	int ret = ifaces_named(names, ifaces, err);
 
@@ -157,7 +157,7 @@ static int unload(struct options *options, struct error *err)
 
 	if (!ret)
 		ret = unload_locked(&request, err);
-	words_done(&request.names);
+	option_texts_done(&request.names);
 	return ret;
 }
 

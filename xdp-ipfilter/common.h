@@ -14,17 +14,9 @@
 
 struct error;
 
-/* Words of the command line. Zeroed is empty; the owner calls words_done(). */
-struct words {
-	const char **items; /* of argv */
-	size_t count;
-	size_t capacity;
-};
-void words_done(struct words *words);
-
 /* Each reads the value of the option, or the positional, at hand. They return 0, or -EINVAL or
  * -ENOMEM with a message. */
-int word_option(struct words *words, const struct options *options, struct error *err);
+int word_option(struct option_texts *words, const struct options *options, struct error *err);
 int set_option(const char **set, const struct options *options, struct error *err);
 int number_option(unsigned int *number, unsigned int min, unsigned int max,
 		  const struct options *options, struct error *err);
@@ -39,11 +31,6 @@ int refuse_positional(const struct options *options, struct error *err);
 /* Before a command looks at filters: the capabilities that it needs, and the clock that rules end by. */
 int ready(struct error *err);
 
-/* Reads the files ("-" is standard input), then the rules, into the input, whose first members are
- * set. Rules whose host bits were cleared give one warning; with -v, each file's format is told. */
-int rules_read(struct input *input, const struct words *files, const struct words *rules,
-	       struct error *err);
-
 /* The option of the commands that read files. */
 #define FORMAT_OPTION(id)                                             \
 	{                                                             \
@@ -51,9 +38,5 @@ int rules_read(struct input *input, const struct words *files, const struct word
 			"how files are written: one of " FEED_FORMATS \
 			" (default: found out for each)"              \
 	}
-
-/* "1 rule", "2 rules" */
-#define COUNT_TEXT_SIZE 40
-const char *count_text(char text[COUNT_TEXT_SIZE], size_t count, const char *thing);
 
 #endif

@@ -14,6 +14,7 @@
 #include <util/descriptors.h>
 #include <util/error.h>
 #include <util/log.h>
+#include <util/program.h>
 
 /* Loads and unloads that may come between looking at a chain and opening its program. */
 #define OPEN_TRIES 8
@@ -49,7 +50,7 @@ static int add_target(struct ifaces *ifaces, const struct netdev *dev, struct er
 	return 0;
 }
 
-int ifaces_named(const struct words *names, struct ifaces *out, struct error *err)
+int ifaces_named(const struct option_texts *names, struct ifaces *out, struct error *err)
 {
 	int ret = 0;
 	struct netdev dev;
@@ -289,7 +290,7 @@ static void warn_of_misreading(const struct ifaces *ifaces)
 			log_warning("%s", ifaces->items[i].misread.text);
 }
 
-int ifaces_filtering(const struct words *names, struct ifaces *out, struct error *err)
+int ifaces_filtering(const struct option_texts *names, struct ifaces *out, struct error *err)
 {
 	int ret;
 

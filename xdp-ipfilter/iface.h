@@ -41,7 +41,7 @@ struct ifaces {
 void ifaces_done(struct ifaces *ifaces);
 
 /* The interfaces of these names, each once, whether loaded or not; an unknown one fails. */
-int ifaces_named(const struct words *names, struct ifaces *out, struct error *err);
+int ifaces_named(const struct option_texts *names, struct ifaces *out, struct error *err);
 
 /* Reads the chain of each. */
 int ifaces_read(struct ifaces *ifaces, struct error *err);
@@ -64,7 +64,7 @@ enum filter_state iface_state(const struct iface *iface);
 /* For commands that need the filter: on the interfaces named, or without names on all that have
  * it. ERROR_ABSENT where one named, or every one, has not. An interface with two filters is refused: nobody
  * can tell which one is meant. Filters are open. A warning names those that find no source in the frames. */
-int ifaces_filtering(const struct words *names, struct ifaces *out, struct error *err);
+int ifaces_filtering(const struct option_texts *names, struct ifaces *out, struct error *err);
 
 /* Does the filter not run there, though it should? */
 bool iface_lost(const struct iface *iface);

@@ -15,9 +15,11 @@
 #include <ruleset/verdict.h>
 #include <util/auto.h>
 #include <util/error.h>
+#include <util/number.h>
 
 #include "transaction.h"
 #include "lockout.h"
+#include "rule_input.h"
 #include "progress.h"
 
 void loading_request_init(struct loading_request *request)
@@ -33,9 +35,9 @@ void loading_request_init(struct loading_request *request)
 
 void loading_request_done(struct loading_request *request)
 {
-	words_done(&request->names);
-	words_done(&request->files);
-	words_done(&request->rules);
+	option_texts_done(&request->names);
+	option_texts_done(&request->files);
+	option_texts_done(&request->rules);
 }
 
 static int mode_option(enum attach_mode *mode, const struct options *options, struct error *err)
@@ -121,7 +123,7 @@ int loading_check(const struct loading_request *request, struct input *input, st
 		.now = tick_now(),
 		.format = request->format,
 	};
-	ret = rules_read(input, &request->files, &request->rules, err);
+	ret = rule_input_read(input, &request->files, &request->rules, err);
 	if (ret)
 		return ret;
 	if (!request->force)
@@ -165,7 +167,7 @@ int loading_prepare(const struct loading_request *request, const struct input *i
 void loading_report(const struct iface *iface)
 {
 	const struct chain *chain = &iface->chain;
-	char place[64] = "", rules[COUNT_TEXT_SIZE];
+	char place[64] = "", rules[NUMBER_COUNT_SIZE];
 	struct report report;
 
 	if (chain->state == FILTER_STATE_CHAINED)
@@ -174,5 +176,5 @@ void loading_report(const struct iface *iface)
 	report_init(&report, REPORT_TEXT, stdout);
 	report_line(&report, "%s: %s (%s%s), %s", iface->dev.name, filter_state_text(chain->state),
 		    attach_mode_name(chain->mode), place,
-		    count_text(rules, iface->rules.count, "rule"));
+		    number_count(iface->rules.count, "rule", rules));
 }

@@ -43,7 +43,7 @@ enum {
 /* clang-format on */
 
 struct loading_request {
-	struct words names, files, rules;
+	struct option_texts names, files, rules;
 	const struct feed_format *format;
 	struct attach_options attach;
 	bool force;

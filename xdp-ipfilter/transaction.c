@@ -17,6 +17,7 @@
 #include <util/auto.h>
 #include <util/error.h>
 #include <util/log.h>
+#include <util/number.h>
 #include <util/signals.h>
 
 #include "lockout.h"
@@ -196,7 +197,7 @@ static int commit_all(struct pending *pending, size_t count, const struct input 
 		      struct error *err)
 {
 	int ret = 0;
-	char text[COUNT_TEXT_SIZE];
+	char text[NUMBER_COUNT_SIZE];
 
 	for (size_t i = 0; i < count; i++)
 		if (pending[i].prepared)
@@ -213,7 +214,7 @@ static int commit_all(struct pending *pending, size_t count, const struct input 
 	}
 	for (size_t i = 0; i < count; i++)
 		log_verbose("%s: %s changed", pending[i].iface->dev.name,
-			    count_text(text, pending[i].changed, "rule"));
+			    number_count(pending[i].changed, "rule", text));
 	return ret;
 }
 
@@ -255,8 +256,8 @@ static int change_ifaces(struct ifaces *ifaces, const struct transaction *change
 	return ret;
 }
 
-static int try_change(const struct words *names, const struct transaction *change, bool *again,
-		      struct error *err)
+static int try_change(const struct option_texts *names, const struct transaction *change,
+		      bool *again, struct error *err)
 {
 	struct ifaces ifaces = { 0 };
 	int ret = ifaces_filtering(names, &ifaces, err);
@@ -268,7 +269,8 @@ static int try_change(const struct words *names, const struct transaction *chang
 	return ret;
 }
 
-int transaction_run(const struct words *names, const struct transaction *change, struct error *err)
+int transaction_run(const struct option_texts *names, const struct transaction *change,
+		    struct error *err)
 {
 	struct lock_patience patience = { 0 };
 	int ret;

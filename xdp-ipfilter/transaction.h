@@ -30,7 +30,8 @@ struct transaction {
 
 /* Under the lock: reads the rules of each interface named (or of all that have the filter), changes
  * them, and makes all changes live when every one is ready. What does not change is left alone. */
-int transaction_run(const struct words *names, const struct transaction *change, struct error *err);
+int transaction_run(const struct option_texts *names, const struct transaction *change,
+		    struct error *err);
 
 /* Reads the live rules, without those that have ended. */
 int iface_read_rules(struct iface *iface, __u32 now, struct error *err);

@@ -10,6 +10,7 @@
 #include <util/error.h>
 #include <util/log.h>
 #include <util/number.h>
+#include <util/program.h>
 
 enum { OPTION_VERSION = OPTION_LONG };
 

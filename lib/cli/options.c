@@ -10,9 +10,12 @@
 #include <errno.h>
 #include <getopt.h>
 #include <stdarg.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include <util/array.h>
 #include <util/error.h>
+#include <util/program.h>
 
 #define MAX_OPTIONS 32
 #define HELP_WIDTH 79
@@ -28,6 +31,20 @@ static const struct option_spec common_specs[] = {
 /* What getopt_long() wants to be told, made of the tables by options_start(). */
 static struct option long_options[MAX_OPTIONS + 1];
 static char letters[2 * MAX_OPTIONS + 3];
+
+int option_texts_add(struct option_texts *texts, const char *text, struct error *err)
+{
+	if (array_reserve(&texts->items, &texts->capacity, texts->count + 1, sizeof(*texts->items)))
+		return error_no_memory(err);
+	texts->items[texts->count++] = text;
+	return 0;
+}
+
+void option_texts_done(struct option_texts *texts)
+{
+	free(texts->items);
+	*texts = (struct option_texts){ 0 };
+}
 
 static bool has_letter(const struct option_spec *spec)
 {

@@ -9,11 +9,19 @@
 #define CLI_OPTIONS_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdio.h>
 
 struct error;
 
-#define PROGRAM_NAME "xdp-ipfilter"
+/* Texts of the command line, owned by argv. Zeroed is empty; release with option_texts_done(). */
+struct option_texts {
+	const char **items;
+	size_t count;
+	size_t capacity;
+};
+int option_texts_add(struct option_texts *texts, const char *text, struct error *err);
+void option_texts_done(struct option_texts *texts);
 
 /* What options_next() returns besides an option's id. */
 enum { OPTIONS_END = 0, OPTIONS_POSITIONAL = 1 };

@@ -11,9 +11,8 @@
 #include <stdlib.h>
 
 #include <util/auto.h>
+#include <util/program.h>
 #include <util/text.h>
-
-#define PROGRAM "xdp-ipfilter: "
 
 static enum log_level current_level = LOG_WARNINGS;
 
@@ -38,7 +37,7 @@ static void print_line(const char *kind, const char *format, va_list args)
 		return;
 	}
 	text_printable(text, printable, sizeof(printable));
-	fprintf(stderr, PROGRAM "%s%s\n", kind, printable);
+	fprintf(stderr, PROGRAM_NAME ": %s%s\n", kind, printable);
 }
 
 void log_warning(const char *format, ...)
@@ -63,5 +62,5 @@ void log_verbose(const char *format, ...)
 
 void log_error(const char *text)
 {
-	fprintf(stderr, PROGRAM "%s\n", text);
+	fprintf(stderr, PROGRAM_NAME ": %s\n", text);
 }

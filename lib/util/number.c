@@ -53,3 +53,9 @@ void number_format(uint64_t number, char text[NUMBER_TEXT_SIZE])
 	}
 	*text = '\0';
 }
+
+const char *number_count(size_t count, const char *thing, char text[NUMBER_COUNT_SIZE])
+{
+	snprintf(text, NUMBER_COUNT_SIZE, "%zu %s%s", count, thing, count == 1 ? "" : "s");
+	return text;
+}

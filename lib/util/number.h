@@ -8,6 +8,7 @@
 #ifndef UTIL_NUMBER_H
 #define UTIL_NUMBER_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 /* A decimal number from min to max. Returns 0, -EINVAL (not a number) or -ERANGE; *out is written
@@ -21,5 +22,9 @@ const char *number_scan(const char *text, uint64_t *out);
 /* With a comma before every three digits: 1234567 is "1,234,567". */
 #define NUMBER_TEXT_SIZE 27
 void number_format(uint64_t number, char text[NUMBER_TEXT_SIZE]);
+
+/* "1 rule", "2 rules": returns the text. */
+#define NUMBER_COUNT_SIZE 40
+const char *number_count(size_t count, const char *thing, char text[NUMBER_COUNT_SIZE]);
 
 #endif
