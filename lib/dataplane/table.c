@@ -281,13 +281,6 @@ static void release(const struct table_change *change, __u32 generation)
 
 /* -- Counters ---------------------------------------------------------------------------------- */
 
-static int by_number(const void *a, const void *b)
-{
-	__u32 left = *(const __u32 *)a, right = *(const __u32 *)b;
-
-	return (left > right) - (left < right);
-}
-
 static int zero_counters(int block, const __u32 *slots, size_t count, unsigned int cpus)
 {
 	auto_free __u32 *keys = malloc(count * sizeof(*keys));
@@ -355,21 +348,21 @@ static int prepare_block(const struct table_change *change, const __u32 *fresh, 
 }
 
 /* Slots are handed out again: each starts at zero. */
-static int prepare_counters(const struct table_change *change, __u32 *fresh, size_t count)
+static int prepare_counters(const struct table_change *change, const struct ruleset_slots *fresh)
 {
+	const __u32 *slots = fresh->items;
 	int cpus = libbpf_num_possible_cpus();
 	struct new_blocks new = { .count = 0 };
 	int ret = 0;
 
 	if (cpus <= 0)
 		return -EIO;
-	qsort(fresh, count, sizeof(*fresh), by_number);
-	for (size_t i = 0, end; i < count && !ret; i = end) {
-		__u32 block = fresh[i] / IPF_COUNTER_BLOCK;
+	for (size_t i = 0, end; i < fresh->count && !ret; i = end) {
+		__u32 block = slots[i] / IPF_COUNTER_BLOCK;
 
-		for (end = i; end < count && fresh[end] / IPF_COUNTER_BLOCK == block; end++)
+		for (end = i; end < fresh->count && slots[end] / IPF_COUNTER_BLOCK == block; end++)
 			;
-		ret = prepare_block(change, fresh + i, end - i, (unsigned int)cpus, &new);
+		ret = prepare_block(change, slots + i, end - i, (unsigned int)cpus, &new);
 	}
 	if (!ret)
 		return put_blocks(change, &new);
@@ -392,13 +385,13 @@ static bool wants_counters(const struct filter *filter, size_t rules)
 static int give_counters(const struct table_change *change, struct ruleset *rules,
 			 const __u32 *live, size_t live_count, struct error *err)
 {
-	auto_free __u32 *fresh = malloc((rules->count + 1) * sizeof(*fresh));
-	size_t fresh_count;
+	struct ruleset_slots fresh;
 	int ret;
 
-	if (!fresh || ruleset_assign_counters(rules, live, live_count, fresh, &fresh_count))
+	if (ruleset_assign_counters(rules, live, live_count, &fresh))
 		return error_set(err, -ENOMEM, "out of memory");
-	ret = prepare_counters(change, fresh, fresh_count);
+	ret = prepare_counters(change, &fresh);
+	free(fresh.items);
 	return ret ? error_set(err, ret, "cannot make the rules' counters: %s",
 			       kernel_strerror(ret)) :
 		     0;

@@ -522,47 +522,69 @@ static bool share_counter(const struct rule *a, const struct rule *b)
 	return a->verdict == b->verdict && !prefix_compare(&a->prefix, &b->prefix);
 }
 
-int ruleset_assign_counters(struct ruleset *set, const __u32 *reserved, size_t reserved_count,
-			    __u32 *fresh, size_t *fresh_count)
+/* Which of the first `count` slots have a rule, or are reserved. NULL: no memory. */
+static bool *taken_slots(const struct ruleset *set, const __u32 *reserved, size_t reserved_count,
+			 size_t count)
 {
-	/* So many slots are enough for all rules, so the lowest free ones are among them. */
-	size_t slots = set->count + reserved_count;
-	auto_free bool *taken = calloc(slots + 1, sizeof(*taken));
-	size_t next_free = 0, given = 0;
+	bool *taken = calloc(count + 1, sizeof(*taken));
 
 	if (!taken)
-		return -ENOMEM;
+		return NULL;
 	for (size_t i = 0; i < set->count; i++)
-		if (set->rules[i].counter < slots)
+		if (set->rules[i].counter < count)
 			taken[set->rules[i].counter] = true;
 	for (size_t i = 0; i < reserved_count; i++)
-		if (reserved[i] < slots)
+		if (reserved[i] < count)
 			taken[reserved[i]] = true;
+	return taken;
+}
 
+/* How many rules from the first on share its counter: those of one prefix and verdict, which are side by
+ * side. *slot is the one that they have, or IPF_NO_COUNTER. */
+static size_t count_sharers(const struct rule *rules, size_t count, __u32 *slot)
+{
+	size_t sharers = 0;
+
+	*slot = IPF_NO_COUNTER;
+	for (; sharers < count && share_counter(&rules[0], &rules[sharers]); sharers++)
+		if (*slot == IPF_NO_COUNTER)
+			*slot = rules[sharers].counter;
+	return sharers;
+}
+
+/* The next free slot from *next on, of `count`. Beyond the last one a rule works, but isn't counted. */
+static __u32 take_slot(const bool *taken, size_t count, size_t *next)
+{
+	while (*next < count && taken[*next])
+		++*next;
+	return *next < count && *next < COUNTER_SLOTS ? (__u32)(*next)++ : IPF_NO_COUNTER;
+}
+
+int ruleset_assign_counters(struct ruleset *set, const __u32 *reserved, size_t reserved_count,
+			    struct ruleset_slots *fresh)
+{
+	/* So many slots are enough for all rules, so the lowest free ones are among them. */
+	size_t slots = set->count + reserved_count, next = 0;
+	auto_free bool *taken = taken_slots(set, reserved, reserved_count, slots);
+	__u32 *given = malloc((set->count + 1) * sizeof(*given));
+
+	if (!taken || !given) {
+		free(given);
+		return -ENOMEM;
+	}
+	*fresh = (struct ruleset_slots){ given, 0 };
 	for (size_t i = 0; i < set->count;) {
-		__u32 slot = IPF_NO_COUNTER;
-		size_t end = i;
+		__u32 slot;
+		size_t end = i + count_sharers(set->rules + i, set->count - i, &slot);
 
-		/* Rules of one prefix and verdict lie side by side. */
-		for (; end < set->count && share_counter(&set->rules[i], &set->rules[end]); end++)
-			if (slot == IPF_NO_COUNTER)
-				slot = set->rules[end].counter;
 		if (slot == IPF_NO_COUNTER) {
-			while (next_free < slots && taken[next_free])
-				next_free++;
-			/* Beyond the last slot a rule works, but isn't counted. */
-			if (next_free < slots && next_free < COUNTER_SLOTS) {
-				slot = (__u32)next_free++;
-				if (fresh)
-					fresh[given] = slot;
-				given++;
-			}
+			slot = take_slot(taken, slots, &next);
+			if (slot != IPF_NO_COUNTER)
+				given[fresh->count++] = slot;
 		}
 		for (; i < end; i++)
 			set->rules[i].counter = slot;
 	}
-	if (fresh_count)
-		*fresh_count = given;
 	return 0;
 }
 

@@ -68,13 +68,18 @@ const struct rule *ruleset_decide(const struct ruleset *set, const struct addres
 size_t ruleset_count_set(const struct ruleset *set, size_t index);
 size_t ruleset_count_family(const struct ruleset *set, enum ipf_family family);
 
+/* Slots of counters. */
+struct ruleset_slots {
+	__u32 *items; /* ascending; the owner frees them */
+	size_t count;
+};
+
 /* Gives each rule without a counter a slot that no other rule has and that is not among the
  * `reserved` ones (those of the table that is live now, which must not be cleared under it): the
- * lowest free ones. Rules with the same prefix and verdict in several sets share one. fresh (may
- * be NULL; else room for set->count) receives the slots newly given, *fresh_count (may be NULL)
- * their number. -ENOMEM leaves all as it was. */
+ * lowest free ones. Rules with the same prefix and verdict in several sets share one. *fresh becomes
+ * the slots newly given. Returns 0, or -ENOMEM with all as it was. */
 int ruleset_assign_counters(struct ruleset *set, const __u32 *reserved, size_t reserved_count,
-			    __u32 *fresh, size_t *fresh_count);
+			    struct ruleset_slots *fresh);
 /* Takes all counters away. */
 void ruleset_drop_counters(struct ruleset *set);
 

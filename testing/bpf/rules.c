@@ -33,10 +33,13 @@ struct prefix prefix_of(const char *text)
 
 static void compile(struct table *table, struct rule *rules, size_t count)
 {
+	struct ruleset_slots fresh = { 0 };
+
 	if (ruleset_add(&table->rules, rules, count, NULL) ||
-	    ruleset_assign_counters(&table->rules, NULL, 0, NULL, NULL) ||
+	    ruleset_assign_counters(&table->rules, NULL, 0, &fresh) ||
 	    image_compile(&table->rules, &table->image))
 		tap_bail("a table of %zu rules does not compile", count);
+	free(fresh.items);
 }
 
 void table_from_lines(struct table *table, const struct rule_line *lines, size_t count)

@@ -72,6 +72,9 @@ void random_rules(struct ruleset *set, enum shape shape, size_t count, struct ru
 /* Release with ruleset_done(). */
 void random_ruleset(struct ruleset *set, enum shape shape, size_t count);
 
+/* Gives each rule a counter, as in a filter that had none. */
+void assign_counters(struct ruleset *set);
+
 /* What a rule file asks for, tidied at tick 0, from which timeouts count. Release with
  * ruleset_done(). */
 void ruleset_from_text(struct ruleset *set, const char *text);

@@ -341,11 +341,11 @@ static void one_image_for_the_same_rules(void **state)
 		}
 		change_in_any_order(&back, &rules, ruleset_add);
 		if (i % 4 == 0) /* Who counts from the beginning counts in the same slots. */
-			assert_int_equal(ruleset_assign_counters(&rules, NULL, 0, NULL, NULL), 0);
+			assign_counters(&rules);
 		ruleset_tidy(&rules, 0);
 		ruleset_tidy(&back, 0);
 		if (i % 4 == 0)
-			assert_int_equal(ruleset_assign_counters(&back, NULL, 0, NULL, NULL), 0);
+			assign_counters(&back);
 		assert_same_ruleset(&rules, &back);
 		assert_int_equal(image_compile(&rules, &image), 0);
 		assert_int_equal(image_compile(&back, &again), 0);
@@ -501,7 +501,7 @@ static void check_damage(void **state)
 	char message[200];
 
 	ruleset_from_text(&set, DAMAGED_RULES);
-	assert_int_equal(ruleset_assign_counters(&set, NULL, 0, NULL, NULL), 0);
+	assign_counters(&set);
 	assert_int_equal(image_compile(&set, &image), 0);
 	ruleset_done(&set);
 	assert_int_equal(check_and_read(&image, &err), 0);

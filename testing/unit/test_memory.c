@@ -269,11 +269,14 @@ static int attempt_replace(void)
 
 static int attempt_counters(void)
 {
+	struct ruleset_slots fresh = { 0 };
 	struct ruleset copy;
-	size_t fresh;
+	int ret;
 
 	copy_base(&copy);
-	return finish(&copy, ruleset_assign_counters(&copy, NULL, 0, NULL, &fresh));
+	ret = ruleset_assign_counters(&copy, NULL, 0, &fresh);
+	free(fresh.items);
+	return finish(&copy, ret);
 }
 
 static int attempt_compile(void)

@@ -353,44 +353,44 @@ static void apply(struct ruleset *set, enum change change, const char *incoming)
 
 static void slots_are_the_lowest_free_ones(void **state)
 {
-	size_t fresh_count = 77;
+	struct ruleset_slots fresh;
 	struct ruleset set;
-	__u32 fresh[8];
 
 	(void)state;
 	ruleset_from_text(&set, "10.0.0.1\n10.0.0.2\n10.0.0.3\n10.0.0.4");
-	assert_int_equal(ruleset_assign_counters(&set, NULL, 0, fresh, &fresh_count), 0);
-	assert_int_equal(fresh_count, 4);
+	assert_int_equal(ruleset_assign_counters(&set, NULL, 0, &fresh), 0);
+	assert_int_equal(fresh.count, 4);
 	for (__u32 i = 0; i < 4; i++)
-		assert_int_equal(fresh[i], i);
+		assert_int_equal(fresh.items[i], i);
+	free(fresh.items);
 	apply(&set, REMOVE, "10.0.0.1\n10.0.0.3");
 	apply(&set, ADD, "10.0.0.5\n10.0.0.6\n10.0.0.7");
-	assert_int_equal(ruleset_assign_counters(&set, NULL, 0, fresh, &fresh_count), 0);
-	assert_int_equal(fresh_count, 3);
-	assert_int_equal(fresh[0], 0);
-	assert_int_equal(fresh[1], 2);
-	assert_int_equal(fresh[2], 4);
+	assert_int_equal(ruleset_assign_counters(&set, NULL, 0, &fresh), 0);
+	assert_int_equal(fresh.count, 3);
+	assert_int_equal(fresh.items[0], 0);
+	assert_int_equal(fresh.items[1], 2);
+	assert_int_equal(fresh.items[2], 4);
+	free(fresh.items);
 	assert_counters(&set, "10.0.0.2 drop default 1\n10.0.0.4 drop default 3\n"
 			      "10.0.0.5 drop default 0\n10.0.0.6 drop default 2\n"
 			      "10.0.0.7 drop default 4\n");
-	assert_int_equal(ruleset_assign_counters(&set, NULL, 0, fresh, &fresh_count), 0);
-	assert_int_equal(fresh_count, 0);
+	assert_int_equal(ruleset_assign_counters(&set, NULL, 0, &fresh), 0);
+	assert_int_equal(fresh.count, 0);
+	free(fresh.items);
 	ruleset_done(&set);
 }
 
 static void reserved_slots_are_left(void **state)
 {
 	static const __u32 reserved[] = { 3, 0, 0, 4000000000u, IPF_NO_COUNTER };
-	size_t fresh_count;
+	struct ruleset_slots fresh;
 	struct ruleset set;
-	__u32 fresh[3];
 
 	(void)state;
 	ruleset_from_text(&set, "10.0.0.1\n10.0.0.2\n10.0.0.3");
-	assert_int_equal(ruleset_assign_counters(&set, reserved, COUNT_OF(reserved), fresh,
-						 &fresh_count),
-			 0);
-	assert_int_equal(fresh_count, 3);
+	assert_int_equal(ruleset_assign_counters(&set, reserved, COUNT_OF(reserved), &fresh), 0);
+	assert_int_equal(fresh.count, 3);
+	free(fresh.items);
 	assert_counters(&set, "10.0.0.1 drop default 1\n10.0.0.2 drop default 2\n"
 			      "10.0.0.3 drop default 4\n");
 	ruleset_done(&set);
@@ -398,13 +398,14 @@ static void reserved_slots_are_left(void **state)
 
 static void sets_share_a_slot(void **state)
 {
-	size_t fresh_count;
+	struct ruleset_slots fresh;
 	struct ruleset set;
 
 	(void)state;
 	ruleset_from_text(&set, "set a\n10.0.0.1\nset b\n10.0.0.1\nset c\npass 10.0.0.1");
-	assert_int_equal(ruleset_assign_counters(&set, NULL, 0, NULL, &fresh_count), 0);
-	assert_int_equal(fresh_count, 2);
+	assert_int_equal(ruleset_assign_counters(&set, NULL, 0, &fresh), 0);
+	assert_int_equal(fresh.count, 2);
+	free(fresh.items);
 	assert_counters(&set, "10.0.0.1 pass c 0\n10.0.0.1 drop a 1\n10.0.0.1 drop b 1\n");
 	apply(&set, ADD, "set d\n10.0.0.1");
 	assert_counters(&set, "10.0.0.1 pass c 0\n10.0.0.1 drop a 1\n10.0.0.1 drop b 1\n"
@@ -420,14 +421,14 @@ static void a_counter_stays_with_prefix_and_verdict(void **state)
 
 	(void)state;
 	ruleset_from_text(&set, "10.0.0.1\n10.0.0.2");
-	assert_int_equal(ruleset_assign_counters(&set, NULL, 0, NULL, NULL), 0);
+	assign_counters(&set);
 	apply(&set, ADD, "10.0.0.1 timeout 9");
 	assert_counters(&set, "10.0.0.1 drop default 0\n10.0.0.2 drop default 1\n");
 	apply(&set, REPLACE, "10.0.0.2\n10.0.0.3");
 	assert_counters(&set, "10.0.0.2 drop default 1\n10.0.0.3 drop default -1\n");
 	apply(&set, ADD, "pass 10.0.0.2");
 	assert_counters(&set, "10.0.0.2 pass default -1\n10.0.0.3 drop default -1\n");
-	assert_int_equal(ruleset_assign_counters(&set, NULL, 0, NULL, NULL), 0);
+	assign_counters(&set);
 	assert_counters(&set, "10.0.0.2 pass default 0\n10.0.0.3 drop default 1\n");
 	/* The rule moves to another set within one change. */
 	apply(&set, REPLACE, "10.0.0.1\nset a\n10.0.0.3");
@@ -605,7 +606,7 @@ static void random_changes_agree_with_a_model(void **state)
 			change_both(&set, &model, (enum shape)(i % SHAPES));
 			if (random_below(2))
 				continue;
-			assert_int_equal(ruleset_assign_counters(&set, NULL, 0, NULL, NULL), 0);
+			assign_counters(&set);
 			assert_counters_sound(&set);
 			for (size_t r = 0; r < set.count; r++)
 				model_put(&model, &set.rules[r]);
