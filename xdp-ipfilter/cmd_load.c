@@ -9,6 +9,7 @@
 
 #include <cli/report.h>
 #include <dataplane/capability.h>
+#include <dataplane/detach.h>
 #include <dataplane/lock.h>
 #include <dataplane/sweep.h>
 #include <feed/input.h>
@@ -40,7 +41,7 @@ static void detach_all(struct ifaces *ifaces, size_t count)
 	struct error err = { 0 };
 
 	while (count--)
-		if (detach(&ifaces->items[count].dev, 0, &err))
+		if (detach_filters(&ifaces->items[count].dev, &err))
 			log_warning("cannot undo the load: %s", err.text);
 }
 
@@ -50,13 +51,10 @@ static int attach_all(struct ifaces *ifaces, struct attachment **attachments, st
 	int ret;
 
 	for (attached = 0; attached < ifaces->count; attached++) {
-		ret = attach_commit(attachments[attached], err);
+		ret = attach_commit(attachments[attached], &ifaces->items[attached].chain, err);
 		if (ret)
 			goto undo;
 	}
-	ret = ifaces_read(ifaces, err);
-	if (ret)
-		goto undo;
 	for (size_t i = 0; i < ifaces->count; i++)
 		loading_report(&ifaces->items[i]);
 	ret = report_flush(stdout, err);

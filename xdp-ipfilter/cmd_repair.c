@@ -139,15 +139,13 @@ static int prepare(const struct loading_request *request, const struct input *in
 }
 
 /* Prints what runs now, and says which neighbours are to be loaded again. */
-static int report(const struct repair *repair, __u32 held_in, struct error *err)
+static int report(const struct repair *repair, const struct chain *after, struct error *err)
 {
 	struct iface *iface = repair->iface;
-	unsigned int expected = iface->chain.expected;
-	int ret;
+	const unsigned int expected = iface->chain.expected;
+	const __u32 held_in = iface->chain.held.main_id;
 
-	ret = chain_read(&iface->dev, &iface->chain, err);
-	if (ret)
-		return ret;
+	iface->chain = *after;
 	if (!iface->chain.program_id)
 		return error_set(err, -EIO, "%s: repaired, but the filter is not there any more",
 				 iface->dev.name);
@@ -161,26 +159,29 @@ static int report(const struct repair *repair, __u32 held_in, struct error *err)
 	return 0;
 }
 
-static int bring_back(const struct repair *repair, struct error *err)
+static int bring_back(const struct repair *repair, struct chain *after, struct error *err)
 {
 	struct iface *iface = repair->iface;
+	int ret = 0;
 
-	if (repair->turn_on)
-		return repair_turn_on(&iface->dev, mode_at_load(&iface->filter.config),
-				      &iface->chain, err);
 	if (repair->attachment)
-		return attach_commit(repair->attachment, err);
-	return repair_is_needed(&iface->dev, &iface->chain) ? repair_chain(&iface->dev, err) : 0;
+		return attach_commit(repair->attachment, after, err);
+	if (repair->turn_on)
+		ret = repair_turn_on(&iface->dev, mode_at_load(&iface->filter.config),
+				     &iface->chain, err);
+	else if (repair_is_needed(&iface->dev, &iface->chain))
+		ret = repair_chain(&iface->dev, err);
+	return ret ? ret : chain_read(&iface->dev, after, err);
 }
 
 static int commit(const struct repair *repair, struct error *err)
 {
 	struct iface *iface = repair->iface;
-	__u32 held_in = iface->chain.held.main_id;
-	int ret = bring_back(repair, err);
+	struct chain after;
+	int ret = bring_back(repair, &after, err);
 
 	if (!ret)
-		ret = report(repair, held_in, err);
+		ret = report(repair, &after, err);
 	/* Not before: until now the rules were perhaps held by nothing else. */
 	if (!ret)
 		sweep(&iface->dev);

@@ -10,6 +10,7 @@
 
 #include <cli/report.h>
 #include <dataplane/capability.h>
+#include <dataplane/detach.h>
 #include <dataplane/lock.h>
 #include <dataplane/sweep.h>
 #include <dataplane/totals.h>
@@ -104,7 +105,7 @@ static int attach(const struct run_request *request, const struct input *input, 
 	if (!ret) {
 		lockout_warn(&iface->dev, &iface->rules, request->loading.attach.policy, input,
 			     tick_now());
-		ret = attach_commit(attachment, err);
+		ret = attach_commit(attachment, &iface->chain, err);
 	}
 	attachment_free(attachment);
 	return ret;
@@ -122,7 +123,7 @@ static int detach_own(const struct iface *iface, struct error *err)
 		sweep_filter(&iface->dev, iface->chain.program_id);
 		return ret;
 	}
-	return detach(&iface->dev, iface->chain.program_id, err);
+	return detach_program(&iface->dev, iface->chain.program_id, err);
 }
 
 /* What ended the rounds has its words already; those of a failure here must not hide them. Nothing
@@ -156,9 +157,7 @@ static int run_attached(const struct run_request *request, struct ifaces *ifaces
 	struct iface *iface = &ifaces->items[0];
 	int ret;
 
-	ret = ifaces_read(ifaces, err);
-	if (!ret)
-		ret = ifaces_open(ifaces, err);
+	ret = ifaces_open(ifaces, err);
 	if (!ret) {
 		log_verbose("%s: %s", iface->dev.name, filter_state_text(iface->chain.state));
 		ret = rounds_run(&rounds, print_round, iface, err);

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include <dataplane/capability.h>
+#include <dataplane/chain_advice.h>
 #include <dataplane/counters.h>
 #include <dataplane/repair.h>
 #include <dataplane/sweep.h>
@@ -217,7 +218,7 @@ static void describe_trouble(struct report *report, const struct iface *iface)
 	else if (chain_is_broken(chain))
 		report_line(report,
 			    "%u programs of its chain are gone, and none can join; '" PROGRAM_NAME
-			    " repair %s' mends that",
+			    " repair %s' repairs it",
 			    chain->expected - chain->count, name);
 	else if (chain->program_id && repair_is_needed(&iface->dev, chain))
 		report_line(report,

@@ -8,8 +8,8 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
-#include <dataplane/attach.h>
 #include <dataplane/capability.h>
+#include <dataplane/detach.h>
 #include <dataplane/lock.h>
 #include <dataplane/sweep.h>
 #include <util/auto.h>
@@ -73,7 +73,7 @@ static int find_named(const struct option_texts *names, struct ifaces *ifaces, s
 static int unload_target(const struct netdev *dev, struct error *err)
 {
 	struct error failure = { 0 };
-	int ret = detach(dev, 0, &failure);
+	int ret = detach_filters(dev, &failure);
 
 	if (ret == -ENOENT && sweep_filter(dev, 0)) {
 		log_verbose("%s: it was turned off, and is gone for good", dev->name);

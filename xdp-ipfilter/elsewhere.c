@@ -11,7 +11,8 @@
 #include <stdbool.h>
 #include <stdio.h>
 
-#include <dataplane/attach.h>
+#include <dataplane/chain.h>
+#include <dataplane/detach.h>
 #include <dataplane/netns.h>
 #include <util/auto.h>
 #include <util/error.h>
@@ -38,7 +39,7 @@ static int visit(const char *path, void *data)
 			continue;
 		search->dev = devs[i];
 		snprintf(search->path, sizeof(search->path), "%s", path);
-		search->ret = detach(&devs[i], search->program_id, &search->failure);
+		search->ret = detach_program(&devs[i], search->program_id, &search->failure);
 		return 1;
 	}
 	return 0;

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include <dataplane/chain_advice.h>
 #include <dataplane/framing.h>
 #include <util/array.h>
 #include <util/auto.h>
@@ -137,13 +138,13 @@ static void check_framing(struct iface *iface)
 static void choose_filter(struct chain *chain, unsigned int n)
 {
 	for (unsigned int i = 0; i < chain->count; i++) {
-		const struct chain_member *member = &chain->members[i];
+		const struct chain_component *component = &chain->components[i];
 
-		if (!member->ours || n--)
+		if (!component->ours || n--)
 			continue;
-		chain->program_id = member->program_id;
-		chain->position = member->position;
-		chain->priority = member->priority;
+		chain->program_id = component->program_id;
+		chain->position = component->position;
+		chain->priority = component->priority;
 		return;
 	}
 }
@@ -230,10 +231,10 @@ static void list_filters(const struct chain *chain, char *text, size_t size)
 
 	*text = '\0';
 	for (unsigned int i = 0; i < chain->count && length < size; i++)
-		if (chain->members[i].ours)
+		if (chain->components[i].ours)
 			length += (size_t)snprintf(text + length, size - length, "%s%u",
 						   length ? ", " : "",
-						   chain->members[i].program_id);
+						   chain->components[i].program_id);
 }
 
 static int require_one_each(const struct ifaces *ifaces, struct error *err)

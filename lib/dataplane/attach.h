@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * How does the program come onto an interface, and go again?
+ * How does the filter come onto an interface?
  *
- * Prepared first (object opened and verified, maps made, rules in them, the place on the interface
- * looked at), then attached: by libxdp into the chain, or alone where the kernel or the environment
+ * It is prepared first: the interface is looked at, the program verified, its maps made and filled with
+ * the rules. Then it is attached: by libxdp into the chain, or single where the kernel or the environment
  * has no dispatcher.
  */
 #ifndef DATAPLANE_ATTACH_H
@@ -17,8 +17,8 @@
 struct error;
 struct attachment;
 
-/* File descriptors that attaching and detaching may take at most: libxdp opens each program and each link of
- * a chain, the old one beside the new one. */
+/* How many file descriptors attaching and detaching take at most: libxdp opens each program and each
+ * link of a chain, the old ones beside the new ones. */
 #define ATTACH_DESCRIPTORS 128
 
 struct attach_options {
@@ -26,29 +26,28 @@ struct attach_options {
 	enum ipf_verdict policy;
 	unsigned int priority;
 	bool require_dispatcher;
-	bool repair; /* a broken chain is no obstacle: it is mended first */
+	bool repair; /* a broken chain is repaired first, not refused */
 	bool trace;
 	enum ipf_counting counting;
 };
 
-/* Checks what can be checked and builds all that the interface needs, without touching it. *rules get
- * their counters assigned. Refuses: frames whose source cannot be read (-EOPNOTSUPP), loaded already
- * (-EEXIST), a foreign program without dispatcher (-EBUSY), another mode than the chain's (-EBUSY), a
- * full chain (-E2BIG), a dispatcher of another version (-EPROTO), a broken chain that is not to be
- * repaired (-EBUSY), no dispatcher though required (-EOPNOTSUPP). Mounts bpffs where it is missing
- * and may be. On success *out is released with attachment_free(). */
+/* Checks what can be checked and builds all that the interface needs, without touching it. Assigns
+ * counters to *rules. Mounts bpffs where it is missing and may be mounted. Refuses, with a message:
+ *   -EOPNOTSUPP  frames whose source cannot be read; no dispatcher though one is required
+ *   -EEXIST      loaded already
+ *   -EBUSY       a program without dispatcher; a chain in another mode; a broken chain, unless
+ *                it is to be repaired
+ *   -E2BIG       a full chain
+ *   -EPROTO      a dispatcher of another version
+ * On success, release *out with attachment_free(). */
 int attach_prepare(const struct netdev *dev, const struct attach_options *options,
 		   struct ruleset *rules, struct attachment **out, struct error *err);
 
-/* Attaches, reads the chain back and finds our program in it. One warning is logged where it runs
- * single: why, and what follows. On failure the interface is as it was. Of a chain that is mended
- * first, a filter of before that is found again stays as it is instead. */
-int attach_commit(struct attachment *attachment, struct error *err);
+/* Attaches, reads the chain back and finds our program in it; *after is that chain. Logs one warning where
+ * the filter runs single: why, and what follows. On failure the interface is as it was. Where a repair
+ * comes first and brings the lost filter back, that one stays instead. */
+int attach_commit(struct attachment *attachment, struct chain *after, struct error *err);
 
 void attachment_free(struct attachment *attachment);
-
-/* Takes our programs off the interface, this one or with 0 all, and only ours. 0; -ENOENT: not loaded there;
- * -EEXIST: not while an interface above it has a program. A broken chain is mended on the way. */
-int detach(const struct netdev *dev, __u32 program_id, struct error *err);
 
 #endif

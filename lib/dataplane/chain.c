@@ -16,7 +16,6 @@
 #include <linux/if_link.h>
 #include <xdp/prog_dispatcher.h>
 
-#include <dataplane/bpffs.h>
 #include <dataplane/dispatcher.h>
 #include <dataplane/capability.h>
 #include <dataplane/filter.h>
@@ -35,65 +34,6 @@ _Static_assert(CHAIN_MAX == DISPATCHER_PLACES, "a chain has as many places as th
 /* Together the time for which pins can be those of a loader at work. */
 #define MAX_LOOKS 150
 #define LOOK_NS 20000000
-
-static const char *const mode_names[] = {
-	[ATTACH_MODE_UNSPECIFIED] = "unspecified",
-	[ATTACH_MODE_NATIVE] = "native",
-	[ATTACH_MODE_SKB] = "skb",
-	[ATTACH_MODE_HW] = "hw",
-};
-
-const char *attach_mode_name(enum attach_mode mode)
-{
-	return mode_names[mode];
-}
-
-int attach_mode_parse(const char *text, enum attach_mode *out)
-{
-	for (size_t i = 0; i < sizeof(mode_names) / sizeof(mode_names[0]); i++) {
-		if (!strcmp(text, mode_names[i])) {
-			*out = (enum attach_mode)i;
-			return 0;
-		}
-	}
-	return -EINVAL;
-}
-
-__u32 attach_mode_flags(enum attach_mode mode)
-{
-	static const __u32 flags[] = {
-		[ATTACH_MODE_UNSPECIFIED] = 0,
-		[ATTACH_MODE_NATIVE] = XDP_FLAGS_DRV_MODE,
-		[ATTACH_MODE_SKB] = XDP_FLAGS_SKB_MODE,
-		[ATTACH_MODE_HW] = XDP_FLAGS_HW_MODE,
-	};
-
-	return flags[mode];
-}
-
-const char *filter_state_name(enum filter_state state)
-{
-	static const char *const names[] = {
-		[FILTER_STATE_NOT_LOADED] = "not-loaded",
-		[FILTER_STATE_CHAINED] = "filtering-chained",
-		[FILTER_STATE_SINGLE] = "filtering-single",
-		[FILTER_STATE_NOT_FILTERING] = "not-filtering",
-	};
-
-	return names[state];
-}
-
-const char *filter_state_text(enum filter_state state)
-{
-	static const char *const texts[] = {
-		[FILTER_STATE_NOT_LOADED] = "not loaded",
-		[FILTER_STATE_CHAINED] = "filtering, chained",
-		[FILTER_STATE_SINGLE] = "filtering, single",
-		[FILTER_STATE_NOT_FILTERING] = "attached but NOT filtering",
-	};
-
-	return texts[state];
-}
 
 static int kernel_failure(const struct netdev *dev, const char *what, int ret, struct error *err)
 {
@@ -182,7 +122,7 @@ static int add_member(struct chain *chain, const struct bpf_link_info *link, uns
 	bool gap;
 	auto_fd int program = bpf_prog_get_fd_by_id(link->prog_id);
 	struct bpf_prog_info info = {};
-	struct chain_member *member;
+	struct chain_component *component;
 	__u32 size = sizeof(info);
 	int ours;
 
@@ -192,27 +132,27 @@ static int add_member(struct chain *chain, const struct bpf_link_info *link, uns
 	if (bpf_obj_get_info_by_fd(program, &info, &size))
 		return -errno;
 	for (unsigned int i = 0; i < chain->count; i++) {
-		if (chain->members[i].program_id == info.id)
+		if (chain->components[i].program_id == info.id)
 			return 0; /* linked once more while it moves to a new dispatcher */
 	}
 	gap = !strcmp(info.name, CHAIN_GAP_NAME);
 	if ((gap ? chain->gap_count : chain->count) == CHAIN_MAX)
 		return -E2BIG;
-	member = gap ? &chain->gaps[chain->gap_count++] : &chain->members[chain->count++];
-	member->program_id = info.id;
-	member->link_id = link->id;
-	member->position = slot + 1;
-	member->priority = config->priorities[slot];
-	member->frags = config->program_flags[slot] & BPF_F_XDP_HAS_FRAGS;
-	snprintf(member->name, sizeof(member->name), "%s", info.name);
+	component = gap ? &chain->gaps[chain->gap_count++] : &chain->components[chain->count++];
+	component->program_id = info.id;
+	component->link_id = link->id;
+	component->position = slot + 1;
+	component->priority = config->priorities[slot];
+	component->frags = config->program_flags[slot] & BPF_F_XDP_HAS_FRAGS;
+	snprintf(component->name, sizeof(component->name), "%s", info.name);
 	ours = filter_is_ours(program);
-	member->ours = ours > 0;
+	component->ours = ours > 0;
 	return ours < 0 ? ours : 0;
 }
 
 static int by_position(const void *a, const void *b)
 {
-	const struct chain_member *left = a, *right = b;
+	const struct chain_component *left = a, *right = b;
 
 	return (int)left->position - (int)right->position;
 }
@@ -266,15 +206,15 @@ static int read_members(struct chain *chain, const struct btf *btf,
 	}
 	if (errno != ENOENT)
 		return -errno;
-	qsort(chain->members, chain->count, sizeof(chain->members[0]), by_position);
+	qsort(chain->components, chain->count, sizeof(chain->components[0]), by_position);
 	return 0;
 }
 
-static const struct chain_member *member_at(const struct chain *chain, unsigned int slot)
+static const struct chain_component *member_at(const struct chain *chain, unsigned int slot)
 {
 	for (unsigned int i = 0; i < chain->count; i++) {
-		if (chain->members[i].position == slot + 1)
-			return &chain->members[i];
+		if (chain->components[i].position == slot + 1)
+			return &chain->components[i];
 	}
 	return NULL;
 }
@@ -283,14 +223,14 @@ static const struct chain_member *member_at(const struct chain *chain, unsigned 
 static void find_ours(struct chain *chain, const struct dispatcher_config *config)
 {
 	for (unsigned int i = chain->count; i--;) {
-		const struct chain_member *member = &chain->members[i];
+		const struct chain_component *component = &chain->components[i];
 
-		if (!member->ours)
+		if (!component->ours)
 			continue;
 		chain->our_count++;
-		chain->program_id = member->program_id;
-		chain->position = member->position;
-		chain->priority = member->priority;
+		chain->program_id = component->program_id;
+		chain->position = component->position;
+		chain->priority = component->priority;
 	}
 	for (unsigned int slot = 0; slot < chain->expected && slot < CHAIN_MAX; slot++) {
 		if (config->chain_call_actions[slot] & (1u << CHAIN_MARK_ACTION) &&
@@ -442,49 +382,18 @@ int chain_read(const struct netdev *dev, struct chain *out, struct error *err)
 	return ret;
 }
 
+bool chain_is_broken(const struct chain *chain)
+{
+	return chain->dispatcher && chain->count < chain->expected;
+}
+
 bool chain_has(const struct chain *chain, __u32 program_id)
 {
 	if (chain->state == FILTER_STATE_SINGLE)
 		return chain->program_id == program_id;
 	for (unsigned int i = 0; i < chain->count; i++) {
-		if (chain->members[i].ours && chain->members[i].program_id == program_id)
+		if (chain->components[i].ours && chain->components[i].program_id == program_id)
 			return true;
 	}
 	return false;
-}
-
-const char *chain_advice(const struct netdev *dev, const struct chain *chain,
-			 char text[CHAIN_ADVICE_SIZE])
-{
-	const char *name = dev->name;
-
-	if (chain->state == FILTER_STATE_NOT_FILTERING && chain->held.program_id)
-		snprintf(text, CHAIN_ADVICE_SIZE, "'xdp-ipfilter repair %s' mends that", name);
-	else if (chain->state == FILTER_STATE_NOT_FILTERING && !bpffs_lasts())
-		snprintf(text, CHAIN_ADVICE_SIZE,
-			 "its pins are not in the " BPFFS_PATH " of this mount namespace; run the "
-			 "command in that of process 1, with 'nsenter -t 1 -m'");
-	else if (chain->state == FILTER_STATE_NOT_FILTERING)
-		snprintf(text, CHAIN_ADVICE_SIZE,
-			 "its rules are lost with its program; 'xdp-ipfilter repair %s -f FILE' loads "
-			 "it again with rules from a file",
-			 name);
-	else if (chain->main_id && !chain->dispatcher)
-		snprintf(text, CHAIN_ADVICE_SIZE,
-			 "program '%s' (id %u) is attached without a dispatcher, so nothing can join it; "
-			 "'xdp-loader unload %s -a' takes it off",
-			 chain->main_name, chain->main_id, name);
-	else if (chain->held.program_id)
-		snprintf(text, CHAIN_ADVICE_SIZE,
-			 "somebody turned it off; 'xdp-ipfilter repair %s' brings it back with its "
-			 "rules, 'xdp-ipfilter unload %s' ends it",
-			 name, name);
-	else if (chain_is_broken(chain))
-		snprintf(text, CHAIN_ADVICE_SIZE,
-			 "another program's chain is broken there: dispatcher %u has lost %u of its %u "
-			 "programs; 'xdp-loader unload %s -a' takes it off; then load all of them anew",
-			 chain->main_id, chain->expected - chain->count, chain->expected, name);
-	else
-		snprintf(text, CHAIN_ADVICE_SIZE, "load it with 'xdp-ipfilter load %s'", name);
-	return text;
 }

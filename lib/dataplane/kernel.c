@@ -96,3 +96,9 @@ const char *kernel_strerror(int code)
 		return said;
 	return text;
 }
+
+bool kernel_refusal_passes(int code)
+{
+	return code == -ENOMEM || code == -EAGAIN || code == -EINTR || code == -EMFILE ||
+	       code == -ENFILE;
+}

@@ -28,4 +28,7 @@ int kernel_cpus(unsigned int *out, struct error *err);
  * is what -EPERM means. */
 bool kernel_limits_memory(void);
 
+/* Does this failure say nothing about what the kernel can do, so that the next try may succeed? */
+bool kernel_refusal_passes(int code);
+
 #endif

@@ -93,11 +93,11 @@ static int from_below(const struct netdev *dev, int ret, struct error *err)
 /* -- Attach ------------------------------------------------------------------------------------ */
 
 /* A neighbour that cannot take frames of several buffers makes the whole chain so. */
-static const struct chain_member *neighbour_without_frags(const struct chain *chain)
+static const struct chain_component *neighbour_without_frags(const struct chain *chain)
 {
 	for (unsigned int i = 0; i < chain->count; i++) {
-		if (!chain->members[i].frags)
-			return &chain->members[i];
+		if (!chain->components[i].frags)
+			return &chain->components[i];
 	}
 	return NULL;
 }
@@ -106,7 +106,7 @@ static const struct chain_member *neighbour_without_frags(const struct chain *ch
 static int large_mtu(const struct netdev *dev, const struct chain *before, int ret,
 		     struct error *err)
 {
-	const struct chain_member *neighbour = neighbour_without_frags(before);
+	const struct chain_component *neighbour = neighbour_without_frags(before);
 	unsigned int mtu = netdev_mtu(dev);
 
 	if (mtu <= SINGLE_BUFFER_MTU)

@@ -77,33 +77,33 @@ static int pin_component(const struct patient *patient, unsigned int slot, int l
 	return ret ? ret : pin_fd(patient, slot, "prog", program);
 }
 
-static int pin_linked(const struct patient *patient, const struct chain_member *member)
+static int pin_linked(const struct patient *patient, const struct chain_component *component)
 {
-	auto_fd int link = bpf_link_get_fd_by_id(member->link_id);
-	auto_fd int program = bpf_prog_get_fd_by_id(member->program_id);
+	auto_fd int link = bpf_link_get_fd_by_id(component->link_id);
+	auto_fd int program = bpf_prog_get_fd_by_id(component->program_id);
 
 	if (link < 0 || program < 0)
 		return -ENOENT;
-	return pin_component(patient, member->position - 1, link, program);
+	return pin_component(patient, component->position - 1, link, program);
 }
 
 /* -- Components -------------------------------------------------------------------------------- */
 
-static const struct chain_member *at_slot(const struct chain_member *members, unsigned int count,
-					  unsigned int slot)
+static const struct chain_component *at_slot(const struct chain_component *components,
+					     unsigned int count, unsigned int slot)
 {
 	for (unsigned int i = 0; i < count; i++) {
-		if (members[i].position == slot + 1)
-			return &members[i];
+		if (components[i].position == slot + 1)
+			return &components[i];
 	}
 	return NULL;
 }
 
-static const struct chain_member *linked_at(const struct chain *chain, unsigned int slot)
+static const struct chain_component *linked_at(const struct chain *chain, unsigned int slot)
 {
-	const struct chain_member *member = at_slot(chain->members, chain->count, slot);
+	const struct chain_component *component = at_slot(chain->components, chain->count, slot);
 
-	return member ? member : at_slot(chain->gaps, chain->gap_count, slot);
+	return component ? component : at_slot(chain->gaps, chain->gap_count, slot);
 }
 
 /* The dispatcher's function that a component at this place replaces; libxdp gives the only one of a
@@ -156,24 +156,17 @@ static int put_gap(const struct patient *patient, unsigned int slot, int functio
 	return pin_component(patient, slot, link, program);
 }
 
-/* Failures that say nothing against the program, which is not given up for them. */
-static bool is_passing(int ret)
-{
-	return ret == -ENOMEM || ret == -EMFILE || ret == -ENFILE || ret == -EINTR ||
-	       ret == -EAGAIN;
-}
-
 /* Only a program that is not pinned, or that the kernel does not take back there, is given up: its pin may be the
  * last that holds its rules. */
 static int fill_slot(const struct patient *patient, unsigned int slot)
 {
-	const struct chain_member *member = linked_at(patient->chain, slot);
+	const struct chain_component *component = linked_at(patient->chain, slot);
 	auto_fd int program = -1;
 	auto_fd int link = -1;
 	int function;
 
-	if (member)
-		return pin_linked(patient, member);
+	if (component)
+		return pin_linked(patient, component);
 	function = slot_function(patient, slot);
 	if (function < 0)
 		return function;
@@ -184,7 +177,7 @@ static int fill_slot(const struct patient *patient, unsigned int slot)
 		return program;
 	link = link_component(patient, function, program);
 	if (link < 0)
-		return is_passing(link) ? link : put_gap(patient, slot, function);
+		return kernel_refusal_passes(link) ? link : put_gap(patient, slot, function);
 	log_verbose("%s: put the program at position %u of its chain back", patient->dev->name,
 		    slot + 1);
 	return pin_component(patient, slot, link, program);
@@ -271,9 +264,7 @@ static int take_gaps_out(const struct netdev *dev, const struct chain *chain, st
 	}
 	if (!ret)
 		ret = xdp_program__detach_multi(programs, opened, (int)dev->ifindex,
-						chain->mode == ATTACH_MODE_SKB ? XDP_MODE_SKB :
-										 XDP_MODE_NATIVE,
-						0);
+						attach_mode_libxdp(chain->mode), 0);
 	while (opened)
 		xdp_program__close(programs[--opened]);
 	if (ret)
@@ -335,7 +326,7 @@ int repair_turn_on(const struct netdev *dev, enum attach_mode mode, struct chain
 static bool runs_in(const struct chain *chain, const char *name)
 {
 	for (unsigned int i = 0; i < chain->count; i++) {
-		if (!strcmp(chain->members[i].name, name))
+		if (!strcmp(chain->components[i].name, name))
 			return true;
 	}
 	return false;

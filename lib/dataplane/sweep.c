@@ -36,7 +36,7 @@ static bool is_program(int program, __u32 id)
 static bool in_chain(const struct chain *chain, int program)
 {
 	for (unsigned int i = 0; i < chain->count; i++) {
-		if (is_program(program, chain->members[i].program_id))
+		if (is_program(program, chain->components[i].program_id))
 			return true;
 	}
 	return false;

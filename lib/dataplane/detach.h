@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * How does the filter leave an interface?
+ *
+ * Only programs of ours are taken off. A broken chain is repaired first: otherwise libxdp takes nothing
+ * out of it.
+ */
+#ifndef DATAPLANE_DETACH_H
+#define DATAPLANE_DETACH_H
+
+#include <dataplane/netdev.h>
+#include <linux/types.h>
+
+struct error;
+
+/* Both return 0; -ENOENT: not loaded there; -EEXIST: not while an interface above it has a program; or
+ * another negative errno; each with a message. */
+
+/* Takes this program of ours off. */
+int detach_program(const struct netdev *dev, __u32 program_id, struct error *err);
+
+/* Takes all filters off that are there when it is called. One that somebody loads meanwhile stays. */
+int detach_filters(const struct netdev *dev, struct error *err);
+
+#endif
