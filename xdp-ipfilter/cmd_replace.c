@@ -20,8 +20,8 @@
 #include "transaction.h"
 #include "common.h"
 #include "rule_input.h"
-#include "diff.h"
 #include "lockout.h"
+#include "preview.h"
 
 enum { REPLACE_FORCE = OPTION_LONG, REPLACE_FORMAT };
 
@@ -156,7 +156,7 @@ static int dry_run_targets(struct ifaces *ifaces, const struct replacement *repl
 
 		lockout_warn(&iface->dev, &iface->rules, iface->filter.config.policy,
 			     &replacement->input, now);
-		ret = diff_print(ifaces->count > 1 ? iface->dev.name : NULL, &before[i],
+		ret = preview_print(ifaces->count > 1 ? iface->dev.name : NULL, &before[i],
 				 &iface->rules, now, err);
 		ret = ret < 0 ? ret : 0;
 	}
