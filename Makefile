@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-# The tree's front door; `make help` names the targets. Rules for files are in lib/common.mk.
+# What can be made of the tree? `make help` names the targets. Rules for files are in lib/common.mk.
 
 include lib/defines.mk
 
@@ -9,7 +9,7 @@ LAYERS := lib/util lib/ruleset lib/feed lib/table lib/dataplane lib/cli
 
 all: xdp-ipfilter $(if $(PANDOC),$(if $(wildcard xdp-ipfilter/README.org),man))
 
-# The BPF object comes first: lib/dataplane carries it.
+# The BPF object comes first, because lib/dataplane embeds it.
 bpf: $(TOP)/config.mk
 	$(Q)$(MAKE) -C lib/bpf
 
@@ -28,7 +28,7 @@ tests: xdp-ipfilter
 man:
 	$(Q)$(MAKE) -C xdp-ipfilter man
 
-# SUITES="unit bpf" runs only those, QUICK=1 leaves out the virtual machines.
+# SUITES="unit bpf" runs only those, QUICK=1 all but the virtual machines.
 check:
 	$(Q)testing/run.sh --no-install $(if $(QUICK),--quick) $(SUITES)
 
@@ -56,7 +56,7 @@ map:
 format:
 	$(Q)bash -c '. testing/lib.sh && tree_files "*.c" "*.h"' | xargs clang-format -i
 
-# The shell reads these from its environment, because a folder's name may have blanks in it.
+# The shell takes these from its environment, because a folder's name may have blanks in it.
 install uninstall: export root := $(DESTDIR)
 install uninstall: export prefix := $(PREFIX)
 install uninstall: export sbin := $(SBINDIR)
@@ -64,7 +64,7 @@ install uninstall: export bpf := $(LIBDIR)/bpf
 install uninstall: export completions := $(PREFIX)/share/bash-completion/completions
 install uninstall: export man8 := $(MANDIR)/man8
 
-# The man page is made by `all` where pandoc is; a tree without it installs without a page.
+# Without pandoc `all` makes no man page, and one that is there is installed.
 install: all
 	$(Q)install -d "$$root$$sbin" "$$root$$bpf" "$$root$$completions"
 	$(Q)install -m 755 xdp-ipfilter/xdp-ipfilter "$$root$$sbin/xdp-ipfilter"
@@ -75,8 +75,8 @@ install: all
 		install -m 644 "$$page" "$$root$$man8/xdp-ipfilter.8"; }
 	$(call say,INSTALL,"$$root$$prefix")
 
-# Of the folders, those that a system has anyway stay, and those that others use too. Below a DESTDIR
-# all were made by us.
+# Folders that every system has stay, and so do those that are not empty. Below a DESTDIR `install`
+# made all of them.
 uninstall:
 	$(Q)rm -f "$$root$$sbin/xdp-ipfilter" "$$root$$bpf/xdp_ipfilter.o" \
 		"$$root$$completions/xdp-ipfilter" "$$root$$man8/xdp-ipfilter.8"
@@ -94,17 +94,17 @@ dist:
 		-o xdp-ipfilter-$(VERSION).tar.gz HEAD
 	$(call say,DIST,xdp-ipfilter-$(VERSION).tar.gz)
 
-# Asks again, with the arguments of the last time.
+# Runs configure again, with the arguments of the last time.
 reconfigure:
 	$(Q)./configure $(CONFIGURE_ARGS)
 
-# For editors and clang-tidy. bear watches a whole build, so one is made.
+# For editors and clang-tidy. bear watches a whole build, so everything is built again.
 compile_commands.json: tidy
 	$(Q)command -v bear >/dev/null || \
 		{ echo 'compile_commands.json needs bear (Debian: bear, Fedora: bear)' >&2; exit 1; }
 	$(Q)bear --output $@ -- $(MAKE) all tests
 
-# What was built goes, what configure found stays.
+# Removes what was built and keeps what configure found.
 tidy:
 	$(Q)for folder in $(LAYERS) lib/bpf xdp-ipfilter testing; do $(MAKE) -C $$folder tidy || exit 1; done
 	$(Q)find testing -name __pycache__ -prune -exec rm -rf {} + -o -name '*.[od]' -exec rm -f {} +
@@ -118,20 +118,20 @@ help:
 #: make [TARGET...] [V=1] [STRICT=1] [CFLAGS=...] [PREFIX=...] [DESTDIR=...]
 #:
 #:   all        the tool, the BPF object and, with pandoc, the man page (the default)
-#:   install    into $(DESTDIR)$(PREFIX); uninstall takes exactly that away again
+#:   install    into $(DESTDIR)$(PREFIX); uninstall removes exactly that
 #:   check      all test suites; SUITES="unit bpf" for some, QUICK=1 without virtual machines
 #:   campaigns  the long forms of tests, for hours; WHERE="host 6.12" for some
 #:   lint       layers, names, layout, shell, static checks, both compilers, 32 bits
 #:   map        the layers and what each file is for; also written to docs/architecture.md
-#:   format     lays out all C files by clang-format
+#:   format     lays out all C files with clang-format
 #:   bench      measures the filter against its peers, as root; QUICK=1 checks verdicts in a minute
-#:   fuzz       throws broken input at the parsers
-#:   demo       the filter at work on real packets, told in a minute
+#:   fuzz       feeds broken input to the parsers
+#:   demo       shows the filter at work on real packets, in a minute
 #:   man        only the man page
 #:   lib bpf tests                only these parts
 #:   compile_commands.json        for editors, by bear
 #:   dist       a tarball of the last commit
-#:   clean      leaves the tree as git has it; tidy keeps what configure found
+#:   clean      removes all that was made; tidy keeps what configure found
 #:
 #: V=1 shows the commands, STRICT=1 makes warnings errors.
 

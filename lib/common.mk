@@ -3,15 +3,15 @@
 #
 #   SRCS      the sources of the folder's one product
 #   PROGRAM   its name when it is a program; else the folder makes the archive lib<folder>.a
-#   LIBS      for a program: archives of ours it is linked with, users before what they use
+#   LIBS      for a program: our archives to link it with, users before what they use
 #   LDLIBS    for a program: system libraries
-#   PROGRAMS  instead of PROGRAM and SRCS: several programs, each from its own NAME.c; what SRCS
-#             names is then linked into all of them
-#   OBJECT    instead of those: one object file, whose rule stands in the folder's own Makefile
+#   PROGRAMS  instead of PROGRAM: several programs, each from its own NAME.c; all are linked with
+#             what SRCS names
+#   OBJECT    instead of those: one object file, whose rule is in the folder's own Makefile
 #
-# and may set EXTRA_CFLAGS. All objects lie beside their sources.
+# and may set EXTRA_CFLAGS. Objects are beside their sources.
 
-# A Makefile that asks for something in there before has included it itself.
+# A Makefile that needs its variables earlier has included defines.mk itself.
 ifneq ($(origin COMPILE),file)
 include $(dir $(lastword $(MAKEFILE_LIST)))defines.mk
 endif
@@ -30,7 +30,7 @@ endif
 
 all: $(PRODUCT)
 
-# Anything that was built with other flags is built again.
+# Whatever was built with other flags is built again.
 export FLAGS_NOW := $(COMPILE) : $(LINK) : $(LDLIBS) : $(BPF_COMPILE)
 .flags: FORCE
 	@printf '%s\n' "$$FLAGS_NOW" | cmp -s - $@ || printf '%s\n' "$$FLAGS_NOW" >$@

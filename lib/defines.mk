@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0
-# What every Makefile of the tree knows: where the tree is, what configure found, the flags and
-# the quiet way to print a step. No rules but the one that makes config.mk; those are in common.mk.
+# What every Makefile of the tree knows: where the tree is, what configure found, the flags, and how
+# a step is printed. The rules are in common.mk, except the one for config.mk.
 
 .DEFAULT_GOAL := all
 
-# As seen from here (".", "..", "../.."): the path to the tree may have blanks in it, which make takes
-# for the end of a name.
+# Relative to the folder (".", "..", "../.."), because the path of the tree may have blanks in it,
+# at which make would split it.
 TOP := $(patsubst %/lib/..,%,$(patsubst lib/..,.,$(dir $(lastword $(MAKEFILE_LIST)))..))
 
-# The folder as seen from the top ("lib/ruleset/"), to print full paths from any sub-make.
+# The folder relative to the top ("lib/ruleset/"), to print whole paths from any sub-make.
 FOLDERS_ABOVE := x $(subst /, ,$(CURDIR))
 HERE := $(if $(filter ../..,$(TOP)),$(word $(words $(FOLDERS_ABOVE)),x $(FOLDERS_ABOVE))/)$(if \
 	$(filter-out .,$(TOP)),$(lastword $(FOLDERS_ABOVE))/)
@@ -37,22 +37,22 @@ ifeq ($(STRICT),1)
 WARNINGS += -Werror
 endif
 
-# glibc warns when it is asked to fortify what is not optimised. What else hardens was found by
-# configure; testing/hardening.sh looks whether it arrived.
+# glibc warns when code that is not optimised shall be fortified. configure found the other flags
+# that harden; testing/hardening.sh checks the result.
 FORTIFY := $(if $(filter -O0,$(CFLAGS)),,-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=$(FORTIFY_LEVEL))
 
 INCLUDES := -I$(TOP)/headers -I$(TOP)/lib
 
-# Where the tree was built is nobody's business, and would make each build another one: paths in debug
-# information, in BTF and in __FILE__ are told as seen from the top of the tree.
+# Debug information, BTF and __FILE__ have paths relative to the top of the tree: so the product
+# does not depend on, or tell, where it was built.
 MAP_PATHS := -ffile-prefix-map="$$PWD"=./$(HERE:/=)
 
-# The user's flags stand behind ours and so win.
+# The user's flags come last, and so win.
 COMPILE = $(CC) -std=gnu11 -O2 -g $(MAP_PATHS) $(WARNINGS) $(HARDEN_CFLAGS) $(FORTIFY) \
 	-D_GNU_SOURCE= $(INCLUDES) $(EXTRA_CFLAGS) $(DEP_CFLAGS) -MMD -MP $(CPPFLAGS) $(CFLAGS)
 LINK = $(CC) $(MAP_PATHS) $(HARDEN_LDFLAGS) -Wl,--as-needed $(CFLAGS) $(LDFLAGS)
 
-# v3 has the jumps on 32 bits that keep the verifier's work small; v4 is unknown to older kernels.
+# v3 has 32-bit jumps, which save the verifier work; older kernels do not know v4.
 BPF_COMPILE = $(CLANG) -target $(BPF_TARGET) -mcpu=v3 -std=gnu11 -O2 -g $(MAP_PATHS) \
 	$(filter-out -Wmissing-prototypes,$(WARNINGS)) -I$(TOP)/headers $(BPF_INCLUDES) -MMD -MP $(BPF_CFLAGS)
 

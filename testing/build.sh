@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# Does the tree build as packagers and newcomers would have it? From folders with blanks in their names,
-# with their options and flags, for another machine, as another user: it does, or configure says at
-# once what is the matter. Reports as TAP.
-# shellcheck disable=SC2016 # variables of make's and autoconf's, as they are
+# Does the tree build in the ways of packagers and newcomers? In folders with blanks in their names,
+# with their options and flags, for another machine, as another user: either it builds, or configure
+# says at once what is wrong. Reports in TAP.
+# shellcheck disable=SC2016 # variables of make and autoconf, unexpanded
 set -u
 cd "$(dirname "$0")/.." || exit 1
 # shellcheck source=lib.sh
@@ -15,7 +15,7 @@ trap 'rm -rf "$scratch"' EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM HUP
 
-# What make or the caller set for this tree is not meant for the copies.
+# What make or the caller has set is for this tree, not for the copies.
 unset MAKEFLAGS MAKELEVEL CC CFLAGS CPPFLAGS LDFLAGS BPF_CFLAGS PREFIX SBINDIR LIBDIR MANDIR DESTDIR \
 	PKG_CONFIG PKG_CONFIG_LIBDIR
 
@@ -26,12 +26,12 @@ products=(xdp-ipfilter/xdp-ipfilter lib/bpf/xdp_ipfilter.o)
 
 # --- configure -----------------------------------------------------------------------------------
 
-# configured ARGUMENT...: in the first copy, with what it says in $scratch/said
+# configured ARGUMENT...: runs configure in the first copy; its output goes to $scratch/said
 configured() {
 	(cd "$one" && ./configure "$@") >"$scratch/said" 2>&1
 }
 
-# has LINE...: config.mk has each of these
+# has LINE...: config.mk has each of these lines
 has() {
 	local line
 	for line; do
@@ -42,7 +42,7 @@ has() {
 	done
 }
 
-# refused STATUS WORDS COMMAND...: it exits so, and says that
+# refused STATUS WORDS COMMAND...: the command exits with that status, and says the words
 refused() {
 	local expected=$1 words=$2 status=0
 	shift 2
@@ -59,7 +59,7 @@ takes_two_words() {
 			'MANDIR ?= $(PREFIX)/share/man'
 }
 
-# As debhelper and Fedora's macro give them.
+# As debhelper and the macro of Fedora pass them.
 takes_packagers_options() {
 	configured --build=x86_64-linux-gnu --prefix=/usr '--includedir=${prefix}/include' \
 		'--mandir=${prefix}/share/man' '--infodir=${prefix}/share/info' --sysconfdir=/etc \
@@ -71,13 +71,13 @@ takes_packagers_options() {
 			'MANDIR ?= $(PREFIX)/share/man'
 }
 
-# The arguments of the last time survive their way through make.
+# make passes the arguments of the last time on unchanged.
 asks_again() {
 	configured --prefix "/opt/it's \$5" && make -s -C "$one" reconfigure >/dev/null &&
 		has "PREFIX ?= /opt/it's \$\$5"
 }
 
-# other_machine NAME: commands that stand for a compiler and pkg-config of that machine
+# other_machine NAME: makes commands that pass for a compiler and pkg-config of that machine
 other_machine() {
 	mkdir -p "$scratch/bin"
 	printf '#!/bin/sh\nexec gcc "$@"\n' >"$scratch/bin/$1-gcc"
@@ -90,7 +90,7 @@ takes_the_tools_of_the_host() {
 		has 'CC := riscv64-linux-gnu-gcc' 'BPF_TARGET ?= bpfel'
 }
 
-# Without a pkg-config of that machine the libraries of this one must not be found.
+# Without a pkg-config of that machine, configure must not find the libraries of this one.
 spares_the_libraries_of_this_machine() {
 	rm "$scratch/bin/riscv64-linux-gnu-pkg-config"
 	PATH=$scratch/bin:$PATH refused 1 'libjansson-dev:riscv64' configured --host=riscv64-linux-gnu ||
@@ -122,7 +122,7 @@ same_products() {
 	return "$wrong"
 }
 
-# installs FOLDER DESTDIR PREFIX: what and nothing else goes there, and goes again
+# installs FOLDER DESTDIR PREFIX: installs these files and no others, and removes them all
 installs() {
 	local into=$2$3
 	make -s -C "$1" install DESTDIR="$2" PREFIX="$3" >"$scratch/said" 2>&1 || {
@@ -140,14 +140,14 @@ installs() {
 		[ -z "$(find "$2" -type f)" ] && [ ! -e "$into" ]
 }
 
-# Without a DESTDIR there are folders to be spared.
+# Without a DESTDIR, uninstall leaves folders that others may use.
 installs_without_destdir() {
 	local prefix="$scratch/pre fix"
 	make -s -C "$two" install PREFIX="$prefix" && [ -x "$prefix/sbin/xdp-ipfilter" ] &&
 		make -s -C "$two" uninstall PREFIX="$prefix" && [ -z "$(find "$prefix" -type f)" ]
 }
 
-# The program carries the BPF object, whole, and knows both its ends; the tests of its parts pass.
+# The program embeds the whole BPF object and finds both its ends; the tests of its parts pass.
 links_by_lto() {
 	make -s -C "$one" -j"$(nproc)" CFLAGS='-O2 -flto=auto' STRICT=1 all lib &&
 		make -s -C "$one/testing/unit" -j"$(nproc)" CFLAGS='-O2 -flto=auto' STRICT=1 \
@@ -164,7 +164,7 @@ links_by_lto() {
 
 # --- checks --------------------------------------------------------------------------------------
 
-# sees_sources FOLDER: the checks find there what they find here
+# sees_sources FOLDER: the checks find the same files there as here
 sees_sources() {
 	diff <(tree_files '*.c' '*.h' '*.sh' | sort) <(cd "$1" && tree_files '*.c' '*.h' '*.sh' | sort)
 }
@@ -179,15 +179,19 @@ in_the_clone_of_another() {
 		(cd "$clone" && ! tree_files '*.o' >/dev/null 2>&1)
 }
 
-# lint.sh where there is nothing but itself: each check fails that has not been skipped
+# The checks where there is nothing but themselves: each fails, unless it is skipped or is about
+# files of any kind, as they are.
 fails_on_nothing() {
-	local empty=$scratch/empty passed
+	local empty=$scratch/empty check passed
 	mkdir -p "$empty/testing"
-	cp testing/lib.sh testing/lint.sh testing/layers.sh "$empty/testing"
-	(cd "$empty" && testing/lint.sh; testing/layers.sh) >"$scratch/said" 2>/dev/null
-	passed=$(grep '^ok' "$scratch/said" |
-		grep -v -e '# SKIP' -e 'self-test' -e 'shell (shellcheck)' -e 'licence lines')
-	[ -z "$passed" ] && [ "$(grep -c '^not ok' "$scratch/said")" -ge 12 ] && return
+	cp -R testing/lib.sh testing/lint.sh testing/lint testing/layers.sh "$empty/testing"
+	rm -f "$empty/testing/lint/exceptions"
+	(cd "$empty" && for check in testing/layers.sh testing/lint.sh testing/lint/check-*; do
+		"$check"
+	done) >"$scratch/said" 2>/dev/null
+	passed=$(grep '^ok' "$scratch/said" | grep -v -e '# SKIP' -e 'self-test' \
+		-e 'shell (shellcheck)' -e 'its licence' -e '100 columns' -e 'referred to')
+	[ -z "$passed" ] && [ "$(grep -c '^not ok' "$scratch/said")" -ge 16 ] && return
 	cat "$scratch/said"
 	return 1
 }

@@ -1,16 +1,17 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# For test scripts: sourced, it gives them the Test Anything Protocol that testing/tally.py counts.
+# How does a test script report? Source this file for the Test Anything Protocol, which
+# testing/tally.py counts, and for the list of the tree's files.
 #
 #	. "$(dirname "$0")/lib.sh"
 #	tap_result "three is odd" $((3 % 2 == 1 ? 0 : 1))
 #	tap_skip "the man page renders" "no man here"
 #	tap_done
 #
-# A result is "ok N - NAME" or "not ok N - NAME", a test that this machine can't do
-# "ok N - NAME # SKIP REASON", and the last line is the plan "1..N": without it the script counts
-# as crashed. All else that is printed is for people to read.
+# A result is "ok N - NAME" or "not ok N - NAME", or "ok N - NAME # SKIP REASON" for a test that
+# this machine can't run. The last line is the plan "1..N"; a script that prints none counts as
+# crashed. Everything else that is printed is for people to read.
 
 tap_count=0
 tap_failed=0
@@ -26,7 +27,7 @@ tap_result() {
 	fi
 }
 
-# tap_run NAME COMMAND...: passed when the command ends with 0; what it says is shown if it does not
+# tap_run NAME COMMAND...: passed when the command exits with 0; else its output is shown
 tap_run() {
 	local name=$1 said status=0
 	shift
@@ -35,8 +36,8 @@ tap_run() {
 	tap_result "$name" "$status"
 }
 
-# all_files: what git knows here or is about to; in a tarball, or without git, all there is. The clone may
-# be another user's, where git is asked not to mind: whoever runs the tests trusts the tree anyway.
+# all_files: what git tracks or would add; in a tarball, or without git, every file. The clone may
+# be another user's, and git is told to accept that: whoever runs the tests trusts the tree anyway.
 all_files() {
 	{
 		[ -e .git ] && git -c safe.directory="$PWD" -c core.fsmonitor=false \
@@ -44,8 +45,8 @@ all_files() {
 	} || find . -path ./.git -prune -o -type f ! -name config.mk -print | cut -c 3-
 }
 
-# tree_files PATTERN...: the sources of this tree, where the caller stands at its top. A pattern's *
-# matches a / as well. Fails when there are none: a check of nothing would pass.
+# tree_files PATTERN...: the files of the tree whose top is the working directory. A pattern's *
+# matches a / as well. Fails when there are none, because a check of no files would pass.
 tree_files() {
 	local file pattern status=1
 	while read -r file; do
@@ -63,7 +64,7 @@ tree_files() {
 	return "$status"
 }
 
-# tree_copy FOLDER: a copy of those, to build there with other flags or another compiler
+# tree_copy FOLDER: copies the tree's files, to build there with other flags or another compiler
 tree_copy() {
 	local list
 	list=$(tree_files '*') || return
@@ -76,7 +77,7 @@ tap_skip() {
 	printf 'ok %d - %s # SKIP %s\n' "$tap_count" "$1" "$2"
 }
 
-# Ends the script: the plan, and 1 when a test failed.
+# Ends the script: prints the plan and exits with 1 when a test failed.
 tap_done() {
 	printf '1..%d\n' "$tap_count"
 	[ "$tap_failed" -eq 0 ]

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# Do other programs find fault with the sources: clang-format, shellcheck, static checkers, compilers?
-# And does each source have its line in a Makefile? Reports in TAP; a program that is not installed
-# is skipped. `make lint` also runs the checks of our own: testing/layers.sh and testing/lint/check-*.
+# What do other programs say of the sources: clang-format, shellcheck, static checkers, compilers?
+# And does a Makefile name each source? Reports in TAP; a program that is not installed is skipped.
+# `make lint` also runs our own checks: testing/layers.sh and testing/lint/check-*.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 # shellcheck source=lib.sh
@@ -72,8 +72,8 @@ check_cppcheck() {
 		--suppress=normalCheckLevelMaxBranches "${sources[@]}"
 }
 
-# Without the path analyser, which can't know that error_set() never returns 0 and follows paths that
-# do not exist.
+# Without the path analyser, which can't know that error_set() never returns 0 and follows paths
+# that do not exist.
 check_tidy() {
 	local sources
 	fill sources host_sources || return
@@ -127,8 +127,8 @@ objects_of() {
 	make -s -C "$1" list | sed -n '/\.bpf\.c$/d; s/\.c$/.o/p'
 }
 
-# check_compiles COMPILER: does all compile where the libraries to link with are missing: for another
-# machine, or with another C library? The compiler warns of what breaks with 32 bits.
+# check_compiles COMPILER: does all compile where the libraries to link with are missing: for
+# another machine, or with another C library? The compiler warns of what breaks with 32 bits.
 check_compiles() {
 	local folder objects
 	in_copy gcc "CC=$1" lib || return

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# Runs all tests: installs what they need, builds with warnings as errors, runs the suites (one after
-# the other, then the virtual machines side by side), and ends with one line: "N passed, N failed, N skipped". Exit 0 when something ran and
-# nothing failed. Each test makes and removes its own network namespaces; this script's own files
-# lie in one temporary folder that goes with it.
+# Runs all tests: installs what they need, builds with warnings as errors, runs the suites one after
+# the other and the virtual machines side by side. The last line is "N passed, N failed, N skipped".
+# Exits with 0 when something ran and nothing failed. Each test makes and removes its own network
+# namespaces; this script keeps its files in one temporary folder and removes it.
 #
 #	testing/run.sh [--quick] [--no-install] [--keep FOLDER] [SUITE...]
 #
@@ -75,7 +75,7 @@ if [ ${#chosen[@]} -eq 0 ]; then
 	done
 fi
 
-# The machine's own Python is the one that has Debian's pytest and scapy.
+# The distribution's Python, because the packages of pytest and scapy are for that one.
 python=/usr/bin/python3
 export PYTHONDONTWRITEBYTECODE=1
 export XDP_IPFILTER=$top/xdp-ipfilter/xdp-ipfilter
@@ -86,8 +86,8 @@ work=$(mktemp -d) || exit 1
 results=$work/results
 mkdir "$results"
 
-# What runs at the moment: `timeout`, which leads a process group and hands a signal on to all of it,
-# or suites in the background, which do the same with theirs.
+# What runs at the moment: `timeout`, which passes a signal on to its process group, or suites in
+# the background, which do so too.
 running=()
 stop_running() {
 	[ ${#running[@]} -eq 0 ] || kill -TERM "${running[@]}" 2>/dev/null && wait "${running[@]}" 2>/dev/null
@@ -105,7 +105,7 @@ heading() {
 	printf '\n== %s\n' "$1"
 }
 
-# limited SECONDS COMMAND...: runs it so that neither a hang nor Ctrl-C leaves it behind
+# limited SECONDS COMMAND...: ends it when it hangs, and on Ctrl-C
 limited() {
 	timeout -k 15 "$@" </dev/null &
 	running=($!)
@@ -115,7 +115,7 @@ limited() {
 	return $status
 }
 
-# add REPORT STATUS PROGRAM: counts a report into the suite's and the run's figures
+# add REPORT STATUS PROGRAM: adds what a report says to the figures of the suite
 add() {
 	local p f s
 	read -r p f s < <("$python" testing/tally.py "$1" "$2" "$3" "$results/$suite.skips" "$results/$suite.failures")
@@ -124,7 +124,7 @@ add() {
 	suite_skipped=$((suite_skipped + ${s:-0}))
 }
 
-# skip_suite REASON: what can't run here at all counts as one skipped test
+# skip_suite REASON: a suite that can't run here counts as one skipped test
 skip_suite() {
 	printf '%s\n' "$1" >>"$results/$suite.skips"
 	suite_skipped=$((suite_skipped + 1))
@@ -149,7 +149,7 @@ tap_program() {
 	fi
 }
 
-# Loading programs and making network namespaces is root's.
+# Only root may load programs and make network namespaces.
 needs_root() {
 	[ "$(id -u)" -eq 0 ] && return
 	skip_suite 'needs root'
@@ -176,7 +176,7 @@ suite_hardening() {
 	tap_program 120 testing/hardening.sh
 }
 
-# test_programs FOLDER SECONDS: each has its name from its source, so one that was not built fails
+# test_programs FOLDER SECONDS: named by their sources, so that one that was not built fails
 test_programs() {
 	local source
 	for source in "$1"/test_*.c; do
@@ -215,7 +215,7 @@ suite_e2e() {
 	add "$reports/junit.xml" $? testing/e2e
 }
 
-# Right verdicts under load; how fast they came is for `make bench`.
+# Are verdicts right under load? `make bench` measures how fast they come.
 suite_bench() {
 	local status
 	needs_root || return
@@ -229,8 +229,8 @@ suite_bench() {
 	add "$reports/results.tap" "$status" testing/bench
 }
 
-# What depends on the kernel, on another kernel. Exit 77 of the machine: it can't run here and says
-# why.
+# The tests that depend on the kernel, on another one. The machine exits with 77 and a reason when
+# it can't run here.
 suite_vm() {
 	local kernel=$1 status
 	needs_root || return
@@ -252,7 +252,7 @@ suite_vm() {
 	add_vm_reports "$kernel"
 }
 
-# What the programs told before a crash still counts.
+# What the programs reported before a crash still counts.
 add_vm_reports() {
 	local kernel=$1 program status
 	[ -s "$reports/programs" ] || fail_suite "vm-$kernel: no tests ran"
@@ -282,8 +282,8 @@ run_suite() {
 		"$suite_failed" "$suite_skipped" $((SECONDS - start))
 }
 
-# side_by_side SUITE...: a virtual machine keeps one processor busy, so they needn't wait for each
-# other; each tells what it has to tell when it is done
+# side_by_side SUITE...: virtual machines, which keep one processor busy each; the output of each is
+# shown when it ends
 side_by_side() {
 	local each pids=()
 	[ $# -gt 0 ] || return
@@ -305,7 +305,7 @@ side_by_side() {
 	running=()
 }
 
-# finish: the list of what failed, of why something was skipped, and the one line
+# finish: prints what failed, why tests were skipped, and the last line
 finish() {
 	local p f s passed=0 failed=0 skipped=0
 	while read -r p f s; do
@@ -325,14 +325,14 @@ finish() {
 	exit
 }
 
-# broken WHAT: what comes before the suites counts as one failed test
+# broken WHAT: a failure before the suites counts as one failed test
 broken() {
 	printf 'build: %s\n' "$1" >"$results/build.failures"
 	printf '0 1 0\n' >"$results/build.counts"
 }
 
-# Seconds of each suite, about, on a machine with two processors that does nothing else. The virtual
-# machines run side by side: the longest counts.
+# About how many seconds a suite takes on an idle machine with two processors. Virtual machines run
+# side by side, so the longest one counts.
 usual_seconds() {
 	case $1 in
 	vm-*) echo 1800 ;;
@@ -370,7 +370,7 @@ fi
 heading 'build'
 start=$SECONDS
 built=no
-# A config.mk from before the packages were there would know nothing of them.
+# A config.mk that is older than the packages does not know them.
 [ ! -f config.mk ] || make -s reconfigure >"$work/build.log" 2>&1
 if make -j"$(nproc)" STRICT=1 all tests >>"$work/build.log" 2>&1; then
 	built=yes
@@ -384,7 +384,8 @@ machines=()
 for suite in "${chosen[@]}"; do
 	case $built/$suite in
 	yes/vm-*) machines+=("$suite") ;;
-	# What reads only sources still helps to find out why they don't build; so does configure.
+	# Suites that read sources, and those that try configure, help to find out why the build
+	# fails.
 	yes/* | */layers | */lint | */build) run_suite "$suite" ;;
 	esac
 done

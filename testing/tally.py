@@ -4,12 +4,12 @@
 
 usage: tally.py REPORT STATUS PROGRAM SKIPS FAILURES
 
-REPORT is a file of TAP, or of JUnit XML when its name ends in .xml; STATUS is the exit status of the
-program that wrote it, PROGRAM its name. Prints "PASSED FAILED SKIPPED" and appends a line for each
-skipped test (its reason) and for each failed one (its name) to the files SKIPS and FAILURES.
+REPORT has TAP, or JUnit XML when its name ends in .xml; STATUS is the exit status of the program
+that wrote it, PROGRAM its name. Prints "PASSED FAILED SKIPPED", and appends the reason of each
+skipped test to the file SKIPS and the name of each failed one to the file FAILURES.
 
-A program counts as one failure more when it ended without having reported what it planned, was
-ended by a signal, or exited with an error though no test of its own had failed.
+A program that reported less than it planned, was ended by a signal, or exited with an error though
+none of its tests failed, counts as one more failure.
 """
 
 import os

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
 """Which names does a C file declare, and which lines of it are comments?
 
-No compiler: it knows just enough of C to find what stands outside of bodies, in the style of this
-tree.
+This is no compiler: it knows just enough of C, as it is written in this tree, to find what is
+outside of function bodies.
 """
 import collections
 import re
@@ -13,7 +13,7 @@ DIRECTIVE = re.compile(r"^[ \t]*#(?:[^\\\n]|\\.|\\\n)*$", re.MULTILINE)
 DEFINE = re.compile(r"[ \t]*#[ \t]*define[ \t]+(\w+)")
 TOKEN = re.compile(r"\w+|\S")
 WORD = re.compile(r"[A-Za-z_]\w*$")
-#: Words before a parenthesis that do not name a function.
+#: Words that come before a parenthesis and are no function's name.
 NO_FUNCTION = {"__attribute__", "_Static_assert", "__asm__", "SEC", "__uint", "__type", "__array"}
 
 #: kind: macro, enum, struct, union, enumerator, typedef, function, variable
@@ -21,7 +21,7 @@ Name = collections.namedtuple("Name", "kind name line static defined")
 
 
 def blank(match):
-    """As many line ends as before, so that lines keep their numbers."""
+    """Keeps the line ends, so that lines keep their numbers."""
     return " " + "\n" * match.group().count("\n")
 
 
@@ -31,7 +31,7 @@ def code(text):
 
 
 def comment_lines(text):
-    """The numbers of all lines that hold a comment, or a part of one."""
+    """The numbers of the lines that have a comment, or a part of one."""
     found = set()
     for match in COMMENT_OR_STRING.finditer(text):
         if match.group()[0] == "/":
@@ -81,7 +81,7 @@ def enumerators(body):
 
 
 def inside(body):
-    """What a struct's body declares for everybody: tags and enumerators."""
+    """The tags and enumerators that a struct's body declares; C gives them to the whole file."""
     position = 0
     while position < len(body):
         if body[position][0] in ("struct", "union", "enum"):
@@ -107,7 +107,7 @@ def tagged(definition):
 
 
 def declared(statement, defined):
-    """The function, variable or type that a statement names; bodies are no longer in it."""
+    """The function, variable or type that a statement without its body declares."""
     words = [token for token, _ in statement]
     static = "static" in words or "IPF_INLINE" in words or "IPF_OUTLINE" in words
     if not words or words[0] in NO_FUNCTION:

@@ -8,7 +8,7 @@ import tokenize
 import c_source
 
 HASH_COMMENT = re.compile(r"(^|\s)#( |$)")
-#: What has a doc string.
+#: What can have a doc string.
 DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef)
 
 
@@ -26,7 +26,7 @@ def python_lines(text):
 
 
 def lines(path, text):
-    """The numbers of all lines that hold a comment, or a part of one."""
+    """The numbers of the lines that have a comment, or a part of one."""
     if path.endswith((".c", ".h")):
         return c_source.comment_lines(text)
     if is_python(path, text):

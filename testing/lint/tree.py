@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What the checks of this folder share: they read the tree's files, and report in TAP.
+"""How does a check get the files of the tree, test itself and report?
 
 A check is a function that takes {path: text} and yields (path, line, what is wrong). Its cases are
-small trees that it must judge right: (what is planted, {path: text}, the places that it must find,
-each as "path:line"). So no check can be silent because it looks at nothing.
+small trees to try it on: (what the case shows, {path: text}, the lines that the check must find,
+each as "path:line"). They prove that the check still finds what it is for. Reports are in TAP.
 
     check-NAME          the check of this tree, then its cases
     check-NAME TREE     only the check, of another tree; exits with 1 when it finds something
@@ -13,12 +13,12 @@ import subprocess
 import sys
 
 TOP = pathlib.Path(__file__).resolve().parent.parent.parent
-#: Prints what git knows, or without git all there is: one list of files for all checks.
+#: The same list of files as in shell.
 LIST = '. "$1/testing/lib.sh" && tree_files "${@:2}"'
 
 
 def read(top, *patterns):
-    """{path: text} of the files whose path matches one of the patterns; * matches a / as well."""
+    """{path: text} of the files whose path matches a pattern, in which * matches a / as well."""
     listed = subprocess.run(["bash", "-c", LIST, "bash", str(TOP), *patterns], cwd=top,
                             stdin=subprocess.DEVNULL, capture_output=True, text=True, check=True)
     return {path: (pathlib.Path(top) / path).read_text(errors="replace")
@@ -26,14 +26,14 @@ def read(top, *patterns):
 
 
 class Tap:
-    """Counts results and prints them; testing/lib.sh says how they look."""
+    """Prints results and counts them; testing/lib.sh describes the protocol."""
 
     def __init__(self):
         self.count = 0
         self.failed = False
 
     def result(self, name, wrong):
-        """`wrong` are the lines that say what is wrong; none when all is well."""
+        """Passed when `wrong`, the lines that say what is wrong, is empty."""
         self.count += 1
         for line in wrong:
             print(line)
@@ -61,19 +61,22 @@ def self_test(tap, offences, cases):
 
 
 def main(name, offences, cases, *patterns):
-    """Runs a check: of this tree and of its cases, or of the tree that is named."""
+    """Checks this tree and the cases, or only the tree that the command line names."""
     if len(sys.argv) > 1:
         found = lines(offences(read(sys.argv[1], *patterns)))
         print("\n".join(found))
         sys.exit(1 if found else 0)
     tap = Tap()
-    tap.result(name, excused(lines(offences(read(TOP, *patterns)))))
+    try:
+        tap.result(name, excused(lines(offences(read(TOP, *patterns)))))
+    except subprocess.CalledProcessError as nothing:
+        tap.result(name, [nothing.stderr.strip()])
     self_test(tap, offences, cases)
     tap.done()
 
 
 def excused(found):
-    """What is left without the files that are still being mended."""
+    """What is found in other files than those that are still being changed."""
     check = pathlib.Path(sys.argv[0]).name
     listed = TOP / "testing" / "lint" / "exceptions"
     known = set(listed.read_text().splitlines()) if listed.exists() else set()
