@@ -5,21 +5,16 @@
 #include "cmd.h"
 
 #include <errno.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include <cli/report.h>
 #include <dataplane/capability.h>
-#include <dataplane/counters.h>
 #include <feed/writer.h>
 #include <ruleset/tick.h>
 #include <ruleset/verdict.h>
-#include <util/auto.h>
 #include <util/error.h>
-#include <util/log.h>
 
-#include "transaction.h"
 #include "common.h"
+#include "snapshot.h"
 
 static const struct option_spec list_options[] = {
 	{ 'd', "dev", "IFNAME", "only this interface; may be given several times" },
@@ -62,45 +57,21 @@ static int parse(struct list_request *request, struct options *options, struct e
 	return ret;
 }
 
-static void keep_set(struct ruleset *rules, const char *name)
+static void describe_counter(struct report *report, const struct counter *counter)
 {
-	int index = ruleset_find_set(rules, name);
-	size_t kept = 0;
-
-	for (size_t i = 0; i < rules->count; i++)
-		if (rules->rules[i].set == index)
-			rules->rules[kept++] = rules->rules[i];
-	rules->count = kept;
+	if (!counter->counted) {
+		report_null(report, "packets");
+		report_null(report, "bytes");
+		return;
+	}
+	report_number(report, "packets", NULL, counter->sum.packets);
+	report_number(report, "bytes", NULL, counter->sum.bytes);
 }
 
-/* An interface's rules with what they have counted. */
-struct listing {
-	const struct iface *iface;
-	struct counter *counters; /* one for each rule */
-};
-
-static int read_listing(const struct list_request *request, struct iface *iface, __u32 now,
-			struct listing *listing, struct error *err)
+static void describe_rule(struct report *report, const struct snapshot *snapshot, size_t i)
 {
-	int ret = iface_read_rules(iface, now, err);
-
-	listing->iface = iface;
-	if (ret)
-		return ret;
-	if (request->set)
-		keep_set(&iface->rules, request->set);
-	if (!request->json)
-		return 0;
-	if (counters_read(&iface->filter, &iface->rules, &listing->counters, err))
-		return error_prefix(err, -EIO, "%s", iface->dev.name);
-	return 0;
-}
-
-static void describe_rule(struct report *report, const struct listing *listing, size_t i, __u32 now)
-{
-	const struct ruleset *rules = &listing->iface->rules;
+	const struct ruleset *rules = &snapshot->rules;
 	const struct rule *rule = &rules->rules[i];
-	const struct counter *counter = &listing->counters[i];
 	char prefix[PREFIX_TEXT_SIZE];
 
 	prefix_format(&rule->prefix, prefix);
@@ -108,86 +79,77 @@ static void describe_rule(struct report *report, const struct listing *listing, 
 	report_string(report, "prefix", NULL, prefix);
 	report_string(report, "verdict", NULL, verdict_name(rule->verdict));
 	report_string(report, "set", NULL, rules->sets[rule->set].name);
-	if (counter->counted) {
-		report_number(report, "packets", NULL, counter->sum.packets);
-		report_number(report, "bytes", NULL, counter->sum.bytes);
-	} else {
-		report_null(report, "packets");
-		report_null(report, "bytes");
-	}
+	describe_counter(report, &snapshot->counters[i]);
 	if (rule->expires == IPF_NEVER)
 		report_null(report, "expires_s");
 	else
-		report_number(report, "expires_s", NULL, tick_seconds_left(rule->expires, now));
+		report_number(report, "expires_s", NULL,
+			      tick_seconds_left(rule->expires, snapshot->tick));
 	report_close(report);
 }
 
-static void describe_listing(struct report *report, const struct listing *listing, __u32 now)
+static void describe_interface(struct report *report, const struct snapshot *snapshot)
 {
 	report_object(report, NULL, NULL);
-	report_string(report, "ifname", NULL, listing->iface->dev.name);
+	report_string(report, "ifname", NULL, snapshot->iface->dev.name);
 	report_array(report, "rules", NULL);
-	for (size_t i = 0; i < listing->iface->rules.count; i++)
-		describe_rule(report, listing, i, now);
+	for (size_t i = 0; i < snapshot->rules.count; i++)
+		describe_rule(report, snapshot, i);
 	report_close(report);
 	report_close(report);
 }
 
-static int print_json(const struct listing *listings, size_t count, __u32 now, struct error *err)
+static int print_json(const struct snapshots *snapshots, struct error *err)
 {
 	struct report report;
-	int ret;
 
 	report_init(&report, REPORT_JSON, stdout);
 	report_object(&report, NULL, NULL);
 	report_number(&report, "schema", NULL, 1);
 	report_array(&report, "interfaces", NULL);
-	for (size_t i = 0; i < count; i++)
-		describe_listing(&report, &listings[i], now);
+	for (size_t i = 0; i < snapshots->count; i++)
+		describe_interface(&report, &snapshots->items[i]);
 	report_close(&report);
 	report_close(&report);
-	ret = report_finish(&report, err);
-	return ret < 0 ? ret : 0;
+	return report_finish(&report, err);
 }
 
-static int print_text(const struct ifaces *ifaces, __u32 now, struct error *err)
+static int print_text(const struct snapshots *snapshots, struct error *err)
 {
 	struct report report;
-	int ret;
 
 	report_init(&report, REPORT_TEXT, stdout);
-	for (size_t i = 0; i < ifaces->count; i++) {
-		if (ifaces->count > 1)
-			report_line(&report, "# %s", ifaces->items[i].dev.name);
-		ret = writer_write(&ifaces->items[i].rules, now, stdout);
+	for (size_t i = 0; i < snapshots->count; i++) {
+		const struct snapshot *snapshot = &snapshots->items[i];
+		int ret;
+
+		if (snapshots->count > 1)
+			report_line(&report, "# %s", snapshot->iface->dev.name);
+		ret = writer_write(&snapshot->rules, snapshot->tick, stdout);
 		if (ret == -ENOMEM)
 			return error_no_memory(err);
-		if (ret) {
-			ret = report_failure(ret, err);
-			return ret < 0 ? ret : 0;
-		}
+		if (ret)
+			return report_failure(ret, err);
 	}
-	ret = report_finish(&report, err);
-	return ret < 0 ? ret : 0;
+	return report_finish(&report, err);
 }
 
-static int list_ifaces(const struct list_request *request, struct ifaces *ifaces, struct error *err)
+static int list_ifaces(const struct list_request *request, const struct ifaces *ifaces,
+		       struct error *err)
 {
-	auto_free struct listing *listings = calloc(ifaces->count, sizeof(*listings));
-	int ret = 0;
-	__u32 now = tick_now();
+	const struct snapshot_parts parts = {
+		.rules = true,
+		.counters = request->json,
+		.set = request->set,
+	};
+	struct snapshots snapshots;
+	int ret = snapshots_read(&snapshots, ifaces, &parts, err);
 
-	if (!listings)
-		return error_no_memory(err);
-	for (size_t i = 0; i < ifaces->count && !ret; i++)
-		ret = read_listing(request, &ifaces->items[i], now, &listings[i], err);
-	if (!ret && request->json)
-		ret = print_json(listings, ifaces->count, now, err);
-	else if (!ret)
-		ret = print_text(ifaces, now, err);
-	for (size_t i = 0; i < ifaces->count; i++)
-		free(listings[i].counters);
-	return ret;
+	if (ret)
+		return ret;
+	ret = request->json ? print_json(&snapshots, err) : print_text(&snapshots, err);
+	snapshots_done(&snapshots);
+	return ret < 0 ? ret : 0;
 }
 
 static int list(struct options *options, struct error *err)

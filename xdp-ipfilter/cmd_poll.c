@@ -5,20 +5,15 @@
 #include "cmd.h"
 
 #include <errno.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include <dataplane/capability.h>
-#include <dataplane/totals.h>
-#include <util/auto.h>
-#include <util/clock.h>
 #include <util/error.h>
 #include <util/signals.h>
 
 #include "common.h"
 #include "counting.h"
 #include "rounds.h"
-#include "iface.h"
+#include "snapshot.h"
 
 enum { POLL_COUNT = OPTION_LONG };
 
@@ -34,14 +29,6 @@ struct poll_request {
 	unsigned int interval_ms;
 	unsigned int count; /* 0: until a signal comes */
 	bool json;
-};
-
-/* An interface's counters, now and one round ago. */
-struct sample {
-	struct ipf_counter now[IPF_TOTALS];
-	struct ipf_counter before[IPF_TOTALS];
-	uint64_t now_ms;
-	uint64_t before_ms;
 };
 
 static int parse_option(struct poll_request *request, int id, const struct options *options,
@@ -73,103 +60,96 @@ static int parse(struct poll_request *request, struct options *options, struct e
 	return ret;
 }
 
-static int take_sample(const struct iface *iface, struct sample *sample, struct error *err)
-{
-	struct totals totals;
-
-	if (totals_read(&iface->filter, &totals, err))
-		return error_prefix(err, -EIO, "%s", iface->dev.name);
-	memcpy(sample->before, sample->now, sizeof(sample->before));
-	sample->before_ms = sample->now_ms;
-	memcpy(sample->now, totals.sum, sizeof(sample->now));
-	sample->now_ms = clock_monotonic_ms();
-	totals_done(&totals);
-	return 0;
-}
-
 /* Rounded to the nearest. */
 static uint64_t per_second(uint64_t difference, uint64_t ms)
 {
 	return ms ? (difference * 1000 + ms / 2) / ms : 0;
 }
 
-static void describe_sample(struct report *report, const struct iface *iface,
-			    const struct sample *sample)
+static void describe_interface(struct report *report, const struct snapshot *before,
+			       const struct snapshot *now)
 {
-	uint64_t ms = sample->now_ms - sample->before_ms;
+	const char *name = now->iface->dev.name;
+	uint64_t ms = now->time_ms - before->time_ms;
 
-	report_object(report, NULL, iface->dev.name);
-	report_string(report, "ifname", NULL, iface->dev.name);
+	report_object(report, NULL, name);
+	report_string(report, "ifname", NULL, name);
 	report_object(report, "counters", NULL);
 	for (unsigned int i = 0; i < IPF_TOTALS; i++) {
-		const struct ipf_counter *now = &sample->now[i], *before = &sample->before[i];
+		const struct ipf_counter *sum = &now->totals.sum[i], *old = &before->totals.sum[i];
 
-		report_row(report, total_names[i], total_names[i]);
-		describe_counter(report, now);
+		report_row(report, counting_names[i], counting_names[i]);
+		counting_describe(report, sum);
 		report_number(report, "packets_per_s", "packets/s",
-			      per_second(now->packets - before->packets, ms));
+			      per_second(sum->packets - old->packets, ms));
 		report_number(report, "bytes_per_s", "bytes/s",
-			      per_second(now->bytes - before->bytes, ms));
+			      per_second(sum->bytes - old->bytes, ms));
 		report_close(report);
 	}
 	report_close(report);
 	report_close(report);
 }
 
-struct polling {
-	const struct ifaces *ifaces;
-	struct sample *samples;
-	bool json;
-};
-
-static int print_samples(const struct polling *polling, struct error *err)
+static int print(const struct snapshots *before, const struct snapshots *now, bool json,
+		 struct error *err)
 {
 	struct report report;
 
-	report_init(&report, polling->json ? REPORT_JSON_LINES : REPORT_TEXT, stdout);
+	report_init(&report, json ? REPORT_JSON_LINES : REPORT_TEXT, stdout);
 	report_object(&report, NULL, NULL);
 	report_number(&report, "schema", NULL, 1);
 	report_array(&report, "interfaces", NULL);
-	for (size_t i = 0; i < polling->ifaces->count; i++)
-		describe_sample(&report, &polling->ifaces->items[i], &polling->samples[i]);
+	for (size_t i = 0; i < now->count; i++)
+		describe_interface(&report, &before->items[i], &now->items[i]);
 	report_close(&report);
 	report_close(&report);
 	return report_finish(&report, err);
 }
 
-static int sample_all(const struct ifaces *ifaces, struct sample *samples, struct error *err)
+/* Totals that no packet adds to any more end the command. */
+static int read_totals(const struct ifaces *ifaces, struct snapshots *out, struct error *err)
 {
+	static const struct snapshot_parts parts = { .totals = true };
 	int ret = 0;
 
-	for (size_t i = 0; i < ifaces->count && !ret; i++) {
+	for (size_t i = 0; i < ifaces->count && !ret; i++)
 		ret = iface_check(&ifaces->items[i], err);
-		if (!ret)
-			ret = take_sample(&ifaces->items[i], &samples[i], err);
-	}
-	return ret;
+	return ret ? ret : snapshots_read(out, ifaces, &parts, err);
 }
+
+struct polling {
+	const struct ifaces *ifaces;
+	struct snapshots before; /* of the last round */
+	bool json;
+};
 
 static int poll_round(void *context, struct error *err)
 {
-	const struct polling *polling = context;
-	int ret = sample_all(polling->ifaces, polling->samples, err);
+	struct polling *polling = context;
+	struct snapshots now;
+	int ret = read_totals(polling->ifaces, &now, err);
 
-	return ret ? ret : print_samples(polling, err);
+	if (ret)
+		return ret;
+	ret = print(&polling->before, &now, polling->json, err);
+	snapshots_done(&polling->before);
+	polling->before = now;
+	return ret;
 }
 
 static int poll_ifaces(const struct poll_request *request, const struct ifaces *ifaces,
 		       struct error *err)
 {
 	const struct rounds rounds = { request->interval_ms, request->count };
-	auto_free struct sample *samples = calloc(ifaces->count, sizeof(*samples));
-	struct polling polling = { ifaces, samples, request->json };
+	struct polling polling = { .ifaces = ifaces, .json = request->json };
 	int ret;
 
-	if (!samples)
-		return error_no_memory(err);
 	signals_hold();
-	ret = sample_all(ifaces, samples, err);
-	return ret ? ret : rounds_run(&rounds, poll_round, &polling, err);
+	ret = read_totals(ifaces, &polling.before, err);
+	if (!ret)
+		ret = rounds_run(&rounds, poll_round, &polling, err);
+	snapshots_done(&polling.before);
+	return ret;
 }
 
 static int poll(struct options *options, struct error *err)

@@ -50,16 +50,6 @@ static int parse(struct loading_request *request, struct options *options, struc
 	return ret;
 }
 
-static int find_ifaces(const struct option_texts *names, struct ifaces *out, struct error *err)
-{
-	int ret;
-
-	if (!names->count)
-		return ifaces_loaded(out, err);
-	ret = ifaces_named(names, out, err);
-	return ret ? ret : ifaces_read(out, err);
-}
-
 /* The rules of a program that runs no more, though the kernel has it still. */
 static int read_held(struct iface *iface, struct error *err)
 {
@@ -226,7 +216,7 @@ static int repair_locked(const struct loading_request *request, const struct inp
 
 	if (lock < 0)
 		return lock;
-	ret = find_ifaces(&request->names, &ifaces, err);
+	ret = ifaces_find(&request->names, &ifaces, err);
 	if (!ret)
 		ret = ifaces_open(&ifaces, err);
 	if (!ret)

@@ -157,7 +157,7 @@ static int dry_run_targets(struct ifaces *ifaces, const struct replacement *repl
 		lockout_warn(&iface->dev, &iface->rules, iface->filter.config.policy,
 			     &replacement->input, now);
 		ret = preview_print(ifaces->count > 1 ? iface->dev.name : NULL, &before[i],
-				 &iface->rules, now, err);
+				    &iface->rules, now, err);
 		ret = ret < 0 ? ret : 0;
 	}
 	for (size_t i = 0; i < ifaces->count; i++)

@@ -6,24 +6,18 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <stdlib.h>
 
 #include <dataplane/capability.h>
 #include <dataplane/chain_advice.h>
-#include <dataplane/counters.h>
-#include <dataplane/repair.h>
 #include <dataplane/sweep.h>
-#include <dataplane/totals.h>
-#include <ruleset/tick.h>
 #include <ruleset/verdict.h>
-#include <util/auto.h>
 #include <util/error.h>
 #include <util/log.h>
 #include <util/program.h>
 
-#include "transaction.h"
 #include "common.h"
 #include "counting.h"
+#include "snapshot.h"
 
 #define MAX_RULES_SHOWN 20
 
@@ -35,14 +29,6 @@ static const struct option_spec status_options[] = {
 struct status_request {
 	struct option_texts names;
 	bool json;
-};
-
-/* All that is told of a filter. Of an interface that has none everything is zero. */
-struct snapshot {
-	const struct iface *iface;
-	bool another; /* one more on the interface of the snapshot before */
-	struct totals totals;
-	struct counter *counters; /* one for each rule */
 };
 
 static int parse(struct status_request *request, struct options *options, struct error *err)
@@ -61,29 +47,7 @@ static int parse(struct status_request *request, struct options *options, struct
 	return ret;
 }
 
-static void snapshot_done(struct snapshot *snapshot)
-{
-	totals_done(&snapshot->totals);
-	free(snapshot->counters);
-}
-
-static int take_snapshot(struct iface *iface, struct snapshot *snapshot, struct error *err)
-{
-	int ret;
-
-	snapshot->iface = iface;
-	if (!iface->chain.program_id)
-		return 0;
-	ret = iface_read_rules(iface, tick_now(), err);
-	if (ret)
-		return ret;
-	if (totals_read(&iface->filter, &snapshot->totals, err) ||
-	    counters_read(&iface->filter, &iface->rules, &snapshot->counters, err))
-		return error_prefix(err, -EIO, "%s", iface->dev.name);
-	return 0;
-}
-
-static void describe_place(struct report *report, const struct chain *chain)
+static void describe_position(struct report *report, const struct chain *chain)
 {
 	char text[32];
 
@@ -115,7 +79,7 @@ static void describe_program(struct report *report, const struct iface *iface)
 	bool loaded = iface->chain.program_id;
 
 	describe_priority(report, iface);
-	describe_place(report, &iface->chain);
+	describe_position(report, &iface->chain);
 	if (loaded)
 		report_number(report, "program_id", "program", iface->chain.program_id);
 	else
@@ -142,15 +106,15 @@ static void describe_rule_numbers(struct report *report, const struct ruleset *r
 static void describe_totals(struct report *report, const struct ipf_counter totals[IPF_TOTALS])
 {
 	for (unsigned int i = 0; i < IPF_TOTALS; i++) {
-		report_row(report, total_names[i], total_names[i]);
-		describe_counter(report, &totals[i]);
+		report_row(report, counting_names[i], counting_names[i]);
+		counting_describe(report, &totals[i]);
 		report_close(report);
 	}
 }
 
 static void describe_cpus(struct report *report, const struct totals *totals)
 {
-	bool shown = log_level() == LOG_VERBOSE || report->format != REPORT_TEXT;
+	bool shown = log_level() == LOG_VERBOSE || !report_is_text(report);
 	char heading[32];
 
 	report_array(report, "per_cpu", NULL);
@@ -166,7 +130,7 @@ static void describe_cpus(struct report *report, const struct totals *totals)
 
 static void describe_rule(struct report *report, const struct snapshot *snapshot, size_t i)
 {
-	const struct ruleset *rules = &snapshot->iface->rules;
+	const struct ruleset *rules = &snapshot->rules;
 	const struct rule *rule = &rules->rules[i];
 	const char *set = rules->sets[rule->set].name;
 	char prefix[PREFIX_TEXT_SIZE];
@@ -185,29 +149,27 @@ static void describe_rule(struct report *report, const struct snapshot *snapshot
 /* Only in the text: `list --json` has them all. */
 static void describe_rules(struct report *report, const struct snapshot *snapshot)
 {
-	const struct iface *iface = snapshot->iface;
-	size_t count = iface->rules.count;
+	size_t count = snapshot->rules.count;
 
-	if (report->format != REPORT_TEXT || !count)
+	if (!report_is_text(report) || !count)
 		return;
 	report_object(report, NULL, "decided by");
 	for (size_t i = 0; i < count && i < MAX_RULES_SHOWN; i++)
 		describe_rule(report, snapshot, i);
 	if (count > MAX_RULES_SHOWN)
 		report_line(report, "... %zu more, see '" PROGRAM_NAME " list -d %s'",
-			    count - MAX_RULES_SHOWN, iface->dev.name);
+			    count - MAX_RULES_SHOWN, snapshot->iface->dev.name);
 	report_close(report);
 }
 
-/* What is the matter, and what helps. */
-static void describe_trouble(struct report *report, const struct iface *iface)
+/* Why packets are not filtered, or why no other program can join; and what helps. */
+static void describe_chain_trouble(struct report *report, const struct snapshot *snapshot)
 {
+	const struct iface *iface = snapshot->iface;
 	const struct chain *chain = &iface->chain;
 	const char *name = iface->dev.name;
 	char advice[CHAIN_ADVICE_SIZE];
 
-	if (report->format != REPORT_TEXT)
-		return;
 	if (iface->misread.text[0])
 		report_line(report, "%s", iface->misread.text);
 	else if (iface_lost(iface))
@@ -220,11 +182,22 @@ static void describe_trouble(struct report *report, const struct iface *iface)
 			    "%u programs of its chain are gone, and none can join; '" PROGRAM_NAME
 			    " repair %s' repairs it",
 			    chain->expected - chain->count, name);
-	else if (chain->program_id && repair_is_needed(&iface->dev, chain))
+	else if (snapshot->needs_repair)
 		report_line(report,
 			    "pins of its chain are missing, so no program can join; '" PROGRAM_NAME
 			    " repair %s' makes them again",
 			    name);
+}
+
+/* Only in text: the fields of JSON say it. */
+static void describe_trouble(struct report *report, const struct snapshot *snapshot)
+{
+	const struct chain *chain = &snapshot->iface->chain;
+	const char *name = snapshot->iface->dev.name;
+
+	if (!report_is_text(report))
+		return;
+	describe_chain_trouble(report, snapshot);
 	if (chain->our_count > 1)
 		report_line(report,
 			    "its chain has %u filters, so their rules cannot be changed; 'xdp-loader "
@@ -234,7 +207,7 @@ static void describe_trouble(struct report *report, const struct iface *iface)
 
 static void describe_contents(struct report *report, const struct snapshot *snapshot)
 {
-	describe_rule_numbers(report, &snapshot->iface->rules);
+	describe_rule_numbers(report, &snapshot->rules);
 	report_object(report, "counters", "counters");
 	describe_totals(report, snapshot->totals.sum);
 	report_close(report);
@@ -253,7 +226,7 @@ static void describe_another(struct report *report, const struct snapshot *snaps
 	report_object(report, NULL, heading);
 	report_string(report, NULL, "mode", attach_mode_name(iface->chain.mode));
 	describe_program(report, iface);
-	describe_trouble(report, iface);
+	describe_trouble(report, snapshot);
 	describe_contents(report, snapshot);
 	report_close(report);
 }
@@ -264,7 +237,7 @@ static void describe_interface(struct report *report, const struct snapshot *sna
 {
 	const struct iface *iface = snapshot->iface;
 	const struct chain *chain = &iface->chain;
-	bool json = report->format != REPORT_TEXT;
+	bool json = !report_is_text(report);
 	char heading[64];
 
 	snprintf(heading, sizeof(heading), "%s: %s", iface->dev.name,
@@ -279,7 +252,7 @@ static void describe_interface(struct report *report, const struct snapshot *sna
 	report_flag(report, "chained", chain->state == FILTER_STATE_CHAINED);
 	report_flag(report, "recoverable", chain->held.program_id);
 	describe_program(report, iface);
-	describe_trouble(report, iface);
+	describe_trouble(report, snapshot);
 	if (chain->program_id || json)
 		describe_contents(report, snapshot);
 	report_array(report, "more", NULL);
@@ -291,16 +264,18 @@ static void describe_interface(struct report *report, const struct snapshot *sna
 		describe_another(report, &snapshot[i]);
 }
 
-static size_t count_others(const struct snapshot *snapshots, size_t count)
+/* The filters after the first one that are on the same interface. */
+static size_t count_others(const struct snapshots *snapshots, size_t first)
 {
-	size_t others = 0;
+	size_t next = first + 1;
 
-	while (others + 1 < count && snapshots[others + 1].another)
-		others++;
-	return others;
+	while (next < snapshots->count && snapshots->items[next].iface->dev.ifindex ==
+						  snapshots->items[first].iface->dev.ifindex)
+		next++;
+	return next - first - 1;
 }
 
-static int print(const struct snapshot *snapshots, size_t count, bool json, struct error *err)
+static int print(const struct snapshots *snapshots, bool json, struct error *err)
 {
 	struct report report;
 	size_t others;
@@ -310,13 +285,13 @@ static int print(const struct snapshot *snapshots, size_t count, bool json, stru
 	report_object(&report, NULL, NULL);
 	report_number(&report, "schema", NULL, 1);
 	report_array(&report, "interfaces", NULL);
-	for (size_t i = 0; i < count; i += 1 + others) {
-		others = count_others(&snapshots[i], count - i);
-		describe_interface(&report, &snapshots[i], others);
+	for (size_t i = 0; i < snapshots->count; i += 1 + others) {
+		others = count_others(snapshots, i);
+		describe_interface(&report, &snapshots->items[i], others);
 	}
 	report_close(&report);
 	report_close(&report);
-	if (!count)
+	if (!snapshots->count)
 		report_line(&report, "the filter is not loaded on any interface");
 	ret = report_finish(&report, err);
 	return ret < 0 ? ret : 0;
@@ -337,22 +312,21 @@ static int judge(const struct ifaces *ifaces, struct error *err)
 	return ret;
 }
 
-static int status_of(struct ifaces *ifaces, bool json, struct error *err)
+static int status_of(const struct ifaces *ifaces, bool json, struct error *err)
 {
-	auto_free struct snapshot *snapshots = calloc(ifaces->count + 1, sizeof(*snapshots));
-	int ret = 0;
+	const struct snapshot_parts parts = {
+		.rules = true,
+		.counters = true,
+		.totals = true,
+		.repair = !json,
+	};
+	struct snapshots snapshots;
+	int ret = snapshots_read(&snapshots, ifaces, &parts, err);
 
-	if (!snapshots)
-		return error_no_memory(err);
-	for (size_t i = 0; i < ifaces->count && !ret; i++) {
-		snapshots[i].another = i && ifaces->items[i].dev.ifindex ==
-						    ifaces->items[i - 1].dev.ifindex;
-		ret = take_snapshot(&ifaces->items[i], &snapshots[i], err);
-	}
-	if (!ret)
-		ret = print(snapshots, ifaces->count, json, err);
-	for (size_t i = 0; i < ifaces->count; i++)
-		snapshot_done(&snapshots[i]);
+	if (ret)
+		return ret;
+	ret = print(&snapshots, json, err);
+	snapshots_done(&snapshots);
 	return ret ? ret : judge(ifaces, err);
 }
 
@@ -360,15 +334,9 @@ static int find_ifaces(const struct option_texts *names, struct ifaces *ifaces, 
 {
 	int ret;
 
-	if (!names->count) {
-		if (log_level() == LOG_VERBOSE)
-			sweep_report();
-		ret = ifaces_loaded(ifaces, err);
-	} else {
-		ret = ifaces_named(names, ifaces, err);
-		if (!ret)
-			ret = ifaces_read(ifaces, err);
-	}
+	if (!names->count && log_level() == LOG_VERBOSE)
+		sweep_report();
+	ret = ifaces_find(names, ifaces, err);
 	if (!ret)
 		ret = ifaces_split(ifaces, err);
 	return ret ? ret : ifaces_open(ifaces, err);

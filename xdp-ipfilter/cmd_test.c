@@ -11,14 +11,13 @@
 
 #include <cli/report.h>
 #include <dataplane/capability.h>
-#include <dataplane/table.h>
 #include <ruleset/tick.h>
 #include <ruleset/verdict.h>
 #include <util/auto.h>
 #include <util/error.h>
 
 #include "common.h"
-#include "iface.h"
+#include "snapshot.h"
 
 static const struct option_spec test_options[] = {
 	{ 'd', "dev", "IFNAME", "only this interface; may be given several times" },
@@ -86,35 +85,43 @@ static int parse_addresses(struct test_request *request, struct error *err)
 	return 0;
 }
 
-/* "10.0.0.5: drop by 10.0.0.0/8 (default)" */
-static void print_verdict(struct report *report, const struct address *address,
-			  const struct rule *rule, enum ipf_verdict verdict,
-			  const struct iface *iface, bool with_ifname)
+/* What is found while the interfaces are asked. */
+struct findings {
+	struct report report;
+	bool quiet;
+	bool with_ifname; /* each line begins with it: there are several interfaces */
+	bool all_dropped;
+};
+
+/* "eth0: 10.0.0.5: drop by 10.0.0.0/8 (default)" */
+static void print_verdict(struct findings *findings, const struct snapshot *snapshot,
+			  const struct address *address, const struct rule *rule,
+			  enum ipf_verdict verdict)
 {
+	const char *ifname = findings->with_ifname ? snapshot->iface->dev.name : "";
+	const char *separator = findings->with_ifname ? ": " : "";
 	char text[ADDRESS_TEXT_SIZE], prefix[PREFIX_TEXT_SIZE];
 
 	address_format(address, text);
-	if (rule) {
-		prefix_format(&rule->prefix, prefix);
-		report_line(report, "%s%s%s: %s by %s (%s)", with_ifname ? iface->dev.name : "",
-			    with_ifname ? ": " : "", text, verdict_name(verdict), prefix,
-			    iface->rules.sets[rule->set].name);
-	} else {
-		report_line(report, "%s%s%s: %s (policy)", with_ifname ? iface->dev.name : "",
-			    with_ifname ? ": " : "", text, verdict_name(verdict));
+	if (!rule) {
+		report_line(&findings->report, "%s%s%s: %s (policy)", ifname, separator, text,
+			    verdict_name(verdict));
+		return;
 	}
+	prefix_format(&rule->prefix, prefix);
+	report_line(&findings->report, "%s%s%s: %s by %s (%s)", ifname, separator, text,
+		    verdict_name(verdict), prefix, snapshot->rules.sets[rule->set].name);
 }
 
-/* Asked twice: the table, by the lines that packets run, and the rules, which know their names. */
-static int find_verdict(const struct iface *iface, const struct address *address,
+/* Asks twice: the table, by the code that packets run, and the rules, which know their names. */
+static int find_verdict(const struct snapshot *snapshot, const struct address *address,
 			const struct rule **rule, enum ipf_verdict *verdict, struct error *err)
 {
-	__u32 now = tick_now();
-	struct ipf_match match = image_lookup(&iface->live.image, address, now);
+	struct ipf_match match = image_lookup(&snapshot->table.image, address, snapshot->tick);
 	char text[ADDRESS_TEXT_SIZE];
 
-	*rule = ruleset_decide(&iface->rules, address, now);
-	*verdict = *rule ? (*rule)->verdict : iface->filter.config.policy;
+	*rule = ruleset_decide(&snapshot->rules, address, snapshot->tick);
+	*verdict = *rule ? (*rule)->verdict : snapshot->iface->filter.config.policy;
 	if (match.verdict == (*rule ? (*rule)->verdict : IPF_NO_VERDICT))
 		return 0;
 	address_format(address, text);
@@ -122,52 +129,63 @@ static int find_verdict(const struct iface *iface, const struct address *address
 		err, -EBADMSG,
 		"%s: the rule table is damaged: packets from %s meet another verdict than the rules "
 		"say; 'xdp-ipfilter replace' with all rules writes it anew",
-		iface->dev.name, text);
+		snapshot->iface->dev.name, text);
 }
 
-static int test_target(const struct test_request *request, const struct iface *iface,
-		       bool with_ifname, bool *all_dropped, struct error *err)
+static int test_address(struct findings *findings, const struct snapshot *snapshot,
+			const struct address *address, struct error *err)
 {
-	struct report report;
-	int ret;
+	const struct rule *rule;
+	enum ipf_verdict verdict;
+	int ret = find_verdict(snapshot, address, &rule, &verdict, err);
 
-	report_init(&report, REPORT_TEXT, stdout);
-	for (size_t i = 0; i < request->words.count; i++) {
-		const struct address *address = &request->addresses[i];
-		const struct rule *rule;
-		enum ipf_verdict verdict;
-
-		ret = find_verdict(iface, address, &rule, &verdict, err);
-		if (ret)
-			return ret;
-		*all_dropped = *all_dropped && verdict == IPF_DROP;
-		if (!request->quiet)
-			print_verdict(&report, address, rule, verdict, iface, with_ifname);
-	}
-	ret = report_finish(&report, err);
-	return ret < 0 ? ret : 0;
+	if (ret)
+		return ret;
+	if (verdict != IPF_DROP)
+		findings->all_dropped = false;
+	if (!findings->quiet)
+		print_verdict(findings, snapshot, address, rule, verdict);
+	return 0;
 }
 
-static int test_ifaces(const struct test_request *request, struct ifaces *ifaces, struct error *err)
+static int test_snapshots(const struct test_request *request, const struct snapshots *snapshots,
+			  struct findings *findings, struct error *err)
 {
-	bool all_dropped = true;
-	int ret;
+	int ret = 0;
 
-	for (size_t i = 0; i < ifaces->count; i++) {
-		struct iface *iface = &ifaces->items[i];
+	report_init(&findings->report, REPORT_TEXT, stdout);
+	for (size_t i = 0; i < snapshots->count; i++) {
+		const struct snapshot *snapshot = &snapshots->items[i];
 
 		/* A warning has said so already. */
-		all_dropped = all_dropped && !iface->misread.text[0];
-		if (table_read(&iface->filter, &iface->rules, &iface->live, err))
-			return error_prefix(err, -EIO, "%s", iface->dev.name);
+		if (snapshot->iface->misread.text[0])
+			findings->all_dropped = false;
+		for (size_t j = 0; j < request->words.count && !ret; j++)
+			ret = test_address(findings, snapshot, &request->addresses[j], err);
 	}
-	for (size_t i = 0; i < ifaces->count; i++) {
-		ret = test_target(request, &ifaces->items[i], ifaces->count > 1, &all_dropped, err);
-		if (ret)
-			return ret;
-	}
+	return ret ? ret : report_finish(&findings->report, err);
+}
+
+static int test_ifaces(const struct test_request *request, const struct ifaces *ifaces,
+		       struct error *err)
+{
+	static const struct snapshot_parts parts = { .rules = true, .table = true };
+	struct findings findings = {
+		.quiet = request->quiet,
+		.with_ifname = ifaces->count > 1,
+		.all_dropped = true,
+	};
+	struct snapshots snapshots;
+	int ret = snapshots_read(&snapshots, ifaces, &parts, err);
+
+	if (ret)
+		return ret;
+	ret = test_snapshots(request, &snapshots, &findings, err);
+	snapshots_done(&snapshots);
+	if (ret < 0)
+		return ret;
 	/* Without a message: the output says which. */
-	return all_dropped ? 0 : error_set_kind(err, -ENOENT, ERROR_FAILURE);
+	return findings.all_dropped ? 0 : error_set_kind(err, -ENOENT, ERROR_FAILURE);
 }
 
 static int test(struct options *options, struct error *err)

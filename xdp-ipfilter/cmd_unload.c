@@ -51,12 +51,10 @@ static int parse(struct unload_request *request, struct options *options, struct
 }
 
 /* All are looked at before the first is touched. */
-static int find_named(const struct option_texts *names, struct ifaces *ifaces, struct error *err)
+static int find_ifaces(const struct option_texts *names, struct ifaces *ifaces, struct error *err)
 {
-	int ret = ifaces_named(names, ifaces, err);
+	int ret = ifaces_find(names, ifaces, err);
 
-	if (!ret)
-		ret = ifaces_read(ifaces, err);
 	for (size_t i = 0; i < ifaces->count && !ret; i++) {
 		const struct iface *iface = &ifaces->items[i];
 
@@ -140,10 +138,7 @@ static int unload_locked(const struct unload_request *request, struct error *err
 	lock = lock_take(err);
 	if (lock < 0)
 		return lock;
-	if (request->all)
-		ret = ifaces_loaded(&ifaces, err);
-	else
-		ret = find_named(&request->names, &ifaces, err);
+	ret = find_ifaces(&request->names, &ifaces, err);
 	if (!ret)
 		ret = unload_ifaces(&ifaces, err);
 	ifaces_done(&ifaces);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * How are counters described in a report?
+ * How are counters named in a report?
  */
 #ifndef COUNTING_H
 #define COUNTING_H
@@ -8,10 +8,10 @@
 #include <cli/report.h>
 #include <ipfilter/abi.h>
 
-/* What each total is called, by enum ipf_total: drop, pass, other, malformed. */
-extern const char *const total_names[IPF_TOTALS];
+/* The name of each total, by enum ipf_total: drop, pass, other, malformed. */
+extern const char *const counting_names[IPF_TOTALS];
 
-/* packets and bytes, in the row that is open. */
-void describe_counter(struct report *report, const struct ipf_counter *counter);
+/* Adds the fields "packets" and "bytes" to the open row. */
+void counting_describe(struct report *report, const struct ipf_counter *counter);
 
 #endif

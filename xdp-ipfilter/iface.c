@@ -125,6 +125,16 @@ int ifaces_loaded(struct ifaces *out, struct error *err)
 	return 0;
 }
 
+int ifaces_find(const struct option_texts *names, struct ifaces *out, struct error *err)
+{
+	int ret;
+
+	if (!names->count)
+		return ifaces_loaded(out, err);
+	ret = ifaces_named(names, out, err);
+	return ret ? ret : ifaces_read(out, err);
+}
+
 /* Of an interface that has just gone, nothing is said. */
 static void check_framing(struct iface *iface)
 {
@@ -293,15 +303,8 @@ static void warn_of_misreading(const struct ifaces *ifaces)
 
 int ifaces_filtering(const struct option_texts *names, struct ifaces *out, struct error *err)
 {
-	int ret;
+	int ret = ifaces_find(names, out, err);
 
-	if (names->count) {
-		ret = ifaces_named(names, out, err);
-		if (!ret)
-			ret = ifaces_read(out, err);
-	} else {
-		ret = ifaces_loaded(out, err);
-	}
 	if (!ret)
 		ret = ifaces_open(out, err);
 	if (ret)

@@ -50,6 +50,9 @@ int ifaces_read(struct ifaces *ifaces, struct error *err);
  * somebody. Chains are read. */
 int ifaces_loaded(struct ifaces *out, struct error *err);
 
+/* The interfaces of these names, or without names what ifaces_loaded() finds. Chains are read. */
+int ifaces_find(const struct option_texts *names, struct ifaces *out, struct error *err);
+
 /* Makes of an interface with several filters as many ifaces, one behind the other, each with its filter's
  * place in the chain. To be called before they are opened. */
 int ifaces_split(struct ifaces *ifaces, struct error *err);

@@ -29,7 +29,7 @@ void report_init(struct report *report, enum report_format format, FILE *out)
 	*report = (struct report){ .out = out, .format = format };
 }
 
-static bool is_text(const struct report *report)
+bool report_is_text(const struct report *report)
 {
 	return report->format == REPORT_TEXT;
 }
@@ -170,7 +170,7 @@ static void open_level(struct report *report, const char *key, const char *headi
 		       struct report_level opened)
 {
 	assert(report->depth < REPORT_DEPTH);
-	if (is_text(report)) {
+	if (report_is_text(report)) {
 		text_open(report, heading, opened.row);
 	} else {
 		json_start(report, key);
@@ -202,7 +202,7 @@ void report_close(struct report *report)
 
 	assert(report->depth);
 	closed = report->levels[--report->depth];
-	if (!is_text(report))
+	if (!report_is_text(report))
 		json_end(report, &closed);
 	else if (closed.row && closed.filled)
 		fputc('\n', report->out);
@@ -228,7 +228,7 @@ static void text_field(struct report *report, const char *label, const char *val
 
 void report_string(struct report *report, const char *key, const char *label, const char *value)
 {
-	if (is_text(report)) {
+	if (report_is_text(report)) {
 		if (label && value)
 			text_field(report, label, value);
 	} else if (key && value) {
@@ -244,7 +244,7 @@ void report_number(struct report *report, const char *key, const char *label, ui
 	char digits[24];
 
 	snprintf(digits, sizeof(digits), "%" PRIu64, value);
-	if (is_text(report)) {
+	if (report_is_text(report)) {
 		if (label)
 			text_field(report, label, digits);
 	} else if (key) {
@@ -255,7 +255,7 @@ void report_number(struct report *report, const char *key, const char *label, ui
 
 static void json_literal(struct report *report, const char *key, const char *literal)
 {
-	if (is_text(report))
+	if (report_is_text(report))
 		return;
 	json_start(report, key);
 	fputs(literal, report->out);
@@ -276,7 +276,7 @@ void report_line(struct report *report, const char *format, ...)
 	char line[TEXT_SIZE];
 	va_list args;
 
-	if (!is_text(report))
+	if (!report_is_text(report))
 		return;
 	va_start(args, format);
 	vsnprintf(line, sizeof(line), format, args);

@@ -43,6 +43,7 @@ struct report {
 };
 
 void report_init(struct report *report, enum report_format format, FILE *out);
+bool report_is_text(const struct report *report);
 
 /* Each opens a level, which report_close() closes. `key` is NULL at the top and inside an array.
  *

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What does an interface's filter hold at one moment?
+ *
+ * Commands that show something read a snapshot and describe it; they read nothing while they print.
+ */
+#ifndef SNAPSHOT_H
+#define SNAPSHOT_H
+
+#include <dataplane/counters.h>
+#include <dataplane/table.h>
+#include <dataplane/totals.h>
+#include <ruleset/ruleset.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "iface.h"
+
+struct error;
+
+/* What is wanted besides the chain and the configuration. */
+struct snapshot_parts {
+	bool rules;
+	bool table;    /* that the rules were read from; needs the rules */
+	bool counters; /* of each rule; needs the rules */
+	bool totals;
+	bool repair;     /* whether its chain needs one */
+	const char *set; /* only the rules of this set; NULL: of all */
+};
+
+/* What was not wanted, and of an interface without the filter everything, is zero. */
+struct snapshot {
+	const struct iface *iface; /* with its chain, and its configuration in the open filter */
+	uint64_t time_ms;          /* when the totals were read, by clock_monotonic_ms() */
+	__u32 tick;                /* when the rules were read: none has ended by then */
+	struct ruleset rules;
+	struct table_snapshot table;
+	struct counter *counters; /* one for each rule */
+	struct totals totals;
+	bool needs_repair; /* as repair_is_needed() says; where the filter runs */
+};
+
+/* Zeroed is empty. */
+struct snapshots {
+	struct snapshot *items; /* one for each interface, in their order */
+	size_t count;
+};
+
+/* Reads these parts of each interface, whose filters are open and stay so while the snapshots are used.
+ * Returns 0, or a negative errno with a message; then there is nothing to release. Release with
+ * snapshots_done(). */
+int snapshots_read(struct snapshots *out, const struct ifaces *ifaces,
+		   const struct snapshot_parts *parts, struct error *err);
+void snapshots_done(struct snapshots *snapshots);
+
+#endif
