@@ -10,6 +10,7 @@
 
 #include <bpf/bpf.h>
 
+#include <dataplane/blocks.h>
 #include <dataplane/kernel.h>
 #include <dataplane/slots.h>
 #include <util/auto.h>
@@ -96,7 +97,7 @@ static int read_sums(const struct reader *reader, int fd, struct ipf_counter *su
 
 static int read_block(const struct reader *reader, __u32 number, struct block *block)
 {
-	auto_fd int fd = slots_open_block(reader->slots->block[number]);
+	auto_fd int fd = block_open(reader->slots->block[number]);
 
 	block->looked_for = true;
 	/* The program skips a block that is not there, so nothing is counted. */

@@ -6,15 +6,17 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
 #include <dataplane/kernel.h>
+#include <dataplane/map.h>
 #include <util/auto.h>
 #include <util/error.h>
 
-/* Our program has eight maps; one of another build may have some more. */
+/* Our program has eight maps; that of another build may have a few more. */
 #define MAX_MAPS 16
 
 static int program_info(int program_fd, struct bpf_prog_info *info, __u32 *map_ids)
@@ -31,19 +33,7 @@ static int program_info(int program_fd, struct bpf_prog_info *info, __u32 *map_i
 	return 0;
 }
 
-/* Opens a map and reads about it. Returns the descriptor. */
-static int open_map(__u32 id, struct bpf_map_info *map)
-{
-	auto_fd int fd = bpf_map_get_fd_by_id(id);
-	__u32 size = sizeof(*map);
-
-	memset(map, 0, sizeof(*map));
-	if (fd < 0 || bpf_obj_get_info_by_fd(fd, map, &size))
-		return -errno;
-	return auto_take_fd(&fd);
-}
-
-/* The sizes must be those of abi.h, so that what is read or written later fits. */
+/* Keys and values must have the sizes of abi.h, or later reads and writes would overrun. */
 static bool fits(const struct bpf_map_info *map, __u32 value_size)
 {
 	return map->key_size == sizeof(__u32) && map->value_size == value_size;
@@ -53,7 +43,7 @@ static int find_config(const struct bpf_prog_info *info, const __u32 *map_ids)
 {
 	for (__u32 i = 0; i < info->nr_map_ids; i++) {
 		struct bpf_map_info map;
-		auto_fd int fd = open_map(map_ids[i], &map);
+		auto_fd int fd = map_open(map_ids[i], &map);
 
 		if (fd < 0)
 			return fd;
@@ -86,7 +76,7 @@ int filter_is_ours(int program_fd)
 	if (ret || strcmp(info.name, IPF_PROGRAM_NAME) != 0)
 		return ret;
 	ret = read_config(&info, map_ids, &config);
-	/* A configuration of another size is of another version of ours. */
+	/* A configuration of another size belongs to another version of xdp-ipfilter. */
 	if (!ret || ret == -EPROTO)
 		return 1;
 	return ret == -ENOENT ? 0 : ret;
@@ -111,33 +101,26 @@ bool filter_was_loaded_at(int program_fd, const struct ipf_location *location)
 }
 
 static const struct {
-	size_t fd; /* where struct filter has it */
 	const char *name;
 	__u32 value_size;
-} maps[] = {
-	{ offsetof(struct filter, root), IPF_MAP_ROOT, sizeof(struct ipf_root) },
-	{ offsetof(struct filter, head), IPF_MAP_HEAD, 2 * IPF_HEAD_SIZE },
-	{ offsetof(struct filter, slots), IPF_MAP_SLOTS, sizeof(struct ipf_slots) },
-	{ offsetof(struct filter, chunks), IPF_MAP_CHUNKS, sizeof(__u32) },
-	{ offsetof(struct filter, barrier), IPF_MAP_BARRIER, sizeof(__u32) },
-	{ offsetof(struct filter, totals), IPF_MAP_TOTALS, sizeof(struct ipf_counter) },
-	{ offsetof(struct filter, rule_counts), IPF_MAP_RULE_COUNTERS, sizeof(__u32) },
+} maps[FILTER_MAPS] = {
+	[FILTER_ROOT] = { IPF_MAP_ROOT, sizeof(struct ipf_root) },
+	[FILTER_HEAD] = { IPF_MAP_HEAD, 2 * IPF_HEAD_SIZE },
+	[FILTER_SLOTS] = { IPF_MAP_SLOTS, sizeof(struct ipf_slots) },
+	[FILTER_CHUNKS] = { IPF_MAP_CHUNKS, sizeof(__u32) },
+	[FILTER_BLOCKS] = { IPF_MAP_RULE_COUNTERS, sizeof(__u32) },
+	[FILTER_BARRIER] = { IPF_MAP_BARRIER, sizeof(__u32) },
+	[FILTER_TOTALS] = { IPF_MAP_TOTALS, sizeof(struct ipf_counter) },
 };
-#define MAPS (sizeof(maps) / sizeof(maps[0]))
-
-static int *map_fd(struct filter *filter, size_t map)
-{
-	return (int *)((char *)filter + maps[map].fd);
-}
 
 static int take_map(const struct bpf_map_info *map, int *fd, struct filter *filter)
 {
-	for (size_t i = 0; i < MAPS; i++) {
+	for (size_t i = 0; i < FILTER_MAPS; i++) {
 		if (strcmp(map->name, maps[i].name) != 0)
 			continue;
 		if (!fits(map, maps[i].value_size))
 			return -EPROTO;
-		*map_fd(filter, i) = auto_take_fd(fd);
+		filter->maps[i] = auto_take_fd(fd);
 	}
 	return 0;
 }
@@ -148,12 +131,12 @@ static int open_maps(const struct bpf_prog_info *info, const __u32 *map_ids, str
 
 	for (__u32 i = 0; i < info->nr_map_ids && !ret; i++) {
 		struct bpf_map_info map;
-		auto_fd int fd = open_map(map_ids[i], &map);
+		auto_fd int fd = map_open(map_ids[i], &map);
 
 		ret = fd < 0 ? fd : take_map(&map, &fd, filter);
 	}
-	for (size_t i = 0; i < MAPS && !ret; i++)
-		if (*map_fd(filter, i) < 0)
+	for (size_t i = 0; i < FILTER_MAPS && !ret; i++)
+		if (filter->maps[i] < 0)
 			ret = -ENOENT;
 	return ret;
 }
@@ -162,9 +145,17 @@ struct filter filter_of_object(const struct bpf_object *object, const struct ipf
 {
 	struct filter filter = { .config = *config };
 
-	for (size_t i = 0; i < MAPS; i++)
-		*map_fd(&filter, i) = bpf_object__find_map_fd_by_name(object, maps[i].name);
+	for (size_t i = 0; i < FILTER_MAPS; i++)
+		filter.maps[i] = bpf_object__find_map_fd_by_name(object, maps[i].name);
 	return filter;
+}
+
+struct ipf_root *filter_map_root(const struct filter *filter, int protection)
+{
+	void *root = mmap(NULL, sizeof(struct ipf_root), protection, MAP_SHARED,
+			  filter->maps[FILTER_ROOT], 0);
+
+	return root == MAP_FAILED ? NULL : root;
 }
 
 int filter_open(__u32 program_id, struct filter *out, struct error *err)
@@ -205,11 +196,8 @@ int filter_open(__u32 program_id, struct filter *out, struct error *err)
 
 void filter_close(struct filter *filter)
 {
-	for (size_t i = 0; i < MAPS; i++) {
-		int *fd = map_fd(filter, i);
-
-		if (*fd >= 0)
-			close(*fd);
-		*fd = -1;
+	for (size_t i = 0; i < FILTER_MAPS; i++) {
+		auto_release_fd(&filter->maps[i]);
+		filter->maps[i] = -1;
 	}
 }

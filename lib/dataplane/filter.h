@@ -2,8 +2,8 @@
 /*
  * How is a loaded filter reached: its configuration and its maps?
  *
- * From its program's id, through the maps that the program holds: no pins of ours, nothing that can
- * go stale.
+ * From its program's id, through the maps that the program holds: without pins of ours, so nothing
+ * can go stale.
  */
 #ifndef DATAPLANE_FILTER_H
 #define DATAPLANE_FILTER_H
@@ -14,40 +14,50 @@
 struct bpf_object;
 struct error;
 
+/* The maps of a filter that the tool reads and writes. */
+enum filter_map {
+	FILTER_ROOT,    /* struct ipf_root */
+	FILTER_HEAD,    /* the first bytes of both halves' tables */
+	FILTER_SLOTS,   /* struct ipf_slots */
+	FILTER_CHUNKS,  /* an array of maps: the other bytes of the tables */
+	FILTER_BLOCKS,  /* an array of maps: the counters of rules */
+	FILTER_BARRIER, /* an array of maps, to wait for packets with */
+	FILTER_TOTALS,  /* struct ipf_counter for each enum ipf_total */
+	FILTER_MAPS,
+};
+
 struct filter {
 	__u32 program_id;
 	struct ipf_config config;
-	int root;
-	int head;
-	int slots;
-	int chunks;
-	int barrier;
-	int totals;
-	int rule_counts;
+	int maps[FILTER_MAPS]; /* descriptors; -1: closed */
 };
-#define FILTER_CLOSED                                                                           \
-	{                                                                                       \
-		.root = -1, .head = -1, .slots = -1, .chunks = -1, .barrier = -1, .totals = -1, \
-		.rule_counts = -1                                                               \
+#define FILTER_CLOSED                                     \
+	{                                                 \
+		.maps = { [0 ... FILTER_MAPS - 1] = -1 }, \
 	}
 
-/* Opens the program's maps. -ENOENT: no such program, or not ours. -EPROTO: ours, but of another
- * ABI version (the words say what to do). On success close it with filter_close(). */
+/* Opens the program's maps. -ENOENT: there is no such program, or it is not ours. -EPROTO: it is
+ * ours, but of another ABI version (the message says what to do). On success close *out with
+ * filter_close(). */
 int filter_open(__u32 program_id, struct filter *out, struct error *err);
 void filter_close(struct filter *filter);
 
-/* The maps of a program that is loaded but has no id to be found by yet: they are the object's, and
- * not to be closed. */
+/* The maps of a program that is loaded, but not to be found by its id yet. They are the object's:
+ * do not close them. */
 struct filter filter_of_object(const struct bpf_object *object, const struct ipf_config *config);
 
-/* Is this program ours (name and configuration)? 1, 0, or what kept us from finding out: that is not
- * "no", for then it would be loaded twice. */
+/* The filter's root, mapped to read or (PROT_READ | PROT_WRITE) to write; release it with
+ * munmap(). NULL with errno on failure. */
+struct ipf_root *filter_map_root(const struct filter *filter, int protection);
+
+/* Is this program ours, by its name and configuration? Returns 1, 0, or a negative errno when that
+ * cannot be found out: that is not "no", or it would be loaded twice. */
 int filter_is_ours(int program_fd);
 
-/* Is a program with this id in the kernel? */
+/* Does the kernel have a program with this id? */
 bool filter_exists(__u32 program_id);
 
-/* Is it ours, and was it loaded here? False also where that is not sure. */
+/* Is this program ours, and was it loaded here? False also where that is not certain. */
 bool filter_was_loaded_at(int program_fd, const struct ipf_location *location);
 
 #endif

@@ -1,28 +1,28 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Which maps lie in the slots of a filter's arrays of maps, and how do they get there?
+ * Which maps are in the slots of a filter's two arrays of maps, and how do they get there?
  */
 #include <dataplane/slots.h>
 
 #include <errno.h>
 #include <pthread.h>
-#include <string.h>
 #include <sys/mman.h>
 
 #include <bpf/bpf.h>
 
+#include <dataplane/map.h>
 #include <util/auto.h>
 
-#define BLOCK_NAME "ipf_rule_block"
-
-/* So many slots wait together. */
+/* Each thread waits for one slot at a time, so this many waits overlap. */
 #define MAX_THREADS SLOTS_BATCH
 #define STACK_SIZE (128 << 10)
 
+/* -- What is there ----------------------------------------------------------------------------- */
+
 struct ipf_slots *slots_map(const struct filter *filter, int protection)
 {
-	void *slots =
-		mmap(NULL, sizeof(struct ipf_slots), protection, MAP_SHARED, filter->slots, 0);
+	void *slots = mmap(NULL, sizeof(struct ipf_slots), protection, MAP_SHARED,
+			   filter->maps[FILTER_SLOTS], 0);
 
 	return slots == MAP_FAILED ? NULL : slots;
 }
@@ -33,48 +33,33 @@ void slots_unmap(struct ipf_slots *slots)
 		munmap(slots, sizeof(*slots));
 }
 
-/* -- What lies there --------------------------------------------------------------------------- */
-
-static int open_map(__u32 id, enum bpf_map_type type, __u32 value_size, __u32 entries)
+struct slots_array slots_of_chunks(const struct filter *filter, struct ipf_slots *slots)
 {
-	struct bpf_map_info info = {};
-	__u32 size = sizeof(info);
-	auto_fd int fd = -1;
+	return (struct slots_array){ filter->maps[FILTER_CHUNKS], slots->chunk };
+}
 
-	if (!id)
-		return -ENOENT;
-	fd = bpf_map_get_fd_by_id(id);
-	if (fd < 0 || bpf_obj_get_info_by_fd(fd, &info, &size))
-		return -errno;
+struct slots_array slots_of_blocks(const struct filter *filter, struct ipf_slots *slots)
+{
+	return (struct slots_array){ filter->maps[FILTER_BLOCKS], slots->block };
+}
+
+int slots_open(__u32 id, enum bpf_map_type type, __u32 value_size, __u32 entries)
+{
+	struct bpf_map_info info;
+	auto_fd int fd = id ? map_open(id, &info) : -ENOENT;
+
+	if (fd < 0)
+		return fd;
 	if (info.type != type || info.value_size != value_size || info.max_entries != entries)
 		return -ENOENT;
 	return auto_take_fd(&fd);
 }
 
-int slots_open_chunk(__u32 id)
-{
-	return open_map(id, BPF_MAP_TYPE_ARRAY, IPF_CHUNK_SIZE, 1);
-}
+/* -- Change many at once ----------------------------------------------------------------------- */
 
-int slots_open_block(__u32 id)
-{
-	return open_map(id, BPF_MAP_TYPE_PERCPU_ARRAY, sizeof(struct ipf_counter),
-			IPF_COUNTER_BLOCK);
-}
-
-int slots_new_block(void)
-{
-	int fd = bpf_map_create(BPF_MAP_TYPE_PERCPU_ARRAY, BLOCK_NAME, sizeof(__u32),
-				sizeof(struct ipf_counter), IPF_COUNTER_BLOCK, NULL);
-
-	return fd < 0 ? -errno : fd;
-}
-
-/* -- Change ------------------------------------------------------------------------------------ */
-
-/* Every `step`th slot from `at` on is one thread's. */
+/* One thread changes every `step`th slot, from position `at` on. */
 struct work {
-	int outer;
+	int map;
 	const __u32 *slots;
 	const int *fds; /* NULL: the slots are emptied */
 	size_t count;
@@ -87,8 +72,8 @@ static int change_slot(const struct work *work, size_t i)
 	const __u32 *slot = &work->slots[i];
 
 	if (work->fds)
-		return bpf_map_update_elem(work->outer, slot, &work->fds[i], BPF_ANY) ? -errno : 0;
-	return bpf_map_delete_elem(work->outer, slot) && errno != ENOENT ? -errno : 0;
+		return bpf_map_update_elem(work->map, slot, &work->fds[i], BPF_ANY) ? -errno : 0;
+	return bpf_map_delete_elem(work->map, slot) && errno != ENOENT ? -errno : 0;
 }
 
 static void *do_work(void *context)
@@ -100,8 +85,9 @@ static void *do_work(void *context)
 	return NULL;
 }
 
-/* Threads that cannot be had leave their part to this one. */
-static size_t start_threads(struct work *parts, pthread_t *threads, size_t count)
+/* Starts a thread for each of the works but the first, as far as that is possible. Returns how many
+ * of the works are taken care of; the first one counts. */
+static size_t start_threads(struct work *works, pthread_t *threads, size_t count)
 {
 	pthread_attr_t attributes;
 	size_t started = 1;
@@ -110,61 +96,73 @@ static size_t start_threads(struct work *parts, pthread_t *threads, size_t count
 		return 1;
 	if (!pthread_attr_setstacksize(&attributes, STACK_SIZE)) {
 		while (started < count &&
-		       !pthread_create(&threads[started], &attributes, do_work, &parts[started]))
+		       !pthread_create(&threads[started], &attributes, do_work, &works[started]))
 			started++;
 	}
 	pthread_attr_destroy(&attributes);
 	return started;
 }
 
-static int change_slots(int outer, const __u32 *slots, const int *fds, size_t count)
+static int change_slots(int map, const __u32 *slots, const int *fds, size_t count)
 {
 	size_t workers = count < MAX_THREADS ? count : MAX_THREADS;
-	struct work parts[MAX_THREADS];
+	struct work works[MAX_THREADS];
 	pthread_t threads[MAX_THREADS];
 	size_t started;
 	int ret = 0;
 
 	for (size_t i = 0; i < workers; i++)
-		parts[i] = (struct work){ outer, slots, fds, count, i, workers, 0 };
-	started = start_threads(parts, threads, workers);
+		works[i] = (struct work){ map, slots, fds, count, i, workers, 0 };
+	started = start_threads(works, threads, workers);
+	/* This thread does the first work, and those that no thread could be started for. */
 	for (size_t i = 0; i < workers; i++) {
 		if (!i || i >= started)
-			do_work(&parts[i]);
+			do_work(&works[i]);
 	}
 	for (size_t i = 0; i < workers; i++) {
 		if (i && i < started)
 			pthread_join(threads[i], NULL);
 		if (!ret)
-			ret = parts[i].ret;
+			ret = works[i].ret;
 	}
 	return ret;
 }
 
-static int map_id(int fd, __u32 *id)
-{
-	struct bpf_map_info info = {};
-	__u32 size = sizeof(info);
+/* -- Put and empty ----------------------------------------------------------------------------- */
 
-	if (bpf_obj_get_info_by_fd(fd, &info, &size))
-		return -errno;
-	*id = info.id;
-	return 0;
-}
-
-int slots_put(int outer, __u32 *ids, const __u32 *slots, const int *fds, size_t count)
+static int put(struct slots_batch *batch)
 {
 	/* First the notes: <ipfilter/abi.h> says why. */
-	for (size_t i = 0; i < count; i++) {
-		int ret = map_id(fds[i], &ids[slots[i]]);
+	for (size_t i = 0; i < batch->count; i++) {
+		struct bpf_map_info info;
+		int ret = map_info(batch->fds[i], &info);
 
 		if (ret)
 			return ret;
+		batch->array.ids[batch->slots[i]] = info.id;
 	}
-	return count ? change_slots(outer, slots, fds, count) : 0;
+	return batch->count ?
+		       change_slots(batch->array.map, batch->slots, batch->fds, batch->count) :
+		       0;
 }
 
-int slots_empty(int outer, __u32 *ids, __u32 first, __u32 count, const bool *keep)
+int slots_finish(struct slots_batch *batch, int ret)
+{
+	if (!ret)
+		ret = put(batch);
+	while (batch->count)
+		close(batch->fds[--batch->count]);
+	return ret;
+}
+
+int slots_add(struct slots_batch *batch, __u32 slot, int fd)
+{
+	batch->slots[batch->count] = slot;
+	batch->fds[batch->count++] = fd;
+	return batch->count < SLOTS_BATCH ? 0 : slots_finish(batch, 0);
+}
+
+int slots_empty(const struct slots_array *array, __u32 first, __u32 count, const bool *keep)
 {
 	auto_free __u32 *filled = malloc(count * sizeof(*filled));
 	size_t n = 0;
@@ -173,12 +171,12 @@ int slots_empty(int outer, __u32 *ids, __u32 first, __u32 count, const bool *kee
 	if (!filled)
 		return -ENOMEM;
 	for (__u32 slot = first; slot < first + count; slot++) {
-		if (ids[slot] && (!keep || !keep[slot]))
+		if (array->ids[slot] && (!keep || !keep[slot]))
 			filled[n++] = slot;
 	}
 	if (n)
-		ret = change_slots(outer, filled, NULL, n);
+		ret = change_slots(array->map, filled, NULL, n);
 	for (size_t i = 0; i < n && !ret; i++)
-		ids[filled[i]] = 0;
+		array->ids[filled[i]] = 0;
 	return ret;
 }

@@ -2,59 +2,66 @@
 /*
  * How do rules get to the packets, and back?
  *
- * A change is prepared (everything that can fail), then committed (one compare-and-swap). So the
- * changes of several interfaces are prepared one after the other and then committed together, or
- * not at all.
+ * A change is prepared, which may fail at any step, and then committed, which is one
+ * compare-and-swap. So the changes of several interfaces are prepared one after the other and then
+ * committed together, or not at all.
+ *
+ * Whenever no command is at work, the invariants of half.h and blocks.h hold. A command that is
+ * killed leaves them true for the live table; whatever it left in the other half, the next command
+ * takes out.
  */
 #ifndef DATAPLANE_TABLE_H
 #define DATAPLANE_TABLE_H
 
+#include <dataplane/blocks.h>
+#include <dataplane/claim.h>
 #include <dataplane/filter.h>
 #include <table/image.h>
 #include <ruleset/ruleset.h>
-#include <stdbool.h>
 
 struct error;
 
-/* A table as it was live. */
+/* A table as it was at a moment when it was live. */
 struct table_snapshot {
 	struct image image;
 	__u32 generation;
 };
 void table_snapshot_done(struct table_snapshot *table);
 
-/* Reads the live table back, checks it and rebuilds its rules; while commands change it meanwhile,
- * reads again. On success *out owns memory: ruleset_done(). *table (may be NULL) receives the checked
- * table itself, as it was at that moment: table_snapshot_done(). -EBADMSG: the table is damaged. */
+/* Reads the live table, checks it and rebuilds its rules; reads again if a command changed it
+ * meanwhile. On success *out owns memory: ruleset_done(). *table (may be NULL) receives the table
+ * itself: table_snapshot_done(). Returns 0 or a negative errno with a message; -EBADMSG: the table
+ * is damaged. */
 int table_read(const struct filter *filter, struct ruleset *out, struct table_snapshot *table,
 	       struct error *err);
 
+/* A new table that is not live yet. */
 struct table_change {
 	const struct filter *filter;
-	struct ipf_root *root;   /* the filter's root map, mapped */
-	struct ipf_slots *slots; /* likewise */
-	__u32 generation;        /* that commit makes live */
-	__u32 claim;             /* by which we are known in the root */
-	int ticket;              /* holds the claim while it is open */
-	int barrier;             /* a map, with which commit waits for packets */
-	bool *used_blocks;       /* of counters: which of them rules of the new table have */
+	struct claim claim;
+	struct ipf_slots *slots; /* the filter's, mapped to write */
+	struct blocks blocks;
 };
 
-/* Claims the filter, assigns counters to the new rules, compiles, and builds the table in the half that
- * is not live. `live` is the table that the rules were made from, as table_read() gave it. The live
- * table is untouched. On failure nothing is owed and nothing has changed: -EAGAIN, another table is live
- * by now; -EBUSY, another process has claimed the filter. Both are over soon: read again, try again.
- * Then exactly one of table_commit() and table_abort() must follow. `filter` must stay open until then. */
+/* Claims the filter, assigns counters to the new rules, compiles them and builds the table in the
+ * half that is not live. `live` is the table that the rules were made from, as table_read() gave
+ * it. On failure nothing is owed and nothing has changed for packets: -EAGAIN, another table is live
+ * by now; -EBUSY, another process has claimed the filter. Both pass soon: read again and try again.
+ * On success exactly one of table_commit() and table_abort() must follow; `filter` must stay open
+ * until then. */
 int table_prepare(const struct filter *filter, const struct table_snapshot *live,
 		  struct ruleset *rules, struct table_change *out, struct error *err);
 
-/* Makes the new table live for every packet that comes; when it returns, no packet uses the old one, and its
- * memory is given back. -EAGAIN: somebody wrote over the claim in the filter's memory; then nothing was
- * changed. */
+/* Makes the new table live for every packet that arrives from now on. When it returns, no packet
+ * uses the old table, and its memory is given back. Returns 0, or -EAGAIN with a message and nothing
+ * changed: somebody overwrote the claim in the filter's memory. */
 int table_commit(struct table_change *change, struct error *err);
+
+/* Takes the new table out again. */
 void table_abort(struct table_change *change);
 
-/* Gives a filter that no packet sees yet its first rules. */
+/* Gives a filter that no packet reaches yet its first rules. Returns 0 or a negative errno with a
+ * message. */
 int table_fill(const struct filter *filter, struct ruleset *rules, struct error *err);
 
 #endif

@@ -27,7 +27,7 @@ static int read_totals(const struct filter *filter, struct ipf_counter *values,
 		       struct totals *totals)
 {
 	for (__u32 total = 0; total < IPF_TOTALS; total++) {
-		if (bpf_map_lookup_elem(filter->totals, &total, values))
+		if (bpf_map_lookup_elem(filter->maps[FILTER_TOTALS], &total, values))
 			return -errno;
 		add_total(totals, total, values);
 	}

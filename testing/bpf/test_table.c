@@ -135,7 +135,7 @@ static struct memory *memory_now(const struct bench *bench)
 	struct memory *memory = malloc(sizeof(*memory));
 	__u32 only = 0;
 
-	if (!memory || bpf_map_lookup_elem(bench->filter.slots, &only, &memory->slots))
+	if (!memory || bpf_map_lookup_elem(bench->filter.maps[FILTER_SLOTS], &only, &memory->slots))
 		tap_bail("the memory cannot be read");
 	memcpy(&memory->root, bench->root, sizeof(memory->root));
 	memcpy(memory->head, bench->program.head, sizeof(memory->head));
@@ -243,7 +243,7 @@ static void test_damaged_claims(struct bench *bench)
 	} claims[] = {
 		{ "all ones", ~0u },
 		{ "a number that was never given", 0x7fffffff },
-		{ "another map", id_of(bench->filter.totals) },
+		{ "another map", id_of(bench->filter.maps[FILTER_TOTALS]) },
 	};
 	struct writer writer;
 	size_t before;
@@ -292,7 +292,7 @@ static void test_nothing_changes_without_a_wait(struct bench *bench)
 	struct memory *before;
 	struct writer writer;
 
-	deaf.barrier = -1;
+	deaf.maps[FILTER_BARRIER] = -1;
 	tap_ok(add_alone(&deaf, 2 << 20, 1), "a change that cannot wait for packets");
 	writer_read(&writer, &deaf);
 	writer_add(&writer, (2 << 20) + 1, 1);

@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Which blocks of counters does a filter have for its rules?
+ */
+#include <dataplane/blocks.h>
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include <bpf/bpf.h>
+
+#include <dataplane/kernel.h>
+#include <dataplane/slots.h>
+#include <util/auto.h>
+#include <util/error.h>
+
+#define BLOCK_NAME "ipf_rule_block"
+
+int blocks_open(const struct filter *filter, struct ipf_slots *slots, struct blocks *out,
+		struct error *err)
+{
+	bool *used = calloc(IPF_COUNTER_BLOCKS, sizeof(*used));
+
+	if (!used)
+		return error_no_memory(err);
+	*out = (struct blocks){ filter, slots, used };
+	return 0;
+}
+
+void blocks_done(struct blocks *blocks)
+{
+	free(blocks->used);
+	blocks->used = NULL;
+}
+
+void blocks_drop_unused(const struct blocks *blocks)
+{
+	const struct slots_array array = slots_of_blocks(blocks->filter, blocks->slots);
+
+	slots_empty(&array, 0, IPF_COUNTER_BLOCKS, blocks->used);
+}
+
+/* -- One block --------------------------------------------------------------------------------- */
+
+int block_open(__u32 id)
+{
+	return slots_open(id, BPF_MAP_TYPE_PERCPU_ARRAY, sizeof(struct ipf_counter),
+			  IPF_COUNTER_BLOCK);
+}
+
+/* Makes a block whose counters are all zero. */
+static int create_block(void)
+{
+	int fd = bpf_map_create(BPF_MAP_TYPE_PERCPU_ARRAY, BLOCK_NAME, sizeof(__u32),
+				sizeof(struct ipf_counter), IPF_COUNTER_BLOCK, NULL);
+
+	return fd < 0 ? -errno : fd;
+}
+
+/* Sets the counters in these slots, which are all of this block, to zero. */
+static int zero_counters(int block, const __u32 *slots, size_t count, unsigned int cpus)
+{
+	auto_free __u32 *keys = malloc(count * sizeof(*keys));
+	auto_free struct ipf_counter *zeros = calloc(count * cpus, sizeof(*zeros));
+	__u32 done = (__u32)count;
+
+	if (!keys || !zeros)
+		return -ENOMEM;
+	for (size_t i = 0; i < count; i++)
+		keys[i] = slots[i] % IPF_COUNTER_BLOCK;
+	if (!bpf_map_update_batch(block, keys, zeros, &done, NULL))
+		return 0;
+	/* Before 5.13 per-CPU arrays have no batches. */
+	for (size_t i = 0; i < count; i++) {
+		if (bpf_map_update_elem(block, &keys[i], zeros, BPF_ANY))
+			return -errno;
+	}
+	return 0;
+}
+
+/* -- Counters of new rules --------------------------------------------------------------------- */
+
+/* Zeroes these counters, which are all of one block, or makes the block if it is missing. */
+static int prepare_block(const struct blocks *blocks, const __u32 *fresh, size_t count,
+			 unsigned int cpus, struct slots_batch *missing)
+{
+	__u32 number = fresh[0] / IPF_COUNTER_BLOCK;
+	auto_fd int fd = block_open(blocks->slots->block[number]);
+
+	if (fd == -ENOENT) {
+		fd = create_block();
+		return fd < 0 ? fd : slots_add(missing, number, auto_take_fd(&fd));
+	}
+	return fd < 0 ? fd : zero_counters(fd, fresh, count, cpus);
+}
+
+/* How many of the sorted counters, from the first on, are of the same block as it. */
+static size_t same_block(const __u32 *counters, size_t count)
+{
+	size_t same = 1;
+
+	while (same < count &&
+	       counters[same] / IPF_COUNTER_BLOCK == counters[0] / IPF_COUNTER_BLOCK)
+		same++;
+	return same;
+}
+
+/* Lets these counters start at zero: rules of earlier tables may have had them. */
+static int prepare_counters(const struct blocks *blocks, const struct ruleset_slots *fresh,
+			    unsigned int cpus)
+{
+	struct slots_batch missing = { .array = slots_of_blocks(blocks->filter, blocks->slots) };
+	int ret = 0;
+
+	for (size_t i = 0, same; i < fresh->count && !ret; i += same) {
+		same = same_block(fresh->items + i, fresh->count - i);
+		ret = prepare_block(blocks, fresh->items + i, same, cpus, &missing);
+	}
+	return slots_finish(&missing, ret);
+}
+
+static int give_counters(const struct blocks *blocks, const struct image *live,
+			 struct ruleset *rules, struct error *err)
+{
+	size_t live_count;
+	const __u32 *reserved = image_counters(live, &live_count);
+	struct ruleset_slots fresh;
+	unsigned int cpus;
+	int ret = kernel_cpus(&cpus, err);
+
+	if (ret)
+		return ret;
+	if (ruleset_assign_counters(rules, reserved, live_count, &fresh))
+		return error_no_memory(err);
+	ret = prepare_counters(blocks, &fresh, cpus);
+	free(fresh.items);
+	return ret ? error_set(err, ret, "cannot make the rules' counters: %s",
+			       kernel_strerror(ret)) :
+		     0;
+}
+
+/* -- Assign ------------------------------------------------------------------------------------ */
+
+static bool wants_counters(const struct filter *filter, size_t rules)
+{
+	return filter->config.counting == IPF_COUNT_ALWAYS ||
+	       (filter->config.counting == IPF_COUNT_AUTO && rules <= IPF_COUNTED_RULES);
+}
+
+static void mark_used(const struct blocks *blocks, const struct ruleset *rules)
+{
+	for (size_t i = 0; i < rules->count; i++) {
+		__u32 counter = rules->rules[i].counter;
+
+		if (counter != IPF_NO_COUNTER)
+			blocks->used[counter / IPF_COUNTER_BLOCK] = true;
+	}
+}
+
+int blocks_assign(struct blocks *blocks, const struct image *live, struct ruleset *rules,
+		  struct error *err)
+{
+	size_t live_count;
+	int ret;
+
+	if (!wants_counters(blocks->filter, rules->count)) {
+		/* Rules made from a table without counters have none. */
+		if (image_counters(live, &live_count))
+			ruleset_drop_counters(rules);
+		return 0;
+	}
+	ret = give_counters(blocks, live, rules, err);
+	if (!ret)
+		mark_used(blocks, rules);
+	return ret;
+}

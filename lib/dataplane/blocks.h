@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Which blocks of counters does a filter have for its rules?
+ *
+ * A rule's counter is a slot number (rule.counter) that names a block, a per-CPU array in a slot of
+ * the filter's array of blocks, and an element of it. Blocks exist only where rules count in them.
+ *
+ * Invariant: the counter of a live rule is never given to another rule.
+ */
+#ifndef DATAPLANE_BLOCKS_H
+#define DATAPLANE_BLOCKS_H
+
+#include <dataplane/filter.h>
+#include <table/image.h>
+#include <ruleset/ruleset.h>
+#include <stdbool.h>
+
+struct error;
+
+struct blocks {
+	const struct filter *filter;
+	struct ipf_slots *slots; /* the filter's, mapped to write */
+	bool *used;              /* IPF_COUNTER_BLOCKS flags: rules of the new table count there */
+};
+
+/* Returns 0 or -ENOMEM with a message. On success release *out with blocks_done(); `filter` and
+ * `slots` must stay until then. */
+int blocks_open(const struct filter *filter, struct ipf_slots *slots, struct blocks *out,
+		struct error *err);
+void blocks_done(struct blocks *blocks);
+
+/* Gives the rules counters, or takes them away, as the filter was loaded to do (enum ipf_counting).
+ * A counter that a rule already has stays with it; a new one starts at zero. Blocks that are missing
+ * are made. `live` is the table in use, whose counters are given to no other rule. Returns 0, or a
+ * negative errno with a message. */
+int blocks_assign(struct blocks *blocks, const struct image *live, struct ruleset *rules,
+		  struct error *err);
+
+/* Takes out the blocks in which no rule of the new table counts. What cannot be taken out is left
+ * for the next command. */
+void blocks_drop_unused(const struct blocks *blocks);
+
+/* Opens the block of that map id, as struct ipf_slots notes it. Returns a descriptor, or a negative
+ * errno; -ENOENT: there is none. */
+int block_open(__u32 id);
+
+#endif
