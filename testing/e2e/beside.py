@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Neighbours on the interface: how they come and go, and how packets prove that they work."""
+"""Other XDP programs on the interface: load and unload them, and prove by packets that they
+work."""
 import re
 
 import kernel
@@ -10,7 +11,7 @@ THEIR_MAC = "02:00:00:00:00:dd"
 
 
 class XdpFilter:
-    """xdp-filter of xdp-tools, told to drop THEIRS."""
+    """xdp-filter of xdp-tools, set up to drop THEIRS."""
 
     name, program = "xdp-filter", "xdpfilt_alw_ip"
 
@@ -29,7 +30,7 @@ class XdpFilter:
 
 
 class Loaded:
-    """A program that xdp-loader loads: it goes by its id."""
+    """A program that xdp-loader loads, and unloads by its id."""
 
     def __init__(self, lab):
         self.lab = lab
@@ -69,7 +70,7 @@ NEIGHBOURS = [XdpFilter, DropMac, Count]
 
 
 def chain(lab, dev="f0"):
-    """(id, name) of the programs on an interface, in their order, says `xdp-loader status`."""
+    """(id, name) of the programs on an interface, in the order that `xdp-loader status` prints."""
     said = lab.ns.run("xdp-loader", "status", dev).stdout
     return [(int(found[2]), found[1])
             for found in re.finditer(r"(?m)^ =>\s+\d+\s+(\S+)\s+(\d+)\s", said)]
@@ -80,7 +81,7 @@ def names(lab):
 
 
 def we_work(lab, dev="f0"):
-    """Ours drops OURS and lets FREE pass, and status tells so."""
+    """The filter drops OURS and lets FREE pass, and status says so."""
     status = lab.status(dev)
     assert status["state"] == "filtering-chained" and status["chained"] is True, status
     return lab.wire.exchange([udp(OURS), udp(FREE)]) == [False, True]

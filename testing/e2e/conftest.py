@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Fixtures: a namespace with a veth pair, the tool in it, and a look at what is left behind."""
+"""Fixtures: a namespace with a veth pair, the tool in it, and a check that nothing is left over."""
 import os
 import shutil
 import time
@@ -35,13 +35,13 @@ def _one_process():
 
 @pytest.fixture(scope="session")
 def slow():
-    """Is this an emulated machine? Random campaigns are shorter there."""
+    """True on an emulated machine, where random campaigns are shorter."""
     return _one_process() > 0.012
 
 
 @pytest.fixture(scope="session")
 def patience(slow):
-    """Seconds to wait for what has to happen at once."""
+    """Seconds to wait for something that must happen at once."""
     return 60.0 if slow else 15.0
 
 
@@ -50,13 +50,13 @@ def nothing_left_behind():
     """After the last test the kernel holds no program, map, link or pin more than before."""
     if not os.access(product.BINARY, os.X_OK):
         pytest.exit(f"{product.BINARY}: not built (run make first, or set XDP_IPFILTER)", 3)
-    # Which maps are ours is known by names that are still to be met: take all that are there.
+    # The names of our maps are not known yet: take all maps.
     before = {**_census(), "maps": set(kernel.maps())}
     yield
     new = _since(before, _census())
     deadline = time.monotonic() + 30
-    # The kernel frees programs and maps a moment after their last user is gone. What comes while
-    # we wait belongs to somebody else on this machine.
+    # The kernel frees programs and maps a moment after their last user is gone. Objects that appear
+    # during this wait belong to another process on this machine.
     while any(new.values()) and time.monotonic() < deadline:
         time.sleep(0.2)
         now = _census()
@@ -68,7 +68,7 @@ def _since(before, now):
     return {kind: now[kind] - before[kind] for kind in now}
 
 
-#: Maps are told from those of other users by name; the tests note the names as they meet them.
+#: Names tell our maps from those of other users. The tests collect the names as they see them.
 _our_map_names = set()
 
 
@@ -89,7 +89,7 @@ def _census():
 
 @pytest.fixture(scope="session")
 def dispatcher():
-    """(does it work here, why not)"""
+    """(whether it works here, the reason if not)"""
     return kernel.dispatcher_works()
 
 
@@ -102,8 +102,8 @@ def _needs_dispatcher(request):
 
 
 class Lab(product.Tool):
-    """A namespace with one interface to filter (`dev`), the far end of its cable (`peer`), and
-    the tool running beside them."""
+    """A namespace with an interface to filter (`dev`), the far end of its cable (`peer`), and the
+    tool that runs there."""
 
     def __init__(self, patience):
         super().__init__(Namespace())
@@ -129,7 +129,7 @@ class Lab(product.Tool):
         return self.wires[self.dev]
 
     def load(self, *args, dev=None, **kwargs):
-        """Load, native unless told otherwise, and note which maps are ours."""
+        """Load, in native mode by default, and note the names of our maps."""
         if not {"-m", "--mode"} & set(args):
             args = ("-m", "native", *args)
         result = self.good("load", *args, dev or self.dev, **kwargs)
@@ -139,7 +139,7 @@ class Lab(product.Tool):
         return result
 
     def reset(self):
-        """No XDP program on any interface, whatever the test did."""
+        """Remove every XDP program from every interface, whatever the test did."""
         self.dev, self.peer = "f0", "p0"
         for take_off in (self._unload, self._unload_chain, self._turn_off):
             busy = [name for name, link in self.ns.links().items() if "xdp" in link]
@@ -181,14 +181,14 @@ def module_lab(patience):
 
 @pytest.fixture
 def lab(module_lab):
-    """Two ends of a cable and no filter; the filter is gone again after the test."""
+    """Two ends of a cable without a filter. Removes any filter after the test."""
     yield module_lab
     module_lab.reset()
 
 
 @pytest.fixture
 def own_lab(patience):
-    """A lab of one test, for tests that rename, delete or reconfigure interfaces."""
+    """A lab for one test only, which can rename, delete and reconfigure interfaces."""
     lab = Lab(patience)
     yield lab
     lab.close()
@@ -204,14 +204,14 @@ def loaded_once(patience):
 
 @pytest.fixture
 def loaded(loaded_once):
-    """The filter, policy allow, no rules; for tests that only come and go with rules."""
+    """The filter with policy allow and no rules, for tests that change only rules."""
     yield loaded_once
     loaded_once.good("flush", "-a")
 
 
 @pytest.fixture
 def no_more_progs():
-    """The programs of ours in the kernel after the test are those of before."""
+    """After the test, the kernel has the same programs of ours as before."""
     before = kernel.our_programs()
     yield
     new = kernel.our_programs() - before
@@ -220,9 +220,9 @@ def no_more_progs():
 
 @pytest.fixture
 def deleted_chain():
-    """deleted_chain(): the pins that are there now belong to a chain whose interface was deleted;
-    they are removed at the end. libxdp leaves them, and so do we: nobody can tell for sure that the
-    interface has not just moved to another network namespace, where the chain still runs."""
+    """deleted_chain(): the present pins belong to a chain whose interface was deleted; they are
+    removed at the end. libxdp leaves such pins, and so does the filter: the interface may only have
+    moved to another network namespace, where the chain still runs."""
     dead = []
     yield lambda: dead.extend(pin for pin in product.pins() if "/dispatch-" in pin)
     for pin in dead:
@@ -233,7 +233,7 @@ def deleted_chain():
 
 @pytest.fixture
 def need():
-    """need("ethtool"): skip with the reason when a program is missing."""
+    """need("ethtool"): skip, and say why, if a program is missing."""
     def check(*names):
         for name in names:
             if not shutil.which(name):

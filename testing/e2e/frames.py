@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The frames that the tests send, each with its name and what the filter must make of it.
+"""The frames that the tests send, each with its name and the expected verdict.
 
-scapy builds them once; they are plain bytes from then on. A frame says what its source is:
+scapy builds them once; from then on, they are plain bytes. Each frame says what its source is:
 
     listed      its address has a rule
     free        its address has no rule
     nd          neighbour discovery from an address without a rule
     other       neither IPv4 nor IPv6: passes, counted as `other`
-    malformed   no source to be read: takes the policy, counted as `malformed`
+    malformed   no readable source: the policy decides, counted as `malformed`
 """
 import dataclasses
 import logging
@@ -39,7 +39,7 @@ class Frame:
     source: str
 
     def verdict(self, policy):
-        """(does it pass, which counter) under this policy, where LISTED* have the opposite rule."""
+        """(whether it passes, its counter) under this policy. LISTED* have the opposite rule."""
         allow = policy == "allow"
         return {"listed": (not allow, "drop" if allow else "pass"),
                 "free": (allow, "pass" if allow else "drop"),
@@ -49,7 +49,7 @@ class Frame:
 
 
 def ether(payload, ethertype, tags=(), source_mac=SOURCE_MAC):
-    """A frame by hand: MAC addresses, tags as (tpid, vid), ethertype, payload."""
+    """A frame made by hand: MAC addresses, tags as (tpid, vid), ethertype, payload."""
     raw = bytes.fromhex(PLACEHOLDER.replace(":", "")) + bytes.fromhex(source_mac.replace(":", ""))
     for tpid, vid in tags:
         raw += tpid.to_bytes(2, "big") + vid.to_bytes(2, "big")
@@ -76,7 +76,7 @@ def udp(source, size=20, **kwargs):
 
 
 def numbered4(base, count):
-    """`count` frames from consecutive addresses, built by patching one: quick in bulk."""
+    """`count` frames from consecutive addresses, made fast by patching one frame."""
     from ipaddress import IPv4Address
     model = bytearray(udp4(str(base)))
     start = int(IPv4Address(base))
@@ -165,13 +165,13 @@ def _tagged():
 
 
 def session(payload, protocol, header=b"\x11\0\0\1", **kwargs):
-    """A PPPoE session frame; the protocol as it stands on the wire."""
+    """A PPPoE session frame, with the protocol as on the wire."""
     length = len(protocol + payload).to_bytes(2, "big")
     return ether(header + length + protocol + payload, PPPOE_SESSION, **kwargs)
 
 
 def ppp(source, size=20, short=False, **kwargs):
-    """What a UDP frame from this address is inside a session."""
+    """A UDP packet from this address, as a session carries it."""
     protocol = b"\x57" if ":" in source else b"\x21"
     return session(udp(source, size)[14:], protocol if short else b"\0" + protocol, **kwargs)
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What the kernel holds, as bpftool tells it, independent of the tool under test."""
+"""What does the kernel hold? bpftool tells, independently of the tool under test."""
 import contextlib
 import ctypes
 import functools
@@ -18,7 +18,7 @@ from netlab import Namespace, quiet_pair, sh
 
 NEIGHBOURS = pathlib.Path(__file__).resolve().parent / "neighbours"
 
-#: Names that only we and the neighbours of these tests give to BPF programs.
+#: BPF programs with these names belong to us or to the neighbours of these tests.
 OUR_NAMES = ("xdp_ipfilter", "xdp_dispatcher", "nb_", "xdp_pass", "xdp_ipf")
 
 
@@ -26,9 +26,9 @@ def is_before(major, minor):
     return tuple(int(part) for part in platform.release().split("-")[0].split(".")[:2]) < (major, minor)
 
 
-#: Frames of several buffers: programs that ask for them are refused by older kernels.
+#: Older kernels refuse programs that declare support for multi-buffer frames.
 HAS_FRAGS = not is_before(5, 18)
-#: Where neighbours that cope with them have their code.
+#: The section of neighbours that support them.
 SECTION = "xdp.frags" if HAS_FRAGS else "xdp"
 
 
@@ -91,7 +91,7 @@ def bpf(command, attributes):
 
 
 def netns_cookie(ns):
-    """What tells a network namespace from all others; 0 on kernels that have none (before 5.14)."""
+    """The cookie that identifies a network namespace; 0 before 5.14, which has none."""
     with ns, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as some:
         try:
             return struct.unpack("=Q", some.getsockopt(socket.SOL_SOCKET, SO_NETNS_COOKIE, 8))[0]
@@ -101,7 +101,7 @@ def netns_cookie(ns):
 
 @contextlib.contextmanager
 def queued(ns):
-    """A place in the queue of a network namespace's commands, as they take one themselves."""
+    """Join the queue of a network namespace's commands, as the commands do."""
     cookie = netns_cookie(ns)
     name = f"ipf_lock{(cookie ^ cookie >> 28) & 0xfffffff:07x}".encode()
     limits = resource.getrlimit(resource.RLIMIT_MEMLOCK)
@@ -122,7 +122,7 @@ def queued(ns):
 
 @contextlib.contextmanager
 def mapped(map_id, size, offset=0):
-    """The bytes of a map that can be mapped, to be written over."""
+    """The bytes of an mmapable map, for overwriting."""
     fd = bpf(BPF_MAP_GET_FD_BY_ID, struct.pack("=III", map_id, 0, 0))
     try:
         with mmap.mmap(fd, size, offset=offset) as view:
@@ -133,7 +133,7 @@ def mapped(map_id, size, offset=0):
 
 @functools.lru_cache(maxsize=None)
 def neighbour(name):
-    """The object file of a neighbour, built when it is missing or old."""
+    """The object file of a neighbour, built if it is missing or outdated."""
     sh("make", "-s", "-C", NEIGHBOURS)
     old = NEIGHBOURS / f"old-{name}.o"
     return str(old if not HAS_FRAGS and old.exists() else NEIGHBOURS / f"{name}.o")
@@ -145,8 +145,8 @@ def bpffs_mounted(path="/sys/fs/bpf"):
 
 
 def dispatcher_works():
-    """Can two programs share an interface on this kernel? Tried with xdp-loader alone, in a mount
-    namespace and a network namespace of its own, so that nothing is left."""
+    """Whether two programs can share an interface on this kernel. Only xdp-loader tries it, in a
+    mount namespace and a network namespace of its own, so nothing is left over."""
     if not shutil.which("xdp-loader"):
         return False, "xdp-loader is not installed"
     if is_before(5, 13):
@@ -164,8 +164,8 @@ def dispatcher_works():
 
 
 def _refusal(said):
-    """Why: the first load goes on without a dispatcher, and only whispers that; the second then finds
-    the interface busy."""
+    """The reason. The first load goes on without a dispatcher and only hints at it; the second one
+    then finds the interface busy."""
     cause = re.search(r"Compatibility check for dispatcher program failed: (.*)", said)
     if cause:
         return f"no programs that extend others (freplace: {cause.group(1)})"

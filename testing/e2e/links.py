@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Interfaces without Ethernet, and packets that come in by them: where do they come from?
+"""How do packets come in through interfaces without Ethernet?
 
-A link has `dev`, the interface to filter, in the namespace of a lab, and send(), by which a packet
-comes in there. Packets are recognised on the far side by the number that they end with.
+A link has `dev`, the interface to filter in the namespace of a lab, and send(), which makes a
+packet come in there. A number at the end of each packet identifies it on the far side.
 """
 import contextlib
 import ctypes
@@ -32,7 +32,7 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 def add(ns, name, kind, *options, over=()):
-    """A new device, or a skip where the kernel has none of that kind."""
+    """A new device, or a skip if the kernel has none of that kind."""
     done = ns.run("ip", "link", "add", *over, "name", name, "type", kind, *options, check=False)
     if done.returncode:
         assert "Unknown device type" in done.stderr or "not supported" in done.stderr, done.stderr
@@ -44,19 +44,19 @@ def ethertype(packet):
 
 
 class Link:
-    """Sends packets, and tells which of them the stack of the lab got to see."""
+    """Sends packets, and tells which of them reached the network stack of the lab."""
 
     def __init__(self, lab, dev):
         self.lab, self.dev = lab, dev
         self._receiver = packet_socket(lab.ns, dev, receive=True)
 
     def close(self):
-        """Takes the filter off: an interface that is deleted with it leaves its chain pinned."""
+        """Take the filter off: deleting an interface that has it would leave its chain pinned."""
         self._receiver.close()
         self.lab("unload", self.dev)
 
     def exchange(self, packets, control):
-        """Did the packet at this place arrive? `control` is one that passes, and comes last."""
+        """A list of bool: did each packet arrive? `control` is one that passes, and comes last."""
         marked = [_mark(packet) for packet in packets]
         last = _mark(control)
         for packet in (*marked, last):
@@ -65,7 +65,7 @@ class Link:
         return [packet in seen for packet in marked]
 
     def settle(self, control):
-        """Wait until packets get through: a tunnel takes its time to come up."""
+        """Wait until packets get through: a tunnel takes a while to come up."""
         deadline = time.monotonic() + self.lab.patience
         while True:
             last = _mark(control)
@@ -94,7 +94,7 @@ class Link:
 
 
 def _mark(packet):
-    """With a number of its own at the end, where there is room behind the IP header."""
+    """The packet with its own number at the end, if there is room after the IP header."""
     room = 40 if ethertype(packet) == ETH_P_IPV6 else 20
     if len(packet) < room + 12:
         return packet
@@ -102,8 +102,8 @@ def _mark(packet):
 
 
 class Tun(Link):
-    """A tun device; what is written to it comes in. With the header that tells the protocol, any
-    bytes can."""
+    """A tun device: what is written to it comes in. With the header that tells the protocol, that
+    can be any bytes."""
 
     def __init__(self, lab, dev="tun0", kind=IFF_TUN):
         with lab.ns:
@@ -189,7 +189,7 @@ def _with_input(ns, text, *argv):
 
 
 class Ppp(Link):
-    """The kernel's PPP over a PPPoE session on the lab's cable; nobody negotiates anything."""
+    """The kernel's PPP over a PPPoE session on the lab's cable, without any negotiation."""
 
     SESSION = 7
 
@@ -207,7 +207,7 @@ class Ppp(Link):
                               lab.dev.encode())
         if _libc.connect(self._session.fileno(), address, len(address)):
             raise OSError(ctypes.get_errno(), "connect")
-        # Channels and units are looked up in the namespace of the caller.
+        # The kernel looks channels and units up in the namespace of the caller.
         with lab.ns:
             channel, unit = self._open(), self._open()
             number = fcntl.ioctl(self._session.fileno(), PPPIOCGCHAN, struct.pack("i", 0))

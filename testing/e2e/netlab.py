@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Network namespaces, veth pairs and raw frames: where do the packets of a test live?
+"""Network namespaces, veth pairs and raw frames: where do the packets of a test travel?
 
-Every packet that a test sends stays inside a namespace that the test made. Sockets are opened
-inside a namespace and used from outside: a socket belongs to the namespace it was made in.
+Every packet that a test sends stays inside a namespace that the test made. The tests open sockets
+inside a namespace and use them from outside: a socket belongs to the namespace that it was made in.
 
-A frame is recognised on the far side by its destination MAC address, which carries a number that
-no other frame of the session has. The kernel never answers such a frame (it is for somebody
-else), and GRO never merges two of them.
+The destination MAC address of a frame carries a number that no other frame of the session has. It
+identifies the frame on the far side. The kernel never answers such a frame, because it is addressed
+to another host, and GRO never merges two of them.
 """
 import ctypes
 import errno
@@ -23,7 +23,7 @@ PACKET_OUTGOING = 4
 SO_RCVBUFFORCE = 33
 CLONE_NEWNET = 0x40000000
 
-#: An ethertype for local experiments: neither IPv4 nor IPv6, so the filter lets it pass.
+#: An ethertype for local experiments. It is neither IPv4 nor IPv6, so the filter lets it pass.
 CONTROL_ETHERTYPE = 0x88B5
 CONTROL_LENGTH = 60
 
@@ -34,7 +34,7 @@ _names = itertools.count(1)
 
 
 def sh(*argv, check=True, **kwargs):
-    """Run a helper program; its output is part of the error when it fails."""
+    """Run a helper program. If it fails, its output is part of the error."""
     done = subprocess.run([str(a) for a in argv], stdin=kwargs.pop("stdin", subprocess.DEVNULL),
                           stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **kwargs)
     if check and done.returncode:
@@ -50,7 +50,7 @@ def _setns(fd):
 
 
 def wait_for(condition, what, seconds):
-    """Poll until condition() is true; its last value is returned."""
+    """Poll until condition() is true, and return its last value."""
     deadline = time.monotonic() + seconds
     while True:
         value = condition()
@@ -64,8 +64,8 @@ def wait_for(condition, what, seconds):
 class Namespace:
     """A network namespace of our own. `with ns:` moves this thread (and what it starts) into it.
 
-    This is what `nsenter --net=/run/netns/NAME` does: unlike `ip netns exec` it keeps the mount
-    namespace and with it bpffs (fact 8)."""
+    `nsenter --net=/run/netns/NAME` does the same. Unlike `ip netns exec`, it keeps the mount
+    namespace and therefore bpffs."""
 
     def __init__(self):
         self.name = f"xe{os.getpid()}n{next(_names)}"
@@ -78,7 +78,7 @@ class Namespace:
                     with open(f"/proc/sys/net/ipv6/conf/{scope}/disable_ipv6", "w") as knob:
                         knob.write("1")
                 except FileNotFoundError:
-                    pass  # a kernel without IPv6 is quiet as it is
+                    pass  # a kernel without IPv6 is quiet anyway
         self.ip("link", "set", "lo", "up")
 
     def __enter__(self):
@@ -107,7 +107,7 @@ class Namespace:
 
 
 def quiet_pair(ns, near, far, far_ns=None, mtu=None):
-    """A veth pair that says nothing by itself: no ARP, no IPv6, no addresses."""
+    """A veth pair that sends nothing by itself: no ARP, no IPv6, no addresses."""
     far_ns = far_ns or ns
     ns.ip("link", "add", near, "arp", "off", "type", "veth", "peer", "name", far)
     if far_ns is not ns:
@@ -130,9 +130,9 @@ def packet_socket(ns, ifname, receive):
 class Wire:
     """Sends frames into `far` and reports which of them came out of `near`, in order.
 
-    After every few frames a control frame follows, which the filter always lets pass: when it
-    has arrived, every frame before it has arrived or never will. `controls` counts them, so that
-    a test can say what the counter `other` must be."""
+    A control frame follows every few frames, and the filter always lets it pass. When it has
+    arrived, every frame before it has arrived or never will. `controls` counts the control frames:
+    it tells a test what the counter `other` must be."""
 
     BATCH = 64
 
@@ -149,7 +149,7 @@ class Wire:
         self._in.close()
 
     def exchange(self, frames):
-        """Returns a list of bool: did the frame at this place arrive?"""
+        """Return a list of bool: did the frame at this position arrive?"""
         frames = list(frames)
         arrived = []
         for start in range(0, len(frames), self.BATCH):
@@ -160,8 +160,7 @@ class Wire:
         return self.exchange([frame])[0]
 
     def settle(self):
-        """Wait until frames get through: after `ip link set up` the kernel takes its time, and
-        until then it drops what is sent."""
+        """Wait until frames get through: right after `ip link set up`, the kernel drops them."""
         deadline = time.monotonic() + self.patience
         while True:
             last = self._control()
@@ -215,11 +214,11 @@ class Wire:
             except BlockingIOError:
                 pass
             except OSError as error:
-                if error.errno != errno.ENETDOWN:  # it was down meanwhile; told once
+                if error.errno != errno.ENETDOWN:  # it was down meanwhile; reported once
                     raise
         return seen
 
 
 def _mark():
-    """A locally administered unicast destination that no interface has."""
+    """A locally administered unicast destination that belongs to no interface."""
     return b"\x06\xe2" + next(_serial).to_bytes(4, "big")

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Every state of an interface, each command in it, and what the messages then say to do: typed next, it
-works, and the message is gone. (The table of the states is in lib/dataplane/chain.h.)"""
+"""Every state of an interface, and each command in it: the command that a message advises works,
+and then the message is gone. (lib/dataplane/chain.h has the table of the states.)"""
 import os
 import pathlib
 import random
@@ -16,7 +16,7 @@ from product import DONE, FAILED, NOT_LOADED
 from test_chain import load_object
 from test_repair import lose
 
-#: What leaves a state as it is, and what changes it unless it is refused.
+#: Commands that leave a state as it is, and commands that change it unless they are refused.
 READERS = (("status", "f0"), ("status",), ("list", "-d", "f0"), ("test", "-d", "f0", OURS),
            ("poll", "--count", 1, "-i", 1, "f0"), ("add", "-d", "f0", FREE), ("add", FREE),
            ("del", "-d", "f0", FREE), ("flush", "-d", "f0", "-s", "empty"))
@@ -25,7 +25,7 @@ REPAIRS = (("repair", "f0"), ("repair",), ("repair", "f0", "--force"))
 
 
 def commands():
-    """All, or in the short form the two that everybody types, two readers and one repair."""
+    """All commands, or in the short form the two most common ones, two readers and one repair."""
     if os.environ.get("XDP_IPFILTER_LONG"):
         return (*READERS, LOAD, *REPAIRS, UNLOAD)
     seed = random.randrange(2 ** 32)
@@ -60,7 +60,7 @@ def lose_links(lab):
 
 
 def alone(lab):
-    """A program of somebody else without a dispatcher."""
+    """Another program, attached without a dispatcher."""
     lab.ns.run("env", "LIBXDP_SKIP_DISPATCHER=1", "xdp-loader", "load", "f0",
                kernel.neighbour("count"))
 
@@ -69,7 +69,8 @@ def single(lab):
     lab.load("-i", OURS, env={"LIBXDP_SKIP_DISPATCHER": "1"})
 
 
-#: name: (how it is made, its state in JSON). A step is a function of the lab, or one with an argument.
+#: name: (steps that make it, its state in JSON). A step is a function of the lab, or one with an
+#: argument.
 STATES = {
     "not loaded": ((), "not-loaded"),
     "filtering": ((ours,), "filtering-chained"),
@@ -97,7 +98,7 @@ HERE = {
 
 
 class Walk:
-    """Through one state."""
+    """The commands in one state."""
 
     def __init__(self, lab, steps, rules):
         self.lab, self.steps, self.rules = lab, steps, rules
@@ -105,13 +106,13 @@ class Walk:
         self.index = lab.ns.links()["f0"]["ifindex"]
 
     def clear(self):
-        """Not with our commands: they are on trial."""
+        """Remove everything, without our commands: they are under test."""
         self.lab.ns.ip("link", "set", "f0", "xdp", "off")
         for folder in pathlib.Path("/sys/fs/bpf/xdp").glob(f"dispatch-{self.index}-*"):
             shutil.rmtree(folder)
 
     def start(self):
-        """The state, made anew where a command changed it."""
+        """Make the state, again if a command changed it."""
         if self.made:
             return
         self.clear()
@@ -123,7 +124,7 @@ class Walk:
         self.made = True
 
     def run(self, args):
-        """A command of ours in this state. One that is refused leaves it as it is."""
+        """Run a command of ours in this state. A refused command leaves the state as it is."""
         self.start()
         result = self.lab(*args)
         assert result.rc in (DONE, FAILED, NOT_LOADED), result
@@ -132,7 +133,7 @@ class Walk:
         return result
 
     def type(self, command, said):
-        """What a message says. It works."""
+        """Run what a message says. It works."""
         self.start()
         words = command.replace("FILE", self.rules).replace("IFNAME", "f0").split()
         if "-i" in words:
@@ -140,7 +141,8 @@ class Walk:
         self.made = False
         if words[0] == "xdp-ipfilter":
             done = self.lab(*words[1:])
-            # Of interfaces in general: on this one something else can be in the way, and is told.
+            # This advice is for interfaces in general. On this one something else can be in the
+            # way, and the command says so.
             if "IFNAME" in command and done.rc == FAILED:
                 return False
             assert done.rc == DONE, f"{said}\nits advice, {command}: {done}"
@@ -149,7 +151,7 @@ class Walk:
         return True
 
     def is_gone(self, args, before):
-        """What was refused is not refused again in the same words."""
+        """A refused command is not refused again with the same message."""
         now = self.lab(*args)
         assert before.rc == DONE or (now.rc, now.out, now.err) != (before.rc, before.out, before.err), (
             f"it did not help: {before}")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""All or nothing: under traffic, when killed at any moment, and when many work at once."""
+"""All or nothing: under traffic, when killed at any moment, and with many commands at once."""
 import os
 import random
 import signal
@@ -15,7 +15,7 @@ from netlab import wait_for
 from product import DONE, FAILED, NOT_LOADED
 
 
-#: Who comes last waits for all others, on a machine that may be slow.
+#: The last command waits for all others, on a machine that may be slow.
 PATIENT = ("--lock-timeout", 100)
 
 LONG = bool(os.environ.get("XDP_IPFILTER_LONG"))
@@ -26,7 +26,7 @@ def big(first, count):
 
 
 def test_a_replace_under_traffic_never_lets_the_common_rule_slip(loaded, slow):
-    """192.0.2.66 is in the old and in the new rules; .67 in neither."""
+    """192.0.2.66 is in the old and in the new rules, .67 in neither."""
     loaded.good("add", "192.0.2.66", "192.0.2.1")
     stop, errors = threading.Event(), []
 
@@ -87,7 +87,7 @@ def test_a_killed_change_leaves_the_old_rules_or_the_new(lab, slow, change):
 
 
 def nothing_keeps_leaking(lab, before):
-    """What a killed command left pinned goes with the next ones, once it is too old to be at work."""
+    """Later commands remove the pins of a killed command, once they are too old to be in use."""
     product.age_pins()
     lab.load()
     lab.good("unload", "f0")
@@ -174,12 +174,12 @@ def test_concurrent_loads_of_different_interfaces_all_succeed(lab, slow):
 
 
 def test_a_stopped_writer_that_dies_frees_the_lock(loaded):
-    """The lock dies with its holder: stopped in the middle, then killed."""
+    """The lock ends with its holder, which is stopped in the middle and then killed."""
     text = big(3, 3000)
     process = loaded.start("replace", "--force", "-f", "-", stdin=-1)
     feeder = threading.Thread(target=lambda: _feed(process, text))
     feeder.start()
-    time.sleep(0.01)  # not a wait: the moment is the case
+    time.sleep(0.01)  # not a wait: this moment is the test case
     process.send_signal(signal.SIGSTOP)
     process.kill()
     feeder.join()
@@ -200,10 +200,10 @@ def _feed(process, text):
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP],
                          ids=lambda n: n.name)
 def test_a_signal_at_a_load_tells_the_truth(lab, slow, number):
-    """Fact 11: exit 143 though the program was attached. 0 must mean loaded, and only 0."""
+    """Other loaders exit with 143 although the program is attached. Here only 0 means loaded."""
     for delay in ([0.05, 0.2, 0.4] if slow else [0.002, 0.006, 0.012, 0.02, 0.03, 0.05]):
         process = lab.start("load", "-i", "192.0.2.66", "f0")
-        time.sleep(delay)  # not a wait: the moment is the case
+        time.sleep(delay)  # not a wait: this moment is the test case
         process.send_signal(number)
         process.communicate(timeout=60)
         loaded = lab.status("f0")["state"].startswith("filtering")

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Least privilege: each command works with the capabilities that the manual names and not without
-one of them, and gives up all others before it reads anything."""
+"""Least privilege: each command works with the capabilities that the manual names, fails without
+any one of them, and gives up all others before it reads anything."""
 import contextlib
 import fcntl
 import os
@@ -20,7 +20,7 @@ SYS_ADMIN, NET_ADMIN, FILES = "CAP_SYS_ADMIN", "CAP_NET_ADMIN", "CAP_DAC_READ_SE
 PTRACE = "CAP_SYS_PTRACE"
 BITS = {SYS_ADMIN: 21, NET_ADMIN: 12, FILES: 2, PTRACE: 19}
 
-#: command: its arguments, what it cannot do without, what it keeps besides
+#: command: its arguments, the capabilities that it needs, further ones that it keeps
 COMMANDS = {
     "load": (["-i", "192.0.2.66", "f0"], {SYS_ADMIN, NET_ADMIN}, {FILES}),
     "run": (["--count", 1, "--interval", 1, "f0"], {SYS_ADMIN, NET_ADMIN}, {FILES, PTRACE}),
@@ -41,12 +41,12 @@ def words(names):
     return "".join(f",+{name.removeprefix('CAP_').lower()}" for name in sorted(names))
 
 
-#: Where the kernel counts BPF memory there, a root without CAP_SYS_RESOURCE cannot raise the limit.
+#: Where BPF memory counts as locked memory, root without CAP_SYS_RESOURCE cannot raise the limit.
 ENOUGH_MEMORY = ["prlimit", "--memlock=unlimited:unlimited"] if kernel.is_before(5, 11) else []
 
 
 def having(*names):
-    """A root that has only these capabilities."""
+    """Root with only these capabilities."""
     return [*ENOUGH_MEMORY, "setpriv", f"--bounding-set=-all{words(names)}", "--inh-caps=-all"]
 
 
@@ -57,7 +57,7 @@ def start_from(lab, command):
 
 
 def manual():
-    """{command: capabilities} of the table in the manual."""
+    """{command: capabilities} from the table in the manual."""
     text = (pathlib.Path(__file__).parents[2] / "xdp-ipfilter" / "README.org").read_text()
     chapter = text[text.index("* CAPABILITIES"):]
     return {name: set(re.findall(r"CAP_\w+", row)) for line in chapter.splitlines()
@@ -84,7 +84,7 @@ def test_what_is_missing_is_named_and_nothing_changes(lab, command):
     args, needed, kept = COMMANDS[command]
     start_from(lab, command)
     for missing in sorted(needed):
-        # Their lesser sisters don't make up for it.
+        # Related, weaker capabilities do not make up for it.
         have = (needed | kept) - {missing} | {"CAP_BPF", "CAP_PERFMON", "CAP_NET_RAW"}
         with lab.unchanged("f0"):
             lab.refused(FAILED, command, *args, prefix=having(*have), stdin="192.0.2.7\n",
@@ -93,7 +93,7 @@ def test_what_is_missing_is_named_and_nothing_changes(lab, command):
 
 @pytest.mark.dispatcher
 def test_a_broken_chain_is_repaired_with_no_more(lab):
-    """Without its links nothing of the chain runs: all of it has to be attached again."""
+    """Without its links, no program of the chain runs: all of them must be attached again."""
     lab.load("-i", "192.0.2.66")
     for link in (pin for pin in product.pins() if re.search(r"/prog\d+-link$", pin)):
         if f"/dispatch-{lab.ns.links()['f0']['ifindex']}-" in link:
@@ -111,7 +111,7 @@ def test_wrong_usage_and_help_need_none(lab):
 
 @pytest.fixture
 def file_of_a_user(tmp_path):
-    """A file in a folder that only its owner, a user, may enter."""
+    """A file in a folder that only its owner, a user, can enter."""
     folder = tmp_path / "home"
     folder.mkdir(mode=0o700)
     file = folder / "rules.txt"
@@ -123,7 +123,7 @@ def file_of_a_user(tmp_path):
 
 
 def test_rules_in_the_home_of_a_user_are_read(loaded, file_of_a_user):
-    """What `sudo xdp-ipfilter add -f ~/rules.txt` does."""
+    """As with `sudo xdp-ipfilter add -f ~/rules.txt`."""
     loaded.good("add", "-f", file_of_a_user)
     assert loaded.prefixes("f0") == {"192.0.2.99": "drop"}
     loaded.good("replace", "-f", file_of_a_user, prefix=having(SYS_ADMIN, FILES))
@@ -132,10 +132,10 @@ def test_rules_in_the_home_of_a_user_are_read(loaded, file_of_a_user):
                        words=[str(file_of_a_user), "Permission denied", FILES])
 
 
-# What a running command holds. Each is made to wait: for its input, a reader, the lock or a signal.
+# What does a running command hold? Each waits for its input, a reader, the lock or a signal.
 
 def held(process):
-    """The sets of capabilities of a process and whether exec may give it new ones."""
+    """The capability sets of a process, and whether exec can give it new capabilities."""
     text = pathlib.Path(f"/proc/{process.pid}/status").read_text()
     sets = {name: int(value, 16) for name, value in re.findall(r"^Cap(\w+):\s+(\w+)", text, re.M)}
     return {**{name: sets[name] for name in ("Eff", "Prm", "Inh", "Amb")},

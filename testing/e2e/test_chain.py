@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Beside other XDP programs: each one's function is proved by packets, whoever comes and goes.
+"""Beside other XDP programs: packets prove that each one works, whichever is loaded or unloaded.
 
-All of it needs a kernel where libxdp's dispatcher works (the virtual machine's)."""
+All tests need a kernel where libxdp's dispatcher works, such as that of the virtual machine."""
 import itertools
 import os
 import pathlib
@@ -57,7 +57,7 @@ def test_two_on_one_interface_in_every_order(chained, kind, first, leaves):
 @pytest.mark.parametrize("order", list(itertools.permutations(range(3))),
                          ids=lambda order: "".join(map(str, order)))
 def test_three_beside_us_leave_in_every_order(chained, order, slow):
-    """We come second of four; each that leaves takes only itself."""
+    """The filter is loaded as the second of four programs. Each one unloads only itself."""
     lab = chained
     they = [kind(lab) for kind in NEIGHBOURS]
     they[order[0]].come()
@@ -106,7 +106,7 @@ def test_our_program_keeps_its_id_and_rules_through_rebuilds(chained, slow):
 
 
 def test_no_packet_slips_or_is_lost_while_chain_and_rules_change(chained):
-    """The long form: 300 rebuilds of the chain by others, 1,000 changes of our rules."""
+    """In the long form, others rebuild the chain 300 times and our rules change 1,000 times."""
     lab, they, errors = chained, DropMac(chained), []
     rebuilds, changes = (300, 1000) if os.environ.get("XDP_IPFILTER_LONG") else (4, 8)
 
@@ -188,7 +188,7 @@ def test_the_priority_that_another_loader_chose_is_told(chained):
 
 @pytest.mark.parametrize("priority", [4, 77], ids=["before ours", "after ours"])
 def test_two_of_ours_in_one_chain(chained, priority):
-    """Both are shown, neither is changed, and unload takes off both."""
+    """Both are shown, neither is changed, and unload removes both."""
     lab, they = chained, DropMac(chained)
     they.come()
     lab.load("-i", OURS)
@@ -256,7 +256,7 @@ def test_unload_all_of_xdp_loader_leaves_not_loaded(chained):
 
 @pytest.mark.parametrize("neighbour", [False, True], ids=["alone", "beside a neighbour"])
 def test_removed_pins_are_attached_but_not_filtering(chained, neighbour):
-    """Fact 9: the dispatcher stays on the interface, but its component links are gone."""
+    """The dispatcher stays on the interface, but the links of its components are gone."""
     lab = chained
     lab.load("-i", OURS)
     if neighbour:
@@ -309,7 +309,7 @@ def test_another_mode_than_that_of_the_chain_is_refused(chained):
 
 
 def test_a_full_chain_is_refused(chained):
-    """Ten programs are the dispatcher's limit (fact 5)."""
+    """A dispatcher takes at most ten programs."""
     lab, they = chained, DropMac(chained)
     they.come()
     lab.ns.run("xdp-loader", "load", "f0", *[kernel.neighbour("count")] * 9)
@@ -354,7 +354,7 @@ def test_at_mtu_9000_we_have_frags_and_one_without_is_kept_out(chained):
 
 
 def test_the_mtu_is_named_where_a_neighbour_without_frags_makes_it_too_large(chained):
-    """In SKB mode such a neighbour lives with any MTU, so ours must work or name the MTU."""
+    """In SKB mode such a neighbour works with any MTU, so ours must work or name the MTU."""
     lab = chained
     lab.add_pair("j0", "j1", mtu=9000)
     lab.dev, lab.peer = "j0", "j1"
@@ -367,7 +367,7 @@ def test_the_mtu_is_named_where_a_neighbour_without_frags_makes_it_too_large(cha
 
 
 class Dump:
-    """xdpdump watching all programs of the chain, at entry and exit."""
+    """xdpdump, which watches all programs of the chain, at entry and exit."""
 
     def __init__(self, lab):
         self.lab, self.text = lab, ""
@@ -386,7 +386,7 @@ class Dump:
         self.process.communicate(timeout=60)
 
     def hears(self, *texts):
-        """Waits until all of these were printed since the last time."""
+        """Wait until it has printed all of these since the last call."""
         def all_there():
             self.text += "".join(self.process.stdout.readlines())
             return all(text in self.text for text in texts)
@@ -396,7 +396,7 @@ class Dump:
 
 
 def test_xdpdump_sees_our_verdicts(chained, need):
-    """Beside xdp-filter and a program of xdp-loader."""
+    """Beside xdp-filter and a program that xdp-loader loaded."""
     need("xdpdump", "stdbuf")
     lab = chained
     lab.load("-i", OURS)
@@ -470,7 +470,7 @@ def test_an_interface_moved_to_another_namespace_keeps_its_filter(own_lab):
 
 
 def reuse_index(ns, index, mac=None):
-    """A new interface f0 with the number of one that is gone from this namespace."""
+    """A new interface f0 with the number of one that this namespace no longer has."""
     ns.ip("link", "add", "f0", "index", index, *(["address", mac] if mac else []),
           "type", "veth", "peer", "name", "q0")
     ns.ip("link", "set", "q0", "up")
@@ -478,7 +478,7 @@ def reuse_index(ns, index, mac=None):
 
 
 def test_the_chain_of_an_interface_that_moved_away_is_left_alone(own_lab, patience):
-    """Also when another interface has its number by now."""
+    """Even if another interface has its number by now."""
     lab, away = own_lab, Namespace()
     try:
         lab.load("-i", OURS)
@@ -506,7 +506,7 @@ def test_the_chain_of_an_interface_that_moved_away_is_left_alone(own_lab, patien
 
 @pytest.mark.parametrize("same", [True, False], ids=["the same again", "another interface"])
 def test_a_number_that_is_used_again(own_lab, deleted_chain, same):
-    """Our pins of a deleted interface go with the next load on what is surely the same one."""
+    """The next load on what is certainly the same interface removes our pins of a deleted one."""
     lab, before = own_lab, set(product.pins())
     lab.load("-i", OURS)
     link = lab.ns.links()["f0"]
@@ -542,7 +542,7 @@ def test_xdp_off_by_others_is_not_loaded_and_can_be_loaded_again(chained):
 def test_a_neighbour_that_is_killed_while_loading_hurts_nobody(chained, slow):
     lab = chained
     lab.load("-i", OURS)
-    stale = pathlib.Path("/run/xdp-loader.lck")  # its lock does not die with it
+    stale = pathlib.Path("/run/xdp-loader.lck")  # the lock outlives the program
     for delay in ([0.2, 0.6, 1.0] if slow else [0.005, 0.02, 0.04]):
         with lab.ns:
             process = subprocess.Popen(["xdp-loader", "load", "f0", kernel.neighbour("count")],

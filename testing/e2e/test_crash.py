@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0
-"""A command that is killed, or refused something by the kernel, at every system call that changes
-something outside of itself.
+"""A command is killed, or the kernel refuses it something, at every system call that changes
+something outside the command.
 
-What lies between two of those calls no one else can see, so these are all the moments there are.
-(A table goes live by a store into memory, which lies between two of them.) XDP_IPFILTER_LONG=1 tries
-each moment; without it a few of each command, chosen anew each time."""
+No other process can see what happens between two of those calls, so there are no other moments to
+test. (A table becomes live by a store to memory, between two of them.) XDP_IPFILTER_LONG=1 tries
+every moment. Without it, the tests try a few for each command, chosen anew each time."""
 import os
 import random
 import re
@@ -20,14 +20,14 @@ from frames import udp
 from netlab import wait_for
 from product import DONE, FAILED, NOT_LOADED
 
-#: In the old rules, in the new ones, in both, in none.
+#: Sources in the old rules, in the new ones, in both, in neither.
 OLD, NEW, BOTH, FREE = "192.0.2.1", "192.0.2.2", "192.0.2.3", "192.0.2.4"
 SOURCES = [OLD, NEW, BOTH, FREE]
 NOTHING, OLD_RULES, NEW_RULES = set(), {OLD, BOTH}, {NEW, BOTH}
 
 CHANGES = "bpf,sendto,sendmsg,mkdir,mkdirat,unlink,unlinkat,rmdir,flock,write,exit_group"
 
-#: command: (rules before, None: not loaded; arguments; rules after)
+#: command: (rules before, None if not loaded; arguments; rules after)
 COMMANDS = {
     "load": (None, ("load", "-i", OLD, "-i", BOTH, "f0"), OLD_RULES),
     "unload": (OLD_RULES, ("unload", "f0"), None),
@@ -39,10 +39,10 @@ COMMANDS = {
 
 
 LONG = bool(os.environ.get("XDP_IPFILTER_LONG"))
-#: An emulated machine is slow: in the short form what only it can try, the chain.
+#: An emulated machine is slow: in the short form, it tries only what needs it, the chain.
 CHAIN_ONLY = bool(os.environ.get("VM_KERNEL")) and not LONG
 
-#: What the kernel can refuse for want of memory, or by a security module.
+#: Calls that the kernel can refuse because memory is short, or through a security module.
 MAKERS = ("BPF_MAP_CREATE", "BPF_MAP_UPDATE", "BPF_PROG_LOAD", "BPF_BTF_LOAD", "BPF_LINK_CREATE",
           "BPF_RAW_TRACEPOINT_OPEN", "BPF_OBJ_PIN")
 
@@ -57,7 +57,7 @@ def some(choices, few):
 
 
 class Campaign:
-    """One command in one surrounding, tried again and again from the same start."""
+    """One command in one environment, tried again and again from the same state."""
 
     def __init__(self, lab, tmp_path, before, args, after):
         self.lab, self.before, self.after = lab, before, after
@@ -67,7 +67,7 @@ class Campaign:
         self.trace = tmp_path / "trace"
 
     def start(self):
-        """The state before: whatever is there is changed by ordinary commands, which must succeed."""
+        """Restore the state before the command, with ordinary commands, which must succeed."""
         lab = self.lab
         state = self.state()
         if self.before is None:
@@ -90,7 +90,7 @@ class Campaign:
                         prefix=["strace", "-qq", "-o", self.trace, "-e", f"trace={calls}", *options])
 
     def moments(self, calls=CHANGES, names=None):
-        """The numbers, from 1, of those calls that mention one of these names."""
+        """The numbers, from 1, of the calls that mention one of these names."""
         self.start()
         assert self.strace(calls=calls).rc == DONE
         lines = re.findall(r"(?m)^\w+\(.*$", self.trace.read_text())
@@ -102,7 +102,7 @@ class Campaign:
         return {source for source, arrived in zip(SOURCES, got) if not arrived}
 
     def holds(self, what):
-        """Old or new, whole; and status, list and packets say the same."""
+        """The old state or the new one, whole; status, list and packets agree."""
         dropped, state = self.dropped(), self.state()
         allowed = [self.before or NOTHING, self.after or NOTHING]
         assert dropped in allowed, f"{what}: {dropped} are dropped"
@@ -123,8 +123,8 @@ def objects(lab):
 
 @pytest.fixture
 def nothing_more(lab):
-    """What the kernel holds after the test is what it held before, the filter loaded and unloaded once
-    more: each command cleans up what it finds."""
+    """After the test and one more load and unload, the kernel holds what it held before: each
+    command cleans up what it finds."""
     before = objects(lab)
     yield
     product.age_pins()
@@ -134,7 +134,7 @@ def nothing_more(lab):
     def back():
         now = objects(lab)
         return all(now[kind] <= before[kind] for kind in before)
-    if os.environ.get("VM_KERNEL"):  # elsewhere others come and go
+    if os.environ.get("VM_KERNEL"):  # on other machines, other processes load programs too
         wait_for(back, "nothing is left in the kernel", 30)
     else:
         wait_for(lambda: objects(lab)["pins"] <= before["pins"], "no pins are left", 30)
@@ -142,7 +142,7 @@ def nothing_more(lab):
 
 @pytest.fixture(params=["beside neighbours"] if CHAIN_ONLY else ["alone", "beside neighbours"])
 def company(request, lab, need):
-    """Programs that share the interface; each one's function is proved after each blow."""
+    """Programs that share the interface. Each is checked after each blow."""
     need("strace")
     if request.param == "alone":
         yield []
@@ -174,7 +174,7 @@ def test_killed_at_any_moment(lab, nothing_more, company, tmp_path, command, slo
         told_so = [DONE]
         if command == "load" and now is not None:
             told_so = [FAILED]
-        elif command == "unload" and now is None:  # perhaps it ends what pins still held
+        elif command == "unload" and now is None:  # it may remove what pins still held
             told_so = [NOT_LOADED, DONE]
         assert again.rc in told_so, f"{what}, then again: {again}"
         assert campaign.holds(what) == campaign.after
@@ -226,7 +226,7 @@ def test_repair_killed_at_any_moment(lab, nothing_more, need, tmp_path, slow):
         assert campaign.dropped() in (NOTHING, OLD_RULES), what
         assert all(one.works() for one in they), what
         state = campaign.state()
-        if state == "not-loaded":  # the chain is whole already, only we are not in it yet
+        if state == "not-loaded":  # the chain is whole already, but without the filter
             lab.load("-i", OLD, "-i", BOTH)
         else:
             lab.good("repair", "-i", OLD, "-i", BOTH, "f0")
@@ -240,7 +240,7 @@ def test_repair_killed_at_any_moment(lab, nothing_more, need, tmp_path, slow):
 
 @pytest.mark.dispatcher
 def test_repair_of_what_was_turned_off_killed_at_any_moment(lab, nothing_more, need, tmp_path, slow):
-    """One call brings the whole chain back; another link of it is lost, which is put back after that."""
+    """One call brings the whole chain back. Another, lost link of it is put back after that."""
     from test_repair import lose
     need("strace", "xdp-loader")
     they = [DropMac(lab), Count(lab)]
@@ -271,7 +271,7 @@ def test_repair_of_what_was_turned_off_killed_at_any_moment(lab, nothing_more, n
 
 @pytest.mark.dispatcher
 def test_unload_of_what_was_turned_off_killed_at_any_moment(lab, nothing_more, need, tmp_path, slow):
-    """The next one finds what the killed one left, and then nothing brings it back."""
+    """The next unload finds what the killed one left. Then nothing brings the filter back."""
     need("strace", "xdp-loader")
     campaign = Campaign(lab, tmp_path, OLD_RULES, ("unload", "f0"), None)
 
@@ -294,8 +294,9 @@ def test_unload_of_what_was_turned_off_killed_at_any_moment(lab, nothing_more, n
 @pytest.mark.parametrize("error", ["ENOMEM"] if CHAIN_ONLY else ["ENOMEM", "EPERM"])
 def test_refused_by_the_kernel_at_any_moment(lab, nothing_more, need, tmp_path, command, error,
                                              slow):
-    """One bpf() call fails: then the command says so and has changed nothing, or it did without. Of commands
-    that attach only those calls that make something, for libraries look around and shrug."""
+    """One bpf() call fails. The command then reports it and changes nothing, or it works without
+    the call. For commands that attach, only the calls that create something fail: libraries ignore
+    it when a call that only looks fails."""
     need("strace")
     campaign = Campaign(lab, tmp_path, *COMMANDS[command])
     names = MAKERS if command in ("load", "unload") else None
@@ -316,7 +317,7 @@ def test_refused_by_the_kernel_at_any_moment(lab, nothing_more, need, tmp_path, 
 
 
 def test_a_look_that_was_repeated_says_nothing(lab, need, tmp_path, slow):
-    """The chain is read again where the kernel asks for that; what succeeds in the end is no failure."""
+    """The chain is read again if the kernel asks for that. Success in the end is no failure."""
     need("strace")
     if slow:
         pytest.skip("slow, and the same on every kernel")
@@ -333,7 +334,7 @@ def test_a_look_that_was_repeated_says_nothing(lab, need, tmp_path, slow):
 @pytest.mark.dispatcher
 @pytest.mark.parametrize("error", ["ENOMEM", "EMFILE", "EAGAIN", "EPERM", "EINVAL"])
 def test_no_call_that_fails_makes_it_single(lab, nothing_more, need, tmp_path, error, slow):
-    """Where the kernel has the dispatcher, a load is chained, or it fails and leaves nothing."""
+    """If the kernel has the dispatcher, a load is chained, or fails and leaves nothing."""
     need("strace")
     campaign = Campaign(lab, tmp_path, *COMMANDS["load"])
     single = "the kernel refuses programs that extend others"
@@ -344,7 +345,7 @@ def test_no_call_that_fails_makes_it_single(lab, nothing_more, need, tmp_path, e
         state = campaign.state()
         product.assert_own_voice(result)
         if result.rc == DONE and error in ("EPERM", "EINVAL") and single in result.err:
-            assert state == "filtering-single", what  # what a kernel without it would say, at that call
+            assert state == "filtering-single", what  # at that call, a kernel without it fails too
         elif result.rc == DONE:
             assert state == "filtering-chained" and not result.err, what
         else:

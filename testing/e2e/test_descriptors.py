@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""File descriptors that run out: each command works wholly, or says so and has changed nothing."""
+"""Too few file descriptors: each command works completely, or says so and changes nothing."""
 import os
 
 import pytest
@@ -8,7 +8,7 @@ import kernel
 from beside import OURS, we_work
 from product import DONE, FAILED
 
-#: What the most demanding command may take, and a few for what is open anyway.
+#: Enough for the most demanding command and for what is open anyway.
 ENOUGH = 140
 
 #: command: its arguments, and whether the filter is loaded before
@@ -30,7 +30,7 @@ COMMANDS = {
 
 
 def with_limit(number, kind=""):
-    """A process that may have so many descriptors, those that it starts with among them."""
+    """A process with this limit of descriptors, including those that it starts with."""
     return ["sh", "-c", f'ulimit {kind} -n {number}; exec "$@"', "sh"]
 
 
@@ -88,7 +88,7 @@ def test_many_interfaces_take_more(own_lab, slow):
 
 @pytest.mark.dispatcher
 def test_a_full_chain_takes_no_more_than_was_asked_for(chained):
-    """The tenth program: libxdp has the old chain open beside the new one."""
+    """Loading the tenth program: libxdp has both the old and the new chain open."""
     lab = chained
     lab.ns.run("xdp-loader", "load", "f0", *[kernel.neighbour("count")] * 9)
     lab.load("-i", OURS, prefix=with_limit(ENOUGH))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Again and again: nothing grows. XDP_IPFILTER_LONG=1 makes it 1,000 loads and 10,000 replaces."""
+"""Nothing grows when commands repeat. XDP_IPFILTER_LONG=1 means 1,000 loads and 10,000 replaces."""
 import os
 import random
 
@@ -13,7 +13,7 @@ BLOCKED = "192.0.2.66"
 
 
 def figures(lab):
-    """What can leak: kernel objects of ours, their memory, pins."""
+    """What can leak: our kernel objects, their memory, pins."""
     ids = {number for number, one in kernel.programs().items()
            if one.get("name") == "xdp_ipfilter"}
     mine = [one for one in kernel.maps().values() if one.get("name", "").startswith("ipf_")]
@@ -22,8 +22,8 @@ def figures(lab):
 
 
 def flat(lab, before):
-    """Others may load and unload here meanwhile, so it is waited for, also because the kernel frees
-    what is unused a moment later."""
+    """Wait until the figures are those of before. Other processes may load and unload programs
+    meanwhile, and the kernel frees unused objects a moment later."""
     wait_for(lambda: all(now <= before[what] for what, now in figures(lab).items()),
              f"back at {before}", 30)
 
@@ -41,7 +41,7 @@ def test_loads_and_unloads(lab, slow):
 
 
 class Resident:
-    """A poll that runs all the while: its descriptors and its memory."""
+    """A poll that runs all the time: its descriptors and its memory."""
 
     def __init__(self, lab, output):
         with open(output, "w") as out:
@@ -79,7 +79,7 @@ def test_replaces_that_grow_and_shrink(lab, slow, tmp_path):
     try:
         descriptors, resident = poll.figures()
         for number in range(10_000 if LONG else 4 if slow else 20):
-            # In the long form one of a hundred is large: an hour, not a day.
+            # In the long form, only one in a hundred is large: that takes an hour, not a day.
             replace(int(most ** sizes.random()) if not LONG or number % 100 == 0
                     else sizes.randrange(1, 200))
             if number % 100 == 0:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Every error an operator meets: one line, what to do, the exit code, and everything as it was."""
+"""Every error that an operator meets: one line, what to do, the exit code, and nothing changed."""
 import os
 import re
 import shutil
@@ -17,7 +17,7 @@ RULES = [("add", "192.0.2.1"), ("del", "192.0.2.1"), ("flush",), ("list",), ("te
 
 
 def without(*capabilities):
-    """A root that lacks these capabilities."""
+    """Root without these capabilities."""
     dropped = ",".join(f"-{name}" for name in capabilities)
     return ["setpriv", f"--bounding-set={dropped}", f"--inh-caps={dropped}"]
 
@@ -89,7 +89,7 @@ def test_rules_and_status_without_permission_say_so(loaded_once, args, prefix, w
 @pytest.mark.parametrize("command", ["load", "run"])
 @pytest.mark.parametrize("how", ["no bpffs", "a directory in its place"])
 def test_a_missing_bpffs_in_a_private_mount_namespace_is_refused(lab, command, how):
-    """A bpffs mounted there would take the filter away with it (fact 8): what to run is said."""
+    """A bpffs mounted there would take the filter away with it. The message says what to run."""
     private = ["unshare", "-m", "sh", "-c",
                ("mount -t sysfs sysfs /sys; " if how == "no bpffs" else
                 "umount -l /sys/fs/bpf; mount -t tmpfs tmpfs /sys/fs/bpf; ") + 'exec "$@"', "sh"]
@@ -132,7 +132,7 @@ def test_hardware_mode_where_the_card_has_none(lab):
     assert "xdp" not in lab.ns.links()["f0"]
 
 
-# A foreign program without a dispatcher in the way
+# Another program, without a dispatcher, is in the way
 
 def foreign_by_ip(lab):
     lab.ns.ip("link", "set", "f0", "xdpdrv", "obj", kernel.neighbour("dropmac"), "sec", kernel.SECTION)
@@ -170,7 +170,7 @@ def test_a_foreign_program_without_dispatcher_is_named_and_stays(lab, need, fore
 
 
 def test_others_cannot_be_added_over_ours_when_single(lab, need):
-    """What our neighbours meet then is theirs; ours must stay as it was."""
+    """How other loaders fail is their business. The filter must stay as it was."""
     need("xdp-loader")
     lab.good("load", "-i", "192.0.2.66", "f0", env={"LIBXDP_SKIP_DISPATCHER": "1"})
     with lab.unchanged("f0"):
@@ -180,7 +180,7 @@ def test_others_cannot_be_added_over_ours_when_single(lab, need):
 
 
 def libxdp_of(version, tmp_path):
-    """A libxdp whose dispatcher is of that version: the version is read from what the library loads."""
+    """A libxdp whose dispatcher has that version. The tool reads it from what the library loads."""
     shutil.copy(kernel.neighbour(f"dispatcher-{version}"), tmp_path / "xdp-dispatcher.o")
     return {"LIBXDP_OBJECT_PATH": str(tmp_path)}
 
@@ -191,7 +191,7 @@ def libxdp_of(version, tmp_path):
                                                   (2, 3, "'xdp-loader unload f0 -a'")])
 def test_a_dispatcher_of_another_libxdp_is_refused_with_both_versions(lab, tmp_path, theirs, ours,
                                                                       advice):
-    """The library that runs counts, not the headers of the build."""
+    """The library at run time counts, not the headers of the build."""
     lab.ns.ip("link", "set", "f0", "xdpdrv", "obj", kernel.neighbour(f"dispatcher-{theirs}"), "sec", "xdp")
     before = lab.ns.links()["f0"]["xdp"]
     for args in (("load", "f0"), ("load", "-m", "skb", "f0"), ("run", "--count", 1, "f0")):
@@ -203,14 +203,14 @@ def test_a_dispatcher_of_another_libxdp_is_refused_with_both_versions(lab, tmp_p
 
 @pytest.mark.parametrize("version", [2, 3])
 def test_each_format_of_the_dispatcher_is_read_right(lab, tmp_path, version):
-    """A chain that lost its two programs is seen as that."""
+    """A chain that has lost its two programs is recognised as such."""
     lab.ns.ip("link", "set", "f0", "xdpdrv", "obj", kernel.neighbour(f"dispatcher-{version}"), "sec", "xdp")
     for ours in (2, 3):
         words = "has lost 2 of its 2 programs" if ours == version else f"makes version {ours};"
         lab.refused(FAILED, "load", "f0", env=libxdp_of(ours, tmp_path), words=["f0", words])
 
 
-# The rest
+# Other errors
 
 @pytest.mark.parametrize("args", RULES, ids=" ".join)
 def test_not_loaded_says_so(module_lab, args):
@@ -243,7 +243,7 @@ def test_a_missing_file_is_a_failure(lab, args, words):
     lab.refused(FAILED, *args, words=words)
 
 
-#: every command that prints, and its exit status when somebody reads it
+#: every command that prints, and its exit status when its output is read
 PRINTING = [
     (("list",), DONE), (("list", "-j"), DONE), (("status",), DONE), (("status", "-j"), DONE),
     (("status", "-v", "f0"), DONE), (("test", *["192.0.2.1"] * 300), DONE),
@@ -286,7 +286,7 @@ def test_results_that_cannot_be_written_are_a_failure_with_its_reason(loaded_onc
 
 @each_that_prints
 def test_a_reader_that_has_gone_is_no_failure(loaded_once, args, rc):
-    """It has seen enough: what goes on ends, and the status is as if it had read it all."""
+    """A command that runs on ends. The exit status is as if everything had been read."""
     loaded_once.good("add", "-f", "-", stdin=MANY)
     assert end_on_a_closed_pipe(loaded_once, *args) == (rc, "")
 
@@ -325,7 +325,7 @@ def test_what_goes_to_nowhere_is_done_all_the_same(lab):
 
 
 def test_a_closed_stderr_or_stdout_hurts_nobody(lab):
-    """Fact 11: a closed pipe on stderr kills other loaders before they attach."""
+    """A closed pipe on stderr kills other loaders before they attach."""
     with lab.ns:
         done = subprocess.run(["sh", "-c", '"$@" 2>&- >&- <&-', "sh", BINARY, "load", "-i",
                                "192.0.2.66", "f0"])

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Lists that others publish: each as it comes, in whole or not at all."""
+"""Published lists: each is read as it is, completely or not at all."""
 import os
 import pty
 import re
@@ -117,7 +117,7 @@ def test_a_list_of_nothing_replaces_nothing(loaded, tmp_path, name, content):
                            words="no rules")
 
 
-#: what a broken download looks like -> where it is found
+#: a broken download -> where the error is found
 DAMAGED = [
     ("ndjson", lambda text: text[:len(text) // 2], r"\d+:1: .*(not a JSON object|not whole)"),
     ("ndjson", lambda text: "".join(text.splitlines(True)[:-1]), r"21:1: no metadata line"),
@@ -245,7 +245,7 @@ def test_a_command_in_a_file_of_rules_is_no_entry_of_an_ipset(loaded, line, advi
                        words=["-:1:1: 'add'", advice])
 
 
-#: lines of `ipset restore` that are read, and what they must make here as there
+#: lines of `ipset restore` that are read, and what they make here and there
 RESTORED = [
     "create bl -exist hash:net family inet\nadd bl 10.9.1.0/24\n",
     "-exist create bl hash:net\ncreate -! bl hash:net\nadd bl 10.9.1.0/24\n-! add bl 10.9.1.0/24\n",
@@ -295,7 +295,7 @@ def test_what_ipset_saves_is_read(loaded, need):
 
 
 def on_a_terminal(lab, *args):
-    """Start the tool with its stderr on a terminal; returns (process, the terminal's other end)."""
+    """Start the tool with its stderr on a terminal. Return (process, the terminal's other end)."""
     ours, theirs = pty.openpty()
     with lab.ns:
         process = subprocess.Popen([BINARY, *args], stdin=subprocess.PIPE, stderr=theirs,
@@ -319,7 +319,7 @@ def test_a_terminal_shows_how_far_a_long_list_is(module_lab, patience):
     process, terminal = on_a_terminal(module_lab, "add", "-f", "-")
     said, deadline = "", time.monotonic() + patience
     while "lines read" not in said and time.monotonic() < deadline:
-        process.stdin.write(b"10.0.0.1\n" * 20000)  # until a second is over
+        process.stdin.write(b"10.0.0.1\n" * 20000)  # until a second has passed
         process.stdin.flush()
         said += read_until(terminal, "lines read", 0.1)
     process.stdin.close()

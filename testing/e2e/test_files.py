@@ -70,7 +70,7 @@ def test_several_files_and_rules_on_the_command_line_go_together(loaded, tmp_pat
     assert set(loaded.prefixes("f0")) == {"10.97.0.0/16", "10.98.0.0/16", "192.0.2.1"}
 
 
-#: content -> line and column of what is wrong, and a word of it
+#: content -> line and column of the mistake, and a word of the message
 BAD_FILES = [
     ("10.0.0.300\n", 1, 1, "10.0.0.300"),
     ("192.0.2.1\n\n# fine\n10.0.0.0/33\n", 4, 1, "10.0.0.0/33"),
@@ -212,7 +212,7 @@ def there_and_back(lab, content):
     without_clock = re.compile(r"timeout \S+")
     assert without_clock.sub("", again) == without_clock.sub("", before)
     assert ("set " in re.sub(r"(?m)^[#;].*$", "", before)) is ("set " in content), before
-    assert lab("flush", "-a").rc == DONE  # under deny with a warning: nobody passes any more
+    assert lab("flush", "-a").rc == DONE  # with a warning under deny: nothing passes any more
     lab.good("add", "-f", "-", stdin=before)
     assert lab.snapshot("f0") == rules, "and so does add, on an empty filter"
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Help and versions: readable by anyone, anywhere, and in step with the commands."""
+"""Help and versions: anyone can read them anywhere, and they agree with the commands."""
 import os
 import re
 import shutil
@@ -141,7 +141,7 @@ def test_no_command_is_wrong_usage():
 
 
 def test_the_binary_alone_is_enough(tmp_path, lab):
-    """The compiled program is embedded: no object file beside it, no working directory."""
+    """The compiled program is embedded: the tool needs no object file and no working directory."""
     alone = shutil.copy(BINARY, tmp_path / "elsewhere")
     os.chmod(alone, 0o755)
     with lab.ns:

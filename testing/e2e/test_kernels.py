@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What old kernels lack, and what is said there; the suite vm-5.10 runs the tests that need one."""
+"""What do old kernels lack, and what do the messages say? The suite vm-5.10 tests on a real one."""
 import pytest
 
 import kernel
@@ -15,7 +15,7 @@ def on_kernels_before(major, minor, what):
 untold = on_kernels_before(5, 13, "the kernel hides what a dispatcher runs")
 
 
-# The system calls fail as on an old kernel; uname(2) says 2.6 by a personality of the process.
+# The system calls fail as on an old kernel. A personality of the process makes uname(2) report 2.6.
 
 @pytest.mark.parametrize("when", [1, 4, 30], ids="call {}".format)
 def test_a_kernel_that_is_too_old_is_named(lab, need, when):
@@ -31,7 +31,7 @@ def test_a_kernel_that_is_too_old_is_named(lab, need, when):
 
 
 def test_an_error_without_a_name_gets_words(lab, need):
-    """ENOTSUPP, 524: the kernel was never to let it out, and does."""
+    """ENOTSUPP, 524: an error that is internal to the kernel, but reaches programs."""
     need("strace")
     result = lab("load", "f0", prefix=["strace", "-qq", "-o", "/dev/null", "-e", "trace=bpf", "-e",
                                        "inject=bpf:error=524"])
@@ -39,7 +39,7 @@ def test_an_error_without_a_name_gets_words(lab, need):
     assert "524" not in result.err, result
 
 
-# BPF memory in the limit of locked memory
+# BPF memory counts as locked memory
 
 memory_limit = on_kernels_before(5, 11, "BPF memory counts as locked memory")
 LOW = ["prlimit", "--memlock=65536:65536"]

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Interfaces whose frames have no Ethernet header: filtered where their source can be read, and
-refused by the name of their type where not."""
+"""Interfaces whose frames have no Ethernet header: filtered if the source can be read, otherwise
+refused by the name of their type."""
 import contextlib
 
 import pytest
@@ -34,7 +34,7 @@ DISCOVERY = bytes(IPv6(src=FREE6, dst=OUR6) / ICMPv6ND_NS() / Raw(bytes(20)))
 
 
 def traffic(kind, policy):
-    """(packet, does it pass, which counter) for all that such a link carries."""
+    """(packet, whether it passes, its counter) for all packets that such a link carries."""
     listed, free = policy == "deny", policy == "allow"
     rows = []
     for four, six, passes in ((LISTED4, LISTED6, listed), (FREE4, FREE6, free)):
@@ -68,7 +68,7 @@ def link_of(lab, kind, need):
         yield link
 
 
-#: Their drivers left the outer headers in front of the packet up to Linux 5.13.
+#: Up to Linux 5.13, their drivers left the outer headers before the packet.
 TUNNELS = ("ipip", "sit", "gre", "gre key 5 csum seq", "ip6gre", "ip6tnl")
 
 
@@ -114,7 +114,7 @@ def test_beside_another_program_on_a_link_without_ethernet(lab, need):
         lab.ns.run("xdp-loader", "unload", link.dev, "-a")
 
 
-#: What has no readable source takes the policy. Nobody else says that it is not IP.
+#: The policy decides for packets without a readable source. Nothing else marks them as not IP.
 UNREADABLE = {
     "version 0": b"\x05" + packet(LISTED4)[1:],
     "version 5": b"\x55" + packet(LISTED4)[1:],
@@ -211,7 +211,7 @@ def test_a_tap_device_has_ethernet(lab):
 
 
 def assert_found(lab, dev, words):
-    """Everything that looks at the filter says that it does not filter; unload takes it off."""
+    """Every command that looks at the filter says that it does not filter. unload takes it off."""
     shown = lab("status", dev)
     assert shown.rc == FAILED and f"{dev}: attached but NOT filtering" in shown.out, shown
     assert_words(shown.out, words, shown)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""load and unload: what is attached, how, and what is left when it goes."""
+"""load and unload: what is attached, how, and what is left after unload."""
 import contextlib
 import os
 import subprocess
@@ -18,7 +18,7 @@ BLOCKED6, OTHER6 = "2001:db8::66", "2001:db8::67"
 
 
 def blocks(lab, source=BLOCKED, other=OTHER):
-    """Is this source dropped while another one arrives?"""
+    """Whether this source is dropped while another one arrives."""
     return lab.wire.exchange([udp(source), udp(other)]) == [False, True]
 
 
@@ -284,7 +284,8 @@ def test_the_bpffs_is_there_after_a_load(lab):
 
 @pytest.mark.skipif(not kernel.HAS_FRAGS, reason="before Linux 5.18 the object itself is refused")
 def test_a_load_by_xdp_loader_is_ours_too(lab, dispatcher, need):
-    """The object is installed for `xdp-loader load`: no rules, everything passes, and we see it."""
+    """The object is installed for `xdp-loader load`. It has no rules and passes everything, and our
+    commands see it."""
     need("xdp-loader")
     if not os.path.exists(OBJECT):
         pytest.skip(f"{OBJECT} is not built")

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Many commands at the same time: every acknowledged change is there, no reader sees half of one.
+"""Many commands at the same time: every acknowledged change is made, and no reader sees half of
+one.
 
 XDP_IPFILTER_LONG=1 makes it a minute."""
 import os
@@ -21,7 +22,7 @@ LONG = bool(os.environ.get("XDP_IPFILTER_LONG"))
 
 
 class Worker(threading.Thread):
-    """Runs step() again and again until the time is over; what it raises is shown by the test."""
+    """Runs step() repeatedly until the time is over. The test shows what it raises."""
 
     def __init__(self, lab, number, seed, until):
         super().__init__()
@@ -38,12 +39,12 @@ class Worker(threading.Thread):
             self.error = error
 
     def tool(self, *args, **kwargs):
-        # Sixteen wait for each other; an emulated machine takes its time.
+        # Sixteen commands wait for each other, and an emulated machine is slow.
         return self.lab.good("--lock-timeout", 100, *args, **kwargs)
 
 
 class Changer(Worker):
-    """Adds and deletes addresses that no other worker has, and remembers what must be there."""
+    """Adds and deletes addresses of its own, and remembers which must be there."""
 
     def __init__(self, *args):
         super().__init__(*args)
@@ -62,7 +63,7 @@ class Changer(Worker):
 
 
 class Replacer(Worker):
-    """Replaces a set of its own by the next generation of fifty."""
+    """Replaces its own set by the next generation of fifty."""
     COUNT = 50
 
     def __init__(self, *args):
@@ -77,7 +78,7 @@ class Replacer(Worker):
 
 
 class Reader(Worker):
-    """Lists, without the lock: each set of a Replacer is there whole, or not yet."""
+    """Lists, without the lock: each set of a Replacer is complete, or not there yet."""
 
     def step(self):
         rules = self.lab.rules(self.random.choice(["f0", "f1"]))
@@ -128,7 +129,7 @@ def test_eight_loads_while_neighbours_come_and_go(lab, need, slow):
     they.come()
 
     def come_and_go():
-        """Others lose races against each other and against us; that is theirs to tell."""
+        """Other loaders lose races against each other and against us. That is not our failure."""
         while not stop.is_set():
             lab.ns.run("xdp-loader", "load", "f0", kernel.neighbour("count"), check=False)
             for number, name in beside.chain(lab):

@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Names that were made to harm: of interfaces, sets and files. They reach no terminal raw, break no
-JSON, and lead out of no folder."""
+"""Malicious names of interfaces, sets and files: none reaches a terminal raw, breaks JSON, or leads
+out of a folder."""
 import re
 
 import pytest
 
 from product import DONE, FAILED, USAGE
 
-#: The kernel takes any byte but white space, '/' and ':', 15 of them.
+#: The kernel accepts up to 15 bytes, any but white space, '/' and ':'.
 INTERFACES = ["f\x1b[2Jx", 'a"b\\c', "..x", "-f", "$(id)`id`", "caf\u00e9", "\udcff\udcfe",
               "\x01\x7f", "exactly15bytes_"]
 
@@ -21,7 +21,7 @@ def printable(name):
 
 
 def in_json(name):
-    """As UTF-8, and bytes that are none as \\xNN."""
+    """The name as UTF-8, with other bytes as \\xNN."""
     return re.sub("[\udc80-\udcff]", lambda char: printable(char.group()), name)
 
 
@@ -36,7 +36,7 @@ def test_an_interface_of_any_name(own_lab, name):
 
 
 def rename(lab, old, new):
-    """Before 6.2 only what is down can get another name."""
+    """Before 6.2, only an interface that is down can get another name."""
     lab.ns.ip("link", "set", old, "down")
     lab.ns.ip("link", "set", old, "name", new)
     lab.ns.ip("link", "set", new, "up")

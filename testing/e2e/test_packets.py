@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The named frames of frames.py on a wire: each one's verdict, and counters exact to the byte.
+"""The named frames of frames.py on a wire: the verdict of each, and counters exact to the byte.
 
-All frames of a mode and a policy travel once; each test then looks at its own frame."""
+All frames of a mode and a policy are sent once. Each test then checks its own frame."""
 import socket
 
 import pytest
@@ -11,11 +11,11 @@ from product import VERDICTS
 
 
 class Campaign:
-    """What became of every frame of the corpus under one mode and policy."""
+    """The fate of every frame of the corpus under one mode and policy."""
 
     def __init__(self, lab, mode, policy):
-        # The kernel itself drops frames whose outer VLAN tag is cut short, before any socket
-        # sees them: what a bare interface does not deliver says nothing about the filter.
+        # The kernel itself drops frames whose outer VLAN tag is truncated, before any socket sees
+        # them. A frame that a bare interface does not deliver tells nothing about the filter.
         bare = lab.wire.exchange(frame.data for frame in CORPUS)
         self.eaten = {frame.name for frame, arrived in zip(CORPUS, bare) if not arrived}
         lab.load("-m", mode, "-p", policy, "-i", LISTED4, "-i", LISTED6)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What the kernel refuses at attach and detach, and whether the real reason is told, once."""
+"""What does the kernel refuse at attach and detach, and does one message give the real reason?"""
 import os
 import re
 import signal
@@ -19,7 +19,7 @@ UPPERS = ["bridge", "vlan", "macvlan", "bond"]
 
 
 def put_above(lab, kind, dev="f0", upper="u0"):
-    """An interface `upper` that sits on `dev`."""
+    """An interface `upper` above `dev`."""
     on = {"vlan": ("link", dev), "macvlan": ("link", dev)}.get(kind, ())
     more = {"vlan": ("id", 7), "bond": ("mode", "active-backup")}.get(kind, ())
     lab.ns.run("ip", "link", "add", upper, *on, "type", kind, *more, check=False)
@@ -67,7 +67,7 @@ def test_anothers_program_above_is_named(own_lab):
 @pytest.mark.parametrize("kind", UPPERS)
 @pytest.mark.parametrize("unload", [("-a",), ("f0", "u0"), ("u0", "f0")], ids=" ".join)
 def test_what_is_below_cannot_go_first_and_all_can_go(own_lab, kind, unload):
-    """The kernel changes no program below another: interfaces are unloaded from above."""
+    """The kernel changes no program below another, so the upper interface is unloaded first."""
     lab = own_lab
     put_above(lab, kind)
     lab.load("-i", "192.0.2.66")
@@ -117,7 +117,7 @@ def test_what_is_above_in_another_namespace_is_told(own_lab):
 
 
 def test_a_driver_speaks_for_itself(own_lab):
-    """veth wants a queue for each of its peer's."""
+    """veth needs as many queues as its peer has."""
     lab = own_lab
     lab.ns.ip("link", "add", "w0", "numtxqueues", 4, "numrxqueues", 1, "type", "veth",
               "peer", "name", "w1", "numtxqueues", 4, "numrxqueues", 4)
@@ -131,7 +131,7 @@ def test_a_driver_speaks_for_itself(own_lab):
 
 
 def test_one_that_comes_at_the_last_moment_is_named(lab, need, tmp_path):
-    """Stopped between its look at the interface and its attach."""
+    """The load is stopped after it has looked at the interface and before it attaches."""
     need("strace")
     trace = tmp_path / "trace"
     watch = ["strace", "-qq", "-o", trace, "-e", "trace=getsockname,sendto,sendmsg"]

@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Attached but NOT filtering (fact 9): told truthfully, and repaired beside neighbours that notice
-nothing of it."""
+"""Attached but NOT filtering: reported truthfully, and repaired without harm to neighbours."""
 import os
 import pathlib
 import shutil
@@ -24,7 +23,7 @@ def pins_of(lab, dev="f0"):
 
 
 def lose(lab, name=None, what=("link", "prog")):
-    """Remove pins of the program with this name (None: of all) from the chain's folder."""
+    """Remove the pins of the program with this name (None: of all) from the chain's folder."""
     folder = pins_of(lab)
     for place, (_, program) in enumerate(chain(lab)):
         if name in (None, program):
@@ -42,7 +41,7 @@ def state(lab):
 
 
 def not_filtering(lab, lost=False):
-    """All that a user sees names the state and the way out: whether the rules are lost, too."""
+    """All that a user sees names the state, the way out, and whether the rules are lost."""
     repair = "'xdp-ipfilter repair f0 -f FILE'" if lost else "'xdp-ipfilter repair f0'"
     assert state(lab) == "not-filtering"
     assert lab("status", "-j", "f0").json()["interfaces"][0]["recoverable"] is not lost
@@ -57,7 +56,7 @@ def not_filtering(lab, lost=False):
 
 
 def loader_knows(lab, *programs):
-    """libxdp takes the chain for one again."""
+    """libxdp recognises the chain again."""
     return names(lab) == list(programs)
 
 
@@ -185,7 +184,7 @@ def test_unload_of_a_chain_that_lost_everything_clears_the_interface(chained):
 
 
 def test_xdp_loader_clean_in_another_namespace(chained, own_lab):
-    """It takes away the pins of interfaces that it does not see."""
+    """It removes the pins of interfaces that it does not see."""
     lab = own_lab
     lab.load("-i", OURS)
     chained.ns.run("xdp-loader", "clean")
@@ -202,13 +201,13 @@ def turn_off(lab, kind="xdp"):
 
 
 def ours_held():
-    """How many programs of ours are in the kernel."""
+    """The number of our programs in the kernel."""
     return sum(one.get("name") == "xdp_ipfilter" for one in kernel.programs().values())
 
 
 @pytest.mark.parametrize("args", [("repair", "f0"), ("repair",)], ids=["named", "found"])
 def test_what_others_turned_off_comes_back_with_its_rules(chained, args):
-    """`xdp off` leaves the program pinned."""
+    """`xdp off` leaves the pins of the program."""
     lab = chained
     lab.load("-i", OURS)
     lab.wire.exchange([udp(OURS)])
@@ -242,7 +241,7 @@ def test_no_advice_destroys_what_repair_brings_back(chained):
 
 
 def test_a_neighbour_that_was_turned_off_with_us_comes_back(chained):
-    """In its place and with its settings."""
+    """In its position and with its settings."""
     lab, they = chained, [XdpFilter(chained), Count(chained)]
     for one in they:
         one.come()
@@ -268,7 +267,7 @@ def test_a_chain_that_was_turned_off_comes_back_in_its_mode(chained):
 
 
 def test_a_neighbour_that_does_not_come_back_is_named(chained):
-    """Its link is gone, or another chain is there by now."""
+    """Its link is gone, or the interface has another chain by now."""
     lab = chained
     DropMac(lab).come()
     lab.load("-i", OURS)
@@ -285,7 +284,7 @@ def test_a_neighbour_that_does_not_come_back_is_named(chained):
 
 
 def test_what_lost_links_and_was_turned_off_comes_back(chained):
-    """Their link holds the dispatcher still, and pins our program."""
+    """The neighbour's link still holds the dispatcher, which keeps our program."""
     lab, they = chained, DropMac(chained)
     they.come()
     lab.load("-i", OURS)
@@ -297,7 +296,7 @@ def test_what_lost_links_and_was_turned_off_comes_back(chained):
 
 
 def test_unload_ends_every_trace_of_a_filter(chained):
-    """Also of one that was turned off before: nothing comes back, at once or later."""
+    """Even of a filter that was turned off before: nothing comes back, now or later."""
     lab, pins, held = chained, set(product.pins()), ours_held()
     lab.load("-i", OURS)
     turn_off(lab)
@@ -365,7 +364,7 @@ def test_the_broken_chain_of_others_is_left_alone(chained, lost):
     assert lost is None or DropMac(lab).works()
     folder = pins_of(lab)
     lab.ns.run("xdp-loader", "unload", "f0", "-a")
-    shutil.rmtree(folder, ignore_errors=True)  # it does not know them any more
+    shutil.rmtree(folder, ignore_errors=True)  # libxdp no longer knows them
 
 
 def test_a_chain_of_others_that_lacks_pins_is_joined(chained):
@@ -387,7 +386,7 @@ def test_missing_pins_of_our_chain_are_told_and_made_again(chained):
 
 
 def test_a_link_that_somebody_else_pins_filters_on(chained):
-    """Pins alone say nothing. What runs is pinned again, so that libxdp knows it."""
+    """Pins alone prove nothing. What runs is pinned again, and libxdp recognises it."""
     lab, they = chained, DropMac(chained)
     lab.load("-i", OURS)
     they.come()
@@ -408,7 +407,7 @@ def test_a_link_that_somebody_else_pins_filters_on(chained):
 
 
 def test_in_a_mount_namespace_with_another_bpffs_nothing_is_pinned(chained):
-    """What was pinned there would go with it, and all programs of the chain too."""
+    """Pins made there would go away with it, and all programs of the chain too."""
     lab, they = chained, DropMac(chained)
     hidden = ["unshare", "-m", "sh", "-c", 'mount -t bpf bpf /sys/fs/bpf; exec "$@"', "sh"]
     they.come()
@@ -471,14 +470,14 @@ def test_repair_refuses_what_it_cannot_read(chained):
 
 
 def shut(root="/sys/fs/bpf/xdp"):
-    """As a loader leaves it that was started under umask 0777."""
+    """The folder as a loader leaves it that was started under umask 0777."""
     for folder, _, files in os.walk(root, topdown=False):
         for name in files:
             os.chmod(os.path.join(folder, name), 0)
         os.chmod(folder, 0)
 
 
-#: The tool drops all other capabilities by itself; libxdp then meets what it may not enter.
+#: The tool itself drops all other capabilities. libxdp then finds folders that it cannot enter.
 FEW = ["setpriv", "--bounding-set=-all,+sys_admin,+net_admin", "--inh-caps=-all"]
 
 
@@ -512,7 +511,7 @@ def test_what_a_strict_umask_left_is_entered(chained):
 
 @pytest.mark.parametrize("off", [3600, -3600], ids=["set back", "set forward"])
 def test_nothing_waits_for_pins_of_another_time(chained, need, tmp_path, off):
-    """The system's clock was set after they were made."""
+    """The system clock was set after they were made."""
     need("strace")
     lab = chained
     lab.load("-i", OURS)

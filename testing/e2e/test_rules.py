@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""add, del, replace, flush, list and test: rules on the command line and their canonical text."""
+"""add, del, replace, flush, list and test: rules on the command line, and their canonical text."""
 import random
 import re
 from ipaddress import ip_address, ip_network, summarize_address_range
@@ -117,7 +117,7 @@ def test_add_and_del_are_idempotent(loaded):
 
 
 def changes(result):
-    """The count of changed rules that -v writes."""
+    """The number of changed rules that -v prints."""
     numbers = [int(number) for line in result.err_lines
                for number in re.findall(r"\b(\d+) rules?\b", line)]
     assert numbers, f"-v names a number of rules: {result}"
@@ -158,7 +158,7 @@ def test_a_verdict_is_the_opposite_of_the_policy_unless_said(lab):
                                   "192.0.2.3": "pass"}
 
 
-#: What decides: the longest prefix, in every order of adding.
+#: The longest prefix decides, in whatever order the rules are added.
 NESTED = [("10.0.0.0/8", "drop"), ("10.1.0.0/16", "pass"), ("10.1.2.0/24", "drop"),
           ("10.1.2.128/25", "pass"), ("10.1.2.129", "drop"),
           ("2001:db8::/32", "drop"), ("2001:db8:1::/48", "pass"), ("2001:db8:1:1::/64", "drop"),

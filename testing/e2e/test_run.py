@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""run, the article's program: load, print each CPU's drops, and leave nothing behind."""
+"""run: loads the filter, prints the drops of each CPU, and leaves nothing behind."""
 import os
 import re
 import signal
@@ -17,12 +17,12 @@ from product import DONE, FAILED, NOT_LOADED, USAGE
 
 
 def drops(line):
-    """{cpu: drops} of the line of one round."""
+    """{cpu: drops} from the line of one round."""
     return {int(cpu): int(packets) for cpu, packets in re.findall(r"\bcpu (\d+): (\d+)", line)}
 
 
 class Run:
-    """A `run` under way, its output read as it comes."""
+    """A `run` in progress, whose output is read as it comes."""
 
     def __init__(self, lab, *args, **kwargs):
         self.lab = lab
@@ -55,7 +55,7 @@ class Run:
 
 @pytest.fixture
 def run(lab, no_more_progs):
-    """Start a `run` and make sure that it has left nothing behind."""
+    """Start a `run`, and check afterwards that it has left nothing behind."""
     before = product.pins()
     started = []
 
@@ -140,7 +140,7 @@ def test_rules_may_change_while_it_runs(lab, run):
 
 
 def test_its_output_comes_line_by_line_through_a_pipe(lab, run):
-    """Somebody pipes it into a log: each round is there when it was printed."""
+    """A log at the other end of a pipe gets each round when it is printed."""
     started = run("--interval", 50, "f0")
     for _ in range(3):
         started.read(drops)
@@ -166,13 +166,13 @@ def test_a_hangup_leaves_nothing_behind(lab, run):
 def test_a_signal_right_after_the_start_leaves_nothing_behind(lab, run, slow):
     for delay in ([0.0, 0.1, 0.3, 0.6] if slow else [0.0, 0.002, 0.005, 0.01, 0.02, 0.04, 0.08]):
         started = run("-i", "192.0.2.66", "--interval", 20, "f0")
-        time.sleep(delay)  # not a wait: the moment is the case
+        time.sleep(delay)  # not a wait: this moment is the test case
         started.end(signal.SIGTERM)
         nothing_is_left(lab, "f0")
 
 
 def test_a_killed_run_is_repaired_by_the_next_command(lab, run):
-    """Nothing can catch SIGKILL; what stays must be visible, and the next command works."""
+    """No program can catch SIGKILL. What stays must be visible, and the next command works."""
     started = run("-i", "192.0.2.66", "--interval", 20, "f0")
     started.read(drops)
     started.end(signal.SIGKILL)
@@ -223,7 +223,7 @@ def in_a_mount(lab):
 
 
 def of_a_process(lab):
-    """One that only a process is in."""
+    """A namespace that only a process uses."""
     away = Namespace()
     with away:
         lab.holder = subprocess.Popen(["sleep", "1000"])
@@ -232,7 +232,7 @@ def of_a_process(lab):
 
 
 def of_an_open_file(lab):
-    """One that nobody can find."""
+    """A namespace that no other process can find."""
     away = Namespace()
     sh("ip", "netns", "del", away.name)
     return away, None
@@ -240,7 +240,7 @@ def of_an_open_file(lab):
 
 @pytest.fixture
 def away_lab(own_lab):
-    """A lab whose interface may move; `lab.away` is told where to."""
+    """A lab whose interface can move; `lab.away` is the namespace that it moves to."""
     own_lab.holder = own_lab.away = None
     yield own_lab
     if own_lab.away:

@@ -42,7 +42,7 @@ def test_rules_that_drop_a_whole_family_need_force(lab, rules, family):
                         words=["--force", "-:"])
     lab.good("add", "--force", *rules)
     assert lab.wire.exchange([udp(FREE4), udp("2001:db8::1")]) == [family == 6, family == 4]
-    lab.good("add", *rules)  # what is dropped already is not newly dropped
+    lab.good("add", *rules)  # addresses that are dropped already are not newly dropped
     lab.good("replace", "-f", "-", stdin="\n".join(rules) + "\n")
 
 
@@ -54,7 +54,7 @@ def test_a_second_half_needs_force_too(loaded):
 
 
 def test_what_exceptions_let_pass_counts(loaded):
-    """A ninth of IPv4 is not next to nobody; one net is."""
+    """A ninth of IPv4 is enough to pass; one net is not."""
     loaded.good("add", "-f", "-", stdin="pass 64.0.0.0/4\npass 2a00::/12\n")
     loaded.good("add", "0.0.0.0/0", "::/0")
     loaded.good("flush")
@@ -63,7 +63,7 @@ def test_what_exceptions_let_pass_counts(loaded):
                        words=["-:2:1: '0.0.0.0/0'", "nearly every IPv4 source"])
 
 
-#: what a file says -> its place, what it means, and what helps
+#: the text of a file -> the position of the mistake, what the text means, and what helps
 FROM_FILES = [
     ("192.0.2.1\n\n ::ffff:0:0/96 # bogons\n", ":3:2: '::ffff:0:0/96' means 0.0.0.0/0: "
      "drops every IPv4 source; leave the line out, or use --force"),
@@ -86,7 +86,7 @@ FROM_FILES = [
 ]
 
 
-#: repair of a filter that has its rules reads the file, and no more
+#: repair of a filter that has its rules only reads the file
 BY_COMMAND = [(command, *row) for row in FROM_FILES
               for command in ("add", "replace", "load", "run", "repair")
               if command != "repair" or "the last line" in row[1]]
@@ -101,7 +101,7 @@ def test_a_rule_of_a_file_is_named_by_its_place(lab, tmp_path, command, content,
     if command in ("add", "replace"):
         lab.load()
     with lab.unchanged("f0"):
-        # Host bits give a warning of their own.
+        # Host bits cause another warning.
         result = lab(command, "-f", path, *args)
         assert result.rc == FAILED and not result.out, result
         assert f"{path}{words}" in result.complaints[-1], result
@@ -120,7 +120,7 @@ def test_what_is_typed_may_be_half_a_family(loaded):
     loaded.good("add", "0.0.0.0/1", "2400::/6")
 
 
-#: The bogons of IPv4, and of IPv6 what IANA has not given to registries
+#: The bogons of IPv4, and the IPv6 blocks that IANA has not given to registries
 BOGONS4 = ["0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12",
            "192.0.0.0/24", "192.0.2.0/24", "192.168.0.0/16", "198.18.0.0/15", "198.51.100.0/24",
            "203.0.113.0/24", "224.0.0.0/3"]
@@ -129,7 +129,7 @@ BOGONS6 = ["::/8", "100::/8", "200::/7", "400::/6", "800::/5", "1000::/4", "2d00
 
 
 def full_bogons6():
-    """Nearly all that the registries have is given to nobody yet: of each /12 a 32nd is, here."""
+    """Most blocks of the registries are still unassigned: here, all but 1/32 of each /12."""
     blocks = ["240", "241", "260", "263", "280", "2a0", "2a1", "2c0"]
     return [f"{block}0:8000::/17" for block in blocks] + [
         f"{block}{number:x}::/16" for block in blocks for number in range(1, 16)]
@@ -250,7 +250,7 @@ def test_the_warning_names_the_rule_that_decides(loaded, tmp_path):
     loaded.good("flush")
     loaded.good("add", "203.0.113.0/24", "192.0.2.8-192.0.2.11", env=SSH,
                 warns="SSH session ('192.0.2.8-192.0.2.11' means 192.0.2.8/30)")
-    # A live rule has no place, whatever the memory held that it is read into.
+    # A live rule has no origin, whatever was in the memory that it is read into.
     for fill in ("1", "255"):
         loaded.good("add", "203.0.113.1", env={**SSH, "MALLOC_PERTURB_": fill},
                     warns="SSH session (192.0.2.8/30)")
@@ -298,7 +298,8 @@ def test_deny_with_nobody_to_pass_warns(lab):
     (".data.ipf", 576, 64 + 256, 100), (".bss.ipf", 4 << 20, 2 << 20, 100),
     ("ipf_chunk", 1 << 20, 4096, 200000)], ids=["header", "index", "chunk"])
 def test_a_table_that_somebody_wrote_over_is_detected(lab, name, size, offset, rules):
-    """The first table lies in the second half. Whoever reads it says so and changes nothing."""
+    """The first table is in the second half. Commands that read it report that and change
+    nothing."""
     lab.load("-f", "-", stdin="".join(f"10.{n >> 15}.{n >> 7 & 255}.{2 * n & 255}\n"
                                       for n in range(rules)))
     maps = {about.get("name"): number for number, about in kernel.maps().items()}

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Named sets: each source of rules has its own, the verdict is that of the union."""
+"""Named sets: each source of rules has its own, and all of them decide together."""
 import pytest
 
 from frames import udp
@@ -7,7 +7,7 @@ from product import DONE, FAILED
 
 
 def sets(lab):
-    """{set: {prefix: verdict}} of everything that is live."""
+    """{set: {prefix: verdict}} of all live rules."""
     got = {}
     for rule in lab.rules("f0"):
         got.setdefault(rule["set"], {})[rule["prefix"]] = rule["verdict"]

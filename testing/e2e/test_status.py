@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""status, list --json and poll: what a user and a script can read. Schema 1 is a promise."""
+"""status, list --json and poll: what users and scripts can read. Schema 1 is a promise."""
 import json
 import re
 import time
@@ -124,7 +124,7 @@ def test_counters_in_json_are_integers_of_any_size(loaded):
 
 
 def test_reading_does_not_need_the_writers_lock(loaded):
-    """Readers answer while a long change is under way."""
+    """Readers answer during a long change."""
     text = "".join(f"10.{n >> 16}.{n >> 8 & 255}.{n & 255}\n" for n in range(0, 40000, 2))
     writer = loaded.start("add", "-f", "-", stdin=-1)
     try:
@@ -219,7 +219,7 @@ def test_a_closed_pipe_ends_poll(loaded):
 
 
 def test_many_interfaces_are_asked_for_one_by_one(own_lab, need, tmp_path):
-    """The kernel tells of one with one answer: no look at all of them for each of them."""
+    """The kernel is asked for one interface at a time, not for all of them each time."""
     need("strace")
     lab, answers = own_lab, tmp_path / "answers"
     lab.load("-i", "192.0.2.1")

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Timeouts: a rule ends by itself, in the kernel, without a daemon. Real seconds, short ones."""
+"""Timeouts: a rule ends by itself, in the kernel, without a daemon. The times are real, but
+short."""
 import os
 import re
 import time
@@ -21,7 +22,7 @@ def test_a_duration_is_read(loaded, text, seconds):
 
 
 def test_rules_end_by_themselves(loaded):
-    """A prefix, an exception inside another rule, and a rule that lives on, in one second."""
+    """Prefixes and an exception inside another rule end. Rules without a timeout stay."""
     loaded.good("add", "192.0.2.0/24", "203.0.113.1")
     loaded.good("add", "-t", "2", "198.51.100.1", "2001:db8::/32")
     loaded.good("add", "-t", "2", "--pass", "192.0.2.128/25")
@@ -105,11 +106,11 @@ def test_under_deny_access_ends_with_its_timeout(lab):
     assert lab.wire.passes(udp("203.0.113.1"))
 
 
-# Time namespaces: a process there sees another boot clock than the kernel's.
+# Time namespaces: a process there sees a boot clock that differs from the kernel's.
 
 @pytest.fixture(params=["100000", "-1"], ids=["ahead", "behind"])
 def elsewhen(request, need):
-    """What starts a command in a time namespace whose boot clock is off."""
+    """A prefix that runs a command in a time namespace whose boot clock is off."""
     need("unshare")
     if not os.path.exists("/proc/self/ns/time"):
         pytest.skip("this kernel has no time namespaces")
@@ -143,7 +144,7 @@ def test_rules_of_others_are_left_alone_from_a_time_namespace(loaded, elsewhen):
 
 
 def test_without_proc_nobody_guesses_the_time(loaded, need):
-    """Which clock is seen there cannot be told; so no rule is taken for ended."""
+    """The command cannot tell which clock it sees, so it takes no rule for ended."""
     need("unshare")
     loaded.good("add", "-t", "1h", "192.0.2.1")
     with loaded.unchanged("f0"):

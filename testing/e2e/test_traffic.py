@@ -16,8 +16,8 @@ from netlab import Namespace, Wire, quiet_pair, wait_for
 
 @pytest.fixture
 def hosts(own_lab):
-    """Two hosts on one cable, the filter's with addresses of both families. The far one has the
-    address .2 to use by default and .66 to be blocked."""
+    """Two hosts on one cable, with addresses of both families. The far host uses the address .2 by
+    default, and .66 is the one to block."""
     lab = own_lab
     lab.far = Namespace()
     try:
@@ -34,12 +34,12 @@ def hosts(own_lab):
                 ns.ip("address", "add", address, "dev", dev, *(["nodad"] if ":" in address else []))
         yield lab
     finally:
-        lab.reset()  # the far namespace takes the cable away
+        lab.reset()  # deleting the far namespace takes the cable away
         lab.far.close()
 
 
 def ask(hosts, source, target, timeout):
-    """One UDP question and its answer, both ways through the filter's host."""
+    """Send a UDP question and wait for its answer; both cross the host of the filter."""
     family = socket.AF_INET6 if ":" in target else socket.AF_INET
     with contextlib.ExitStack() as stack:
         with hosts.ns:
@@ -85,7 +85,7 @@ def test_under_deny_neighbours_are_found_and_only_listed_sources_get_through(hos
 
 @pytest.mark.parametrize("mode", ["native", "skb"])
 def test_a_tcp_stream_passes_whole(hosts, mode, slow):
-    """Segmentation offload hands XDP frames larger than the MTU: not one byte may be lost."""
+    """Segmentation offload hands XDP frames larger than the MTU. No byte can be lost."""
     hosts.load("-m", mode, "-i", "10.66.0.66")
     size = (1 << 18) if slow else (1 << 22)
     got = []
@@ -126,7 +126,7 @@ def add_vlan(lab, link, name, vid):
 @pytest.mark.parametrize("offload", ["on", "off"])
 @pytest.mark.parametrize("mode", ["native", "skb"])
 def test_vlan_devices_with_and_without_offload(own_lab, need, mode, offload):
-    """With offload the tag never reaches XDP, without it stands in the frame (fact 14)."""
+    """With offload, the tag never reaches XDP. Without it, the tag is in the frame."""
     need("ethtool")
     lab = own_lab
     for dev in ("f0", "p0"):
@@ -143,7 +143,7 @@ def test_vlan_devices_with_and_without_offload(own_lab, need, mode, offload):
         counters = lab.counters("f0")
     tag = {4 if offload == "off" else 0}
     if mode == "skb":
-        tag = {0, 4}  # whether generic XDP sees the tag again is the kernel's choice
+        tag = {0, 4}  # generic XDP sees the tag or not, as the kernel chooses
     assert counters["drop"][0] == 2 and counters["pass"][0] == 1
     assert counters["malformed"] == (0, 0)
     assert counters["drop"][1] - len(frames[0]) - len(frames[2]) in {2 * t for t in tag}
@@ -154,9 +154,9 @@ def test_vlan_devices_with_and_without_offload(own_lab, need, mode, offload):
 @pytest.mark.parametrize("mode", ["native", "skb"])
 @pytest.mark.parametrize("mtu", [1500, 3506, 3507, 9000])
 def test_frames_up_to_the_mtu_are_counted_to_the_byte(own_lab, mode, mtu):
-    """Above 3506 bytes a veth hands over frames in several buffers."""
+    """Above 3506 bytes, a veth hands over multi-buffer frames."""
     if mode == "native" and mtu > 3506 and not kernel.HAS_FRAGS:
-        pytest.skip("before Linux 5.18 native XDP takes frames of one buffer only")
+        pytest.skip("before Linux 5.18 native XDP has no multi-buffer frames")
     lab = own_lab
     lab.add_pair("j0", "j1", mtu=mtu)
     lab.dev, lab.peer = "j0", "j1"
@@ -196,7 +196,7 @@ def test_a_passed_frame_is_never_changed(lab):
 
 
 def test_loopback_in_skb_mode_drops_exactly_the_blocked_source(lab):
-    """Fact 16: on lo a raw frame may vanish anyway, so a real socket is the control."""
+    """On lo, a raw frame may vanish anyway, so a real socket is the control."""
     lab.load("-m", "skb", "-i", "127.0.0.66", dev="lo")
 
     def arrives(source):

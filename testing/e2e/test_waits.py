@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0
 """How often does a command wait for all CPUs?
 
-The kernel does so for every change of a slot of an array of maps, and before 6.8 for every look at one;
-there a wait is 20 ms to a second. Calls of several threads at a time share one. Counted, not timed, by
-the system calls of the main thread; no thread that it starts has more of them than itself has
-meanwhile."""
+The kernel waits for all CPUs at every change of a slot of an array of maps, and before 6.8 also at
+every look at one. There a wait takes 20 ms to a second. Concurrent calls of several threads share
+one wait. The test counts the system calls of the main thread instead of measuring time. No thread
+that it starts makes more such calls than the main thread makes meanwhile."""
 import re
 
 import pytest
@@ -12,7 +12,7 @@ import pytest
 import kernel
 from product import DONE
 
-#: No command may wait more often, whatever its rules.
+#: No command waits more often, whatever its rules.
 MOST = 5
 
 CALL = re.compile(r"(?P<at>\d+\.\d+) (?P<name>\w+)\((?P<args>.*)\) += (?P<answer>-?\d+)")
@@ -25,7 +25,7 @@ def number(text, name):
 
 
 class Watcher:
-    """Which descriptors are arrays of maps, and which thread touched a slot of one?"""
+    """Which descriptors are arrays of maps, and which thread accessed a slot of one?"""
 
     def __init__(self):
         self.outer, self.waits, self.main = set(), {}, None
@@ -33,7 +33,7 @@ class Watcher:
                       if about.get("type") == "array_of_maps"}
 
     def watch(self, folder):
-        """What strace wrote down of each thread, in the order in which the calls began."""
+        """Read what strace recorded for each thread, in the order in which the calls began."""
         seen = sorted(((match, path.suffix) for path in folder.glob("trace.*")
                        for match in map(CALL.match, path.read_text().splitlines()) if match),
                       key=lambda one: float(one[0]["at"]))
@@ -81,7 +81,7 @@ def hosts(first, count):
 def test_no_command_waits_more_than_five_times(lab, need, tmp_path, count, counters, slow):
     need("strace")
     if slow and (count > 50000 or (count > 5000 and counters == "always")):
-        pytest.skip("an emulated machine has not the time")
+        pytest.skip("an emulated machine is too slow")
     old, new = tmp_path / "old", tmp_path / "new"
     old.write_text(hosts(0, count))
     new.write_text(hosts(100, count))
@@ -90,12 +90,12 @@ def test_no_command_waits_more_than_five_times(lab, need, tmp_path, count, count
                  ["add", "192.0.2.1"], ["add", "-f", new], ["del", "-f", new],
                  ["replace", "-f", new], ["replace", "-f", old], ["list"], ["test", "192.0.2.1"],
                  ["status", "f0"], ["flush"], ["add", "192.0.2.1"], ["unload", "f0"]):
-        # `test` says by its code what it found.
+        # The exit code of `test` is its result.
         if args[0] == "test":
             lab.good("add", "192.0.2.1")
         told[" ".join(map(str, args))] = waits(lab, tmp_path, *args)
     print(told)
     for what, many in told.items():
         assert many <= (0 if what.startswith(("list", "test", "status")) else MOST), (what, told)
-    # Whatever changes rules waits at least until no packet meets the old ones.
+    # Every change of rules waits at least until no packet uses the old ones.
     assert told["flush"] >= 1

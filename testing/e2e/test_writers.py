@@ -23,7 +23,7 @@ PATIENT = ("--lock-timeout", 100)
 
 OWN_RUN = "mount -t tmpfs tmpfs /run && "
 
-#: Where a writer lives, as words in front of its command. Each has a /run of its own.
+#: The environment of a writer, as a prefix of its command. Each has its own /run.
 PLACES = {
     "container": ["unshare", "-m", "sh", "-c", OWN_RUN + 'exec "$@"', "sh"],
     "another container": ["unshare", "-m", "-p", "-f", "--mount-proc", "sh", "-c",
@@ -36,7 +36,7 @@ PLACES = {
 
 
 class Writer(threading.Thread):
-    """Runs work(self) in a place; what it raises is shown by the test."""
+    """Runs work(self) in an environment. The test shows what it raises."""
 
     def __init__(self, lab, place, work):
         super().__init__()
@@ -97,7 +97,7 @@ def test_sixteen_in_all_places(loaded, slow):
 
 
 def test_lists_of_thousands_replaced_by_two_are_never_damaged(loaded, slow):
-    """Each writer has a list of its own; 192.0.2.66 stands in both, and never gets through."""
+    """Each writer has its own list. 192.0.2.66 is in both, and never gets through."""
     count, rounds = (300, 3) if slow else (3000, 15)
     lists = [{f"10.{number}.{n >> 7}.{2 * n & 255}" for n in range(count)} | {"192.0.2.66"}
              for number in range(2)]
@@ -125,7 +125,7 @@ def test_lists_of_thousands_replaced_by_two_are_never_damaged(loaded, slow):
 
 
 def test_a_filter_that_moves_between_namespaces_keeps_all_that_was_acknowledged(own_lab, slow):
-    """Writers in both; whoever finds the interface gone says so and has added nothing."""
+    """Writers in both namespaces. One that finds the interface gone says so and adds nothing."""
     other = product.Tool(Namespace())
     try:
         own_lab.load()
@@ -159,7 +159,7 @@ def test_a_filter_that_moves_between_namespaces_keeps_all_that_was_acknowledged(
         rules = set(own_lab.prefixes("f0"))
         acknowledged = there[0] | there[1]
         assert acknowledged <= rules and all(there)
-        # What was added while the interface left may say that it is gone.
+        # An addition made while the interface moved may be reported as failed.
         assert len(rules - acknowledged) <= 20
     finally:
         other.namespace.close()
@@ -167,7 +167,7 @@ def test_a_filter_that_moves_between_namespaces_keeps_all_that_was_acknowledged(
 
 @contextlib.contextmanager
 def first_in_line_elsewhere(lab):
-    """A process of another PID namespace is at work, and stays so."""
+    """A process of another PID namespace is first in the queue, and stays there."""
     code = ("import contextlib, kernel\n"
             "with kernel.queued(contextlib.nullcontext()): print(1, flush=True); input()\n")
     with lab.ns:
@@ -201,7 +201,7 @@ def test_other_network_namespaces_are_not_waited_for(loaded):
 
 
 def test_one_program_on_two_interfaces_changes_once(own_lab):
-    """Attached by hand; a command does not take itself for another one that is at work."""
+    """The program is attached by hand. A command does not take itself for another one."""
     lab, pin = own_lab, "/sys/fs/bpf/ipfilter-test"
     lab.add_pair("f1", "p1")
     lab.load("-m", "skb", env={"LIBXDP_SKIP_DISPATCHER": "1"})
@@ -216,7 +216,7 @@ def test_one_program_on_two_interfaces_changes_once(own_lab):
 
 
 def test_nobody_queues_without_a_name(loaded, need, tmp_path):
-    """libbpf leaves the names of maps out where it could not try whether the kernel keeps them."""
+    """libbpf omits the names of maps if it could not test whether the kernel keeps them."""
     need("strace")
     trace = tmp_path / "trace"
     strace = ["strace", "-qq", "-o", trace, "-e", "trace=bpf"]
@@ -230,14 +230,14 @@ def test_nobody_queues_without_a_name(loaded, need, tmp_path):
 
 
 def test_a_stopped_writer_is_waited_for_until_it_is_killed(loaded, need, tmp_path):
-    """Stopped where it holds both the place in front and the claim: it is named, waited for, and
-    forgotten once it is killed."""
+    """The writer is stopped while it is first in the queue and holds the claim. Others name it and
+    wait for it, and go on once it is killed."""
     need("strace")
     trace = tmp_path / "trace"
     strace = ["strace", "-qq", "-o", trace, "-e", "trace=munmap"]
     loaded.good("add", "192.0.2.1")
     loaded.good("add", "192.0.2.2", prefix=strace)
-    # The last ones come when the change is over: of the slots, the root and the old table.
+    # The last ones, of the slots, the root and the old table, follow the change.
     when = trace.read_text().count("munmap(") - 3
     writer = loaded.start("add", "192.0.2.3", prefix=[
         *strace, "-e", f"inject=munmap:signal=SIGSTOP:when={when}"])
@@ -266,7 +266,7 @@ def test_a_stopped_writer_is_waited_for_until_it_is_killed(loaded, need, tmp_pat
 
 
 def test_a_first_command_under_a_strict_umask_shuts_nobody_out(lab):
-    """What it makes, root of few capabilities can enter afterwards."""
+    """Root with few capabilities can then enter what the command made."""
     few = ["setpriv", "--bounding-set=-all,+sys_admin,+net_admin", "--inh-caps=-all"]
     strict = ["sh", "-c", 'umask 0777; exec "$@"', "sh"]
     before = set(pathlib.Path("/run").iterdir())

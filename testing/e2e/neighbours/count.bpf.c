@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* A neighbour that counts and passes: which frames came past us, and with how many bytes? */
+/* A neighbour that counts frames and passes them: how many frames did the filter pass? */
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
 #include <xdp/xdp_helpers.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
-/* What a dispatcher of some libxdp looks like, of the format that VERSION says: from outside the name, one
- * map, and in its first bytes libxdp's magic and the version; as an object the version in its BTF. It is
- * built for two programs, has none, and passes everything. */
+/* An imitation of libxdp's dispatcher, of the format VERSION. Seen from outside, it has the name,
+ * and one map whose first bytes are libxdp's magic and the version. The object has the version in
+ * its BTF. It is built for two programs, has none, and passes everything. */
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
 

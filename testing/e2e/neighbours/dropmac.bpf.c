@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* A neighbour with a verdict of its own: it drops what comes from 02:00:00:00:00:dd. */
+/* A neighbour with its own verdict: it drops frames from 02:00:00:00:00:dd. */
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
 #include <linux/if_ether.h>

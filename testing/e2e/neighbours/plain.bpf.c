@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-/* A neighbour of the old kind: it passes everything, but does not declare xdp.frags, so the chain
- * that it joins cannot take multi-buffer frames (fact 13). It runs before us. */
+/* An old neighbour: it passes everything, but does not declare xdp.frags, so the chain that it
+ * joins cannot take multi-buffer frames. It runs before the filter. */
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
 #include <xdp/xdp_helpers.h>
