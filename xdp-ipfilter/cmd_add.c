@@ -15,6 +15,7 @@
 #include <util/duration.h>
 #include <util/error.h>
 
+#include "incoming.h"
 #include "transaction.h"
 #include "common.h"
 #include "rule_input.h"
@@ -119,11 +120,17 @@ struct addition {
 	bool force;
 };
 
-/* Does a line of the input empty a set? */
+/* Does a line of the input empty this set? */
+static bool is_flushed(const struct input *input, size_t set)
+{
+	return input->sets[set].flushed;
+}
+
+/* And any? */
 static bool flushes(const struct input *input)
 {
 	for (size_t i = 0; i < input->set_count; i++)
-		if (input->sets[i].flushed)
+		if (is_flushed(input, i))
 			return true;
 	return false;
 }
@@ -150,25 +157,17 @@ static int check_input(const struct input *input, struct error *err)
 static int add_to(struct iface *iface, const void *context, size_t *changed, struct error *err)
 {
 	const struct addition *addition = context;
-	const struct input *input = addition->input;
-	auto_free struct rule *rules = NULL;
-	auto_free __u16 *numbers = NULL;
-	auto_free bool *flushed = NULL;
-	int ret;
+	struct incoming incoming;
+	int ret = incoming_init(&incoming, iface, addition->input, iface_policy(iface), err);
 
-	ret = iface_input(iface, input, &rules, &numbers, err);
 	if (ret)
 		return ret;
-	flushed = calloc(iface->rules.set_count + 1, sizeof(*flushed));
-	if (!flushed)
-		return error_no_memory(err);
-	for (size_t i = 0; i < input->set_count; i++)
-		flushed[numbers[i]] = input->sets[i].flushed;
-	if (flushes(input))
-		return iface_replace(iface, input, flushed, addition->force, rules, changed, err);
-	if (ruleset_add(&iface->rules, rules, input->count, changed))
-		return error_no_memory(err);
-	return 0;
+	if (flushes(addition->input))
+		ret = incoming_replace(&incoming, is_flushed, addition->force, changed, err);
+	else
+		ret = incoming_add(&incoming, changed, err);
+	incoming_done(&incoming);
+	return ret;
 }
 
 static int add(struct options *options, struct error *err)

@@ -13,6 +13,7 @@
 #include <util/auto.h>
 #include <util/error.h>
 
+#include "incoming.h"
 #include "transaction.h"
 #include "common.h"
 #include "rule_input.h"
@@ -67,15 +68,14 @@ static int parse(struct del_request *request, struct options *options, struct er
 /* Verdicts and times of what comes in don't matter, so nothing is refused. */
 static int del_from(struct iface *iface, const void *context, size_t *changed, struct error *err)
 {
-	const struct input *input = context;
-	auto_free struct rule *rules = NULL;
-	int ret = iface_input(iface, input, &rules, NULL, err);
+	struct incoming incoming;
+	int ret = incoming_init(&incoming, iface, context, iface_policy(iface), err);
 
 	if (ret)
 		return ret;
-	if (ruleset_remove(&iface->rules, rules, input->count, changed))
-		return error_no_memory(err);
-	return 0;
+	ret = incoming_remove(&incoming, changed, err);
+	incoming_done(&incoming);
+	return ret;
 }
 
 static int del(struct options *options, struct error *err)

@@ -57,8 +57,7 @@ static int parse(struct flush_request *request, struct options *options, struct 
 	return ret;
 }
 
-static int flush_target(struct iface *iface, const void *context, size_t *changed,
-			struct error *err)
+static int flush_on(struct iface *iface, const void *context, size_t *changed, struct error *err)
 {
 	const struct flush_request *request = context;
 	const char *name = request->set ? request->set : RULE_DEFAULT_SET;
@@ -77,7 +76,7 @@ static int flush_target(struct iface *iface, const void *context, size_t *change
 static int flush(struct options *options, struct error *err)
 {
 	struct flush_request request = { 0 };
-	const struct transaction change = { .apply = flush_target, .context = &request };
+	const struct transaction change = { .apply = flush_on, .context = &request };
 	int ret = parse(&request, options, err);
 
 	if (!ret)

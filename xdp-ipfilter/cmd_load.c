@@ -56,7 +56,7 @@ static int attach_all(struct ifaces *ifaces, struct attachment **attachments, st
 			goto undo;
 	}
 	for (size_t i = 0; i < ifaces->count; i++)
-		loading_report(&ifaces->items[i]);
+		loading_print(&ifaces->items[i]);
 	ret = report_flush(stdout, err);
 	if (ret < 0)
 		goto undo;

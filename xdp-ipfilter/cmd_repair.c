@@ -125,11 +125,11 @@ static int prepare(const struct loading_request *request, const struct input *in
 		return prepare_recovered(repair, err);
 	if (iface->chain.state == FILTER_STATE_NOT_FILTERING)
 		return prepare_anew(request, input, repair, err);
-	return refuse_not_filtering(iface, err);
+	return iface_refuse(iface, err);
 }
 
 /* Prints what runs now, and says which neighbours are to be loaded again. */
-static int report(const struct repair *repair, const struct chain *after, struct error *err)
+static int print_result(const struct repair *repair, const struct chain *after, struct error *err)
 {
 	struct iface *iface = repair->iface;
 	const unsigned int expected = iface->chain.expected;
@@ -139,7 +139,7 @@ static int report(const struct repair *repair, const struct chain *after, struct
 	if (!iface->chain.program_id)
 		return error_set(err, -EIO, "%s: repaired, but the filter is not there any more",
 				 iface->dev.name);
-	loading_report(iface);
+	loading_print(iface);
 	if (iface->chain.count < expected)
 		log_warning("%s: %u of the programs that were in its chain are gone for good; load "
 			    "them again",
@@ -171,7 +171,7 @@ static int commit(const struct repair *repair, struct error *err)
 	int ret = bring_back(repair, &after, err);
 
 	if (!ret)
-		ret = report(repair, &after, err);
+		ret = print_result(repair, &after, err);
 	/* Not before: until now the rules were perhaps held by nothing else. */
 	if (!ret)
 		sweep(&iface->dev);

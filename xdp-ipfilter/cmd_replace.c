@@ -17,11 +17,11 @@
 #include <util/auto.h>
 #include <util/error.h>
 
+#include "incoming.h"
 #include "transaction.h"
 #include "common.h"
 #include "rule_input.h"
 #include "lockout.h"
-#include "preview.h"
 
 enum { REPLACE_FORCE = OPTION_LONG, REPLACE_FORMAT };
 
@@ -93,91 +93,16 @@ static bool input_names(const struct input *input, size_t set)
 	return input->set_count == 1 || input->sets[set].named || input->sets[set].filled;
 }
 
-static int replace_target(struct iface *iface, const void *context, size_t *changed,
-			  struct error *err)
+static int replace_on(struct iface *iface, const void *context, size_t *changed, struct error *err)
 {
 	const struct replacement *replacement = context;
-	const struct input *input = &replacement->input;
-	auto_free struct rule *rules = NULL;
-	auto_free __u16 *numbers = NULL;
-	auto_free bool *sets = NULL;
-	int ret;
+	struct incoming incoming;
+	int ret = incoming_init(&incoming, iface, &replacement->input, iface_policy(iface), err);
 
-	ret = iface_input(iface, input, &rules, &numbers, err);
 	if (ret)
 		return ret;
-	sets = calloc(iface->rules.set_count + 1, sizeof(*sets));
-	if (!sets)
-		return error_no_memory(err);
-	for (size_t i = 0; i < input->set_count; i++)
-		if (input_names(input, i))
-			sets[numbers[i]] = true;
-	return iface_replace(iface, input, sets, replacement->force, rules, changed, err);
-}
-
-/* What is live goes to *before, what would be is the iface's. */
-static int replace_aside(struct iface *iface, const struct replacement *replacement,
-			 struct ruleset *before, struct error *err)
-{
-	__u32 now = tick_now();
-	size_t changed;
-	int ret;
-
-	ret = table_read(&iface->filter, before, &iface->live, err);
-	if (!ret)
-		ret = image_rules(&iface->live.image, &iface->rules, err);
-	if (ret)
-		return error_prefix(err, ret, "%s", iface->dev.name);
-	ruleset_tidy(before, now);
-	ruleset_tidy(&iface->rules, now);
-	ret = replace_target(iface, replacement, &changed, err);
-	if (ret)
-		return ret;
-	ruleset_tidy(&iface->rules, now);
-	if (replacement->force)
-		return 0;
-	return lockout_check_rules(&iface->dev, &replacement->input, before, &iface->rules,
-				   iface->filter.config.policy, err);
-}
-
-static int dry_run_targets(struct ifaces *ifaces, const struct replacement *replacement,
-			   struct error *err)
-{
-	auto_free struct ruleset *before = calloc(ifaces->count, sizeof(*before));
-	int ret = 0;
-	__u32 now = tick_now();
-
-	if (!before)
-		return error_no_memory(err);
-	for (size_t i = 0; i < ifaces->count && !ret; i++)
-		ret = replace_aside(&ifaces->items[i], replacement, &before[i], err);
-	for (size_t i = 0; i < ifaces->count && !ret; i++) {
-		const struct iface *iface = &ifaces->items[i];
-
-		lockout_warn(&iface->dev, &iface->rules, iface->filter.config.policy,
-			     &replacement->input, now);
-		ret = preview_print(ifaces->count > 1 ? iface->dev.name : NULL, &before[i],
-				    &iface->rules, now, err);
-		ret = ret < 0 ? ret : 0;
-	}
-	for (size_t i = 0; i < ifaces->count; i++)
-		ruleset_done(&before[i]);
-	return ret;
-}
-
-/* Only reads, so without the lock. */
-static int dry_run(const struct replace_request *request, const struct replacement *replacement,
-		   struct error *err)
-{
-	struct ifaces ifaces = { 0 };
-	int ret;
-
-	ret = ready(err);
-	if (!ret)
-		ret = ifaces_filtering(&request->devs, &ifaces, err);
-	if (!ret)
-		ret = dry_run_targets(&ifaces, replacement, err);
-	ifaces_done(&ifaces);
+	ret = incoming_replace(&incoming, input_names, replacement->force, changed, err);
+	incoming_done(&incoming);
 	return ret;
 }
 
@@ -209,7 +134,7 @@ static int replace(struct options *options, struct error *err)
 {
 	struct replace_request request = { 0 };
 	struct replacement replacement = { 0 };
-	struct transaction change = { .apply = replace_target,
+	struct transaction change = { .apply = replace_on,
 				      .context = &replacement,
 				      .input = &replacement.input,
 				      .kind = LOCKOUT_REPLACES };
@@ -219,7 +144,7 @@ static int replace(struct options *options, struct error *err)
 		ret = read_input(&request, &replacement, err);
 	change.is_guarded = !request.force;
 	if (!ret && request.dry_run)
-		ret = dry_run(&request, &replacement, err);
+		ret = transaction_preview(&request.devs, &change, err);
 	else if (!ret)
 		ret = transaction_run(&request.devs, &change, err);
 	input_done(&replacement.input);

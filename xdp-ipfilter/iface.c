@@ -17,7 +17,7 @@
 #include <util/log.h>
 #include <util/program.h>
 
-/* Loads and unloads that may come between looking at a chain and opening its program. */
+/* Tolerates this many loads and unloads between reading a chain and opening its program. */
 #define OPEN_TRIES 8
 
 static void iface_done(struct iface *iface)
@@ -35,7 +35,7 @@ void ifaces_done(struct ifaces *ifaces)
 	*ifaces = (struct ifaces){ 0 };
 }
 
-static int add_target(struct ifaces *ifaces, const struct netdev *dev, struct error *err)
+static int add(struct ifaces *ifaces, const struct netdev *dev, struct error *err)
 {
 	struct iface *iface;
 
@@ -59,12 +59,12 @@ int ifaces_named(const struct option_texts *names, struct ifaces *out, struct er
 	for (size_t i = 0; i < names->count && !ret; i++) {
 		ret = netdev_find(names->items[i], &dev, err);
 		if (!ret)
-			ret = add_target(out, &dev, err);
+			ret = add(out, &dev, err);
 	}
 	return ret;
 }
 
-int ifaces_read(struct ifaces *ifaces, struct error *err)
+static int read_chains(struct ifaces *ifaces, struct error *err)
 {
 	int ret = 0;
 
@@ -73,7 +73,7 @@ int ifaces_read(struct ifaces *ifaces, struct error *err)
 	return ret;
 }
 
-/* Has the interface gone since it was found? It may have another name by now. */
+/* Has the interface gone since it was found? By number, as it may have been renamed. */
 static bool has_gone(const struct netdev *dev)
 {
 	auto_free struct netdev *devs = NULL;
@@ -97,7 +97,7 @@ bool iface_lost(const struct iface *iface)
 	return was_lost(&iface->chain);
 }
 
-int ifaces_loaded(struct ifaces *out, struct error *err)
+static int find_loaded(struct ifaces *out, struct error *err)
 {
 	auto_free struct netdev *devs = NULL;
 	int ret;
@@ -117,7 +117,7 @@ int ifaces_loaded(struct ifaces *out, struct error *err)
 		}
 		if (chain.state == FILTER_STATE_NOT_LOADED && !was_lost(&chain))
 			continue;
-		ret = add_target(out, &devs[i], err);
+		ret = add(out, &devs[i], err);
 		if (ret)
 			return ret;
 		out->items[out->count - 1].chain = chain;
@@ -130,12 +130,12 @@ int ifaces_find(const struct option_texts *names, struct ifaces *out, struct err
 	int ret;
 
 	if (!names->count)
-		return ifaces_loaded(out, err);
+		return find_loaded(out, err);
 	ret = ifaces_named(names, out, err);
-	return ret ? ret : ifaces_read(out, err);
+	return ret ? ret : read_chains(out, err);
 }
 
-/* Of an interface that has just gone, nothing is said. */
+/* Says nothing of an interface that has just gone. */
 static void check_framing(struct iface *iface)
 {
 	int ret = framing_check(&iface->dev, &iface->filter.config, &iface->misread);
@@ -144,7 +144,7 @@ static void check_framing(struct iface *iface)
 		iface->misread.text[0] = '\0';
 }
 
-/* The chain, told of its filter number n. */
+/* Lets the chain describe its filter number n, from 0. */
 static void choose_filter(struct chain *chain, unsigned int n)
 {
 	for (unsigned int i = 0; i < chain->count; i++) {
@@ -181,7 +181,7 @@ int ifaces_split(struct ifaces *ifaces, struct error *err)
 	return 0;
 }
 
-static int open_target(struct iface *iface, struct error *err)
+static int open_filter(struct iface *iface, struct error *err)
 {
 	int ret = 0;
 
@@ -205,7 +205,7 @@ int ifaces_open(struct ifaces *ifaces, struct error *err)
 	int ret = 0;
 
 	for (size_t i = 0; i < ifaces->count && !ret; i++)
-		ret = open_target(&ifaces->items[i], err);
+		ret = open_filter(&ifaces->items[i], err);
 	return ret ? ret : descriptors_check(IFACE_DESCRIPTORS, err);
 }
 
@@ -214,7 +214,7 @@ enum filter_state iface_state(const struct iface *iface)
 	return iface->misread.text[0] ? FILTER_STATE_NOT_FILTERING : iface->chain.state;
 }
 
-int refuse_not_filtering(const struct iface *iface, struct error *err)
+int iface_refuse(const struct iface *iface, struct error *err)
 {
 	char advice[CHAIN_ADVICE_SIZE];
 
@@ -231,7 +231,7 @@ static int require_filters(const struct ifaces *ifaces, struct error *err)
 {
 	for (size_t i = 0; i < ifaces->count; i++)
 		if (!ifaces->items[i].chain.program_id)
-			return refuse_not_filtering(&ifaces->items[i], err);
+			return iface_refuse(&ifaces->items[i], err);
 	return 0;
 }
 
@@ -267,7 +267,7 @@ static int require_one_each(const struct ifaces *ifaces, struct error *err)
 	return 0;
 }
 
-/* Of all interfaces those stay that have it. */
+/* Keeps the interfaces that have the filter, and warns of those that lost it. */
 static int keep_filters(struct ifaces *ifaces, struct error *err)
 {
 	char advice[CHAIN_ADVICE_SIZE];
@@ -315,6 +315,21 @@ int ifaces_filtering(const struct option_texts *names, struct ifaces *out, struc
 	if (!ret)
 		warn_of_misreading(out);
 	return ret;
+}
+
+enum ipf_verdict iface_policy(const struct iface *iface)
+{
+	return (enum ipf_verdict)iface->filter.config.policy;
+}
+
+int iface_read_rules(struct iface *iface, __u32 now, struct error *err)
+{
+	int ret = table_read(&iface->filter, &iface->rules, &iface->live, err);
+
+	if (ret)
+		return error_prefix(err, ret, "%s", iface->dev.name);
+	ruleset_tidy(&iface->rules, now);
+	return 0;
 }
 
 int iface_check(const struct iface *iface, struct error *err)

@@ -5,7 +5,7 @@
 #ifndef IFACE_H
 #define IFACE_H
 
-#include <cli/command.h>
+#include <cli/options.h>
 #include <dataplane/chain.h>
 #include <dataplane/filter.h>
 #include <dataplane/netdev.h>
@@ -15,24 +15,23 @@
 #include <stddef.h>
 #include <util/error.h>
 
-#include "common.h"
-
 struct error;
 
-/* File descriptors that a command takes at most besides those of the filters that it has opened: it makes
- * up to 64 maps at a time. */
+/* How many file descriptors a command takes at most besides those of the filters that it has opened: it
+ * makes up to 64 maps at a time. */
 #define IFACE_DESCRIPTORS 96
 
 struct iface {
 	struct netdev dev;
 	struct chain chain;
-	struct filter filter;       /* open where it is loaded and ifaces_open() was called */
-	struct ruleset rules;       /* whoever reads them; freed with the iface */
-	struct table_snapshot live; /* the table they were read from, likewise */
-	struct error misread; /* why its open filter finds no source in frames; empty: it does */
+	struct filter filter; /* open after ifaces_open(), where the filter is loaded */
+	struct error misread; /* why the open filter finds no source in frames; empty: it does */
+	struct ruleset rules; /* that a command changes or loads; released with the iface */
+	struct table_snapshot live; /* the table that the rules were read from, likewise */
 };
 
-/* Zeroed is empty; the owner calls ifaces_done(). */
+/* Zeroed is empty; release with ifaces_done(). The functions below that add to it return 0, or a negative
+ * errno and set *err; what they added before a failure stays. */
 struct ifaces {
 	struct iface *items;
 	size_t count;
@@ -40,44 +39,48 @@ struct ifaces {
 };
 void ifaces_done(struct ifaces *ifaces);
 
-/* The interfaces of these names, each once, whether loaded or not; an unknown one fails. */
+/* Finds the interfaces of these names, each once, with the filter or without. Does not read their
+ * chains. Fails for an unknown name. */
 int ifaces_named(const struct option_texts *names, struct ifaces *out, struct error *err);
 
-/* Reads the chain of each. */
-int ifaces_read(struct ifaces *ifaces, struct error *err);
-
-/* All interfaces that have the filter, or that lost it: attached but not filtering, or turned off by
- * somebody. Chains are read. */
-int ifaces_loaded(struct ifaces *out, struct error *err);
-
-/* The interfaces of these names, or without names what ifaces_loaded() finds. Chains are read. */
+/* Finds the interfaces of these names or, without names, all that have the filter or lost it. Reads
+ * their chains. */
 int ifaces_find(const struct option_texts *names, struct ifaces *out, struct error *err);
 
-/* Makes of an interface with several filters as many ifaces, one behind the other, each with its filter's
- * place in the chain. To be called before they are opened. */
+/* Makes one iface for each filter of an interface, in the order of the chain. Call it after the chains
+ * were read and before the filters are opened. */
 int ifaces_split(struct ifaces *ifaces, struct error *err);
 
-/* Opens the filter of each that has one. */
+/* Opens the filter of each interface that has one, and checks that it reads the frames there. */
 int ifaces_open(struct ifaces *ifaces, struct error *err);
 
-/* What is to be told of the iface: that of its chain, or FILTER_STATE_NOT_FILTERING where its filter, open by
- * now, finds no source in the frames. */
-enum filter_state iface_state(const struct iface *iface);
-
-/* For commands that need the filter: on the interfaces named, or without names on all that have
- * it. ERROR_ABSENT where one named, or every one, has not. An interface with two filters is refused: nobody
- * can tell which one is meant. Filters are open. A warning names those that find no source in the frames. */
+/* Finds and opens interfaces for a command that needs the filter. ERROR_ABSENT where an interface that was
+ * named does not have it or, without names, none has. Without names, warns of each that lost it.
+ * Refuses an interface with two filters: it is not clear which one is meant. Warns of each filter that
+ * finds no source in the frames. */
 int ifaces_filtering(const struct option_texts *names, struct ifaces *out, struct error *err);
 
-/* Does the filter not run there, though it should? */
+/* The state of its chain, or FILTER_STATE_NOT_FILTERING where the open filter finds no source in the
+ * frames. */
+enum filter_state iface_state(const struct iface *iface);
+
+/* Should the filter run there, and does not? It is attached but not filtering, or was turned off. */
 bool iface_lost(const struct iface *iface);
 
-/* "eth0: not loaded; load it with ...", or what else chain_advice() says: ERROR_FAILURE where it is
- * attached but not filtering, else ERROR_ABSENT. */
-int refuse_not_filtering(const struct iface *iface, struct error *err);
+/* What happens to a source without a rule. The filter is open. */
+enum ipf_verdict iface_policy(const struct iface *iface);
 
-/* Is the iface's program still the one in the chain? Reads it again. ERROR_ABSENT where it was
- * unloaded, ERROR_FAILURE where it is there and filters no more. */
+/* Reads the live rules into iface->rules and iface->live, without those that have ended by `now`. The
+ * filter is open. Returns 0, or a negative errno and sets *err. */
+int iface_read_rules(struct iface *iface, __u32 now, struct error *err);
+
+/* Sets *err to "eth0: not loaded; load it with ...", or what else chain_advice() says: ERROR_FAILURE
+ * where the filter is attached but not filtering, else ERROR_ABSENT. Returns -ENOENT. */
+int iface_refuse(const struct iface *iface, struct error *err);
+
+/* Does the program of the iface still filter there? Reads the chain anew. Returns 0, or a negative
+ * errno and sets *err: ERROR_ABSENT where the program is gone, ERROR_FAILURE where it is there and
+ * does not filter any more. */
 int iface_check(const struct iface *iface, struct error *err);
 
 #endif

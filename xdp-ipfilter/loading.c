@@ -17,10 +17,10 @@
 #include <util/error.h>
 #include <util/number.h>
 
-#include "transaction.h"
+#include "incoming.h"
 #include "lockout.h"
-#include "rule_input.h"
 #include "progress.h"
+#include "rule_input.h"
 
 void loading_request_init(struct loading_request *request)
 {
@@ -131,24 +131,30 @@ int loading_check(const struct loading_request *request, struct input *input, st
 	return ret ? ret : ready(err);
 }
 
-/* Each interface gets a copy: preparing numbers the counters of its rules. */
+/* Each interface gets a copy of the rules: preparing numbers their counters. */
 static int fill_rules(const struct loading_request *request, const struct input *input,
 		      struct iface *iface, struct error *err)
 {
-	static const struct ruleset nothing;
-	auto_free struct rule *rules = NULL;
-	int ret = iface_input(iface, input, &rules, NULL, err);
+	struct incoming incoming;
+	int ret = incoming_init(&incoming, iface, input, request->attach.policy, err);
 
 	if (ret)
 		return ret;
-	if (ruleset_add(&iface->rules, rules, input->count, NULL))
-		return error_no_memory(err);
+	ret = incoming_add(&incoming, NULL, err);
+	incoming_done(&incoming);
 	ruleset_tidy(&iface->rules, tick_now());
-	if (request->force ||
-	    !lockout_may_refuse(input, &nothing, request->attach.policy, LOCKOUT_ADDS))
+	return ret;
+}
+
+static int check_rules(const struct loading_request *request, const struct input *input,
+		       const struct iface *iface, struct error *err)
+{
+	static const struct ruleset nothing;
+	const enum ipf_verdict policy = request->attach.policy;
+
+	if (request->force || !lockout_may_refuse(input, &nothing, policy, LOCKOUT_ADDS))
 		return 0;
-	return lockout_check_rules(&iface->dev, input, &nothing, &iface->rules,
-				   request->attach.policy, err);
+	return lockout_check_rules(&iface->dev, input, &nothing, &iface->rules, policy, err);
 }
 
 int loading_prepare(const struct loading_request *request, const struct input *input,
@@ -156,6 +162,8 @@ int loading_prepare(const struct loading_request *request, const struct input *i
 {
 	int ret = fill_rules(request, input, iface, err);
 
+	if (!ret)
+		ret = check_rules(request, input, iface, err);
 	if (ret)
 		return ret;
 	progress_rules(iface->dev.name, iface->rules.count);
@@ -164,17 +172,17 @@ int loading_prepare(const struct loading_request *request, const struct input *i
 	return ret;
 }
 
-void loading_report(const struct iface *iface)
+void loading_print(const struct iface *iface)
 {
 	const struct chain *chain = &iface->chain;
-	char place[64] = "", rules[NUMBER_COUNT_SIZE];
+	char position[64] = "", rules[NUMBER_COUNT_SIZE];
 	struct report report;
 
 	if (chain->state == FILTER_STATE_CHAINED)
-		snprintf(place, sizeof(place), ", position %u of %u", chain->position,
+		snprintf(position, sizeof(position), ", position %u of %u", chain->position,
 			 chain->count);
 	report_init(&report, REPORT_TEXT, stdout);
 	report_line(&report, "%s: %s (%s%s), %s", iface->dev.name, filter_state_text(chain->state),
-		    attach_mode_name(chain->mode), place,
+		    attach_mode_name(chain->mode), position,
 		    number_count(iface->rules.count, "rule", rules));
 }

@@ -55,16 +55,16 @@ void loading_request_done(struct loading_request *request);
 int loading_option(struct loading_request *request, int id, const struct options *options,
 		   struct error *err);
 
-/* All that can be refused without looking at the interfaces: the rules, then the capabilities. The
- * input is released with input_done() whatever comes back. */
+/* Reads the rules, then checks all that can be checked without looking at the interfaces. Release *input
+ * with input_done(), also after a failure. Returns 0, or a negative errno and sets *err. */
 int loading_check(const struct loading_request *request, struct input *input, struct error *err);
 
-/* Prepares the filter for one interface; its rules become the iface's. The caller holds the
- * lock. */
+/* Makes the input the rules of the iface, and prepares the filter for it. The caller holds the lock.
+ * Returns as attach_prepare(), or what lockout_check_rules() refuses. */
 int loading_prepare(const struct loading_request *request, const struct input *input,
 		    struct iface *iface, struct attachment **out, struct error *err);
 
-/* "eth0: filtering, chained (native, position 1 of 2), 3 rules" on stdout. */
-void loading_report(const struct iface *iface);
+/* Prints "eth0: filtering, chained (native, position 1 of 2), 3 rules" to stdout. */
+void loading_print(const struct iface *iface);
 
 #endif

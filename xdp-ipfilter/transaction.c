@@ -13,164 +13,87 @@
 #include <dataplane/lock.h>
 #include <dataplane/table.h>
 #include <ruleset/tick.h>
-#include <ruleset/verdict.h>
 #include <util/auto.h>
 #include <util/error.h>
 #include <util/log.h>
 #include <util/number.h>
 #include <util/signals.h>
 
-#include "lockout.h"
+#include "common.h"
+#include "preview.h"
 #include "progress.h"
 
+/* What is to become of an interface. */
 struct pending {
 	struct iface *iface;
+	struct ruleset before; /* a copy of its rules, where it is needed */
 	struct table_change table;
 	size_t changed;
 	bool prepared;
 };
 
-/* What somebody else was quicker at, or is at work on, is done again with what is live then. */
+/* Did another process change the rules first, or is it about to? Both are over soon. */
 static bool lost_race(int ret)
 {
 	return ret == -EAGAIN || ret == -EBUSY;
 }
 
-int iface_read_rules(struct iface *iface, __u32 now, struct error *err)
+/* The rules and the names of their sets. Release with ruleset_done(). */
+static int copy_rules(const struct ruleset *from, struct ruleset *to, struct error *err)
 {
-	int ret = table_read(&iface->filter, &iface->rules, &iface->live, err);
-
-	if (ret)
-		return error_prefix(err, ret, "%s", iface->dev.name);
-	ruleset_tidy(&iface->rules, now);
-	return 0;
-}
-
-static int refuse_set(const struct iface *iface, const struct input *input,
-		      const struct input_set *set, struct error *err)
-{
-	__u32 line;
-	const struct input_source *source = input_find_source(input, set->origin, &line);
-
-	error_set(err, -E2BIG, "set %s: %s has %u sets already", set->name, iface->dev.name,
-		  IPF_MAX_SETS);
-	if (source && source->name)
-		error_prefix(err, -E2BIG, "%s:%u", source->name, line);
-	return -E2BIG;
-}
-
-static int number_sets(struct iface *iface, const struct input *input, __u16 *sets,
-		       struct error *err)
-{
-	for (size_t i = 0; i < input->set_count; i++) {
-		int index = ruleset_name_set(&iface->rules, input->sets[i].name);
-
-		if (index == -E2BIG)
-			return refuse_set(iface, input, &input->sets[i], err);
-		if (index < 0)
-			return error_no_memory(err);
-		sets[i] = (__u16)index;
-	}
-	return 0;
-}
-
-int iface_input(struct iface *iface, const struct input *input, struct rule **out, __u16 **sets,
-		struct error *err)
-{
-	auto_free struct rule *rules = calloc(input->count + 1, sizeof(*rules));
-	auto_free __u16 *numbers = calloc(input->set_count + 1, sizeof(*numbers));
-	int ret;
-
-	if (!rules || !numbers)
+	ruleset_init(to);
+	if (ruleset_reserve(to, from->count, from->set_count))
 		return error_no_memory(err);
-	ret = number_sets(iface, input, numbers, err);
-	if (ret)
-		return ret;
-	for (size_t i = 0; i < input->count; i++) {
-		rules[i] = input->rules[i];
-		rules[i].set = numbers[rules[i].set];
-		rules[i].verdict =
-			(__u8)verdict_under(rules[i].verdict, iface->filter.config.policy);
-	}
-	*out = rules;
-	rules = NULL;
-	if (sets) {
-		*sets = numbers;
-		numbers = NULL;
-	}
+	if (from->count)
+		memcpy(to->rules, from->rules, from->count * sizeof(*to->rules));
+	if (from->set_count)
+		memcpy(to->sets, from->sets, from->set_count * sizeof(*to->sets));
+	to->count = from->count;
+	to->set_count = from->set_count;
 	return 0;
 }
 
-/* How many rules each of the marked sets has. */
-static size_t *count_sets(const struct ruleset *rules, const bool *sets)
-{
-	size_t *counts = calloc(rules->set_count + 1, sizeof(*counts));
-
-	for (size_t i = 0; counts && i < rules->set_count; i++)
-		counts[i] = sets[i] ? ruleset_count_set(rules, i) : 0;
-	return counts;
-}
-
-int iface_replace(struct iface *iface, const struct input *input, const bool *sets, bool force,
-		  struct rule *rules, size_t *changed, struct error *err)
-{
-	auto_free size_t *before = count_sets(&iface->rules, sets);
-
-	if (!before || ruleset_replace(&iface->rules, sets, rules, input->count, changed))
-		return error_no_memory(err);
-	for (size_t i = 0; i < iface->rules.set_count && !force; i++) {
-		if (!sets[i] || !lockout_check_shrink(iface->rules.sets[i].name, before[i],
-						      ruleset_count_set(&iface->rules, i), err))
-			continue;
-		return error_prefix(err, -EPERM, "%s", iface->dev.name);
-	}
-	return 0;
-}
-
-static int apply(struct pending *pending, const struct transaction *change, __u32 now,
+static int apply(struct pending *pending, const struct transaction *transaction, __u32 now,
 		 struct error *err)
 {
 	struct iface *iface = pending->iface;
-	int ret = change->apply(iface, change->context, &pending->changed, err);
+	int ret = transaction->apply(iface, transaction->context, &pending->changed, err);
 
 	if (!ret)
 		ruleset_tidy(&iface->rules, now);
 	return ret;
 }
 
-/* The same, and looks at what it has made of the rules. */
-static int apply_guarded(struct pending *pending, const struct transaction *change, __u32 now,
+/* Keeps the rules as they were in pending->before, and refuses a change that is guarded against. */
+static int apply_guarded(struct pending *pending, const struct transaction *transaction, __u32 now,
 			 struct error *err)
 {
 	struct iface *iface = pending->iface;
-	size_t size = iface->rules.count * sizeof(*iface->rules.rules);
-	auto_free struct rule *rules = malloc(size + 1);
-	const struct ruleset before = { .rules = rules, .count = iface->rules.count };
-	int ret;
+	int ret = copy_rules(&iface->rules, &pending->before, err);
 
-	if (!rules)
-		return error_no_memory(err);
-	if (size)
-		memcpy(rules, iface->rules.rules, size);
-	ret = apply(pending, change, now, err);
-	if (ret)
+	if (!ret)
+		ret = apply(pending, transaction, now, err);
+	if (ret || !transaction->is_guarded)
 		return ret;
-	return lockout_check_rules(&iface->dev, change->input, &before, &iface->rules,
-				   iface->filter.config.policy, err);
+	return lockout_check_rules(&iface->dev, transaction->input, &pending->before, &iface->rules,
+				   iface_policy(iface), err);
 }
 
-static int plan(struct pending *pending, const struct transaction *change, __u32 now,
+/* The copy is only made where it is needed: it takes as much memory as the rules. */
+static int plan(struct pending *pending, const struct transaction *transaction, __u32 now,
 		struct error *err)
 {
-	int ret = iface_read_rules(pending->iface, now, err);
+	struct iface *iface = pending->iface;
+	int ret = iface_read_rules(iface, now, err);
 
 	if (ret)
 		return ret;
-	if (change->is_guarded &&
-	    lockout_may_refuse(change->input, &pending->iface->rules,
-			       pending->iface->filter.config.policy, change->kind))
-		return apply_guarded(pending, change, now, err);
-	return apply(pending, change, now, err);
+	if (!transaction->is_guarded || !lockout_may_refuse(transaction->input, &iface->rules,
+							    iface_policy(iface), transaction->kind))
+		return apply(pending, transaction, now, err);
+	ret = apply_guarded(pending, transaction, now, err);
+	ruleset_done(&pending->before);
+	return ret;
 }
 
 static int prepare(struct pending *pending, bool *again, struct error *err)
@@ -191,18 +114,24 @@ static int prepare(struct pending *pending, bool *again, struct error *err)
 	return 0;
 }
 
-/* From here on nothing fails but where the filter's memory is written over, and nothing but SIGKILL
- * comes between. */
+static void warn(const struct pending *pending, const struct input *input, __u32 now)
+{
+	const struct iface *iface = pending->iface;
+
+	lockout_warn(&iface->dev, &iface->rules, iface_policy(iface), input, now);
+}
+
+/* Nothing fails from here on, unless another process overwrites the memory of the filter, and no signal
+ * but SIGKILL interrupts. */
 static int commit_all(struct pending *pending, size_t count, const struct input *input, __u32 now,
 		      struct error *err)
 {
-	int ret = 0;
 	char text[NUMBER_COUNT_SIZE];
+	int ret = 0;
 
 	for (size_t i = 0; i < count; i++)
 		if (pending[i].prepared)
-			lockout_warn(&pending[i].iface->dev, &pending[i].iface->rules,
-				     pending[i].iface->filter.config.policy, input, now);
+			warn(&pending[i], input, now);
 	signals_hold();
 	for (size_t i = 0; i < count; i++) {
 		int failure = pending[i].prepared ? table_commit(&pending[i].table, err) : 0;
@@ -225,7 +154,7 @@ static void abort_all(struct pending *pending, size_t count)
 			table_abort(&pending[i].table);
 }
 
-/* Whoever attached one program to several interfaces by hand has one set of rules there: it changes once. */
+/* One program can be attached to several interfaces by hand. Its rules change once. */
 static bool shares_filter(const struct ifaces *ifaces, size_t i)
 {
 	for (size_t before = 0; before < i; before++)
@@ -234,29 +163,29 @@ static bool shares_filter(const struct ifaces *ifaces, size_t i)
 	return false;
 }
 
-static int change_ifaces(struct ifaces *ifaces, const struct transaction *change, bool *again,
+static int change_ifaces(struct ifaces *ifaces, const struct transaction *transaction, bool *again,
 			 struct error *err)
 {
 	auto_free struct pending *pending = calloc(ifaces->count, sizeof(*pending));
-	int ret = 0;
 	__u32 now = tick_now();
+	int ret = 0;
 
 	if (!pending)
 		return error_no_memory(err);
 	for (size_t i = 0; i < ifaces->count && !ret; i++) {
 		pending[i].iface = &ifaces->items[i];
 		if (!shares_filter(ifaces, i))
-			ret = plan(&pending[i], change, now, err);
+			ret = plan(&pending[i], transaction, now, err);
 	}
 	for (size_t i = 0; i < ifaces->count && !ret; i++)
 		ret = prepare(&pending[i], again, err);
 	if (!ret)
-		return commit_all(pending, ifaces->count, change->input, now, err);
+		return commit_all(pending, ifaces->count, transaction->input, now, err);
 	abort_all(pending, ifaces->count);
 	return ret;
 }
 
-static int try_change(const struct option_texts *names, const struct transaction *change,
+static int try_change(const struct option_texts *names, const struct transaction *transaction,
 		      bool *again, struct error *err)
 {
 	struct ifaces ifaces = { 0 };
@@ -264,18 +193,18 @@ static int try_change(const struct option_texts *names, const struct transaction
 
 	*again = false;
 	if (!ret)
-		ret = change_ifaces(&ifaces, change, again, err);
+		ret = change_ifaces(&ifaces, transaction, again, err);
 	ifaces_done(&ifaces);
 	return ret;
 }
 
-int transaction_run(const struct option_texts *names, const struct transaction *change,
+int transaction_run(const struct option_texts *names, const struct transaction *transaction,
 		    struct error *err)
 {
 	struct lock_patience patience = { 0 };
-	int ret;
 	auto_fd int lock = -1;
 	bool again;
+	int ret;
 
 	ret = ready(err);
 	if (ret)
@@ -284,9 +213,58 @@ int transaction_run(const struct option_texts *names, const struct transaction *
 	if (lock < 0)
 		return lock;
 	for (;;) {
-		ret = try_change(names, change, &again, err);
+		ret = try_change(names, transaction, &again, err);
 		if (!again || !lock_pause(&patience))
 			return ret;
 		error_clear(err);
 	}
+}
+
+/* -- Preview ----------------------------------------------------------------------------------- */
+
+static int plan_aside(struct pending *pending, const struct transaction *transaction, __u32 now,
+		      struct error *err)
+{
+	int ret = iface_read_rules(pending->iface, now, err);
+
+	return ret ? ret : apply_guarded(pending, transaction, now, err);
+}
+
+static int preview_ifaces(struct ifaces *ifaces, const struct transaction *transaction,
+			  struct error *err)
+{
+	auto_free struct pending *pending = calloc(ifaces->count, sizeof(*pending));
+	__u32 now = tick_now();
+	int ret = 0;
+
+	if (!pending)
+		return error_no_memory(err);
+	for (size_t i = 0; i < ifaces->count && !ret; i++) {
+		pending[i].iface = &ifaces->items[i];
+		ret = plan_aside(&pending[i], transaction, now, err);
+	}
+	for (size_t i = 0; i < ifaces->count && !ret; i++) {
+		const struct iface *iface = &ifaces->items[i];
+
+		warn(&pending[i], transaction->input, now);
+		ret = preview_print(ifaces->count > 1 ? iface->dev.name : NULL, &pending[i].before,
+				    &iface->rules, now, err);
+	}
+	for (size_t i = 0; i < ifaces->count; i++)
+		ruleset_done(&pending[i].before);
+	return ret < 0 ? ret : 0;
+}
+
+int transaction_preview(const struct option_texts *names, const struct transaction *transaction,
+			struct error *err)
+{
+	struct ifaces ifaces = { 0 };
+	int ret = ready(err);
+
+	if (!ret)
+		ret = ifaces_filtering(names, &ifaces, err);
+	if (!ret)
+		ret = preview_ifaces(&ifaces, transaction, err);
+	ifaces_done(&ifaces);
+	return ret;
 }

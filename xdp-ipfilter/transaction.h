@@ -5,46 +5,38 @@
 #ifndef TRANSACTION_H
 #define TRANSACTION_H
 
+#include <cli/options.h>
+#include <feed/input.h>
+#include <stdbool.h>
 #include <stddef.h>
 
-#include "common.h"
-#include "lockout.h"
 #include "iface.h"
-#include <feed/input.h>
+#include "lockout.h"
 
 struct error;
 
-/* Makes iface->rules what they shall be, and refuses what must not be. *changed is the number of
- * rules that became different. */
-typedef int (*rule_change)(struct iface *iface, const void *context, size_t *changed,
-			   struct error *err);
+/* Makes iface->rules what they are to become; *changed is the number of rules that became different.
+ * Called again from the start if another process changes the rules meanwhile. Returns 0, or a
+ * negative errno and sets *err: then nothing changes on any interface. */
+typedef int (*transaction_apply)(struct iface *iface, const void *context, size_t *changed,
+				 struct error *err);
 
 struct transaction {
-	rule_change apply;
+	transaction_apply apply;
 	const void *context;
 	const struct input *input; /* the rules that were read; NULL: none */
-	/* What lockout_check_rules() refuses is refused; needs the input, and to know of the change. */
-	bool is_guarded;
-	enum lockout_change kind;
+	bool is_guarded; /* refuse what lockout_check_rules() refuses; there is an input then */
+	enum lockout_change kind; /* for the guard */
 };
 
-/* Under the lock: reads the rules of each interface named (or of all that have the filter), changes
- * them, and makes all changes live when every one is ready. What does not change is left alone. */
-int transaction_run(const struct option_texts *names, const struct transaction *change,
+/* Reads the rules of each interface named (or of all that have the filter), changes them, and makes all
+ * changes live once every one is ready. Takes the lock. Leaves an interface alone whose rules do not
+ * change. Returns 0, or a negative errno and sets *err, ERROR_ABSENT where the filter is not loaded. */
+int transaction_run(const struct option_texts *names, const struct transaction *transaction,
 		    struct error *err);
 
-/* Reads the live rules, without those that have ended. */
-int iface_read_rules(struct iface *iface, __u32 now, struct error *err);
-
-/* The rules of the input as rules of the iface: verdicts by its policy, sets by its numbers (they
- * are made where missing). *out has input->count items, *sets (may be NULL) input->set_count
- * numbers; the caller frees both. */
-int iface_input(struct iface *iface, const struct input *input, struct rule **out, __u16 **sets,
-		struct error *err);
-
-/* Makes the sets marked in `sets` (a flag for each of the iface's) exactly the rules that iface_input()
- * gave for them, and adds the others. Refuses what lockout_check_shrink() refuses, unless forced. */
-int iface_replace(struct iface *iface, const struct input *input, const bool *sets, bool force,
-		  struct rule *rules, size_t *changed, struct error *err);
+/* Prints to stdout what transaction_run() would change, and changes nothing. Takes no lock. */
+int transaction_preview(const struct option_texts *names, const struct transaction *transaction,
+			struct error *err);
 
 #endif
