@@ -1,19 +1,19 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# Runs the long forms of the tests that try something again and again: killed at every system call,
-# a minute of sixteen commands at once, thousands of loads, rebuilds and replaces. As root, for
-# about an hour here and another in each virtual machine.
+# Runs the long forms of the tests that repeat something: commands killed at every system call,
+# sixteen commands at once for a minute, thousands of loads, rebuilds and replaces. Needs root, and
+# takes about an hour here and another in each virtual machine.
 #
 #	testing/campaigns.sh [host|6.1|6.12]...
 #
-# Each test tells its figures (counts, rates, seeds). Exit 0 when all of them passed.
+# Each test prints its figures (counts, rates, seeds). Exits with 0 when all of them passed.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 
 [ $# -gt 0 ] || set -- host 6.1 6.12
 
-# Beside neighbours what the chain is about, which only a virtual machine can try everywhere.
+# The tests with neighbours in a chain run in virtual machines, where a dispatcher always works.
 everywhere=(testing/e2e/test_crash.py testing/e2e/test_many.py)
 here=(testing/e2e/test_endurance.py
 	testing/e2e/test_atomic.py::test_a_replace_under_traffic_never_lets_the_common_rule_slip)

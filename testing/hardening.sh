@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# Did the hardening that configure found arrive in the program? Reads the binary, not the flags, and
-# tries each check on small programs that lack just that one. Reports as TAP.
+# Does the program have the hardening that configure found? Reads the binary, not the flags, and
+# tries each check on a small program that lacks just that one. Reports in TAP.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 # shellcheck source=lib.sh
@@ -10,12 +10,12 @@ cd "$(dirname "$0")/.." || exit 1
 
 program=xdp-ipfilter/xdp-ipfilter
 
-# setting NAME: of config.mk
+# setting NAME: its value in config.mk
 setting() {
 	sed -n "s/^$1 [?:]= //p" config.mk
 }
 
-# Each says what is wrong with a program, and fails, when something is.
+# Each of these checks a program; it fails and says what is wrong when something is.
 pie() {
 	readelf -dW "$1" | grep -q 'FLAGS_1.*PIE' || { echo 'not position independent' && false; }
 }
@@ -55,8 +55,8 @@ paths() {
 	! readelf -dW "$1" | grep 'RPATH\|RUNPATH\|TEXTREL'
 }
 
-# The assembler marks an object, the linker a program of which all objects are marked. Those of
-# the C library are not on every distribution.
+# The assembler marks objects; the linker marks a program when all its objects are marked. Not every
+# distribution marks those of the C library.
 marked() {
 	readelf -nW "$1" | grep -q 'x86 feature:.*IBT.*SHSTK\|AArch64 feature:.*BTI' ||
 		{ echo "$1 is not marked for control flow protection" && false; }
@@ -70,7 +70,7 @@ all_marked() {
 	return "$wrong"
 }
 
-# What leaves no trace in the code stands where the compiler notes its command line.
+# Flags that leave no trace in the code are in the command line that the compiler records.
 compiled_with() {
 	local flag without
 	for flag in $2; do
@@ -79,7 +79,7 @@ compiled_with() {
 	done
 }
 
-# probe NAME FLAG...: a program as hardened as ours but for the flags
+# probe NAME FLAG...: builds a program with our hardening, and then these flags
 scratch=$(mktemp -d) || exit 1
 trap 'rm -rf "$scratch"' EXIT
 cc=$(sed -n 's/^CC := //p' config.mk)
@@ -102,7 +102,7 @@ probe() {
 		-o "$scratch/$name" $(setting HARDEN_LDFLAGS) "$@"
 }
 
-# unmasks CHECK FLAG...: the check passes the probe, and not one with these flags
+# unmasks CHECK FLAG...: the check accepts the probe, and refuses one with these flags
 unmasks() {
 	local check=$1
 	shift
@@ -119,7 +119,7 @@ case " $cflags " in
 *' -fPIE '*) tap_run 'position independent' pie $program ;;
 *) tap_skip 'position independent' "$cc makes no position-independent programs" ;;
 esac
-tap_run 'nothing writable that was relocated' relro $program
+tap_run 'what was relocated is read-only' relro $program
 tap_run 'no executable stack, no writable code' stack $program
 tap_run 'stack canaries' canary $program
 tap_run 'fortified calls' fortify $program

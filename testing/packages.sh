@@ -6,14 +6,14 @@
 #	testing/packages.sh build|test|demo|bench...     installs what is missing of these groups
 #	testing/packages.sh --list GROUP...        prints the packages, installs nothing
 #
-# Does nothing, and asks no server, when all is there. Packages marked "optional" may be missing in
-# a distribution: that is said, and what needs them is skipped. On other distributions it installs
-# nothing; ./configure says there what is missing.
+# When nothing is missing it does nothing, and asks no server. A distribution may lack packages
+# marked "optional": the script says so, and the tests that need them are skipped. On other
+# distributions it installs nothing, and ./configure names what is missing.
 set -eu
 
 # group  need      Debian and Ubuntu              Fedora
 #
-# "a|b" is the first of the two that the distribution has; "-" is part of another package there.
+# "a|b": the first of the two that the distribution has; "-": part of another package there.
 table() {
 	cat <<'EOF'
 build    required  gcc                            gcc
@@ -111,13 +111,13 @@ fi
 
 installed() {
 	case $family in
-	# A package that another one provides counts: Ubuntu's pkg-config is a name of pkgconf.
+	# A package that another one provides counts: Ubuntu's pkgconf provides pkg-config.
 	debian) [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ] ;;
 	fedora) rpm -q "$1" >/dev/null 2>&1 || rpm -q --whatprovides "$1" >/dev/null 2>&1 ;;
 	esac
 }
 
-# Can it be installed? A package that only another one provides can not, by this name.
+# Can it be installed? Not by a name that another package only provides.
 available() {
 	case $family in
 	debian) LC_ALL=C apt-cache policy "$1" 2>/dev/null | grep -q '^  Candidate: [^(]' ;;
@@ -125,7 +125,7 @@ available() {
 	esac
 }
 
-# rows GROUP...: "NEED NAMES" of these groups on this family, each once, required ones first
+# rows GROUP...: a line "NEED NAMES" for each package of these groups, required ones first
 rows() {
 	table | awk -v groups=" $* " -v column="$([ $family = debian ] && echo 3 || echo 4)" '
 		index(groups, " " $1 " ") && $column != "-" { print $2, $column }' | sort -r -u
@@ -136,7 +136,7 @@ if [ $list_only = yes ]; then
 	exit 0
 fi
 
-# Which alternatives have none installed yet?
+# The rows of which no alternative is installed.
 required_missing=()
 optional_missing=()
 while read -r need names; do
@@ -169,7 +169,7 @@ fi
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 
-# quietly COMMAND...: its words are shown only when it fails
+# quietly COMMAND...: shows its output only when it fails
 quietly() {
 	"$@" >"$log" 2>&1 </dev/null && return
 	tail -n 20 "$log" >&2
@@ -215,7 +215,7 @@ for names in "${optional_missing[@]}"; do
 	fi
 done
 
-# announce PACKAGE...: how much that is with all that they need
+# announce PACKAGE...: prints their size, with all that they depend on
 announce() {
 	[ $family = debian ] || return 0
 	LC_ALL=C apt-get install --assume-no --no-install-recommends "$@" 2>/dev/null | awk '
@@ -237,7 +237,7 @@ fi
 if [ ${#optional[@]} -gt 0 ]; then
 	say "installing ${optional[*]}"
 	if ! install_now "${optional[@]}"; then
-		# One that can't be installed must not keep the others away.
+		# One that can't be installed must not keep out the others.
 		for name in "${optional[@]}"; do
 			install_now "$name" || say "$name: could not be installed; what needs it is skipped"
 		done

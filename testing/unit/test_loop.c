@@ -52,7 +52,7 @@ struct fixture {
 
 static void start(struct fixture *fixture)
 {
-	*fixture = (struct fixture){ .err = { "" } };
+	*fixture = (struct fixture){ 0 };
 	assert_int_equal(loop_init(&fixture->loop, &fixture->err), 0);
 }
 
