@@ -12,7 +12,7 @@ import time
 REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
 BINARY = os.environ.get("XDP_IPFILTER", str(REPOSITORY / "xdp-ipfilter" / "xdp-ipfilter"))
 OBJECT = os.environ.get("XDP_IPFILTER_OBJECT",
-                        str(REPOSITORY / "xdp-ipfilter" / "xdp_ipfilter.o"))
+                        str(REPOSITORY / "lib" / "bpf" / "xdp_ipfilter.o"))
 
 DONE, FAILED, USAGE, NOT_LOADED = 0, 1, 2, 3
 COMMANDS = ("load", "run", "unload", "repair", "add", "del", "replace", "flush", "list", "test",
