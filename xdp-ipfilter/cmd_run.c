@@ -120,7 +120,7 @@ static int detach_own(const struct iface *iface, struct error *err)
 		ret = iface_check(iface, err);
 	/* What somebody turned off stays in the kernel by its pins. */
 	if (ret && error_is(err, ERROR_ABSENT)) {
-		sweep_filter(&iface->dev, iface->chain.program_id);
+		sweep_program(&iface->dev, iface->chain.program_id);
 		return ret;
 	}
 	return detach_program(&iface->dev, iface->chain.program_id, err);

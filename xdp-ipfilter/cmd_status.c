@@ -335,7 +335,7 @@ static int find_ifaces(const struct option_texts *names, struct ifaces *ifaces, 
 	int ret;
 
 	if (!names->count && log_level() == LOG_VERBOSE)
-		sweep_report();
+		sweep_log_orphans();
 	ret = ifaces_find(names, ifaces, err);
 	if (!ret)
 		ret = ifaces_split(ifaces, err);

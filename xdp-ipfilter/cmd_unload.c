@@ -73,12 +73,12 @@ static int unload_target(const struct netdev *dev, struct error *err)
 	struct error failure = { 0 };
 	int ret = detach_filters(dev, &failure);
 
-	if (ret == -ENOENT && sweep_filter(dev, 0)) {
+	if (ret == -ENOENT && sweep_filters(dev)) {
 		log_verbose("%s: it was turned off, and is gone for good", dev->name);
 		ret = 0;
 	} else if (!ret) {
 		log_verbose("%s: unloaded", dev->name);
-		sweep_filter(dev, 0);
+		sweep_filters(dev);
 	}
 	sweep(dev);
 	if (ret)

@@ -14,10 +14,6 @@ struct error;
 
 #define BPFFS_PATH "/sys/fs/bpf"
 
-/* libxdp's own: a folder dispatch-IFINDEX-PROGRAM for each chain, with progN-link and progN-prog for
- * its component at place N from 0, and the lock for all of it. */
-#define CHAIN_PINS_PATH BPFFS_PATH "/xdp"
-
 /* Mounts bpffs where that is safe and it is missing. 0, or -ENOENT with the command to run. */
 int bpffs_ensure(struct error *err);
 

@@ -40,8 +40,8 @@
 
 #include <dataplane/attach_mode.h>
 #include <dataplane/filter_state.h>
+#include <dataplane/held_filter.h>
 #include <dataplane/netdev.h>
-#include <dataplane/pins.h>
 #include <linux/types.h>
 #include <stdbool.h>
 

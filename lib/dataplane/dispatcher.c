@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What is libxdp's dispatcher like, that of the library that runs and those of others?
- *
- * libxdp has no call that tells its version, but it finds its dispatcher for everybody, and the version
- * stands in that object's BTF.
+ * What is libxdp's dispatcher like: that of the library that runs, and those of others?
  */
 #include <dataplane/dispatcher.h>
 
 #include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include <bpf/bpf.h>
 #include <bpf/btf.h>
@@ -15,8 +15,28 @@
 #include <xdp/libxdp.h>
 #include <xdp/prog_dispatcher.h>
 
+#include <util/auto.h>
+
+/* How the map begins in versions 2 and 3. In version 3, whether it is bound to a device follows. */
+struct layout {
+	__u8 magic;
+	__u8 version;
+	__u8 program_count;
+	__u8 frags;
+	__u32 chain_call_actions[DISPATCHER_MAX];
+	__u32 priorities[DISPATCHER_MAX];
+	__u32 program_flags[DISPATCHER_MAX];
+};
+
+/* How it is laid out in version 1. */
+struct layout_1 {
+	__u8 program_count;
+	__u32 chain_call_actions[DISPATCHER_MAX];
+	__u32 priorities[DISPATCHER_MAX];
+};
+
 #define LAYOUT_IS_THAT_OF_THE_HEADER(ours, theirs)                             \
-	_Static_assert(offsetof(struct dispatcher_config, ours) ==             \
+	_Static_assert(offsetof(struct layout, ours) ==                        \
 			       offsetof(struct xdp_dispatcher_config, theirs), \
 		       "libxdp's header moved " #theirs)
 
@@ -25,7 +45,66 @@ LAYOUT_IS_THAT_OF_THE_HEADER(program_count, num_progs_enabled);
 LAYOUT_IS_THAT_OF_THE_HEADER(chain_call_actions, chain_call_actions);
 LAYOUT_IS_THAT_OF_THE_HEADER(priorities, run_prios);
 LAYOUT_IS_THAT_OF_THE_HEADER(program_flags, program_flags);
-_Static_assert(DISPATCHER_PLACES == MAX_DISPATCHER_ACTIONS, "libxdp's dispatcher has other places");
+_Static_assert(DISPATCHER_MAX == MAX_DISPATCHER_ACTIONS,
+	       "libxdp's dispatcher has room for more or fewer components");
+
+/* -- What a dispatcher was built for ----------------------------------------------------------- */
+
+/* The value of the map, with room for a whole struct layout. NULL: it cannot be read. */
+static __u8 *read_value(__u32 map_id)
+{
+	auto_fd int fd = bpf_map_get_fd_by_id(map_id);
+	struct bpf_map_info info = {};
+	__u8 *bytes;
+	__u32 size = sizeof(info);
+	const __u32 only = 0;
+
+	if (fd < 0 || bpf_obj_get_info_by_fd(fd, &info, &size) || info.key_size != sizeof(only))
+		return NULL;
+	size = sizeof(struct layout);
+	bytes = calloc(1, info.value_size > size ? info.value_size : size);
+	if (bytes && bpf_map_lookup_elem(fd, &only, bytes)) {
+		free(bytes);
+		return NULL;
+	}
+	return bytes;
+}
+
+static void read_layout_1(const __u8 *bytes, struct dispatcher_config *out)
+{
+	struct layout_1 layout;
+
+	memcpy(&layout, bytes, sizeof(layout));
+	out->version = 1;
+	out->count = layout.program_count;
+	memcpy(out->chain_call_actions, layout.chain_call_actions, sizeof(out->chain_call_actions));
+	memcpy(out->priorities, layout.priorities, sizeof(out->priorities));
+}
+
+static void read_layout(const __u8 *bytes, struct dispatcher_config *out)
+{
+	struct layout layout;
+
+	memcpy(&layout, bytes, sizeof(layout));
+	out->version = layout.version;
+	out->count = layout.program_count;
+	memcpy(out->chain_call_actions, layout.chain_call_actions, sizeof(out->chain_call_actions));
+	memcpy(out->priorities, layout.priorities, sizeof(out->priorities));
+	memcpy(out->program_flags, layout.program_flags, sizeof(out->program_flags));
+}
+
+void dispatcher_read_config(__u32 map_id, struct dispatcher_config *out)
+{
+	auto_free __u8 *bytes = read_value(map_id);
+
+	memset(out, 0, sizeof(*out));
+	if (bytes && bytes[0] == XDP_DISPATCHER_MAGIC)
+		read_layout(bytes, out);
+	else if (bytes)
+		read_layout_1(bytes, out);
+}
+
+/* -- What the libxdp here makes ---------------------------------------------------------------- */
 
 /* Numbers in BTF are lengths of arrays: int (*dispatcher_version)[N]. */
 static unsigned int number_in_btf(const struct btf *btf, const char *name)
@@ -40,7 +119,8 @@ static unsigned int number_in_btf(const struct btf *btf, const char *name)
 	return type && btf_is_array(type) ? btf_array(type)->nelems : 0;
 }
 
-/* 0 where libxdp does not find its dispatcher, and so can load none. */
+/* libxdp has no call that tells its version, but it finds its dispatcher for everybody, and the version is
+ * in the BTF of that object. Returns 0 where it finds none, and so can load none. */
 static unsigned int read_version(void)
 {
 	struct xdp_program *program = xdp_program__find_file("xdp-dispatcher.o", NULL, NULL);
@@ -61,4 +141,28 @@ unsigned int dispatcher_version_made(void)
 	if (!version)
 		version = read_version();
 	return version ? version : XDP_DISPATCHER_VERSION;
+}
+
+/* -- Its functions ----------------------------------------------------------------------------- */
+
+/* A component replaces one function of the dispatcher: prog0 for position 1, and so on. libxdp lets the
+ * only component of a chain replace the whole dispatcher. */
+int dispatcher_function(const struct btf *btf, unsigned int count, unsigned int position)
+{
+	char name[sizeof(DISPATCHER_NAME)] = DISPATCHER_NAME;
+
+	if (count != 1)
+		snprintf(name, sizeof(name), "prog%u", position - 1);
+	return btf__find_by_name_kind(btf, name, BTF_KIND_FUNC);
+}
+
+unsigned int dispatcher_position(const struct btf *btf, __u32 function_id)
+{
+	const struct btf_type *type = btf ? btf__type_by_id(btf, function_id) : NULL;
+	const char *name = type ? btf__name_by_offset(btf, type->name_off) : NULL;
+	unsigned int index;
+
+	if (name && sscanf(name, "prog%u", &index) == 1 && index < DISPATCHER_MAX)
+		return index + 1;
+	return 1;
 }

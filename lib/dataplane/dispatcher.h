@@ -1,34 +1,46 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What is libxdp's dispatcher like, that of the library that runs and those of others?
+ * What is libxdp's dispatcher like: that of the library that runs, and those of others?
  *
- * Its format has a version, and libraries with different ones share a soname: a binary that was built
- * with one runs with another. So nothing here is what the headers of the build say.
+ * The format of a dispatcher has a version, and libraries of different versions share a soname: a binary
+ * that was built with one runs with another. So nothing here comes from the headers of the build.
  */
 #ifndef DATAPLANE_DISPATCHER_H
 #define DATAPLANE_DISPATCHER_H
 
 #include <linux/types.h>
 
-#define DISPATCHER_PLACES 10
+struct btf;
 
-/* What a dispatcher was built for, as its one map begins in versions 2 and 3. Version 3 goes on with
- * whether it is bound to a device. */
-struct dispatcher_config {
-	__u8 magic;
-	__u8 version;
-	__u8 program_count;
-	__u8 frags;
-	__u32 chain_call_actions[DISPATCHER_PLACES];
-	__u32 priorities[DISPATCHER_PLACES];
-	__u32 program_flags[DISPATCHER_PLACES];
-};
+#define DISPATCHER_NAME "xdp_dispatcher"
 
-/* The newest version with that layout; what comes after it may differ. */
+/* How many components it has room for. */
+#define DISPATCHER_MAX 10
+
+/* The newest version that we can read; what comes after it may be laid out in another way. */
 #define DISPATCHER_NEWEST_KNOWN 3
 
-/* The version that the libxdp here makes, which is the only one that it changes; one of an older version it
- * can only take off as a whole. */
+/* What a dispatcher was built for. The arrays are by position, which counts from 1: [position - 1]. */
+struct dispatcher_config {
+	unsigned int version; /* of its format; 0: it cannot be read */
+	unsigned int count;   /* components */
+	__u32 chain_call_actions[DISPATCHER_MAX];
+	__u32 priorities[DISPATCHER_MAX];
+	__u32 program_flags[DISPATCHER_MAX]; /* BPF_F_...; all 0 in version 1 */
+};
+
+/* Reads it from the one map of the dispatcher. */
+void dispatcher_read_config(__u32 map_id, struct dispatcher_config *out);
+
+/* The format version that the libxdp here makes. It changes dispatchers of that version only; one of an
+ * older version it can only take off as a whole. */
 unsigned int dispatcher_version_made(void);
+
+/* In the dispatcher's BTF: the function that the component at this position of `count` replaces, or a
+ * negative errno. */
+int dispatcher_function(const struct btf *btf, unsigned int count, unsigned int position);
+
+/* The inverse. `btf` may be NULL. */
+unsigned int dispatcher_position(const struct btf *btf, __u32 function_id);
 
 #endif

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What is pinned for the chains of an interface, and which filter do pins hold that runs no more?
+ * What is pinned for the chains of the system's interfaces?
  */
 #include <dataplane/pins.h>
 
@@ -13,29 +13,12 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <bpf/bpf.h>
 
-#include <dataplane/bpffs.h>
-#include <dataplane/filter.h>
 #include <util/auto.h>
 #include <util/error.h>
-
-/* A loader attaches a chain at once after it has pinned it, and unpins the old one at once after that. */
-#define FRESH_SECONDS 2
-
-void pins_folder(const struct pinned_chain *chain, char path[PINS_PATH_SIZE])
-{
-	snprintf(path, PINS_PATH_SIZE, CHAIN_PINS_PATH "/dispatch-%u-%u", chain->ifindex,
-		 chain->main_id);
-}
-
-void pins_path(unsigned int ifindex, __u32 main_id, unsigned int slot, const char *what,
-	       char path[PINS_PATH_SIZE])
-{
-	snprintf(path, PINS_PATH_SIZE, CHAIN_PINS_PATH "/dispatch-%u-%u/prog%u-%s", ifindex,
-		 main_id, slot, what);
-}
 
 /* -- Permissions ------------------------------------------------------------------------------- */
 
@@ -54,8 +37,8 @@ static void give_back_permission(const char *path)
 /* Is it worth another try, after what has just failed? */
 static bool admit(const char *path)
 {
-	size_t length = strlen(CHAIN_PINS_PATH);
-	char part[PINS_PATH_SIZE + NAME_MAX];
+	size_t length = strlen(PIN_NAME_ROOT);
+	char part[PIN_NAME_SIZE + NAME_MAX];
 
 	if (errno != EACCES)
 		return false;
@@ -87,41 +70,72 @@ static int open_folder(int at, const char *name, const char *path)
 	return fd;
 }
 
-/* -- One pin ----------------------------------------------------------------------------------- */
-
-bool pins_has(unsigned int ifindex, __u32 main_id, unsigned int slot, const char *what)
-{
-	char path[PINS_PATH_SIZE];
-
-	pins_path(ifindex, main_id, slot, what, path);
-	return !access(path, R_OK | W_OK) || errno == EROFS ||
-	       (admit(path) && !access(path, R_OK | W_OK));
-}
-
-int pins_open_program(unsigned int ifindex, __u32 main_id, unsigned int slot)
-{
-	char path[PINS_PATH_SIZE];
-
-	pins_path(ifindex, main_id, slot, "prog", path);
-	return open_pin(path);
-}
-
 int pins_lock(struct error *err)
 {
 	auto_fd int fd = -1;
 	int ret;
 
-	if (mkdir(CHAIN_PINS_PATH, 0700) && errno != EEXIST)
+	if (mkdir(PIN_NAME_ROOT, 0700) && errno != EEXIST)
 		goto fail;
-	fd = open_folder(AT_FDCWD, CHAIN_PINS_PATH, CHAIN_PINS_PATH);
+	fd = open_folder(AT_FDCWD, PIN_NAME_ROOT, PIN_NAME_ROOT);
 	if (fd >= 0 && !flock(fd, LOCK_EX))
 		return auto_take_fd(&fd);
 fail:
 	ret = -errno;
-	return error_set(err, ret, "cannot lock " CHAIN_PINS_PATH ": %s", strerror(-ret));
+	return error_set(err, ret, "cannot lock " PIN_NAME_ROOT ": %s", strerror(-ret));
 }
 
-/* -- Directories ------------------------------------------------------------------------------- */
+/* -- One component ----------------------------------------------------------------------------- */
+
+bool pins_has(const struct pin_name_chain *chain, unsigned int position, enum pin_name_kind kind)
+{
+	char path[PIN_NAME_SIZE];
+
+	pin_name_of_component(chain, position, kind, path);
+	return !access(path, R_OK | W_OK) || errno == EROFS ||
+	       (admit(path) && !access(path, R_OK | W_OK));
+}
+
+int pins_open_program(const struct pin_name_chain *chain, unsigned int position)
+{
+	char path[PIN_NAME_SIZE];
+
+	pin_name_of_component(chain, position, PIN_NAME_PROGRAM, path);
+	return open_pin(path);
+}
+
+static int pin(const struct pin_name_chain *chain, unsigned int position, enum pin_name_kind kind,
+	       int fd)
+{
+	char path[PIN_NAME_SIZE];
+
+	pin_name_of_component(chain, position, kind, path);
+	if (!bpf_obj_pin(fd, path) || errno == EEXIST)
+		return 0;
+	return -errno;
+}
+
+int pins_add(const struct pin_name_chain *chain, unsigned int position, int link, int program)
+{
+	char path[PIN_NAME_SIZE];
+	int ret;
+
+	pin_name_of_chain(chain, path);
+	if (mkdir(path, 0700) && errno != EEXIST)
+		return -errno;
+	ret = pin(chain, position, PIN_NAME_LINK, link);
+	return ret ? ret : pin(chain, position, PIN_NAME_PROGRAM, program);
+}
+
+void pins_remove_program(const struct pin_name_chain *chain, unsigned int position)
+{
+	char path[PIN_NAME_SIZE];
+
+	pin_name_of_component(chain, position, PIN_NAME_PROGRAM, path);
+	unlink(path);
+}
+
+/* -- All that is pinned ------------------------------------------------------------------------ */
 
 static DIR *open_directory(int at, const char *name, const char *path)
 {
@@ -135,15 +149,15 @@ static DIR *open_directory(int at, const char *name, const char *path)
 
 DIR *pins_open(void)
 {
-	return open_directory(AT_FDCWD, CHAIN_PINS_PATH, CHAIN_PINS_PATH);
+	return open_directory(AT_FDCWD, PIN_NAME_ROOT, PIN_NAME_ROOT);
 }
 
-DIR *pins_open_chain(DIR *pins, const struct pinned_chain *chain)
+DIR *pins_open_chain(DIR *pins, const struct pin_name_chain *chain)
 {
-	char path[PINS_PATH_SIZE];
+	char path[PIN_NAME_SIZE];
+	const char *name = pin_name_of_chain(chain, path);
 
-	pins_folder(chain, path);
-	return open_directory(dirfd(pins), chain->name, path);
+	return open_directory(dirfd(pins), name, path);
 }
 
 void pins_close(DIR **folder)
@@ -152,49 +166,15 @@ void pins_close(DIR **folder)
 		closedir(*folder);
 }
 
-bool pins_next_chain(DIR *pins, struct pinned_chain *out)
+bool pins_next_chain(DIR *pins, struct pin_name_chain *out)
 {
 	struct dirent *entry;
 
 	while ((entry = readdir(pins))) {
-		int end = 0;
-
-		if (sscanf(entry->d_name, "dispatch-%u-%u%n", &out->ifindex, &out->main_id, &end) ==
-			    2 &&
-		    !entry->d_name[end] && strlen(entry->d_name) < sizeof(out->name)) {
-			strcpy(out->name, entry->d_name);
+		if (pin_name_parse(entry->d_name, out))
 			return true;
-		}
 	}
 	return false;
-}
-
-static bool ends_with(const char *name, const char *end)
-{
-	size_t length = strlen(name), end_length = strlen(end);
-
-	return length > end_length && !strcmp(name + length - end_length, end);
-}
-
-/* *dispatcher_id is set where it is a link that is open now. */
-static int open_component(const struct pinned_chain *chain, const char *name, __u32 *dispatcher_id)
-{
-	struct bpf_link_info link = {};
-	__u32 size = sizeof(link);
-	char path[PINS_PATH_SIZE + NAME_MAX];
-	auto_fd int fd = -1;
-
-	snprintf(path, sizeof(path), CHAIN_PINS_PATH "/%s/%s", chain->name, name);
-	fd = open_pin(path);
-	if (fd < 0)
-		return -1;
-	if (ends_with(name, "-prog"))
-		return auto_take_fd(&fd);
-	if (!ends_with(name, "-link") || bpf_obj_get_info_by_fd(fd, &link, &size))
-		return -1;
-	if (dispatcher_id)
-		*dispatcher_id = link.tracing.target_obj_id;
-	return bpf_prog_get_fd_by_id(link.prog_id);
 }
 
 static const char *next_name(DIR *folder)
@@ -208,89 +188,44 @@ static const char *next_name(DIR *folder)
 	return NULL;
 }
 
-const char *pins_next_component(DIR *folder, const struct pinned_chain *chain, int *program)
+static void open_link(int link, struct pins_component *out)
 {
-	const char *name = next_name(folder);
-
-	*program = name ? open_component(chain, name, NULL) : -1;
-	return name;
-}
-
-bool pins_changed_since(DIR *pins, const struct pinned_chain *chain, unsigned int seconds)
-{
-	struct stat status;
-
-	return !fstatat(dirfd(pins), chain->name, &status, AT_SYMLINK_NOFOLLOW) &&
-	       llabs((long long)time(NULL) - status.st_mtime) < (long long)seconds;
-}
-
-/* -- Filters that run no more ------------------------------------------------------------------ */
-
-static __u32 program_id(int program)
-{
-	struct bpf_prog_info info = {};
+	struct bpf_link_info info = {};
 	__u32 size = sizeof(info);
 
-	return bpf_obj_get_info_by_fd(program, &info, &size) ? 0 : info.id;
+	if (bpf_obj_get_info_by_fd(link, &info, &size))
+		return;
+	out->dispatcher_id = info.tracing.target_obj_id;
+	out->program = bpf_prog_get_fd_by_id(info.prog_id);
 }
 
-static void find_in_chain(DIR *folder, const struct pinned_chain *chain,
-			  const struct ipf_location *location, struct held_filter *held)
+bool pins_next_component(DIR *folder, const struct pin_name_chain *chain,
+			 struct pins_component *out)
 {
-	const char *name;
+	char path[PIN_NAME_SIZE], pin_path[PIN_NAME_SIZE + NAME_MAX + 1];
+	enum pin_name_kind kind;
+	auto_fd int fd = -1;
 
-	*held = (struct held_filter){ .main_id = chain->main_id };
-	while ((name = next_name(folder))) {
-		__u32 dispatcher_id = 0;
-		auto_fd int program = open_component(chain, name, &dispatcher_id);
-
-		if (dispatcher_id == chain->main_id)
-			held->dispatcher_id = dispatcher_id;
-		if (program < 0 || held->program_id)
-			continue;
-		if (location ? filter_was_loaded_at(program, location) :
-			       filter_is_ours(program) > 0)
-			held->program_id = program_id(program);
-	}
+	*out = (struct pins_component){ .name = next_name(folder), .program = -1 };
+	if (!out->name)
+		return false;
+	pin_name_of_chain(chain, path);
+	snprintf(pin_path, sizeof(pin_path), "%s/%s", path, out->name);
+	fd = open_pin(pin_path);
+	kind = pin_name_kind_of(out->name);
+	if (fd >= 0 && kind == PIN_NAME_PROGRAM)
+		out->program = auto_take_fd(&fd);
+	else if (fd >= 0 && kind == PIN_NAME_LINK)
+		open_link(fd, out);
+	return true;
 }
 
-void pins_find_lost(const struct netdev *dev, __u32 main_id, struct held_filter *out)
+bool pins_changed_since(const struct pin_name_chain *chain, unsigned int seconds)
 {
-	struct pinned_chain chain = { .ifindex = dev->ifindex, .main_id = main_id };
-	auto_pins DIR *pins = pins_open();
-	auto_pins DIR *folder = NULL;
-	struct held_filter held = {};
+	char path[PIN_NAME_SIZE];
+	struct stat status;
 
-	snprintf(chain.name, sizeof(chain.name), "dispatch-%u-%u", dev->ifindex, main_id);
-	folder = pins ? pins_open_chain(pins, &chain) : NULL;
-	if (folder)
-		find_in_chain(folder, &chain, NULL, &held);
-	if (held.program_id)
-		*out = held;
-}
-
-void pins_find_turned_off(const struct netdev *dev, __u32 main_id, struct held_filter *out)
-{
-	auto_pins DIR *pins = pins_open();
-	struct pinned_chain chain;
-	struct held_filter held;
-	struct ipf_location location = {};
-
-	while (pins && pins_next_chain(pins, &chain)) {
-		auto_pins DIR *folder = NULL;
-
-		if (chain.ifindex != dev->ifindex || chain.main_id == main_id ||
-		    chain.main_id < out->main_id)
-			continue;
-		folder = pins_open_chain(pins, &chain);
-		if (!folder)
-			continue;
-		if (!location.ifindex)
-			netdev_location(dev, &location);
-		find_in_chain(folder, &chain, &location, &held);
-		if (!held.program_id)
-			continue;
-		held.fresh = pins_changed_since(pins, &chain, FRESH_SECONDS);
-		*out = held;
-	}
+	pin_name_of_chain(chain, path);
+	return !lstat(path, &status) &&
+	       llabs((long long)time(NULL) - status.st_mtime) < (long long)seconds;
 }

@@ -11,9 +11,9 @@
 #include <util/log.h>
 
 /* The folder in which a dispatcher is pinned under another number. Its program id is unique. */
-static bool find_chain(__u32 main_id, struct pinned_chain *out)
+static bool find_chain(__u32 main_id, struct pin_name_chain *out)
 {
-	auto_pins DIR *pins = pins_open();
+	pins_auto DIR *pins = pins_open();
 
 	while (pins && pins_next_chain(pins, out))
 		if (out->main_id == main_id)
@@ -23,15 +23,15 @@ static bool find_chain(__u32 main_id, struct pinned_chain *out)
 
 void renumber_pins(const struct netdev *dev, const struct chain *chain)
 {
-	const struct pinned_chain here = { .ifindex = dev->ifindex, .main_id = chain->main_id };
-	char old[PINS_PATH_SIZE], path[PINS_PATH_SIZE];
-	struct pinned_chain there;
+	const struct pin_name_chain here = { .ifindex = dev->ifindex, .main_id = chain->main_id };
+	char old[PIN_NAME_SIZE], path[PIN_NAME_SIZE];
+	struct pin_name_chain there;
 
-	pins_folder(&here, path);
+	pin_name_of_chain(&here, path);
 	if (!chain->dispatcher || !access(path, F_OK) || !find_chain(chain->main_id, &there) ||
 	    there.ifindex == dev->ifindex)
 		return;
-	pins_folder(&there, old);
+	pin_name_of_chain(&there, old);
 	if (!rename(old, path))
 		log_verbose("%s: was interface %u when its chain was pinned, and is %u now",
 			    dev->name, there.ifindex, dev->ifindex);

@@ -1,16 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * How does a chain become whole that lost components?
+ * How is a chain repaired that lost components?
  *
- * Whatever kills this in the middle leaves a chain that the next call goes on with: each step is
- * done only where its result is not there yet.
+ * If this is killed halfway, the next call goes on with what it left: each step is done only where its
+ * result is not there yet.
  */
 #include <dataplane/repair.h>
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include <bpf/bpf.h>
 #include <bpf/btf.h>
@@ -20,6 +19,7 @@
 #include <xdp/prog_dispatcher.h>
 
 #include <dataplane/bpffs.h>
+#include <dataplane/dispatcher.h>
 #include <dataplane/filter.h>
 #include <dataplane/kernel.h>
 #include <dataplane/libbpf_log.h>
@@ -30,51 +30,38 @@
 #include <util/error.h>
 #include <util/log.h>
 
-#define DISPATCHER_FUNCTION "xdp_dispatcher"
-
 /* A broken dispatcher, opened. */
 struct patient {
 	const struct netdev *dev;
 	const struct chain *chain;
+	struct pin_name_chain pins;
 	struct btf *btf;
 	int program;
 };
 
-/* -- Pins -------------------------------------------------------------------------------------- */
-
-static int open_pinned_program(const struct patient *patient, unsigned int slot)
+static struct pin_name_chain pins_of(const struct netdev *dev, __u32 main_id)
 {
-	return pins_open_program(patient->dev->ifindex, patient->chain->main_id, slot);
+	return (struct pin_name_chain){ .ifindex = dev->ifindex, .main_id = main_id };
 }
 
-static void pin_path(const struct patient *patient, unsigned int slot, const char *what,
-		     char path[PINS_PATH_SIZE])
+/* -- One position ------------------------------------------------------------------------------ */
+
+static const struct chain_component *find_at(const struct chain_component *components,
+					     unsigned int count, unsigned int position)
 {
-	pins_path(patient->dev->ifindex, patient->chain->main_id, slot, what, path);
+	for (unsigned int i = 0; i < count; i++) {
+		if (components[i].position == position)
+			return &components[i];
+	}
+	return NULL;
 }
 
-static int pin_fd(const struct patient *patient, unsigned int slot, const char *what, int fd)
+static const struct chain_component *linked_at(const struct chain *chain, unsigned int position)
 {
-	char path[PINS_PATH_SIZE];
+	const struct chain_component *component =
+		find_at(chain->components, chain->count, position);
 
-	pin_path(patient, slot, what, path);
-	if (!bpf_obj_pin(fd, path) || errno == EEXIST)
-		return 0;
-	return -errno;
-}
-
-static int pin_component(const struct patient *patient, unsigned int slot, int link, int program)
-{
-	char path[PINS_PATH_SIZE];
-	int ret;
-
-	pins_folder(&(struct pinned_chain){ .ifindex = patient->dev->ifindex,
-					    .main_id = patient->chain->main_id },
-		    path);
-	if (mkdir(path, 0700) && errno != EEXIST)
-		return -errno;
-	ret = pin_fd(patient, slot, "link", link);
-	return ret ? ret : pin_fd(patient, slot, "prog", program);
+	return component ? component : find_at(chain->gaps, chain->gap_count, position);
 }
 
 static int pin_linked(const struct patient *patient, const struct chain_component *component)
@@ -84,38 +71,7 @@ static int pin_linked(const struct patient *patient, const struct chain_componen
 
 	if (link < 0 || program < 0)
 		return -ENOENT;
-	return pin_component(patient, component->position - 1, link, program);
-}
-
-/* -- Components -------------------------------------------------------------------------------- */
-
-static const struct chain_component *at_slot(const struct chain_component *components,
-					     unsigned int count, unsigned int slot)
-{
-	for (unsigned int i = 0; i < count; i++) {
-		if (components[i].position == slot + 1)
-			return &components[i];
-	}
-	return NULL;
-}
-
-static const struct chain_component *linked_at(const struct chain *chain, unsigned int slot)
-{
-	const struct chain_component *component = at_slot(chain->components, chain->count, slot);
-
-	return component ? component : at_slot(chain->gaps, chain->gap_count, slot);
-}
-
-/* The dispatcher's function that a component at this place replaces; libxdp gives the only one of a
- * chain the whole dispatcher. */
-static int slot_function(const struct patient *patient, unsigned int slot)
-{
-	char name[16];
-
-	if (patient->chain->expected == 1)
-		return btf__find_by_name_kind(patient->btf, DISPATCHER_FUNCTION, BTF_KIND_FUNC);
-	snprintf(name, sizeof(name), "prog%u", slot);
-	return btf__find_by_name_kind(patient->btf, name, BTF_KIND_FUNC);
+	return pins_add(&patient->pins, component->position, link, program);
 }
 
 static int link_component(const struct patient *patient, int function, int program)
@@ -140,56 +96,56 @@ static int load_gap(const struct patient *patient, int function)
 	return stub_load(&gap, NULL);
 }
 
-static int put_gap(const struct patient *patient, unsigned int slot, int function)
+static int put_gap(const struct patient *patient, unsigned int position, int function)
 {
 	auto_fd int program = load_gap(patient, function);
 	auto_fd int link = -1;
-	char path[PINS_PATH_SIZE];
 
 	if (program < 0)
 		return program;
 	link = link_component(patient, function, program);
 	if (link < 0)
 		return link;
-	pin_path(patient, slot, "prog", path);
-	unlink(path);
-	return pin_component(patient, slot, link, program);
+	pins_remove_program(&patient->pins, position);
+	return pins_add(&patient->pins, position, link, program);
 }
 
-/* Only a program that is not pinned, or that the kernel does not take back there, is given up: its pin may be the
- * last that holds its rules. */
-static int fill_slot(const struct patient *patient, unsigned int slot)
+/* Gives a program up only if it is not pinned, or if the kernel does not take it back there: its pin may
+ * be the last that holds its rules. */
+static int fill_position(const struct patient *patient, unsigned int position)
 {
-	const struct chain_component *component = linked_at(patient->chain, slot);
+	const struct chain_component *component = linked_at(patient->chain, position);
 	auto_fd int program = -1;
 	auto_fd int link = -1;
 	int function;
 
 	if (component)
 		return pin_linked(patient, component);
-	function = slot_function(patient, slot);
+	function = dispatcher_function(patient->btf, patient->chain->expected, position);
 	if (function < 0)
 		return function;
-	program = open_pinned_program(patient, slot);
+	program = pins_open_program(&patient->pins, position);
 	if (program == -ENOENT)
-		return put_gap(patient, slot, function);
+		return put_gap(patient, position, function);
 	if (program < 0)
 		return program;
 	link = link_component(patient, function, program);
 	if (link < 0)
-		return kernel_refusal_passes(link) ? link : put_gap(patient, slot, function);
+		return kernel_refusal_passes(link) ? link : put_gap(patient, position, function);
 	log_verbose("%s: put the program at position %u of its chain back", patient->dev->name,
-		    slot + 1);
-	return pin_component(patient, slot, link, program);
+		    position);
+	return pins_add(&patient->pins, position, link, program);
 }
 
 /* -- What libxdp sees -------------------------------------------------------------------------- */
 
 static bool is_pinned(const struct netdev *dev, const struct chain *chain)
 {
-	for (unsigned int slot = 0; slot < chain->expected; slot++)
-		if (!pins_has(dev->ifindex, chain->main_id, slot, "prog") ||
-		    !pins_has(dev->ifindex, chain->main_id, slot, "link"))
+	const struct pin_name_chain pins = pins_of(dev, chain->main_id);
+
+	for (unsigned int position = 1; position <= chain->expected; position++)
+		if (!pins_has(&pins, position, PIN_NAME_PROGRAM) ||
+		    !pins_has(&pins, position, PIN_NAME_LINK))
 			return false;
 	return true;
 }
@@ -204,7 +160,7 @@ static int refuse_other_namespace(const struct netdev *dev, struct error *err)
 {
 	return error_set(err, -EXDEV,
 			 "%s: the pins of its chain are not in the " BPFFS_PATH
-			 " of this mount namespace; run the command in that of process 1, by "
+			 " of this mount namespace; run the command in that of process 1, with "
 			 "'nsenter -t 1 -m'",
 			 dev->name);
 }
@@ -225,28 +181,35 @@ int repair_check_pins(const struct netdev *dev, const struct chain *chain, struc
 
 /* -- The chain --------------------------------------------------------------------------------- */
 
-static int fill_slots(const struct netdev *dev, const struct chain *chain, struct error *err)
+static int open_patient(struct patient *patient)
 {
-	struct patient patient = { .dev = dev, .chain = chain, .program = -1 };
 	struct bpf_prog_info info = {};
 	__u32 size = sizeof(info);
-	int ret = 0;
 
-	patient.program = bpf_prog_get_fd_by_id(chain->main_id);
-	if (patient.program < 0 || bpf_obj_get_info_by_fd(patient.program, &info, &size))
-		ret = -errno;
-	if (!ret) {
-		patient.btf = btf__load_from_kernel_by_id(info.btf_id);
-		ret = patient.btf ? 0 : -errno;
-	}
-	for (unsigned int slot = 0; slot < chain->expected && !ret; slot++)
-		ret = fill_slot(&patient, slot);
+	patient->program = bpf_prog_get_fd_by_id(patient->chain->main_id);
+	if (patient->program < 0 || bpf_obj_get_info_by_fd(patient->program, &info, &size))
+		return -errno;
+	patient->btf = btf__load_from_kernel_by_id(info.btf_id);
+	return patient->btf ? 0 : -errno;
+}
+
+static int fill_gaps(const struct netdev *dev, const struct chain *chain, struct error *err)
+{
+	struct patient patient = {
+		.dev = dev,
+		.chain = chain,
+		.pins = pins_of(dev, chain->main_id),
+		.program = -1,
+	};
+	int ret = open_patient(&patient);
+
+	for (unsigned int position = 1; position <= chain->expected && !ret; position++)
+		ret = fill_position(&patient, position);
 	btf__free(patient.btf);
 	auto_release_fd(&patient.program);
-	if (ret)
-		error_set(err, ret, "%s: cannot fill the gaps of its chain: %s", dev->name,
-			  kernel_strerror(ret));
-	return ret;
+	return ret ? error_set(err, ret, "%s: cannot fill the gaps of its chain: %s", dev->name,
+			       kernel_strerror(ret)) :
+		     0;
 }
 
 static int take_gaps_out(const struct netdev *dev, const struct chain *chain, struct error *err)
@@ -273,18 +236,19 @@ static int take_gaps_out(const struct netdev *dev, const struct chain *chain, st
 	return ret;
 }
 
-static int fill_chain(const struct netdev *dev, struct chain *chain, struct error *err)
+static int fill_chain(const struct netdev *dev, struct error *err)
 {
 	auto_fd int lock = pins_lock(err);
+	struct chain chain;
 	int ret;
 
 	if (lock < 0)
 		return lock;
-	ret = chain_read(dev, chain, err);
-	if (ret || !repair_is_needed(dev, chain))
+	ret = chain_read(dev, &chain, err);
+	if (ret || !repair_is_needed(dev, &chain))
 		return ret;
-	ret = chain_check_version(dev, chain, err);
-	return ret ? ret : fill_slots(dev, chain, err);
+	ret = chain_check_version(dev, &chain, err);
+	return ret ? ret : fill_gaps(dev, &chain, err);
 }
 
 int repair_chain(const struct netdev *dev, struct error *err)
@@ -295,7 +259,7 @@ int repair_chain(const struct netdev *dev, struct error *err)
 	if (!ret && !bpffs_lasts())
 		ret = refuse_other_namespace(dev, err);
 	if (!ret)
-		ret = fill_chain(dev, &chain, err);
+		ret = fill_chain(dev, err);
 	if (!ret)
 		ret = chain_read(dev, &chain, err);
 	if (!ret && chain.gap_count)
@@ -322,7 +286,7 @@ int repair_turn_on(const struct netdev *dev, enum attach_mode mode, struct chain
 	return ret || !repair_is_needed(dev, chain) ? ret : repair_chain(dev, err);
 }
 
-/* Under another number, too: somebody has loaded it again then. */
+/* Also under another id: then somebody has loaded it again. */
 static bool runs_in(const struct chain *chain, const char *name)
 {
 	for (unsigned int i = 0; i < chain->count; i++) {
@@ -334,8 +298,10 @@ static bool runs_in(const struct chain *chain, const char *name)
 
 void repair_name_missing(const struct netdev *dev, __u32 main_id, const struct chain *now)
 {
-	for (unsigned int slot = 0; slot < CHAIN_MAX; slot++) {
-		auto_fd int program = pins_open_program(dev->ifindex, main_id, slot);
+	const struct pin_name_chain pins = pins_of(dev, main_id);
+
+	for (unsigned int position = 1; position <= CHAIN_MAX; position++) {
+		auto_fd int program = pins_open_program(&pins, position);
 		struct bpf_prog_info info = {};
 		__u32 size = sizeof(info);
 

@@ -1,29 +1,40 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What did killed commands and others leave in bpffs, and may it go?
+ * What did killed commands and others leave in bpffs, and may it be removed?
  */
 #include <dataplane/sweep.h>
 
 #include <dirent.h>
 #include <fcntl.h>
-#include <limits.h>
-#include <stdbool.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <bpf/bpf.h>
 
-#include <dataplane/bpffs.h>
 #include <dataplane/chain.h>
 #include <dataplane/filter.h>
 #include <dataplane/pins.h>
 #include <util/auto.h>
 #include <util/log.h>
 
-/* What libxdp pins for a moment, to learn whether the kernel has what a dispatcher needs. */
-#define PROBE_PREFIX "prog-test-link-"
+/* An interface, and what is asked of each chain that is pinned for it. */
+struct sweeping {
+	const struct netdev *dev;
+	const __u32 *only; /* the program of ours that counts; NULL: any */
+	struct ipf_location location;
+	struct chain live;
+};
+
+static int begin(struct sweeping *sweeping, const struct netdev *dev, const __u32 *only)
+{
+	*sweeping = (struct sweeping){ .dev = dev, .only = only };
+	netdev_location(dev, &sweeping->location);
+	return chain_read(dev, &sweeping->live, NULL);
+}
+
+/* -- What a chain's pins hold ------------------------------------------------------------------ */
 
 static bool is_program(int program, __u32 id)
 {
@@ -33,86 +44,91 @@ static bool is_program(int program, __u32 id)
 	return !bpf_obj_get_info_by_fd(program, &info, &size) && info.id == id;
 }
 
-static bool in_chain(const struct chain *chain, int program)
+static bool is_live(const struct sweeping *sweeping, int program)
 {
-	for (unsigned int i = 0; i < chain->count; i++) {
-		if (is_program(program, chain->components[i].program_id))
+	for (unsigned int i = 0; i < sweeping->live.count; i++) {
+		if (is_program(program, sweeping->live.components[i].program_id))
 			return true;
 	}
 	return false;
 }
 
-/* What the pins of a chain say about it. */
+/* A filter of ours that was loaded here, and the one that is asked for */
+static bool is_ours(const struct sweeping *sweeping, int program)
+{
+	return filter_was_loaded_at(program, &sweeping->location) &&
+	       (!sweeping->only || is_program(program, *sweeping->only));
+}
+
 struct contents {
 	bool empty;
-	bool unknown; /* a pin that cannot be opened */
-	bool shared;  /* a component is in the live chain */
-	bool ours;    /* a filter that was loaded here, this program where one is asked for */
+	bool unknown; /* a pin cannot be opened */
+	bool live;    /* a component is in the live chain */
+	bool ours;
 };
 
-static struct contents look_into(DIR *folder, const struct pinned_chain *chain,
-				 const struct chain *live, const struct ipf_location *location,
-				 __u32 program_id)
+static struct contents look_into(DIR *folder, const struct pin_name_chain *chain,
+				 const struct sweeping *sweeping)
 {
 	struct contents contents = { .empty = true };
-	int program;
+	struct pins_component component;
 
-	while (pins_next_component(folder, chain, &program)) {
-		auto_fd int fd = program;
+	while (pins_next_component(folder, chain, &component)) {
+		auto_fd int program = component.program;
 
 		contents.empty = false;
-		contents.unknown = contents.unknown || fd < 0;
-		if (fd < 0)
+		contents.unknown = contents.unknown || program < 0;
+		if (program < 0)
 			continue;
-		contents.shared = contents.shared || in_chain(live, fd);
-		contents.ours = contents.ours || (filter_was_loaded_at(fd, location) &&
-						  (!program_id || is_program(fd, program_id)));
+		contents.live = contents.live || is_live(sweeping, program);
+		contents.ours = contents.ours || is_ours(sweeping, program);
 	}
 	return contents;
 }
 
-static void remove_pins(DIR *folder, const struct pinned_chain *chain,
+/* -- Removing ---------------------------------------------------------------------------------- */
+
+/* `except`: pins of filters that were loaded there stay; NULL: none stays. */
+static void remove_pins(DIR *folder, const struct pin_name_chain *chain,
 			const struct ipf_location *except)
 {
-	const char *name;
-	int program;
+	struct pins_component component;
 
 	rewinddir(folder);
-	while ((name = pins_next_component(folder, chain, &program))) {
-		auto_fd int fd = program;
+	while (pins_next_component(folder, chain, &component)) {
+		auto_fd int program = component.program;
 
-		if (fd < 0 || !except || !filter_was_loaded_at(fd, except))
-			unlinkat(dirfd(folder), name, 0);
+		if (program < 0 || !except || !filter_was_loaded_at(program, except))
+			unlinkat(dirfd(folder), component.name, 0);
 	}
 }
 
-static void remove_chain(DIR *pins, DIR *folder, const struct pinned_chain *chain,
-			 const struct ipf_location *location)
+static void remove_chain(DIR *folder, const struct pin_name_chain *chain,
+			 const struct sweeping *sweeping)
 {
-	remove_pins(folder, chain, location);
+	char path[PIN_NAME_SIZE];
+
+	remove_pins(folder, chain, &sweeping->location);
 	remove_pins(folder, chain, NULL);
-	if (!unlinkat(dirfd(pins), chain->name, AT_REMOVEDIR))
-		log_verbose("removed %s/%s, which a dead chain had left", CHAIN_PINS_PATH,
-			    chain->name);
+	pin_name_of_chain(chain, path);
+	if (!rmdir(path))
+		log_verbose("removed %s, which a dead chain had left", path);
 }
 
-static void sweep_chain(DIR *pins, const struct pinned_chain *chain, const struct chain *live,
-			const struct ipf_location *location)
+static void sweep_chain(DIR *pins, const struct pin_name_chain *chain,
+			const struct sweeping *sweeping)
 {
-	auto_pins DIR *folder = NULL;
+	pins_auto DIR *folder = pins_open_chain(pins, chain);
 	struct contents contents;
 
-	if (pins_changed_since(pins, chain, SWEEP_AGE_S))
-		return;
-	folder = pins_open_chain(pins, chain);
 	if (!folder)
 		return;
-	contents = look_into(folder, chain, live, location, 0);
-	if (!contents.unknown && (contents.empty || contents.shared || contents.ours))
-		remove_chain(pins, folder, chain, location);
+	contents = look_into(folder, chain, sweeping);
+	if (!contents.unknown && (contents.empty || contents.live || contents.ours))
+		remove_chain(folder, chain, sweeping);
 }
 
-/* What libxdp had no time to remove when it had learnt what the kernel can. */
+/* What libxdp had no time to remove after it had learnt what the kernel can do. */
 static void sweep_probes(DIR *pins)
 {
 	struct dirent *entry;
@@ -120,90 +136,116 @@ static void sweep_probes(DIR *pins)
 
 	rewinddir(pins);
 	while ((entry = readdir(pins))) {
-		if (!strncmp(entry->d_name, PROBE_PREFIX, strlen(PROBE_PREFIX)) &&
+		if (pin_name_is_probe(entry->d_name) &&
 		    !fstatat(dirfd(pins), entry->d_name, &status, AT_SYMLINK_NOFOLLOW) &&
 		    time(NULL) - status.st_mtime >= SWEEP_AGE_S)
 			unlinkat(dirfd(pins), entry->d_name, 0);
 	}
 }
 
-void sweep(const struct netdev *dev)
+/* The next chain that is pinned for this interface and has a certain age; false after the last. */
+static bool next_of(DIR *pins, const struct netdev *dev, unsigned int age_s,
+		    struct pin_name_chain *out)
 {
-	auto_pins DIR *pins = pins_open();
-	struct pinned_chain chain;
-	struct ipf_location location;
-	struct chain live;
-
-	if (!pins || chain_read(dev, &live, NULL))
-		return;
-	netdev_location(dev, &location);
-	while (pins_next_chain(pins, &chain)) {
-		if (chain.ifindex == dev->ifindex && chain.main_id != live.main_id)
-			sweep_chain(pins, &chain, &live, &location);
+	while (pins_next_chain(pins, out)) {
+		if (out->ifindex == dev->ifindex && !pins_changed_since(out, age_s))
+			return true;
 	}
-	sweep_probes(pins);
+	return false;
 }
 
-bool sweep_filter(const struct netdev *dev, __u32 program_id)
+/* The live chain is read only if there is something to compare it with. */
+void sweep(const struct netdev *dev)
 {
-	auto_pins DIR *pins = pins_open();
-	struct pinned_chain chain;
-	struct ipf_location location;
-	struct chain live;
+	pins_auto DIR *pins = pins_open();
+	struct sweeping sweeping = {};
+	struct pin_name_chain chain;
+
+	while (pins && next_of(pins, dev, SWEEP_AGE_S, &chain)) {
+		if (!sweeping.dev && begin(&sweeping, dev, NULL))
+			return;
+		if (chain.main_id != sweeping.live.main_id)
+			sweep_chain(pins, &chain, &sweeping);
+	}
+	if (pins)
+		sweep_probes(pins);
+}
+
+static bool sweep_held(const struct netdev *dev, const __u32 *only)
+{
+	pins_auto DIR *pins = pins_open();
+	struct sweeping sweeping = {};
+	struct pin_name_chain chain;
 	bool removed = false;
 
-	if (!pins || chain_read(dev, &live, NULL))
-		return false;
-	netdev_location(dev, &location);
-	while (pins_next_chain(pins, &chain)) {
-		auto_pins DIR *folder = NULL;
+	while (pins && next_of(pins, dev, 0, &chain)) {
+		pins_auto DIR *folder = NULL;
 
-		if (chain.ifindex != dev->ifindex || chain.main_id == live.main_id)
+		if (!sweeping.dev && begin(&sweeping, dev, only))
+			return false;
+		if (chain.main_id == sweeping.live.main_id)
 			continue;
 		folder = pins_open_chain(pins, &chain);
-		if (!folder || !look_into(folder, &chain, &live, &location, program_id).ours)
+		if (!folder || !look_into(folder, &chain, &sweeping).ours)
 			continue;
-		remove_chain(pins, folder, &chain, &location);
+		remove_chain(folder, &chain, &sweeping);
 		removed = true;
 	}
 	return removed;
 }
 
-/* Does its interface run it, or could repair bring it back there? */
-static bool is_accounted_for(const struct netdev *devs, size_t count, DIR *pins,
-			     const struct pinned_chain *pinned)
+bool sweep_program(const struct netdev *dev, __u32 program_id)
 {
-	auto_pins DIR *folder = NULL;
-	struct ipf_location location;
-	struct chain chain;
-	size_t i = 0;
-
-	while (i < count && devs[i].ifindex != pinned->ifindex)
-		i++;
-	if (i == count)
-		return false;
-	if (chain_read(&devs[i], &chain, NULL) || chain.main_id == pinned->main_id)
-		return true;
-	folder = pins_open_chain(pins, pinned);
-	netdev_location(&devs[i], &location);
-	return folder && look_into(folder, pinned, &chain, &location, 0).ours;
+	return sweep_held(dev, &program_id);
 }
 
-void sweep_report(void)
+bool sweep_filters(const struct netdev *dev)
 {
-	auto_pins DIR *pins = pins_open();
+	return sweep_held(dev, NULL);
+}
+
+/* -- Chains that nobody here runs -------------------------------------------------------------- */
+
+static const struct netdev *find_dev(const struct netdev *devs, size_t count, unsigned int ifindex)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (devs[i].ifindex == ifindex)
+			return &devs[i];
+	}
+	return NULL;
+}
+
+/* Does the interface run it, or could repair bring it back there? */
+static bool is_accounted_for(const struct netdev *dev, DIR *pins,
+			     const struct pin_name_chain *chain)
+{
+	pins_auto DIR *folder = NULL;
+	struct sweeping sweeping;
+
+	if (begin(&sweeping, dev, NULL) || sweeping.live.main_id == chain->main_id)
+		return true;
+	folder = pins_open_chain(pins, chain);
+	return folder && look_into(folder, chain, &sweeping).ours;
+}
+
+void sweep_log_orphans(void)
+{
+	pins_auto DIR *pins = pins_open();
 	auto_free struct netdev *devs = NULL;
-	struct pinned_chain chain;
+	struct pin_name_chain chain;
 	size_t count;
 
 	if (!pins || netdev_all(&devs, &count, NULL))
 		return;
 	while (pins_next_chain(pins, &chain)) {
-		if (!is_accounted_for(devs, count, pins, &chain))
-			log_verbose(
-				"a chain of interface %u is pinned that does not run here; if that "
-				"interface is in no other network namespace either, 'rm -r %s/%s' "
-				"frees its memory",
-				chain.ifindex, CHAIN_PINS_PATH, chain.name);
+		const struct netdev *dev = find_dev(devs, count, chain.ifindex);
+		char path[PIN_NAME_SIZE];
+
+		if (dev && is_accounted_for(dev, pins, &chain))
+			continue;
+		pin_name_of_chain(&chain, path);
+		log_verbose("a chain of interface %u is pinned, but does not run here; if no other "
+			    "network namespace has that interface, 'rm -r %s' frees its memory",
+			    chain.ifindex, path);
 	}
 }

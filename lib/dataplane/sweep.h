@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What did killed commands and others leave in bpffs, and may it go?
+ * What did killed commands and others leave in bpffs, and may it be removed?
  *
- * libxdp pins a chain's programs before it attaches the chain, and removes the pins of the old one
- * after. A loader that is killed between, and a chain that is taken off the interface by another
- * hand ('ip link set IFNAME xdp off'), leave pins that keep programs and maps in the kernel for
- * ever.
+ * libxdp pins a chain's programs before it attaches the chain, and removes the pins of the old chain
+ * after that. A loader that is killed in between leaves pins, and so does a chain that somebody takes off
+ * the interface ('ip link set IFNAME xdp off'). They keep programs and maps in the kernel for ever.
+ *
+ * An interface that was moved to another network namespace keeps its chain and its pins. What may be that
+ * is left alone.
  */
 #ifndef DATAPLANE_SWEEP_H
 #define DATAPLANE_SWEEP_H
@@ -15,25 +17,31 @@
 
 struct netdev;
 
-/* Removes the pins of chains that surely were this interface's and surely are no more:
- * - it has another main program, and
- * - nothing was pinned there for SWEEP_AGE_S seconds (a loader at work is past that long before), and
- * - a component of it is in the interface's live chain, or is ours and was loaded on this very
- *   interface, or there is none yet.
- * An interface that was moved to another network namespace keeps its chain and its pins: what may
- * be that is left alone. Says with -v what it removed. Never fails: what is left is for the next. */
+/* A loader at work is done long before. */
 #define SWEEP_AGE_S 10
+
+/* Removes the pins of chains that surely were this interface's and surely are no more:
+ * - the interface has another main program,
+ * - nothing was pinned there for SWEEP_AGE_S seconds, and
+ * - a component is in the interface's live chain; or is ours and was loaded on this very interface; or
+ *   there is none yet.
+ * Says with -v what it removed. Never fails: the next call removes what this one left. */
 void sweep(const struct netdev *dev);
 
-/* Removes the pins of chains that this interface does not run and in which a filter is that was loaded on this
- * very interface, whatever their age: this program, or with 0 any. A loader at work on such a
- * chain began before the last change of the interface, so its attach fails, and it starts again. Our pins go last:
- * by them the next call finds what a killed one left. Says whether there were any. */
-bool sweep_filter(const struct netdev *dev, __u32 program_id);
+/* The next two remove the pins of chains that this interface does not run and that hold a filter which was
+ * loaded on this very interface, whatever their age. A loader that is at work on such a chain began before
+ * the last change of the interface, so its attach fails and it starts again. Our own pins go last: if this
+ * is killed, the next call finds the rest by them. They say whether there was anything to remove. */
 
-/* Says with -v which chains are pinned that no interface of this network namespace runs, and how they
- * are removed: nobody can tell whether their interfaces are gone or only in another namespace. Of a filter that
- * repair can bring back it says nothing: status names that. */
-void sweep_report(void);
+/* Where this program of ours is held. */
+bool sweep_program(const struct netdev *dev, __u32 program_id);
+
+/* Where any filter of ours is held. */
+bool sweep_filters(const struct netdev *dev);
+
+/* Logs with -v which chains are pinned that no interface of this network namespace runs, and how to remove
+ * them: nobody can tell whether their interfaces are gone or are in another namespace. Leaves out
+ * filters that repair can bring back: status tells of those. */
+void sweep_log_orphans(void);
 
 #endif
