@@ -2,8 +2,8 @@
 /*
  * Where is the filter of an interface that has left this network namespace?
  *
- * An interface takes its program along, and comes under another name or number if its own are taken there.
- * The program's id stays.
+ * An interface takes its program along. It gets another name or number if its own are in use there.
+ * The id of the program stays.
  */
 #include "elsewhere.h"
 
@@ -19,9 +19,9 @@
 
 struct search {
 	__u32 program_id;
-	struct netdev dev; /* where it is */
+	struct netdev dev; /* the interface, as it is there */
 	char path[NETNS_PATH_SIZE];
-	int ret; /* of detaching it there */
+	int ret; /* of taking the program off there */
 	struct error failure;
 };
 
@@ -72,12 +72,12 @@ int elsewhere_take_off(const struct iface *iface, struct error *err)
 		return found(iface, &search, err);
 	if (ret < 0)
 		return ret;
-	/* Pins hold a chain's programs also after its interface was deleted. */
+	/* Pins keep the programs of a chain in the kernel, also after its interface was deleted. */
 	if (iface->chain.state == FILTER_STATE_CHAINED || !filter_exists(search.program_id))
 		return error_set_kind(err, -ENOENT, ERROR_ABSENT);
 	return error_set(
 		err, -ENODEV,
 		"%s: moved to a network namespace that cannot be reached from here, and program %u "
-		"filters on it still; 'xdp-ipfilter unload' takes it off there",
+		"still filters on it; 'xdp-ipfilter unload' takes it off there",
 		iface->dev.name, search.program_id);
 }

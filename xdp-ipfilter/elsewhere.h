@@ -9,9 +9,11 @@
 
 struct error;
 
-/* Takes the iface's program off wherever it is, after it was found not to be here any more: *err says how, and
- * keeps its message where the program is gone. Always fails: with ERROR_ABSENT where the program is off, with
- * ERROR_FAILURE where it filters on. */
+/* Takes the program of the iface off in whichever network namespace it is now. Call it after
+ * iface_check() said that it is not here any more, and with what that set in *err.
+ * Always returns a negative errno. ERROR_ABSENT where the program is off; if it was found in another
+ * namespace, *err says which, and else it keeps its message. ERROR_FAILURE where the program filters
+ * on; *err says where, and how to take it off. */
 int elsewhere_take_off(const struct iface *iface, struct error *err);
 
 #endif

@@ -17,8 +17,8 @@
 
 struct error;
 
-/* How many file descriptors a command takes at most besides those of the filters that it has opened: it
- * makes up to 64 maps at a time. */
+/* How many file descriptors a command takes at most besides those of the filters that it has
+ * opened: it makes up to 64 maps at a time. */
 #define IFACE_DESCRIPTORS 96
 
 struct iface {
@@ -30,8 +30,8 @@ struct iface {
 	struct table_snapshot live; /* the table that the rules were read from, likewise */
 };
 
-/* Zeroed is empty; release with ifaces_done(). The functions below that add to it return 0, or a negative
- * errno and set *err; what they added before a failure stays. */
+/* Zeroed is empty; release with ifaces_done(). The functions below that add to it return 0, or a
+ * negative errno and set *err; what they added before a failure stays. */
 struct ifaces {
 	struct iface *items;
 	size_t count;
@@ -47,35 +47,37 @@ int ifaces_named(const struct option_texts *names, struct ifaces *out, struct er
  * their chains. */
 int ifaces_find(const struct option_texts *names, struct ifaces *out, struct error *err);
 
-/* Makes one iface for each filter of an interface, in the order of the chain. Call it after the chains
- * were read and before the filters are opened. */
+/* Makes one iface for each filter of an interface, in the order of the chain. Call it after the
+ * chains were read and before the filters are opened. */
 int ifaces_split(struct ifaces *ifaces, struct error *err);
 
 /* Opens the filter of each interface that has one, and checks that it reads the frames there. */
 int ifaces_open(struct ifaces *ifaces, struct error *err);
 
-/* Finds and opens interfaces for a command that needs the filter. ERROR_ABSENT where an interface that was
- * named does not have it or, without names, none has. Without names, warns of each that lost it.
- * Refuses an interface with two filters: it is not clear which one is meant. Warns of each filter that
- * finds no source in the frames. */
+/* Finds and opens interfaces for a command that needs the filter. ERROR_ABSENT where an interface
+ * that was named does not have it or, without names, none has. Without names, warns of each that
+ * lost it. Refuses an interface with two filters: it is not clear which one is meant. Warns of each
+ * filter that finds no source in the frames. */
 int ifaces_filtering(const struct option_texts *names, struct ifaces *out, struct error *err);
 
-/* The state of its chain, or FILTER_STATE_NOT_FILTERING where the open filter finds no source in the
- * frames. */
+/* The state of its chain, or FILTER_STATE_NOT_FILTERING where the open filter finds no source in
+ * the frames. */
 enum filter_state iface_state(const struct iface *iface);
 
-/* Should the filter run there, and does not? It is attached but not filtering, or was turned off. */
+/* Should the filter run there, and does not? It is attached but not filtering, or was turned
+ * off. */
 bool iface_lost(const struct iface *iface);
 
 /* What happens to a source without a rule. The filter is open. */
 enum ipf_verdict iface_policy(const struct iface *iface);
 
-/* Reads the live rules into iface->rules and iface->live, without those that have ended by `now`. The
- * filter is open. Returns 0, or a negative errno and sets *err. */
+/* Reads the live rules into iface->rules and iface->live, without those that have ended by `now`.
+ * The filter is open. Returns 0, or a negative errno and sets *err. */
 int iface_read_rules(struct iface *iface, __u32 now, struct error *err);
 
-/* Sets *err to "eth0: not loaded; load it with ...", or what else chain_advice() says: ERROR_FAILURE
- * where the filter is attached but not filtering, else ERROR_ABSENT. Returns -ENOENT. */
+/* Sets *err to "eth0: not loaded; load it with ...", or what else chain_advice() says:
+ * ERROR_FAILURE where the filter is attached but not filtering, else ERROR_ABSENT. Returns
+ * -ENOENT. */
 int iface_refuse(const struct iface *iface, struct error *err);
 
 /* Does the program of the iface still filter there? Reads the chain anew. Returns 0, or a negative

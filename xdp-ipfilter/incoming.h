@@ -2,8 +2,8 @@
 /*
  * What does an input do to the rules of one interface?
  *
- * An input is read once for all interfaces. Its rules refer to sets by the numbers of the input, and
- * may leave the verdict to the policy; only an interface turns that into rules.
+ * An input is read once for all interfaces. Its rules refer to sets by the numbers of the input,
+ * and may leave the verdict to the policy; only an interface turns that into rules.
  */
 #ifndef INCOMING_H
 #define INCOMING_H

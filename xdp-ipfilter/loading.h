@@ -55,12 +55,12 @@ void loading_request_done(struct loading_request *request);
 int loading_option(struct loading_request *request, int id, const struct options *options,
 		   struct error *err);
 
-/* Reads the rules, then checks all that can be checked without looking at the interfaces. Release *input
- * with input_done(), also after a failure. Returns 0, or a negative errno and sets *err. */
+/* Reads the rules, then checks all that can be checked without looking at the interfaces. Release
+ * *input with input_done(), also after a failure. Returns 0, or a negative errno and sets *err. */
 int loading_check(const struct loading_request *request, struct input *input, struct error *err);
 
-/* Makes the input the rules of the iface, and prepares the filter for it. The caller holds the lock.
- * Returns as attach_prepare(), or what lockout_check_rules() refuses. */
+/* Makes the input the rules of the iface, and prepares the filter for it. The caller holds the
+ * lock. Returns as attach_prepare(), or what lockout_check_rules() refuses. */
 int loading_prepare(const struct loading_request *request, const struct input *input,
 		    struct iface *iface, struct attachment **out, struct error *err);
 

@@ -42,7 +42,8 @@ bool lockout_may_refuse(const struct input *input, const struct ruleset *rules,
 			return true;
 	if (change == LOCKOUT_ADDS)
 		return false;
-	/* Removing a rule drops something only if that rule passes and the next one to decide drops. */
+	/* Removing a rule drops something only if that rule passes and the next one to decide
+	 * drops. */
 	for (size_t i = 0; i < rules->count; i++)
 		if (rules->rules[i].verdict == IPF_PASS)
 			return true;

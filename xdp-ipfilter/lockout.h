@@ -13,14 +13,15 @@
  *   country lists cover half of IPv4, full bogon lists 95 % of the IPv6 space that the registries
  *   have.
  * - A line of a file, or of standard input, that newly drops a third of the addresses in use or
- *   more: a /1 of IPv4 drops 43 or 57 %, a /2 29 %. No list has such a line, unless it was truncated
- *   inside 128.0.0.0/16. An operator who types it on the command line means it.
+ *   more: a /1 of IPv4 drops 43 or 57 %, a /2 29 %. No list has such a line, unless it was
+ *   truncated inside 128.0.0.0/16. An operator who types it on the command line means it.
  * - A last line that has no line end and is wider than all others of its family in its file (if
  *   there are none, wider than /8 or /16): it may have lost digits. A line end makes it acceptable.
  * - A replace that leaves less than half of a large set.
  *
  * Addresses that live rules or the policy drop already are not newly dropped. So under policy deny,
- * load refuses nothing, and replace only a change that removes pass rules over nearly all addresses.
+ * load refuses nothing, and replace only a change that removes pass rules over nearly all
+ * addresses.
  */
 #ifndef LOCKOUT_H
 #define LOCKOUT_H
@@ -53,8 +54,9 @@ int lockout_check_rules(const struct netdev *dev, const struct input *input,
  * *err. */
 int lockout_check_shrink(const char *set, size_t before, size_t after, struct error *err);
 
-/* Warns if the rules that are about to go live on the interface drop the peer of this SSH session or,
- * under policy deny, pass no source. Names a rule of the input (may be NULL) as the input does. */
+/* Warns if the rules that are about to go live on the interface drop the peer of this SSH session
+ * or, under policy deny, pass no source. Names a rule of the input (may be NULL) as the input
+ * does. */
 void lockout_warn(const struct netdev *dev, const struct ruleset *rules, enum ipf_verdict policy,
 		  const struct input *input, __u32 now);
 

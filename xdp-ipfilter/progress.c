@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What is an operator shown while a long list is loaded?
+ * What does an operator see while a long list is loaded?
  */
 #include "progress.h"
 
@@ -13,18 +13,18 @@
 #include <util/number.h>
 #include <util/text.h>
 
-#define PATIENCE_MS 1000 /* before the first line */
-#define INTERVAL_MS 100  /* between two */
+#define PATIENCE_MS 1000 /* before the line appears */
+#define INTERVAL_MS 100  /* until it is rewritten */
 
-#define ERASE_REST "\033[K"
+#define ERASE_TO_END "\033[K"
 
 #define NAME_SIZE 40 /* of a terminal's 80 columns: a line that wraps could not be erased */
 
-static uint64_t started_ms; /* 0: nothing has begun */
-static uint64_t shown_ms;   /* 0: no line is there */
+static uint64_t started_ms; /* the first call; 0: there was none */
+static uint64_t shown_ms;   /* the last time the line was written; 0: there is no line */
 
 /* "eth0: making 12 rules live" of "eth0", "making", 12 and "rules live". */
-static void show(const char *name, const char *before, size_t count, const char *behind)
+static void show(const char *name, const char *before, size_t count, const char *after)
 {
 	char printable[NAME_SIZE], number[NUMBER_TEXT_SIZE];
 	uint64_t now = clock_monotonic_ms();
@@ -38,7 +38,7 @@ static void show(const char *name, const char *before, size_t count, const char 
 	shown_ms = now;
 	text_printable(name, printable, sizeof(printable));
 	number_format(count, number);
-	fprintf(stderr, "\r%s: %s%s %s" ERASE_REST, printable, before, number, behind);
+	fprintf(stderr, "\r%s: %s%s %s" ERASE_TO_END, printable, before, number, after);
 }
 
 void progress_lines(const char *name, size_t lines)
@@ -54,6 +54,6 @@ void progress_rules(const char *ifname, size_t rules)
 void progress_erase(void)
 {
 	if (shown_ms)
-		fputs("\r" ERASE_REST, stderr);
+		fputs("\r" ERASE_TO_END, stderr);
 	shown_ms = 0;
 }

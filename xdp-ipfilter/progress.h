@@ -1,22 +1,23 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What is an operator shown while a long list is loaded?
+ * What does an operator see while a long list is loaded?
  *
- * One line on stderr, written over again and again and gone at the end; only where stderr is a
- * terminal, and only when it takes longer than a second. Not with -v, whose lines it would mix with.
+ * One line on stderr, which is rewritten again and again and erased at the end. It appears after a
+ * second, only on a terminal, and not with -v, whose lines it would mix with.
  */
 #ifndef PROGRESS_H
 #define PROGRESS_H
 
 #include <stddef.h>
 
-/* "drop.txt: 420,000 lines read". Call it as often as you like; the first call starts the clock. */
+/* "drop.txt: 420,000 lines read". Call it as often as you like: few calls print. The first call
+ * starts the second that passes before anything is printed. */
 void progress_lines(const char *name, size_t lines);
 
 /* "eth0: making 1,000,000 rules live" */
 void progress_rules(const char *ifname, size_t rules);
 
-/* Before anything else is said. */
+/* Erases the line. Call it before anything else is printed. */
 void progress_erase(void);
 
 #endif

@@ -17,8 +17,8 @@ struct rounds {
 	unsigned int count;       /* 0: no end */
 };
 
-/* Calls `round` once each interval, first after one interval. Returns 0 after the last round, after a
- * signal that ends programs, or when `round` returned a positive number, as for REPORT_CLOSED; or
+/* Calls `round` once each interval, first after one interval. Returns 0 after the last round, after
+ * a signal that ends programs, or when `round` returned a positive number, as for REPORT_CLOSED; or
  * the negative errno that `round` returned. */
 int rounds_run(const struct rounds *rounds, loop_callback round, void *context, struct error *err);
 

@@ -11,8 +11,8 @@
 struct error;
 
 /* Reads the files ("-" is standard input), then the rules, into the input, whose first members are
- * set. Gives one warning for all rules whose host bits were cleared; with -v, names the format of each
- * file. Returns 0, ERROR_USAGE for bad input, or another negative errno with a message. */
+ * set. Gives one warning for all rules whose host bits were cleared; with -v, names the format of
+ * each file. Returns 0, ERROR_USAGE for bad input, or another negative errno with a message. */
 int rule_input_read(struct input *input, const struct option_texts *files,
 		    const struct option_texts *rules, struct error *err);
 

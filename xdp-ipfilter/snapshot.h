@@ -47,9 +47,9 @@ struct snapshots {
 	size_t count;
 };
 
-/* Reads these parts of each interface, whose filters are open and stay so while the snapshots are used.
- * Returns 0, or a negative errno with a message; then there is nothing to release. Release with
- * snapshots_done(). */
+/* Reads these parts of each interface, whose filters are open and stay so while the snapshots are
+ * used. Returns 0, or a negative errno with a message; then there is nothing to release. Release
+ * with snapshots_done(). */
 int snapshots_read(struct snapshots *out, const struct ifaces *ifaces,
 		   const struct snapshot_parts *parts, struct error *err);
 void snapshots_done(struct snapshots *snapshots);

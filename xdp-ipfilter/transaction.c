@@ -121,8 +121,8 @@ static void warn(const struct pending *pending, const struct input *input, __u32
 	lockout_warn(&iface->dev, &iface->rules, iface_policy(iface), input, now);
 }
 
-/* Nothing fails from here on, unless another process overwrites the memory of the filter, and no signal
- * but SIGKILL interrupts. */
+/* Nothing fails from here on, unless another process overwrites the memory of the filter, and no
+ * signal but SIGKILL interrupts. */
 static int commit_all(struct pending *pending, size_t count, const struct input *input, __u32 now,
 		      struct error *err)
 {

@@ -15,9 +15,9 @@
 
 struct error;
 
-/* Makes iface->rules what they are to become; *changed is the number of rules that became different.
- * Called again from the start if another process changes the rules meanwhile. Returns 0, or a
- * negative errno and sets *err: then nothing changes on any interface. */
+/* Makes iface->rules what they are to become; *changed is the number of rules that became
+ * different. Called again from the start if another process changes the rules meanwhile. Returns 0,
+ * or a negative errno and sets *err: then nothing changes on any interface. */
 typedef int (*transaction_apply)(struct iface *iface, const void *context, size_t *changed,
 				 struct error *err);
 
@@ -29,9 +29,10 @@ struct transaction {
 	enum lockout_change kind; /* for the guard */
 };
 
-/* Reads the rules of each interface named (or of all that have the filter), changes them, and makes all
- * changes live once every one is ready. Takes the lock. Leaves an interface alone whose rules do not
- * change. Returns 0, or a negative errno and sets *err, ERROR_ABSENT where the filter is not loaded. */
+/* Reads the rules of each interface named (or of all that have the filter), changes them, and makes
+ * all changes live once every one is ready. Takes the lock. Leaves an interface alone whose rules
+ * do not change. Returns 0, or a negative errno and sets *err, ERROR_ABSENT where the filter is not
+ * loaded. */
 int transaction_run(const struct option_texts *names, const struct transaction *transaction,
 		    struct error *err);
 

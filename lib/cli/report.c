@@ -77,7 +77,8 @@ static size_t utf8_length(const char *text)
 	return 0;
 }
 
-/* The string, with each byte that is not UTF-8 as \xNN. NULL: out of memory. The caller frees it. */
+/* The string, with each byte that is not UTF-8 as \xNN. NULL: out of memory. The caller frees
+ * it. */
 static char *utf8_escape(const char *text)
 {
 	char *escaped = malloc(4 * strlen(text) + 1);

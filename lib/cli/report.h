@@ -3,8 +3,8 @@
  * How is one description of a result written as text or as JSON?
  *
  * A report is a tree. Each field has a key (its name in JSON), a label (its name in text), or both:
- * the text leaves out a field without a label, JSON one without a key. A field is written as soon as
- * it is described, so a million rows need no memory, and a caller gathers all facts before it
+ * the text leaves out a field without a label, JSON one without a key. A field is written as soon
+ * as it is described, so a million rows need no memory, and a caller gathers all facts before it
  * begins.
  *
  * The output is valid whatever the strings hold. JSON shows bytes that are not UTF-8 as \xNN, and
@@ -68,9 +68,9 @@ void report_line(struct report *report, const char *format, ...)
 /* Once every level is closed: flushes. Returns as report_flush(), or -ENOMEM and sets *err. */
 int report_finish(struct report *report, struct error *err);
 
-/* Has everything that went to the stream been written? Returns 0, REPORT_CLOSED, or a negative errno
- * and sets *err. REPORT_CLOSED is no failure and sets no message: the reader of the pipe has gone,
- * so it has seen enough. */
+/* Has everything that went to the stream been written? Returns 0, REPORT_CLOSED, or a negative
+ * errno and sets *err. REPORT_CLOSED is no failure and sets no message: the reader of the pipe has
+ * gone, so it has seen enough. */
 #define REPORT_CLOSED 1
 int report_flush(FILE *out, struct error *err);
 

@@ -28,8 +28,8 @@ struct loop {
 	size_t count;
 };
 
-/* Holds the ending signals back from here on, also after loop_done(). Returns 0, or a negative errno
- * and sets *err; then there is nothing to release. */
+/* Holds the ending signals back from here on, also after loop_done(). Returns 0, or a negative
+ * errno and sets *err; then there is nothing to release. */
 int loop_init(struct loop *loop, struct error *err);
 void loop_done(struct loop *loop);
 
@@ -37,8 +37,9 @@ void loop_done(struct loop *loop);
  * closed; the callback reads it. Returns 0, or a negative errno and sets *err. */
 int loop_add(struct loop *loop, int fd, loop_callback call, void *context, struct error *err);
 
-/* Calls back every interval (above 0), first after one interval. A late callback does not shift those
- * that follow; calls that were missed meanwhile are not made up for. Returns as loop_add(). */
+/* Calls back every interval (above 0), first after one interval. A late callback does not shift
+ * those that follow; calls that were missed meanwhile are not made up for. Returns as
+ * loop_add(). */
 int loop_add_timer(struct loop *loop, uint64_t interval_ns, loop_callback call, void *context,
 		   struct error *err);
 

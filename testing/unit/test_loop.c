@@ -102,7 +102,8 @@ static void test_slow_callback_does_not_shift_the_next(void **state)
 	loop_done(&fixture.loop);
 }
 
-/* Each call takes ten intervals. If those were made up for, the other timer would wait for dozens. */
+/* Each call takes ten intervals. If those were made up for, the other timer would wait for
+ * dozens. */
 static void test_missed_intervals_are_one_call(void **state)
 {
 	struct probe slow = { .sleeps_ms = 20 }, other = { .returns = 1, .lasts = 3 };
