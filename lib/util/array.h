@@ -7,9 +7,9 @@
 
 #include <stddef.h>
 
-/* Makes room for `need` items of `item_size` bytes in *items, which holds *capacity now (NULL and 0
- * at first); grows by half at least, so appending is linear. Returns 0 or -ENOMEM with nothing
- * changed. The caller frees *items. */
+/* Makes room for `need` items of `item_size` bytes in *items, which now has room for *capacity (at
+ * first NULL and 0). Grows by half at least, so appending is linear. Returns 0, or -ENOMEM with
+ * nothing changed. The caller frees *items. */
 int array_reserve(void *items, size_t *capacity, size_t need, size_t item_size);
 
 #endif

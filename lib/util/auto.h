@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What is released by itself at the end of a scope?
+ * How is something released at the end of a scope, on every path?
  */
 #ifndef UTIL_AUTO_H
 #define UTIL_AUTO_H

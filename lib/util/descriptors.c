@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Are there file descriptors enough for what comes next?
+ * Are there enough file descriptors for what comes next?
  */
 #include <util/descriptors.h>
 
@@ -44,8 +44,8 @@ static int refuse(unsigned int need, int ret, struct error *err)
 		need, (unsigned int)limit.rlim_cur, 1024 + need);
 }
 
-/* One call of poll(2) tells which of the lowest are in use. It takes some for free that are not (of O_PATH),
- * so that twice as many as are needed must be. */
+/* One call of poll(2) tells which of the lowest descriptors are in use. It reports those of O_PATH
+ * as unused, so twice as many as are needed must be. */
 static bool are_plenty(unsigned int need)
 {
 	unsigned int seen = 4 * need, unused = 0;
@@ -73,7 +73,7 @@ int descriptors_check(unsigned int need, struct error *err)
 	if (!fds)
 		return error_set(err, -ENOMEM, "out of memory");
 	for (opened = 0; opened < tried; opened++) {
-		/* Of files of its own: duplicates of one would not meet the limit of the system. */
+		/* Duplicates of one descriptor would not count towards the limit of the system. */
 		fds[opened] = open("/", O_PATH | O_CLOEXEC);
 		if (fds[opened] < 0) {
 			ret = -errno;

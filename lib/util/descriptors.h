@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Are there file descriptors enough for what comes next?
+ * Are there enough file descriptors for what comes next?
  *
- * Asked before anything is changed: libraries that run out of them in the middle take that for something
- * that the kernel cannot do.
+ * Ask before anything is changed: a library that runs out of them halfway concludes that the kernel
+ * lacks a feature.
  */
 #ifndef UTIL_DESCRIPTORS_H
 #define UTIL_DESCRIPTORS_H
 
 struct error;
 
-/* Lets this process have as many as its hard limit says. Call once at start. */
+/* Raises the limit of this process to its hard limit. Call once at start. */
 void descriptors_raise(void);
 
-/* Can this process open so many more now? -EMFILE or -ENFILE with the words. */
+/* Can this process open `need` more now? Returns 0, or -EMFILE or -ENFILE with a message. */
 int descriptors_check(unsigned int need, struct error *err);
 
 #endif

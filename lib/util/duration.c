@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Which texts are durations, strictly, and how are durations written?
+ * Which texts are durations, and how are durations written?
  */
 #include <util/duration.h>
 
@@ -16,7 +16,7 @@ static const struct {
 
 #define DURATION_UNITS (sizeof(duration_units) / sizeof(duration_units[0]))
 
-/* The unit called `name` among those from `first` on; DURATION_UNITS for none. */
+/* The unit of that name, from `first` on; DURATION_UNITS: there is none. */
 static size_t find_unit(char name, size_t first)
 {
 	while (first < DURATION_UNITS && duration_units[first].name != name)

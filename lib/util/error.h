@@ -2,8 +2,9 @@
 /*
  * How does a failure reach the user?
  *
- * A function returns 0 or a negative errno. The one that knows the facts writes the message and says
- * what kind of failure it is. main() prints the message once and makes the exit code from the kind.
+ * A function returns 0 or a negative errno. The one that knows the facts writes the message and
+ * says what kind of failure it is. main() prints the message once and makes the exit code from the
+ * kind.
  */
 #ifndef UTIL_ERROR_H
 #define UTIL_ERROR_H
@@ -17,7 +18,7 @@ enum error_kind {
 };
 
 struct error {
-	char text[1024]; /* one line without its end; empty: no failure, or the output says it all */
+	char text[1024]; /* one line without its end; empty: success, or the output says it */
 	enum error_kind kind;
 };
 

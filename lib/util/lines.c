@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * How is a text cut into lines, fast, and with a limit?
+ * What is the next line of a file?
  *
- * What is left of a block when no line end follows is moved to the front, and the next block is
- * read behind it.
+ * When no line end follows in a block, what is left of it moves to the front, and the next block is
+ * read after it.
  */
 #include <util/lines.h>
 
@@ -13,9 +13,9 @@
 
 #define BLOCK_SIZE (1u << 16)
 
-/* The longest good line and its CR LF; what is longer needs no more bytes to be refused. */
+/* The longest good line with its CR LF: so many bytes are enough to refuse a longer one. */
 #define ENOUGH (LINES_MAX_LENGTH + 2)
-_Static_assert(BLOCK_SIZE > 2 * ENOUGH, "a block has room behind what is left of the last one");
+_Static_assert(BLOCK_SIZE > 2 * ENOUGH, "a block has room after what is left of the last one");
 
 int lines_init(struct lines *lines, FILE *file)
 {
@@ -47,8 +47,8 @@ static void read_block(struct lines *lines)
 	lines->end = left + got;
 }
 
-/* Finds where the next line ends, at its LF or behind the last byte; reads on where neither is
- * known yet. */
+/* Finds the end of the next line: its LF, or the end of the file. Reads on until one is found, or
+ * the line is too long. */
 static char *find_end(struct lines *lines)
 {
 	for (;;) {
@@ -64,7 +64,7 @@ static char *find_end(struct lines *lines)
 	}
 }
 
-/* Counting the lines from here on, so that messages count columns from behind it. */
+/* Before the first line starts, so that messages count columns without the BOM. */
 static void skip_bom(struct lines *lines)
 {
 	static const char bom[] = "\xef\xbb\xbf";

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * How is a text cut into lines, fast, and with a limit?
+ * What is the next line of a file?
  *
- * A file is read in large blocks and its lines are handed out where they lie, so a line costs a
- * search for its end and nothing else.
+ * The file is read in large blocks, and lines are handed out inside of them without a copy. So a
+ * line costs a search for its end and nothing else.
  */
 #ifndef UTIL_LINES_H
 #define UTIL_LINES_H
@@ -18,10 +18,10 @@
 struct lines {
 	FILE *file; /* the caller's */
 	char *buffer;
-	size_t next, end; /* what was read and not handed out */
-	bool all_read;    /* or failed; then `failure` is the errno */
+	size_t next, end; /* the bytes that were read and not handed out */
+	bool all_read;    /* or reading failed; then `failure` is the errno */
 	int failure;
-	size_t number; /* of the line handed out last, from 1 */
+	size_t number; /* of the last line that was handed out, from 1 */
 	bool unended;  /* that line is the last one, and has no LF */
 };
 /* Returns 0 or -ENOMEM; then there is nothing to release. */
@@ -33,13 +33,13 @@ enum line_result {
 	LINE_END_OF_FILE,
 	LINE_TOO_LONG,
 	LINE_HAS_NUL,
-	LINE_FAILED, /* to be read; ->failure says why */
+	LINE_FAILED, /* reading failed: ->failure says why */
 };
 
-/* Hands out the next line without its end (LF, CR LF, or the file's end) and without the UTF-8 BOM
- * in front of the first one, which editors on Windows write. It ends with a NUL, may be written
- * to, and is there until the next call. Of a line that is too long or has a NUL byte, *length says
- * how many good bytes come first. */
+/* Hands out the next line without its end (LF, CR LF, or the end of the file), and the first one
+ * without the UTF-8 BOM that editors on Windows write. The line ends with a NUL, may be written to,
+ * and is valid until the next call. If a line is too long or has a NUL byte, *length is the number
+ * of good bytes before that. */
 enum line_result lines_next(struct lines *lines, char **line, size_t *length);
 
 #endif

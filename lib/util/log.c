@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What is said on stderr besides the final error?
+ * What is printed on stderr?
  *
- * Every line leaves in one piece, so lines of several processes on one terminal don't mix.
+ * Each line is written in one piece, so that lines of several processes on one terminal don't mix.
  */
 #include <util/log.h>
 
@@ -26,14 +26,14 @@ enum log_level log_level(void)
 	return current_level;
 }
 
-/* What others named may be among the words: a line end in a file's name begins no line of its own. */
+/* Others may have chosen a part of the text: a line end in a file's name must not begin a line. */
 static void print_line(const char *kind, const char *format, va_list args)
 {
 	auto_free char *text = NULL;
 	char printable[4096];
 
 	if (vasprintf(&text, format, args) < 0) {
-		text = NULL; /* Out of memory, and the value is undefined then. */
+		text = NULL; /* Out of memory: the value is undefined. */
 		return;
 	}
 	text_printable(text, printable, sizeof(printable));

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What is said on stderr besides the final error?
+ * What is printed on stderr?
  *
- * Each call writes one whole line, behind "xdp-ipfilter: ", with every byte that a terminal would act
- * on (line ends too) as \xNN. Results never come this way.
+ * Each call writes one whole line that begins with "xdp-ipfilter: ". Bytes that a terminal would
+ * act on (line ends too) are written as \xNN. Results never come this way.
  */
 #ifndef UTIL_LOG_H
 #define UTIL_LOG_H

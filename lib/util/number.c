@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Which texts are numbers, strictly, and how are numbers written?
+ * Which texts are numbers, and how are numbers written?
  */
 #include <util/number.h>
 

@@ -14,7 +14,7 @@ void text_printable(const char *text, char *out, size_t size)
 		unsigned char byte = (unsigned char)*text;
 		size_t need = byte >= 32 && byte <= 126 ? 1 : 4;
 
-		if (need >= size) /* An escape is never cut in two. */
+		if (need >= size) /* An escape is written whole or not at all. */
 			break;
 		if (need == 1)
 			*out = (char)byte;

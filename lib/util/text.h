@@ -7,8 +7,8 @@
 
 #include <stddef.h>
 
-/* Copies text to out (at most size bytes, NUL included), with every byte that a terminal would act
- * on (controls, DEL, bytes above 126) as \xNN. */
+/* Copies text to out, at most size bytes with the NUL. Bytes that a terminal would act on
+ * (controls, DEL, bytes above 126) are written as \xNN. */
 void text_printable(const char *text, char *out, size_t size);
 
 #endif
