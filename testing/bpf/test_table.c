@@ -2,9 +2,8 @@
 /*
  * What happens to writers that share no lock at all?
  *
- * They meet in the filter's memory, through lib/dataplane/table.c: the loser says so and changes
- * nothing, and nobody's rules are lost. No program runs here; the object's maps are all that is
- * needed.
+ * They meet in the filter's memory, through lib/dataplane/claim.c: the loser says so and changes
+ * nothing, and no rules are lost. No program runs here: the object's maps are enough.
  */
 #include <errno.h>
 #include <signal.h>
@@ -21,6 +20,7 @@
 
 #include <dataplane/counters.h>
 #include <dataplane/filter.h>
+#include <dataplane/map.h>
 #include <dataplane/table.h>
 #include <dataplane/ticket.h>
 #include <util/error.h>
@@ -48,7 +48,7 @@ static void bench_open(struct bench *bench, const char *path)
 	bench->root = (struct ipf_root *)bench->program.root;
 }
 
-/* One writer's change under way. */
+/* One writer's change. */
 struct writer {
 	struct ruleset rules;
 	struct table_snapshot live;
@@ -97,7 +97,7 @@ static int writer_prepare(struct writer *writer, const struct filter *filter)
 	return table_prepare(filter, &writer->live, &writer->rules, &writer->change, &writer->err);
 }
 
-/* Adds hosts as a command does that is alone. */
+/* Adds hosts as a command does when no other is at work. */
 static bool add_alone(const struct filter *filter, unsigned int first, unsigned int count)
 {
 	struct writer writer;
@@ -123,7 +123,7 @@ static size_t rule_count(const struct filter *filter)
 	return count;
 }
 
-/* All that a writer may write to, but for the claims; and which chunks and blocks there are. */
+/* All that a writer may write to, claims included; and which chunks and blocks there are. */
 struct memory {
 	struct ipf_root root;
 	struct ipf_slots slots;
@@ -223,10 +223,9 @@ static void test_a_killed_one_gives_way(struct bench *bench)
 
 static __u32 id_of(int map)
 {
-	struct bpf_map_info info = { 0 };
-	__u32 size = sizeof(info);
+	struct bpf_map_info info;
 
-	return bpf_obj_get_info_by_fd(map, &info, &size) ? 0 : info.id;
+	return map_info(map, &info) ? 0 : info.id;
 }
 
 static void set_claim(struct bench *bench, __u32 claim)
@@ -261,12 +260,12 @@ static void test_damaged_claims(struct bench *bench)
 	set_claim(bench, 0);
 	tap_ok(table_commit(&writer.change, &writer.err) == -EAGAIN &&
 		       rule_count(&bench->filter) == before,
-	       "whose claim was taken away does not publish (%s)", writer.err.text);
+	       "a writer whose claim was taken away does not publish (%s)", writer.err.text);
 	writer_done(&writer);
 	tap_ok(add_alone(&bench->filter, 6 << 20, 1), "and the next one does");
 }
 
-/* Whose claim was written over gives nothing back: its half is another one's by now. */
+/* A writer whose claim was overwritten gives nothing back: the half is another writer's by now. */
 static void test_a_late_abort_takes_nothing(struct bench *bench)
 {
 	size_t before = rule_count(&bench->filter);
@@ -284,8 +283,8 @@ static void test_a_late_abort_takes_nothing(struct bench *bench)
 	       "and keeps its rules when the first one gives up");
 }
 
-/* Packets may be under way in a half that a command made useless and did not wait for. Here no command can
- * wait: the half is left as it is. */
+/* Packets may still use a half that a command made obsolete without waiting for them. Here no command
+ * can wait: the half is left as it is. */
 static void test_nothing_changes_without_a_wait(struct bench *bench)
 {
 	struct filter deaf = bench->filter;
@@ -304,7 +303,36 @@ static void test_nothing_changes_without_a_wait(struct bench *bench)
 	tap_ok(add_alone(&bench->filter, (2 << 20) + 1, 1), "until one can");
 }
 
-/* Lets this process open nothing more, or again what it could before. */
+/* How many of the slots from `first` on note a chunk, without a gap; or -1 if one comes after a
+ * gap. */
+static int chunks_in(const struct ipf_slots *slots, __u32 first)
+{
+	__u32 end = first, at;
+
+	while (end < first + IPF_HALF_CHUNKS - IPF_HEAD_CHUNKS && slots->chunk[end])
+		end++;
+	for (at = end; at < first + IPF_HALF_CHUNKS - IPF_HEAD_CHUNKS; at++)
+		if (slots->chunk[at])
+			return -1;
+	return (int)(end - first);
+}
+
+/* What a change replaces does not stay in memory. */
+static void test_the_old_table_is_given_back(struct bench *bench)
+{
+	struct memory *memory = memory_now(bench);
+	__u32 half = memory->root.generation & 1;
+	int live = chunks_in(&memory->slots, half * IPF_HALF_CHUNKS + IPF_HEAD_CHUNKS);
+	int old = chunks_in(&memory->slots, !half * IPF_HALF_CHUNKS + IPF_HEAD_CHUNKS);
+
+	tap_ok(live > 0, "a large table has its chunks side by side (%d)", live);
+	tap_ok(old == 0, "the table before it has none any more (%d)", old);
+	tap_ok(memory->root.settled == (memory->root.generation & IPF_GENERATION_MASK),
+	       "and no packet uses it");
+	free(memory);
+}
+
+/* Lets this process open nothing any more, or as much as before. */
 static void shut_descriptors(bool shut)
 {
 	static struct rlimit before;
@@ -318,7 +346,7 @@ static void shut_descriptors(bool shut)
 		tap_bail("the limit cannot be set");
 }
 
-/* What could not be looked at is not taken for what is not there. */
+/* What cannot be looked at does not count as missing. */
 static void test_nothing_is_overlooked_without_descriptors(struct bench *bench)
 {
 	struct counter *counters = NULL;
@@ -351,7 +379,7 @@ static void test_nothing_is_overlooked_without_descriptors(struct bench *bench)
 	writer_done(&writer);
 }
 
-/* Adds one by one, each again until it succeeds; returns how many races it lost. */
+/* Adds hosts one by one, trying each until it succeeds. Returns how many races it lost. */
 static int add_racing(const struct filter *filter, unsigned int first)
 {
 	int lost = 0;
@@ -416,6 +444,7 @@ int main(int argc, char **argv)
 	program_close(&bench.program);
 	bench_open(&bench, path);
 	test_the_second_is_refused(&bench, MANY_RULES, "200,000 rules");
+	test_the_old_table_is_given_back(&bench);
 	test_nothing_changes_without_a_wait(&bench);
 	test_a_late_abort_takes_nothing(&bench);
 	program_close(&bench.program);
