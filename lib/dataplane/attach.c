@@ -24,6 +24,7 @@
 
 #include <dataplane/attempt.h>
 #include <dataplane/bpffs.h>
+#include <dataplane/capability.h>
 #include <dataplane/chain_advice.h>
 #include <dataplane/detach.h>
 #include <dataplane/filter.h>
@@ -187,7 +188,7 @@ static int find_kernel_reason(struct attachment *attachment, struct error *err)
 
 	log_verbose("%s: trying whether the kernel has what a dispatcher needs",
 		    attachment->dev.name);
-	ret = program_probe_extension();
+	ret = kernel_probe_extension();
 	if (kernel_refusal_passes(ret))
 		return error_set(err, ret,
 				 "%s: cannot find out whether the kernel has what a dispatcher "
@@ -246,7 +247,7 @@ static int refuse_object(const struct attachment *attachment, int ret, struct er
 				 "%s: the device takes no such program into its hardware (%s); use "
 				 "--mode native or --mode skb",
 				 attachment->dev.name, kernel_strerror(ret));
-	if (ret == -EPERM && !kernel_limits_memory())
+	if (capability_explains(ret))
 		return program_not_permitted(err);
 	return error_set(err, ret, "the kernel does not take the program: %s; -v shows its log",
 			 kernel_strerror(ret));
@@ -354,7 +355,7 @@ static int join_chain(const struct attachment *attachment, struct xdp_program *p
 		ret = xdp_program__set_chain_call_enabled(program, XDP_PASS, true);
 	if (!ret)
 		ret = xdp_program__set_chain_call_enabled(program, CHAIN_MARK_ACTION, true);
-	if (!ret && program_kernel_has_frags())
+	if (!ret && kernel_has_multi_buffer())
 		ret = xdp_program__set_xdp_frags_support(program, true);
 	return ret ? ret :
 		     xdp_program__attach(program, (int)attachment->dev.ifindex,

@@ -143,6 +143,11 @@ bool capability_has(enum capability_need need)
 	return true;
 }
 
+bool capability_explains(int code)
+{
+	return code == -EPERM && !kernel_limits_memory();
+}
+
 int capability_refused(struct error *err)
 {
 	return error_set(err, -EPERM,

@@ -38,9 +38,12 @@ int capability_check(struct error *err);
 /* Does the process have the capability that this one need takes? */
 bool capability_has(enum capability_need need);
 
-/* Says which capability is missing where the kernel refused a BPF map or program with -EPERM
- * although capability_check() found it: it does not count in another user namespace. Returns -EPERM;
- * error_prefix() then names what was refused. */
+/* Is a failed BPF call explained by a missing capability: is it -EPERM, and not for the limit of
+ * locked memory? */
+bool capability_explains(int code);
+
+/* Sets the message for that: capability_check() may have found the capability, but it does not count
+ * in another user namespace. Returns -EPERM; error_prefix() then names what was refused. */
 int capability_refused(struct error *err);
 
 #endif

@@ -2,9 +2,9 @@
 /*
  * Where is the compiled XDP program? Here, byte for byte, between two symbols.
  *
- * It is aligned as an ELF file in memory has to be: libbpf reads its headers in place. C, not
- * assembly, because the compiler then marks the object as the hardening of the target wants it; one
- * object without the mark and the linker leaves it off the whole program.
+ * It is aligned as an ELF file in memory must be: libbpf reads its headers in place. This is C and
+ * not an assembly file, because then the compiler marks the object for the hardening of its target;
+ * with one unmarked object, the linker would leave the mark off the whole program.
  */
 __asm__(".pushsection .rodata\n"
 	".balign 16\n"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Which kernel is this, and what do its refusals mean?
+ * Which kernel is this, what can it do, and what do its refusals mean?
  */
 #include <dataplane/kernel.h>
 
@@ -11,16 +11,18 @@
 #include <sys/resource.h>
 #include <sys/utsname.h>
 
+#include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
+#include <dataplane/stub.h>
 #include <util/auto.h>
 #include <util/error.h>
 
-/* Of the kernel's own, <linux/errno.h>: programs were never to see it, and the C library has no
- * words for it. */
+/* ENOTSUPP of the kernel's <linux/errno.h>. Programs were never to see it, so the C library has no
+ * text for it. */
 #define KERNEL_ENOTSUPP 524
 
-/* The oldest kernel that the tests run on. What the filter cannot do without came with 5.8:
+/* The oldest kernel that the tests run on. What the filter needs at least came with 5.8:
  * bpf_ktime_get_boot_ns(), and links that have ids. */
 #define OLDEST_MAJOR 5u
 #define OLDEST_MINOR 10u
@@ -35,7 +37,44 @@ bool kernel_is_before(unsigned int major, unsigned int minor)
 	return here_major < major || (here_major == major && here_minor < minor);
 }
 
-/* In any other BPF is not permitted at all, whatever the limits are. */
+bool kernel_has_multi_buffer(void)
+{
+	static int has = -1;
+
+	if (has < 0)
+		has = libbpf_probe_bpf_helper(BPF_PROG_TYPE_XDP, BPF_FUNC_xdp_get_buff_len, NULL);
+	return has == 1;
+}
+
+/* Does a link into another program tell which program that is? */
+static int link_tells_target(int link)
+{
+	struct bpf_link_info info = {};
+	__u32 size = sizeof(info);
+
+	if (bpf_obj_get_info_by_fd(link, &info, &size))
+		return -errno;
+	return info.tracing.target_obj_id ? 0 : -ENODATA;
+}
+
+int kernel_probe_extension(void)
+{
+	struct stub stub = { .name = "ipf_probe", .type = BPF_PROG_TYPE_XDP, .verdict = XDP_PASS };
+	auto_fd int target = stub_load(&stub, &stub.target_function);
+	auto_fd int extension = -1, link = -1;
+
+	if (target < 0)
+		return target;
+	stub.type = BPF_PROG_TYPE_EXT;
+	stub.target = target;
+	extension = stub_load(&stub, NULL);
+	if (extension < 0)
+		return extension;
+	link = bpf_raw_tracepoint_open(NULL, extension);
+	return link < 0 ? -errno : link_tells_target(link);
+}
+
+/* In any other user namespace BPF is not permitted at all, whatever the limits are. */
 static bool in_initial_user_namespace(void)
 {
 	auto_file FILE *map = fopen("/proc/self/uid_map", "re");
@@ -68,7 +107,7 @@ int kernel_cpus(unsigned int *out, struct error *err)
 	return 0;
 }
 
-/* What a kernel says to what it does not know. */
+/* What a kernel answers to a call or a program that it does not know. */
 static bool means_unknown(int code)
 {
 	return code == -EINVAL || code == -E2BIG || code == -ENOSYS || code == -EOPNOTSUPP ||

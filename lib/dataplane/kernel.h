@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Which kernel is this, and what do its refusals mean?
+ * Which kernel is this, what can it do, and what do its refusals mean?
  *
- * What a kernel has is found out by trying it. Its version only explains a failure, or stands in
+ * What a kernel can do is found out by trying it. Its version only explains a failure, or decides
  * where there is nothing to try.
  */
 #ifndef DATAPLANE_KERNEL_H
@@ -12,23 +12,31 @@
 
 struct error;
 
-/* False where the kernel does not say its version in numbers. */
+/* False where the kernel does not tell its version in numbers. */
 bool kernel_is_before(unsigned int major, unsigned int minor);
 
-/* What a negative errno of a BPF call means, in words; as strerror(), and good until the next call. It
- * knows the number that the kernel was not to let out, the limit that hides behind EPERM, and says
- * where the kernel is older than those that are supported. */
-const char *kernel_strerror(int code);
-
-/* How many CPUs the kernel may ever have: per-CPU maps hold a value for each. Returns 0, or a negative
- * errno with a message. */
+/* How many CPUs the kernel may ever have: a per-CPU map has a value for each. Returns 0, or a
+ * negative errno with a message. */
 int kernel_cpus(unsigned int *out, struct error *err);
 
-/* The kernel takes BPF memory from the limit of locked memory (before 5.11), and there is one: then that
- * is what -EPERM means. */
+/* Can XDP programs take multi-buffer frames (since 5.18)? Tries it once, by loading a program. */
+bool kernel_has_multi_buffer(void);
+
+/* Can the kernel put a component into a dispatcher, and tell afterwards that it is there? Tries it
+ * with two programs that do nothing. Returns 0, the kernel's negative errno, or -ENODATA where it
+ * takes the component but does not tell (before 5.13). */
+int kernel_probe_extension(void);
+
+/* What a negative errno of a BPF call means. Like strerror(), but it knows the number that the kernel
+ * should not have let out, the limit that can be behind EPERM, and it says so if the kernel is older
+ * than any that is supported. Valid until the next call. */
+const char *kernel_strerror(int code);
+
+/* Does the kernel count BPF memory against the limit of locked memory (before 5.11), and is there
+ * such a limit? Then that is what -EPERM means. */
 bool kernel_limits_memory(void);
 
-/* Does this failure say nothing about what the kernel can do, so that the next try may succeed? */
+/* Does this failure say nothing of what the kernel can do, so that the next try may succeed? */
 bool kernel_refusal_passes(int code);
 
 #endif

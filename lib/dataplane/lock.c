@@ -19,11 +19,11 @@
 
 #define DEFAULT_TIMEOUT_S 10
 
-/* Longer from try to try. */
-#define PAUSE_NS 1000000
-#define MAX_PAUSE_NS 16000000
+/* Each pause is longer than the one before. */
+#define PAUSE_NS CLOCK_NS_PER_MS
+#define MAX_PAUSE_NS (16 * CLOCK_NS_PER_MS)
 
-/* Even who does not want to wait gives a holder that is just ending so many moments. */
+/* Even a command that does not wait tries so often, for a holder that is just ending. */
 #define MIN_TRIES 3
 
 static unsigned int timeout_s = DEFAULT_TIMEOUT_S;
@@ -35,7 +35,7 @@ void lock_set_timeout(unsigned int seconds)
 
 bool lock_pause(struct lock_patience *patience)
 {
-	unsigned long long now = clock_monotonic_ns(), pause_ns;
+	uint64_t now = clock_monotonic_ns(), pause_ns;
 
 	if (!patience->tries)
 		patience->end_ns = now + timeout_s * CLOCK_NS_PER_S;
@@ -44,13 +44,13 @@ bool lock_pause(struct lock_patience *patience)
 	pause_ns = PAUSE_NS + patience->tries * (PAUSE_NS / 16);
 	if (pause_ns > MAX_PAUSE_NS)
 		pause_ns = MAX_PAUSE_NS;
-	/* Of several that wait not all come back at once. */
+	/* Not the same for all that wait, so that they do not all wake at once. */
 	nanosleep(&(struct timespec){ .tv_nsec = (long)(pause_ns + now % pause_ns) }, NULL);
 	return true;
 }
 
-/* Network namespaces that the kernel does not tell apart (before 5.14) wait in one queue. So do, once
- * in 2^28, two others. */
+/* Network namespaces that the kernel does not tell apart (before 5.14) share one queue. So do any
+ * two others with a probability of 1 in 2^28. */
 static void queue_name(char name[16])
 {
 	unsigned long long cookie = netdev_netns_cookie();
@@ -69,24 +69,22 @@ static int timed_out(__u32 first, struct error *err)
 			 holder, timeout_s);
 }
 
-/* Until nobody with a lower ticket is left. */
+/* Waits until there is no lower ticket. */
 static int wait_in_queue(const char *queue, __u32 own, struct error *err)
 {
 	struct lock_patience patience = { 0 };
-	__u32 before = 0;
+	__u32 first = 0;
 
 	for (;;) {
-		__u32 first;
 		int ret = 0;
 
-		if (!before || !ticket_is_held(before, queue))
-			ret = ticket_next(queue, before, own, &before);
+		if (!first || !ticket_is_held(first, queue))
+			ret = ticket_next(queue, first, own, &first);
 		if (ret)
 			return error_set(err, ret, "cannot look for other commands: %s",
 					 kernel_strerror(ret));
-		if (!before)
+		if (!first)
 			return 0;
-		first = before;
 		if (!patience.tries && timeout_s)
 			log_verbose("waiting for another xdp-ipfilter to finish");
 		if (!lock_pause(&patience))
@@ -103,7 +101,7 @@ int lock_take(struct error *err)
 
 	queue_name(queue);
 	fd = ticket_make(queue, &own);
-	if (fd == -EPERM && !kernel_limits_memory())
+	if (capability_explains(fd))
 		return error_prefix(err, capability_refused(err),
 				    "the kernel does not let us make a map to queue with");
 	if (fd < 0)

@@ -13,24 +13,14 @@
 #include <dataplane/capability.h>
 #include <dataplane/kernel.h>
 #include <dataplane/libbpf_log.h>
-#include <dataplane/stub.h>
 #include <util/auto.h>
 #include <util/error.h>
 
 extern const char xdp_ipfilter_object[], xdp_ipfilter_object_end[];
 
-int program_kernel_has_frags(void)
-{
-	static int has = -1; /* each try loads a program */
-
-	if (has < 0)
-		has = libbpf_probe_bpf_helper(BPF_PROG_TYPE_XDP, BPF_FUNC_xdp_get_buff_len, NULL);
-	return has == 1;
-}
-
-/* libbpf asks for frames of several buffers by the name of the section, which it must not where the
- * kernel has none. A handler of our own for that section asks for nothing. */
-static void open_without_frags(void)
+/* By the section's name libbpf asks the kernel for multi-buffer frames, and fails where it has none.
+ * A handler of our own for that section asks for nothing. */
+static void open_without_multi_buffer(void)
 {
 	static int handler;
 
@@ -48,7 +38,7 @@ static int reuse_maps(struct bpf_object *object, struct bpf_object *maps)
 		struct bpf_map *twin = bpf_object__find_map_by_name(maps, bpf_map__name(map));
 		int ret;
 
-		/* Read-only data is frozen with its content and cheap: each object has its own. */
+		/* Read-only data is frozen with its content, and small: each object has its own. */
 		if (bpf_map__map_flags(map) & BPF_F_RDONLY_PROG)
 			continue;
 		ret = twin ? bpf_map__reuse_fd(map, bpf_map__fd(twin)) : -ENOENT;
@@ -58,7 +48,7 @@ static int reuse_maps(struct bpf_object *object, struct bpf_object *maps)
 	return 0;
 }
 
-/* Made here, because libbpf would write all its zeros once more. */
+/* Done here, because libbpf would write all of its zeros once more. */
 static int make_head(struct bpf_object *object)
 {
 	LIBBPF_OPTS(bpf_map_create_opts, options, .map_flags = BPF_F_MMAPABLE);
@@ -78,7 +68,7 @@ static int configure(struct bpf_object *object, const struct ipf_config *config)
 
 	if (!map)
 		return -ENOENT;
-	effective.frame_length_helper = program_kernel_has_frags();
+	effective.frame_length_helper = kernel_has_multi_buffer();
 	return bpf_map__set_initial_value(map, &effective, sizeof(effective));
 }
 
@@ -96,8 +86,8 @@ int program_open(const struct ipf_config *config, struct bpf_object *maps, struc
 	int ret;
 
 	libbpf_log_clear();
-	if (!program_kernel_has_frags())
-		open_without_frags();
+	if (!kernel_has_multi_buffer())
+		open_without_multi_buffer();
 	object = bpf_object__open_mem(xdp_ipfilter_object,
 				      (size_t)(xdp_ipfilter_object_end - xdp_ipfilter_object),
 				      &options);
@@ -111,39 +101,11 @@ int program_open(const struct ipf_config *config, struct bpf_object *maps, struc
 		ret = maps ? reuse_maps(object, maps) : make_head(object);
 	if (ret) {
 		bpf_object__close(object);
-		if (ret == -EPERM && !kernel_limits_memory())
+		if (capability_explains(ret))
 			return program_not_permitted(err);
 		return error_set(err, ret, "cannot set up the embedded BPF object: %s",
 				 kernel_strerror(ret));
 	}
 	*out = object;
 	return 0;
-}
-
-/* Does a link into another program name that program? */
-static int link_tells_target(int link)
-{
-	struct bpf_link_info info = {};
-	__u32 size = sizeof(info);
-
-	if (bpf_obj_get_info_by_fd(link, &info, &size))
-		return -errno;
-	return info.tracing.target_obj_id ? 0 : -ENODATA;
-}
-
-int program_probe_extension(void)
-{
-	struct stub stub = { .name = "ipf_probe", .type = BPF_PROG_TYPE_XDP, .verdict = XDP_PASS };
-	auto_fd int target = stub_load(&stub, &stub.target_function);
-	auto_fd int extension = -1, link = -1;
-
-	if (target < 0)
-		return target;
-	stub.type = BPF_PROG_TYPE_EXT;
-	stub.target = target;
-	extension = stub_load(&stub, NULL);
-	if (extension < 0)
-		return extension;
-	link = bpf_raw_tracepoint_open(NULL, extension);
-	return link < 0 ? -errno : link_tells_target(link);
 }

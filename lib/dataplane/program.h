@@ -10,21 +10,15 @@
 struct bpf_object;
 struct error;
 
-/* Opens the embedded object with this configuration in place; with `maps` (an object that is
- * loaded already) it uses that one's maps instead of making its own. The configuration's
- * frame_length_helper is set by what the kernel has. On success bpf_object__close() it. */
+/* Opens the embedded object with this configuration in place; frame_length_helper is set by what the
+ * kernel has. If `maps` (an object that is already loaded) is given, the new object uses its maps
+ * instead of making its own. Returns 0, or a negative errno with a message. On success release *out
+ * with bpf_object__close(). */
 int program_open(const struct ipf_config *config, struct bpf_object *maps, struct bpf_object **out,
 		 struct error *err);
 
-/* Adds the words to -EPERM where a program or its maps are made, and returns it. */
+/* Sets the message for a program or its maps that the kernel refuses for lack of a capability
+ * (capability_explains()). Returns -EPERM. */
 int program_not_permitted(struct error *err);
-
-/* Can the kernel put a component into a dispatcher, and tell afterwards that it is there? Tries it with two
- * programs that do nothing. Returns 0, the kernel's reason, or -ENODATA where it takes the component and does
- * not tell (before 5.13). */
-int program_probe_extension(void);
-
-/* The kernel copes with frames of several buffers (5.18). */
-int program_kernel_has_frags(void);
 
 #endif

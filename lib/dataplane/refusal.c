@@ -9,7 +9,6 @@
 
 #include <dataplane/kernel.h>
 #include <dataplane/libbpf_log.h>
-#include <dataplane/program.h>
 #include <util/auto.h>
 #include <util/error.h>
 
@@ -117,7 +116,7 @@ static int large_mtu(const struct netdev *dev, const struct chain *before, int r
 			"%s: MTU %u is too large for program '%s' (id %u), which does not take "
 			"frames of several buffers; lower the MTU to 1500, or unload the program",
 			dev->name, mtu, neighbour->name, neighbour->program_id);
-	if (!program_kernel_has_frags())
+	if (!kernel_has_multi_buffer())
 		return error_set(err, ret,
 				 "%s: MTU %u is too large for native XDP on this kernel; lower it to "
 				 "1500, or try --mode skb",

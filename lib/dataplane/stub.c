@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * How is a program made that does nothing but return a verdict?
+ * How is a program made that only returns a verdict?
  */
 #include <dataplane/stub.h>
 
@@ -10,7 +10,7 @@
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
 
-/* The signature is all that the kernel compares with a function to be replaced. */
+/* The kernel compares nothing but the signature with that of the function to be replaced. */
 static struct btf *make_btf(const char *name, int *function)
 {
 	struct btf *btf = btf__new_empty();

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * How is a program made that does nothing but return a verdict?
+ * How is a program made that only returns a verdict?
  *
- * By the system calls alone: what libbpf finds out about the kernel for larger programs can go wrong on
- * its way, and then looks as if the kernel lacked it.
+ * By plain system calls. What libbpf does for larger programs begins with probes of the kernel, and a
+ * probe that fails for another reason would look as if the kernel could not do it.
  */
 #ifndef DATAPLANE_STUB_H
 #define DATAPLANE_STUB_H
@@ -15,11 +15,11 @@ struct stub {
 	enum bpf_prog_type type; /* BPF_PROG_TYPE_XDP or BPF_PROG_TYPE_EXT */
 	int verdict;
 	int target;          /* BPF_PROG_TYPE_EXT: the program that it extends, */
-	int target_function; /* and which function of its BTF it replaces */
+	int target_function; /* and which function of that program's BTF it replaces */
 };
 
-/* int NAME(struct xdp_md *ctx). Returns its descriptor or what the kernel says; *function, where not NULL,
- * is it in its own BTF. */
+/* Loads `int NAME(struct xdp_md *ctx)`. Returns a descriptor or a negative errno; *function (may be
+ * NULL) receives its id in its own BTF. */
 int stub_load(const struct stub *stub, int *function);
 
 #endif

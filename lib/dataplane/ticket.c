@@ -12,12 +12,13 @@
 
 #include <bpf/bpf.h>
 
+#include <dataplane/map.h>
 #include <util/auto.h>
 
 /* A type that other users cannot make, whatever kernel.unprivileged_bpf_disabled says. */
 #define TICKET_TYPE BPF_MAP_TYPE_QUEUE
 
-/* What a ticket holds. For messages only: it is written after the ticket can be seen. */
+/* What a ticket contains. For messages only: the ticket can be seen before this is written. */
 struct maker {
 	__u32 pid;
 	__u32 reserved;
@@ -39,12 +40,12 @@ int ticket_make(const char *name, __u32 *id)
 		.pid_namespace = own_pid_namespace(),
 	};
 	auto_fd int fd = bpf_map_create(TICKET_TYPE, name, 0, sizeof(maker), 1, NULL);
-	struct bpf_map_info info = {};
-	__u32 size = sizeof(info);
+	struct bpf_map_info info;
+	int ret = fd < 0 ? -errno : map_info(fd, &info);
 
-	if (fd < 0 || bpf_obj_get_info_by_fd(fd, &info, &size))
-		return -errno;
-	/* Where libbpf could not try whether the kernel keeps names, it leaves them out without a word:
+	if (ret)
+		return ret;
+	/* If libbpf could not find out whether the kernel keeps names, it silently leaves them out:
 	 * nobody would find this ticket. */
 	if (strcmp(info.name, name) != 0)
 		return -EAGAIN;
@@ -53,17 +54,14 @@ int ticket_make(const char *name, __u32 *id)
 	return auto_take_fd(&fd);
 }
 
-/* 1, 0, or what kept us from finding out. */
+/* Returns 1, 0, or a negative errno if that cannot be found out. */
 static int is_ticket(__u32 id, const char *name)
 {
-	auto_fd int fd = bpf_map_get_fd_by_id(id);
-	struct bpf_map_info info = {};
-	__u32 size = sizeof(info);
+	struct bpf_map_info info;
+	auto_fd int fd = map_open(id, &info);
 
 	if (fd < 0)
-		return errno == ENOENT ? 0 : -errno;
-	if (bpf_obj_get_info_by_fd(fd, &info, &size))
-		return -errno;
+		return fd == -ENOENT ? 0 : fd;
 	return info.type == TICKET_TYPE && info.value_size == sizeof(struct maker) &&
 	       !strcmp(info.name, name);
 }
@@ -86,7 +84,7 @@ int ticket_next(const char *name, __u32 after, __u32 before, __u32 *id)
 		ret = is_ticket(next, name);
 		if (ret == -ENOMEM || ret == -EMFILE || ret == -ENFILE)
 			return ret;
-		/* A map that we may not open is none of ours: we could not change its filter either. */
+		/* A map that we may not open is no ticket of ours. */
 		if (ret != 1)
 			continue;
 		*id = next;
@@ -95,7 +93,7 @@ int ticket_next(const char *name, __u32 after, __u32 before, __u32 *id)
 	return errno == ENOENT ? 0 : -errno;
 }
 
-/* It may have ended since. */
+/* Says "gone" for its name if the process has ended since. */
 static void name_process(__u32 pid, char text[TICKET_HOLDER_SIZE])
 {
 	char path[32], name[17] = "gone";
