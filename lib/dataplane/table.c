@@ -11,6 +11,8 @@
 #include <dataplane/half.h>
 #include <dataplane/kernel.h>
 #include <dataplane/slots.h>
+#include <table/compile.h>
+#include <table/decompile.h>
 #include <util/error.h>
 #include <util/log.h>
 
@@ -65,7 +67,7 @@ int table_read(const struct filter *filter, struct ruleset *out, struct table_sn
 	int ret = read_checked(filter, &live, err);
 
 	if (!ret)
-		ret = image_rules(&live.image, out, err);
+		ret = decompile_rules(&live.image, out, err);
 	if (!ret && table)
 		*table = live;
 	else
@@ -87,7 +89,7 @@ static struct half half_of(const struct table_change *change, __u32 generation)
 
 static int compile(const struct ruleset *rules, struct image *image, struct error *err)
 {
-	int ret = image_compile(rules, image);
+	int ret = compile_rules(rules, image);
 
 	if (ret == -E2BIG)
 		return error_set(err, ret, "%zu rules are more than one table can hold",

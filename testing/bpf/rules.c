@@ -11,6 +11,7 @@
 #include "tap.h"
 
 #include <ruleset/tick.h>
+#include <table/compile.h>
 
 void table_done(struct table *table)
 {
@@ -37,7 +38,7 @@ static void compile(struct table *table, struct rule *rules, size_t count)
 
 	if (ruleset_add(&table->rules, rules, count, NULL) ||
 	    ruleset_assign_counters(&table->rules, NULL, 0, &fresh) ||
-	    image_compile(&table->rules, &table->image))
+	    compile_rules(&table->rules, &table->image))
 		tap_bail("a table of %zu rules does not compile", count);
 	free(fresh.items);
 }

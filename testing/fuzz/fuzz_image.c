@@ -10,8 +10,10 @@
 #include <stdint.h>
 #include <string.h>
 
-#include <table/image.h>
 #include <ruleset/ruleset.h>
+#include <table/compile.h>
+#include <table/decompile.h>
+#include <table/image.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -43,7 +45,7 @@ static void sound_image(struct image *image)
 	ruleset_init(&set);
 	assert(ruleset_name_set(&set, RULE_DEFAULT_SET) == 0);
 	assert(!ruleset_add(&set, rules, sizeof(rules) / sizeof(rules[0]), NULL));
-	assert(!image_compile(&set, image));
+	assert(!compile_rules(&set, image));
 	ruleset_done(&set);
 }
 
@@ -70,7 +72,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		       sizeof(overwrite.what));
 	}
 	/* With a forged sum, or nothing would come further. */
-	image_seal(&image);
+	((struct ipf_header *)image.data)->sum = image_sum(&image);
 	if (!image_check(&image, NULL)) {
 		for (uint64_t i = 0; i < 256; i++) {
 			struct address v4 = { IPF_IPV4, { i << 56 | 0x0001020300000000ull, 0 } };
@@ -80,7 +82,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			image_lookup(&image, &v4, (uint32_t)i * 8);
 			image_lookup(&image, &v6, (uint32_t)i * 8);
 		}
-		if (!image_rules(&image, &back, NULL))
+		if (!decompile_rules(&image, &back, NULL))
 			ruleset_done(&back);
 	}
 	image_done(&image);

@@ -7,6 +7,8 @@
 #include "fuzz.h"
 
 #include <ruleset/coverage.h>
+#include <table/compile.h>
+#include <table/decompile.h>
 #include <table/image.h>
 
 static void check_coverage(const struct ruleset *rules)
@@ -30,9 +32,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (!size)
 		return 0;
 	if (fuzz_read(data, size, NULL, &rules)) {
-		assert(!image_compile(&rules, &image));
+		assert(!compile_rules(&rules, &image));
 		assert(!image_check(&image, NULL));
-		assert(!image_rules(&image, &back, NULL));
+		assert(!decompile_rules(&image, &back, NULL));
 		assert(back.count == rules.count);
 		check_coverage(&back);
 		fuzz_write_and_read(&back);

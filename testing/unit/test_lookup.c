@@ -2,10 +2,11 @@
 /*
  * Which rule decides for an address, at which time?
  *
- * The lines of <ipfilter/lookup.h> that the XDP program runs, over images that image_compile() made,
+ * The lines of <ipfilter/lookup.h> that the XDP program runs, over images that compile_rules() made,
  * compared with the words of the manual (tables) and with a search through all rules (random sets).
  */
 #include <ruleset/tick.h>
+#include <table/compile.h>
 #include <table/image.h>
 
 #include <stdlib.h>
@@ -140,7 +141,7 @@ static void check_lookup(void **state)
 	struct image image;
 
 	ruleset_from_text(&set, c->rules);
-	assert_int_equal(image_compile(&set, &image), 0);
+	assert_int_equal(compile_rules(&set, &image), 0);
 	assert_int_equal(address_parse(c->address, &address, NULL), 0);
 	assert_int_equal(image_lookup(&image, &address, now).verdict, verdicts[c->verdict]);
 	image_done(&image);
@@ -240,7 +241,7 @@ static void check_ruleset(const struct ruleset *set)
 {
 	struct image image;
 
-	assert_int_equal(image_compile(set, &image), 0);
+	assert_int_equal(compile_rules(set, &image), 0);
 	for (size_t i = 0; i < set->count; i++) {
 		const struct prefix *prefix = &set->rules[i].prefix;
 
@@ -311,7 +312,7 @@ static void the_longest_chain(void **state)
 		assert_int_equal(ruleset_add(&set, &rule, 1, NULL), 0);
 	}
 	assert_int_equal(set.count, IPF_MAX_CHAIN);
-	assert_int_equal(image_compile(&set, &image), 0);
+	assert_int_equal(compile_rules(&set, &image), 0);
 	for (__u32 now = 0; now < IPF_MAX_CHAIN; now++) {
 		struct ipf_match match = image_lookup(&image, &address, now);
 
@@ -345,7 +346,7 @@ static void a_crowded_group(void **state)
 			.verdict = IPF_DROP,
 		};
 	assert_int_equal(ruleset_add(&set, rules, count, NULL), 0);
-	assert_int_equal(image_compile(&set, &image), 0);
+	assert_int_equal(compile_rules(&set, &image), 0);
 	for (__u64 host = 0x0a00ff00; host < 0x0a020100; host++) {
 		struct address address = { IPF_IPV4, { host << 32, 0 } };
 		bool hit = host >= 0x0a010000 && host < 0x0a010000 + 3 * count &&
@@ -379,7 +380,7 @@ static void check_split_run(unsigned int bits)
 	assert_int_equal(ruleset_add(&set, rules, count, NULL), 0);
 	for (size_t i = 0; i < count; i++)
 		set.rules[i].counter = (__u32)i;
-	assert_int_equal(image_compile(&set, &image), 0);
+	assert_int_equal(compile_rules(&set, &image), 0);
 	for (__u64 net = 0; net < 3 * count + 3; net++) {
 		struct address address = { IPF_IPV6, { 0x20010db800000000 + net, net } };
 		struct address beside = { IPF_IPV6, { address.key.high, net + 1 } };
@@ -438,7 +439,7 @@ static void runs_at_the_end_of_a_chunk(void **state)
 		nets_with_holes(&set, nets);
 		if (nets % 2)
 			ruleset_drop_counters(&set);
-		assert_int_equal(image_compile(&set, &image), 0);
+		assert_int_equal(compile_rules(&set, &image), 0);
 		for (size_t i = 0; i < nets; i++) {
 			for (unsigned int host = 99; host <= 101; host++) {
 				__u64 word = 0x0a000000 + 512 * i + host;
@@ -482,7 +483,7 @@ static void both_indexes_lie_in_the_head(void **state)
 
 	(void)state;
 	words_all_over(&set, WORDS, APART);
-	assert_int_equal(image_compile(&set, &image), 0);
+	assert_int_equal(compile_rules(&set, &image), 0);
 	assert_int_equal(image_check(&image, &err), 0);
 	spaces = image_header(&image)->layout.space;
 	assert_true(spaces[IPF_IPV4].points <= IPF_HEAD_SIZE);
@@ -538,7 +539,7 @@ static void large_sets_agree(void **state)
 		random_ruleset(&set, shape, sizes[i]);
 		if (i % 2)
 			ruleset_drop_counters(&set);
-		assert_int_equal(image_compile(&set, &image), 0);
+		assert_int_equal(compile_rules(&set, &image), 0);
 		for (size_t n = 0; n < lookups; n++) {
 			struct address address = address_near(&set);
 			__u32 now = (__u32)random_below(RANDOM_MAX_EXPIRES + 2);

@@ -18,6 +18,8 @@
 #include <feed/input.h>
 #include <feed/reader.h>
 #include <feed/writer.h>
+#include <table/compile.h>
+#include <table/decompile.h>
 #include <table/image.h>
 #include <util/error.h>
 #include <util/log.h>
@@ -210,7 +212,7 @@ static void copy_base(struct ruleset *copy)
 	unsigned int later = failing;
 
 	failing = 0;
-	assert_int_equal(image_rules(&image, copy, NULL), 0);
+	assert_int_equal(decompile_rules(&image, copy, NULL), 0);
 	failing = later;
 }
 
@@ -284,7 +286,7 @@ static int attempt_compile(void)
 	struct image fresh = { 0 };
 	int ret;
 
-	ret = image_compile(&base, &fresh);
+	ret = compile_rules(&base, &fresh);
 	if (ret)
 		assert_null(fresh.data);
 	image_done(&fresh);
@@ -307,7 +309,7 @@ static int attempt_rules(void)
 	struct ruleset back;
 	int ret;
 
-	ret = image_rules(&image, &back, NULL);
+	ret = decompile_rules(&image, &back, NULL);
 	if (ret)
 		assert_null(back.rules);
 	ruleset_done(&back);
@@ -351,7 +353,7 @@ static void check_memory(void **state)
 	unsigned int failed = 0;
 
 	ruleset_from_text(&base, RULES);
-	assert_int_equal(image_compile(&base, &image), 0);
+	assert_int_equal(compile_rules(&base, &image), 0);
 	for (unsigned int number = 1;; number++) {
 		size_t before = live_count;
 		int ret;

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Where in a table image does each part begin?
+ *
+ * What packets read comes first, because the first bytes are the fastest to read; then what only
+ * reading back needs. The layout is a function of the counts and plans in the header.
+ */
+#ifndef TABLE_LAYOUT_H
+#define TABLE_LAYOUT_H
+
+#include <ipfilter/abi.h>
+#include <stdbool.h>
+
+/* The largest body, in bytes. */
+#define LAYOUT_MAX_SIZE ((__u64)IPF_HALF_CHUNKS * IPF_CHUNK_SIZE)
+
+/* How many bytes a family's index has. */
+__u64 layout_index_size(const struct ipf_space *space);
+
+/* How many bytes the indexes of both families take. In an image they fit into the head. */
+__u64 layout_indexes_size(const struct ipf_layout *layout);
+
+/* Writes all offsets of the header, first_rule and the size. The header has its counts (rules,
+ * points, sets, lower halves) and plans already. A part of no bytes gets the offset 0. */
+void layout_write(struct ipf_header *header, bool timed, bool counted);
+
+#endif

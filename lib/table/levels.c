@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Which value is in force from which word on, at each level of an address?
+ *
+ * One pass over the sorted rules tells. Prefixes nest or are disjoint, so a stack holds those that
+ * are open at the current word. Where one ends, its cover is in force again. So the walk turns from
+ * value to value, and between two turns there is an interval.
+ *
+ * Rules that go on below a word are walked when the walk meets that word, on a level of their own,
+ * whose intervals become a run. The run is written before the point that refers to it.
+ */
+#include <table/levels.h>
+
+#include <table/run.h>
+#include <table/word.h>
+
+/* From the word `from` on the value is in force, unless another one takes over at the same word. */
+struct level {
+	__u32 from;
+	struct value value;
+	struct run run; /* of the intervals so far; unused by the first level */
+};
+
+struct walk {
+	const struct levels_context *context;
+	const struct rule *rules;
+	struct points *points;
+	struct level levels[IPF_WORDS];
+};
+
+/* --- From turns to intervals ------------------------------------------------------------------ */
+
+/* The interval of the value in force ends with the word `last`. */
+static void end_interval(struct walk *walk, unsigned int depth, __u32 last)
+{
+	struct level *level = &walk->levels[depth];
+	struct value_interval interval = { level->from, last, level->value };
+
+	if (interval.value.state == IPF_STATE_NONE || walk->points->error)
+		return;
+	if (value_is_exact(&interval.value))
+		interval.last = interval.first;
+	if (depth)
+		points_fail(walk->points, run_add(&level->run, 0, &interval));
+	else
+		buckets_add(walk->context->buckets, &interval);
+}
+
+/* From the word on, the value is in force. It replaces one that took over at the same word: a
+ * prefix that ends and its neighbour both turn there, and so do a prefix and its cover with the
+ * same start. */
+static void turn(struct walk *walk, unsigned int depth, __u32 word, struct value value)
+{
+	struct level *level = &walk->levels[depth];
+
+	if (word != level->from)
+		end_interval(walk, depth, word - 1);
+	level->from = word;
+	level->value = value;
+}
+
+/* --- Open prefixes ---------------------------------------------------------------------------- */
+
+/* The prefixes of a level that are open at the current word, each inside the one before it, so that
+ * there is at most one of each length. `cover` is the rule that covers the whole level. */
+struct open_prefixes {
+	struct {
+		__u32 last;
+		__u32 rule;
+	} items[WORD_BITS + 1];
+	unsigned int count;
+	__u32 cover;
+};
+
+static __u32 innermost(const struct open_prefixes *open)
+{
+	return open->count ? open->items[open->count - 1].rule : open->cover;
+}
+
+static struct value verdict_of(const struct walk *walk, __u32 rule)
+{
+	if (rule == IPF_NO_RULE)
+		return value_none;
+	return (struct value){ walk->rules[rule].verdict == IPF_PASS ? IPF_STATE_PASS :
+								       IPF_STATE_DROP,
+			       rule };
+}
+
+/* Of a rule for one IPv4 address without a cover. */
+static struct value host_verdict_of(const struct walk *walk, __u32 rule)
+{
+	return (struct value){ walk->rules[rule].verdict == IPF_PASS ? IPF_STATE_HOST_PASS :
+								       IPF_STATE_HOST_DROP,
+			       rule };
+}
+
+/* Closes the prefixes that end before the word, the inner ones first. */
+static void close_before(struct walk *walk, unsigned int depth, struct open_prefixes *open,
+			 __u64 word)
+{
+	while (open->count && open->items[open->count - 1].last < word) {
+		__u32 last = open->items[--open->count].last;
+
+		if (last != WORD_MAX)
+			turn(walk, depth, last + 1, verdict_of(walk, innermost(open)));
+	}
+}
+
+/* Opens the prefix of some peers; its first word is the current one. */
+static void open_prefix(struct walk *walk, unsigned int depth, struct open_prefixes *open,
+			const struct succession_peers *peers)
+{
+	const struct prefix *prefix = &walk->rules[peers->first].prefix;
+	bool host = prefix->family == IPF_IPV4 && prefix->bits == WORD_BITS &&
+		    innermost(open) == IPF_NO_RULE;
+
+	succession_link(&walk->context->succession, peers, innermost(open));
+	turn(walk, depth, word_at(&prefix->key, depth),
+	     host ? host_verdict_of(walk, peers->first) : verdict_of(walk, peers->first));
+	open->items[open->count].last = word_last(prefix, depth);
+	open->items[open->count++].rule = peers->first;
+}
+
+/* --- Levels ----------------------------------------------------------------------------------- */
+
+/* The end of the rules that have this level's word in common with the one at `at`. All of them go
+ * on below it: shorter ones come before. */
+static size_t end_of_word(const struct walk *walk, unsigned int depth, size_t at, size_t end)
+{
+	__u32 word = word_at(&walk->rules[at].prefix.key, depth);
+
+	while (at < end && word_at(&walk->rules[at].prefix.key, depth) == word)
+		at++;
+	return at;
+}
+
+/* Rules [at, end), all below one word of the level above, and the rule that covers them. */
+struct range {
+	size_t at;
+	size_t end;
+	__u32 cover;
+};
+
+static __u32 walk_level(struct walk *walk, unsigned int depth, const struct range *range);
+
+/* The value of the word at `depth` that the rules of the range have in common. */
+static struct value value_below(struct walk *walk, unsigned int depth, const struct range *range)
+{
+	struct succession_peers peers = succession_peers(walk->rules, range->at, range->end);
+
+	if (peers.end < range->end || range->cover != IPF_NO_RULE)
+		return (struct value){ IPF_STATE_DEEPER, walk_level(walk, depth + 1, range) };
+	succession_link(&walk->context->succession, &peers, range->cover);
+	return (struct value){ IPF_STATE_RULE, peers.first };
+}
+
+/* Walks the rules that go on below the word of the one at `at`. Returns the end of them. */
+static size_t walk_word(struct walk *walk, unsigned int depth, const struct open_prefixes *open,
+			size_t at, size_t end)
+{
+	__u32 word = word_at(&walk->rules[at].prefix.key, depth);
+	struct range below = { at, end_of_word(walk, depth, at, end), innermost(open) };
+
+	turn(walk, depth, word, value_below(walk, depth, &below));
+	if (word != WORD_MAX)
+		turn(walk, depth, word + 1, verdict_of(walk, below.cover));
+	return below.end;
+}
+
+/* Returns the position of the run that the rules make; of the first level, which makes buckets,
+ * 0. */
+static __u32 walk_level(struct walk *walk, unsigned int depth, const struct range *range)
+{
+	struct open_prefixes open = { .cover = range->cover };
+	struct level *level = &walk->levels[depth];
+	size_t at = range->at;
+
+	level->from = 0;
+	level->value = verdict_of(walk, range->cover);
+	while (at < range->end && !walk->points->error) {
+		const struct prefix *prefix = &walk->rules[at].prefix;
+
+		close_before(walk, depth, &open, word_at(&prefix->key, depth));
+		if (word_is_exceeded(prefix, depth)) {
+			at = walk_word(walk, depth, &open, at, range->end);
+		} else {
+			struct succession_peers peers =
+				succession_peers(walk->rules, at, range->end);
+
+			open_prefix(walk, depth, &open, &peers);
+			at = peers.end;
+		}
+	}
+	close_before(walk, depth, &open, 1ull << WORD_BITS);
+	end_interval(walk, depth, WORD_MAX);
+	return depth ? run_write(&level->run, WORD_MAX, walk->points) : 0;
+}
+
+void levels_walk(const struct levels_context *context, size_t at, size_t end)
+{
+	struct walk walk = { .context = context,
+			     .rules = context->succession.rules,
+			     .points = context->points };
+
+	walk_level(&walk, 0, &(struct range){ at, end, IPF_NO_RULE });
+	buckets_close(context->buckets);
+	for (unsigned int depth = 0; depth < IPF_WORDS; depth++)
+		run_done(&walk.levels[depth].run);
+}

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * How long is a family's index, and which words does it cover?
+ */
+#include <table/plan.h>
+
+#include <table/word.h>
+
+/* A start counts from the first word of its bucket and leaves room for the state, so a bucket has
+ * at most 2^(32 - IPF_STATE_BITS) words. */
+#define INDEX_MIN_BITS IPF_STATE_BITS
+
+static unsigned int bit_length(__u64 number)
+{
+	return number ? 64 - (unsigned int)__builtin_clzll(number) : 0;
+}
+
+/* Buckets and their slices begin where prefixes can begin. */
+static void cover(struct ipf_space *space, __u32 first, __u32 last)
+{
+	space->first = first & ~(__u32)((1ull << space->bucket_shift) - 1);
+	space->max_distance = last - space->first;
+}
+
+/* A rule may end after a later one, which it covers. */
+static __u32 last_covered(const struct rule *rules, size_t count)
+{
+	__u32 last = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		__u32 end = word_last(&rules[i].prefix, 0);
+
+		if (end > last)
+			last = end;
+	}
+	return last;
+}
+
+void plan_index(const struct rule *rules, size_t count, bool owned, struct ipf_space *space)
+{
+	unsigned int bits = bit_length(count), width;
+	__u32 first, last;
+
+	*space = (struct ipf_space){ .rule_count = (__u32)count };
+	if (!count)
+		return;
+	space->point_shift = owned || rules[0].prefix.family == IPF_IPV6 ? 3 : 2;
+	first = word_at(&rules[0].prefix.key, 0);
+	last = last_covered(rules, count);
+	if (bits < INDEX_MIN_BITS)
+		bits = INDEX_MIN_BITS;
+	if (bits > IPF_INDEX_MAX_BITS)
+		bits = IPF_INDEX_MAX_BITS;
+	width = bit_length(last - first);
+	space->bucket_shift = width > bits + IPF_SLICES_SHIFT ? width - bits : IPF_SLICES_SHIFT;
+	cover(space, first, last);
+}
+
+void plan_coarsen(struct ipf_space *space)
+{
+	__u32 last = space->first + space->max_distance;
+
+	space->bucket_shift++;
+	cover(space, space->first, last);
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What is in force at a word of an address?
+ */
+#ifndef TABLE_VALUE_H
+#define TABLE_VALUE_H
+
+#include <ipfilter/abi.h>
+#include <stdbool.h>
+
+/* No rule, a rule's verdict, or where to find out. */
+struct value {
+	enum ipf_state state;
+	__u32 reference; /* the rule; for DEEPER and RUN the position of the run */
+};
+
+static const struct value value_none = { IPF_STATE_NONE, 0 };
+
+static inline bool value_is_same(const struct value *a, const struct value *b)
+{
+	return a->state == b->state && a->reference == b->reference;
+}
+
+/* Is it in force at one word only? Its point then says so itself, and no point after it need say
+ * that it has ended. */
+static inline bool value_is_exact(const struct value *value)
+{
+	return value->state >= IPF_STATE_HOST_PASS && value->state <= IPF_STATE_DEEPER;
+}
+
+/* Does its point name the rule that decides? */
+static inline bool value_has_owner(const struct value *value)
+{
+	return value->state >= IPF_STATE_PASS && value->state <= IPF_STATE_HOST_DROP;
+}
+
+/* One value is in force at all words from the first to the last. */
+struct value_interval {
+	__u32 first;
+	__u32 last;
+	struct value value;
+};
+
+#endif
