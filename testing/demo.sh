@@ -1,11 +1,14 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# The filter at work on real packets, told step by step. Installs what is missing, builds, and plays
-# everything between two network namespaces of its own: no interface, address or rule of this
-# machine is touched, and what it sets up is gone when it ends, however it ends.
+# How does the filter work on real packets, step by step?
 #
-# Exit 0 when the blocked source was blocked, the allowed one was not, and nothing stayed behind.
+# Installs missing packages, builds the tool, and sends packets between two network namespaces of
+# its own. It touches no interface, address or rule of this machine, and removes everything that it
+# set up, however it ends.
+#
+# Exits with 0 if the blocked source was blocked, the allowed one was not, and nothing was left
+# behind.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 
@@ -34,19 +37,19 @@ step() {
 	printf '\n%s%d. %s%s\n' "$bold" $step_number "$1" "$plain"
 }
 
-# The real output of a command, set apart from the story.
+# Marks the real output of a command.
 quote() {
 	sed "s/^/    $dim|$plain /"
 }
 
-# show SIDE COMMAND...: prints the command as one would type it there
+# show SIDE COMMAND...: prints the command as a user there would type it
 show() {
 	local line=${*:2}
 	printf '    %s%s#%s %s\n' "$dim" "$1" "$plain" "${line/"$tool"/xdp-ipfilter}"
 }
 
-# inside SIDE COMMAND...: runs it there. nsenter, not `ip netns exec`: the latter hides bpffs, where
-# the filter keeps its pins.
+# inside SIDE COMMAND...: runs the command there. It uses nsenter because `ip netns exec` hides
+# bpffs, which holds the pins of the filter.
 inside() {
 	nsenter --net="/run/netns/ipfilter-$1-$$" "${@:2}"
 }
@@ -60,7 +63,7 @@ bpffs_was_mounted=no
 [ ! -d /run/netns ] || netns_was_there=yes
 ! is_mounted $bpffs || bpffs_was_mounted=yes
 
-# Puts everything back; may be called at any point and more than once.
+# Restores everything. Can be called at any point, and more than once.
 clean_up() {
 	trap '' INT TERM HUP
 	if [ -e "/run/netns/$guard" ]; then
@@ -72,7 +75,7 @@ clean_up() {
 		umount /run/netns 2>/dev/null
 		rmdir /run/netns
 	fi
-	# The tool mounts bpffs where it is missing. It goes again, unless someone has begun to use it.
+	# The tool mounts bpffs if it is missing. Unmount it, unless another program uses it by now.
 	if [ $bpffs_was_mounted = no ] && is_mounted $bpffs &&
 		[ -z "$(find $bpffs -mindepth 1 ! -type d)" ]; then
 		umount $bpffs
@@ -87,7 +90,7 @@ give_up() {
 	exit 1
 }
 
-# greet SOURCE WHO: pings the guarded side from that address; `heard` is the number of answers
+# greet SOURCE NAME: pings the guarded side from that address; `heard` is the number of answers
 heard=0
 greet() {
 	local ping=(ping -q -n -c "$pings" -i 0.2 -W 1 -I "$1" "$me")
@@ -97,14 +100,14 @@ greet() {
 	say "  The $2 sent $pings packets and got $heard answers."
 }
 
-# tool ARGUMENT...: runs xdp-ipfilter on the guarded side, shown with what it says
+# tool ARGUMENT...: runs xdp-ipfilter on the guarded side, and shows the command and its output
 tool() {
 	show guard "$tool" "$@"
 	inside guard "$tool" "$@" 2>&1 | quote
 	return "${PIPESTATUS[0]}"
 }
 
-# ask SED_SCRIPT: a value out of `status --json`, whose text it sees as one line without blanks
+# ask SED_SCRIPT: extracts a value from `status --json`, joined into one line without blanks
 ask() {
 	inside guard "$tool" status --json eth0 | tr -d ' \n\t' | sed -n "$1"
 }
@@ -125,13 +128,13 @@ expect() {
 	fi
 }
 
-printf '%sxdp-ipfilter: drop packets by their source, before the kernel looks at them%s\n' \
+printf '%sxdp-ipfilter: drop packets by their source, before the network stack sees them%s\n' \
 	"$bold" "$plain"
 
-[ "$(id -u)" -eq 0 ] || give_up 'it loads a program into the kernel, so it has to run as root'
+[ "$(id -u)" -eq 0 ] || give_up 'it loads a program into the kernel, so it must run as root'
 
 step 'Getting ready'
-say 'Installing what is missing and building the tool (a minute, the first time).'
+say 'Installing missing packages and building the tool (a minute, the first time).'
 testing/packages.sh build demo || give_up 'packages are missing'
 log=$(mktemp)
 if ! make -j"$(nproc)" >"$log" 2>&1; then
@@ -142,9 +145,9 @@ fi
 rm -f "$log"
 say "Built: $("$tool" --version | head -n 1)"
 
-step 'A small world'
+step 'Two network namespaces'
 cat <<EOF
-  Two network namespaces, joined by a cable (a veth pair). This machine's own network
+  A virtual cable (a veth pair) joins two network namespaces. The network of this machine
   stays as it is.
 
      world                                    guard
@@ -158,7 +161,7 @@ EOF
 	ip netns add "$guard" && ip netns add "$world" &&
 		ip -n "$guard" link add eth0 type veth peer name eth0 netns "$world"
 } || give_up 'no network namespaces or veth pairs here'
-# Without IPv6 nobody else talks on the cable, and every count can be foretold.
+# Without IPv6, no other packets cross the cable, so every count is predictable.
 for side in guard world; do
 	inside $side sh -c 'echo 1 >/proc/sys/net/ipv6/conf/all/disable_ipv6' 2>/dev/null
 done
@@ -170,21 +173,21 @@ done
 		ip -n "$world" link set eth0 up
 } || give_up 'could not set up the two sides'
 
-step 'Before: everybody gets through'
+step 'Before: both sources get through'
 greet $friend friend
 friend_before=$heard
 greet $pest pest
 pest_before=$heard
 
-step 'One command shuts the pest out'
+step 'One command blocks the pest'
 tool load eth0 --ip $pest || give_up 'the filter could not be loaded'
 state=$(ask 's/.*"state":"\([^"]*\)".*/\1/p')
 case $state in
 filtering-chained)
-	say 'It runs in a chain (libxdp): other XDP programs can share the interface with it.' ;;
+	say 'The filter runs in a libxdp chain: other XDP programs can share the interface.' ;;
 filtering-single)
-	say 'This kernel cannot chain XDP programs, so it has the interface for itself;' \
-		'it filters all the same.' ;;
+	say 'This kernel cannot chain XDP programs, so the filter has the interface for itself.' \
+		'It works all the same.' ;;
 *) give_up "the state of the filter is '$state'" ;;
 esac
 
@@ -194,36 +197,36 @@ friend_after=$heard
 greet $pest pest
 pest_after=$heard
 
-step 'What the filter saw'
+step 'What the filter counted'
 tool status eth0
 dropped=$(counter drop)
 allowed=$(counter pass)
-say "\"drop\" counts the packets of the pest, \"pass\" those of the friend," \
-	'"other" whatever is not IP, such as ARP; it is never dropped.'
+say '"drop" counts the packets of the pest, "pass" those of the friend. "other" counts' \
+	'packets that are not IP, such as ARP; the filter never drops them.'
 
-step 'And away again'
+step 'Unload the filter'
 tool unload eth0
 unloaded=$?
 greet $pest pest
 pest_unloaded=$heard
 clean_up
 
-step 'What this showed'
-expect 'without the filter both sources were answered' "$pings+$pings" "$friend_before+$pest_before"
-expect "$friend stayed welcome: $friend_after of $pings packets answered" $pings "$friend_after"
-expect "$pest was shut out: $pest_after of $pings packets answered" 0 "$pest_after"
+step 'Results'
+expect 'without the filter, both sources got answers' "$pings+$pings" "$friend_before+$pest_before"
+expect "$friend was not blocked: $friend_after of $pings packets answered" $pings "$friend_after"
+expect "$pest was blocked: $pest_after of $pings packets answered" 0 "$pest_after"
 expect "the kernel counted the dropped packets: ${dropped:-none}" $pings "$dropped"
 expect "the kernel counted the passed packets: ${allowed:-none}" "$pings or more" \
 	"$([ "${allowed:-0}" -ge $pings ] && echo "$pings or more" || echo "${allowed:-nothing}")"
-expect 'unload took the filter away' "0, $pings answers" "$unloaded, $pest_unloaded answers"
+expect 'unload removed the filter' "0, $pings answers" "$unloaded, $pest_unloaded answers"
 expect 'both namespaces are gone' '' "$(ip netns list | grep -e "$guard" -e "$world")"
 
 if [ $failures -gt 0 ]; then
-	printf '\n%sSomething is not as it should be: see WRONG above.%s\n' "$red" "$plain"
+	printf '\n%sSomething is wrong: see WRONG above.%s\n' "$red" "$plain"
 	exit 1
 fi
 cat <<EOF
 
-  Your turn: xdp-ipfilter load eth0 --ip ADDRESS, then xdp-ipfilter help. "make install" puts it
-  into /usr/local/sbin, and "testing/run.sh" runs the tests.
+  Next, try "xdp-ipfilter load eth0 --ip ADDRESS" and "xdp-ipfilter help". "make install"
+  installs the tool in /usr/local/sbin, and "testing/run.sh" runs the tests.
 EOF

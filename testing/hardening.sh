@@ -96,7 +96,7 @@ EOF
 probe() {
 	local name=$1
 	shift
-	# shellcheck disable=SC2046 # flags are lists of words
+	# shellcheck disable=SC2046 # flags are lists
 	$cc -O2 -g -w $(setting HARDEN_CFLAGS) -U_FORTIFY_SOURCE \
 		-D_FORTIFY_SOURCE="$(setting FORTIFY_LEVEL)" "$scratch/probe.c" \
 		-o "$scratch/$name" $(setting HARDEN_LDFLAGS) "$@"

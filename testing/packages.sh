@@ -105,7 +105,7 @@ if command -v apt-get >/dev/null && command -v dpkg-query >/dev/null; then
 elif command -v dnf >/dev/null && command -v rpm >/dev/null; then
 	family=fedora
 else
-	say 'neither apt-get nor dnf here: nothing installed; ./configure says what is missing'
+	say 'no apt-get or dnf here: nothing installed; ./configure says what is missing'
 	exit 0
 fi
 
@@ -187,7 +187,7 @@ install_now() {
 }
 
 if [ $family = debian ]; then
-	quietly apt-get update -q || say 'apt-get update failed; going on with the lists that are here'
+	quietly apt-get update -q || say 'apt-get update failed; using the present package lists'
 fi
 
 # pick NAMES: the first alternative that can be installed
@@ -230,7 +230,7 @@ size=$(announce "${required[@]}" "${optional[@]}")
 if [ ${#required[@]} -gt 0 ]; then
 	say "installing ${required[*]}"
 	install_now "${required[@]}" || {
-		say 'could not install what is needed'
+		say 'could not install the required packages'
 		exit 1
 	}
 fi

@@ -1,22 +1,22 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# How fast is the filter, and how fast are the others? Builds what is missing and measures; bench.py
-# says what can be chosen.
+# How fast is the filter, and how fast are the others? Builds what is missing and measures. bench.py
+# explains the options.
 #
 #     run.sh [--quick] [--only PART] [--help] ...
 #
-# All of it lives in network and mount namespaces of its own, with a bpffs and a /run of its own:
-# whatever ends this script, the kernel removes interfaces, programs, pins, sets and temporary files
-# with the last process, and other users of this machine don't see them.
+# Everything runs in its own network and mount namespaces, with its own bpffs and /run. Other users
+# of this machine do not see it. Whatever ends this script, the kernel removes all interfaces,
+# programs, pins, sets and temporary files with the last process.
 #
-# Exit codes: 0 measured; 1 a wrong verdict, or a failure; 2 usage; 77 skipped: nothing can be
-# measured here (the reason is on stderr).
+# Exit codes: 0 measured; 1 a wrong verdict, or a failure; 2 usage; 77 skipped, because nothing can
+# be measured here (the reason is on stderr).
 
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
-python=/usr/bin/python3 # the machine's own
+python=/usr/bin/python3 # the system's own
 export PYTHONDONTWRITEBYTECODE=1
 PATH=$PATH:/usr/sbin:/sbin
 

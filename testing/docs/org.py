@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What is in an org file: headings, description items, blocks?"""
+"""Which headings, description items and blocks does an org file have?"""
 import re
 
 BEGIN = re.compile(r"\s*#\+begin_(src|example)\b\s*(.*)", re.IGNORECASE)
@@ -10,7 +10,7 @@ ITEM = re.compile(r"- (.+?) ::(?:\s|$)")
 
 
 class Block:
-    """One #+begin_... to #+end_..., with what its first line says."""
+    """One block, from #+begin_... to #+end_..., with the options of its first line."""
 
     def __init__(self, kind, header, name, line):
         self.kind, self.name, self.line = kind, name, line
@@ -19,7 +19,7 @@ class Block:
         #: ":exit 2 :needs dispatcher" is {"exit": "2", "needs": "dispatcher"}
         self.options = dict(re.findall(r":(\S+)\s+([^\s:]+)", header))
         self.lines = []
-        #: the example that follows, with nothing but blank lines between
+        #: the example that follows, after nothing but blank lines
         self.output = None
 
 
@@ -53,12 +53,12 @@ def blocks(path):
 
 
 def plain(text):
-    """Org's marks taken off: =verbatim=, *bold*, /italic/."""
+    """The text without org's marks: =verbatim=, *bold*, /italic/."""
     return re.sub(r"(?<![^\s(,])([=*/~])(\S(?:.*?\S)?)\1(?=$|[\s.,:;)?!])", r"\2", text)
 
 
 def sections(path):
-    """{heading: [lines]}, for headings of the first level; deeper ones are lines in it."""
+    """{heading: [lines]} for headings of the first level. Deeper headings are among the lines."""
     found, current = {}, []
     in_block = False
     with open(path, encoding="utf-8") as file:
@@ -77,7 +77,7 @@ def sections(path):
 
 
 def subsections(lines):
-    """{heading: [lines]} of the second level, of what sections() gave."""
+    """{heading: [lines]} for headings of the second level, in the lines of a section."""
     found, current = {}, []
     for line in lines:
         heading = HEADING.match(line)
@@ -89,5 +89,5 @@ def subsections(lines):
 
 
 def items(lines):
-    """The terms of the description lists at the left margin, org's marks taken off."""
+    """The terms of the description lists at the left margin, without org's marks."""
     return [plain(match.group(1)) for match in map(ITEM.match, lines) if match]

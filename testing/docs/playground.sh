@@ -1,16 +1,16 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# Where can one try the filter without touching a real interface?
+# Where can a user try the filter without touching a real interface?
 #
 #	testing/docs/playground.sh [COMMAND [ARGUMENT]...]
 #
-# Runs COMMAND (a shell, if none is given) in a network namespace of its own. eth0 there has the
-# address 192.0.2.1 and is joined by a cable (a veth pair) to a second namespace, which has 192.0.2.10
-# and 192.0.2.66; eth1 is a second cable. `there COMMAND` runs a command on the other side, and
-# `xdp-ipfilter` is the one built in this tree. The working folder is empty. IPv6 is off, so nobody
-# talks on the cables unasked and every count can be foretold. Exits as COMMAND does; whatever ends it,
-# both namespaces, the folder and all that was loaded there are gone.
+# Runs COMMAND (by default, a shell) in a network namespace of its own. Its eth0 has the address
+# 192.0.2.1. A cable (a veth pair) connects it to a second namespace, which has 192.0.2.10 and
+# 192.0.2.66; eth1 is a second cable. `there COMMAND` runs a command on the other side, and
+# `xdp-ipfilter` is the tool built in this tree. The working folder is empty. IPv6 is off: no other
+# packets cross the cables, so every count is predictable. The exit status is that of COMMAND.
+# Whatever ends it, the script removes both namespaces, the folder and all that was loaded there.
 set -u
 top=$(cd "$(dirname "$0")/../.." && pwd) || exit 1
 here=ipfilter-here-$$
@@ -31,7 +31,7 @@ clean_up() {
 	trap '' INT TERM HUP
 	if [ -e "/run/netns/$here" ]; then
 		inside "$here" "$PLAYGROUND_TOOL" unload --all >/dev/null 2>&1
-		# What others loaded: without this their pins would outlive the interface.
+		# Unload other programs too: otherwise their pins would outlive the interface.
 		for dev in eth0 eth1; do
 			case $(ip -n "$here" link show "$dev" 2>/dev/null) in
 			*prog/xdp*) inside "$here" xdp-loader unload "$dev" --all >/dev/null 2>&1 ;;
@@ -45,7 +45,7 @@ clean_up() {
 		umount /run/netns 2>/dev/null
 		rmdir /run/netns
 	fi
-	# The tool mounts bpffs where it is missing. It goes again, unless someone has begun to use it.
+	# The tool mounts bpffs if it is missing. Unmount it, unless another program uses it by now.
 	if [ $bpffs_was_mounted = no ] && is_mounted $bpffs &&
 		[ -z "$(find $bpffs -mindepth 1 ! -type d)" ]; then
 		umount $bpffs
@@ -84,14 +84,14 @@ ip -n "$here" address add 192.0.2.1/24 dev eth0
 ip -n "$there" address add 192.0.2.10/24 dev eth0
 ip -n "$there" address add 192.0.2.66/24 dev eth0
 
-# The tool and `there` by name, and an empty folder to write into.
+# Put the tool and `there` in the PATH, and make an empty folder to write to.
 mkdir "$work/bin" "$work/home"
 ln -s "$PLAYGROUND_TOOL" "$work/bin/xdp-ipfilter"
-# nsenter, not `ip netns exec`: the latter hides bpffs, where libxdp keeps its pins.
+# This uses nsenter because `ip netns exec` hides bpffs, where libxdp keeps its pins.
 printf '#!/bin/sh\nexec nsenter --net=/run/netns/%s "$@"\n' "$there" >"$work/bin/there"
 chmod +x "$work/bin/there"
 export PATH="$work/bin:$PATH:/usr/sbin:/sbin"
-# The session of whoever runs this is not the one that the filter is asked to look after.
+# The tool must not care about the SSH session of the user who runs this.
 unset SSH_CONNECTION
 cd "$work/home" || exit 1
 

@@ -1,15 +1,15 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# Does anything fall out when the parsers are fed with broken input, under ASan and UBSan?
+# Do the parsers survive broken input, under ASan and UBSan?
 #
-#	testing/fuzz/run.sh [SECONDS [TARGET...]]   libFuzzer on each target, 60 seconds unless said otherwise
-#	testing/fuzz/run.sh --replay                the committed inputs and a moment's search, as TAP
+#	testing/fuzz/run.sh [SECONDS [TARGET...]]   libFuzzer on each target, for 60 s by default
+#	testing/fuzz/run.sh --replay                the committed inputs and a short search, as TAP
 #
-# A target is NAME of fuzz_NAME.c; one that has none is fuzz_feed.c, for the format of
-# that name. corpus/NAME/ has inputs to begin with, NAME.dict the words of the format. What a long run
-# learned stays in ${XDG_CACHE_HOME:-~/.cache}/xdp-ipfilter/fuzz and is where the next one starts; an
-# input that fails is left there too, and named.
+# A target is the NAME of a fuzz_NAME.c. Without that file, it is fuzz_feed.c for the format NAME.
+# corpus/NAME/ has inputs to start with, NAME.dict the keywords of the format. A long run keeps what
+# it learned in ${XDG_CACHE_HOME:-~/.cache}/xdp-ipfilter/fuzz, and the next one starts there. An
+# input that fails stays there too, and its name is printed.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 # shellcheck source=../lib.sh
@@ -29,7 +29,7 @@ have_runtime() {
 	"${compile[@]}" -fsanitize=fuzzer -o "$build/probe" "$build/probe.c" >/dev/null 2>&1
 }
 
-# The libraries once for all targets. The compiler puts objects where it runs.
+# Builds the libraries once for all targets. The compiler puts objects where it runs.
 build_libraries() (
 	top=$PWD
 	cd "$build" &&
@@ -51,7 +51,7 @@ search() {
 	"$build/fuzz_$name" -max_total_time="$seconds" -timeout=20 -print_final_stats=1 -verbosity=0 "$@"
 }
 
-# replay NAME: every committed input, then a search that is the same each time
+# replay NAME: tries every committed input, then a search that is the same each time
 replay() {
 	"$build/fuzz_$1" -runs=0 "testing/fuzz/corpus/$1" &&
 		mkdir "$build/new" &&

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# Runs the unit tests once more under AddressSanitizer and UndefinedBehaviorSanitizer, in a copy of
-# the tree. Reports as TAP, a line for each program.
+# Do the unit tests also pass under AddressSanitizer and UndefinedBehaviorSanitizer? Runs them in a
+# copy of the tree. Reports as TAP, a line for each program.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 # shellcheck source=../lib.sh
@@ -27,7 +27,7 @@ if ! echo 'int main(void) { return 0; }' |
 	tap_done
 fi
 tap_run 'the sanitized build' build
-# Without it the programs have nothing to tell.
+# Without it, no test program prints a result.
 [ "$tap_failed" -eq 0 ] || tap_done
 for source in testing/unit/test_*.c; do
 	tap_run "$(basename "$source" .c) under ASan and UBSan" "$scratch/tree/${source%.c}"

@@ -5,23 +5,23 @@
 #
 #     run.sh -k VERSION [-t SECONDS] [-m MEMORY] [-o OUTDIR] -- COMMAND [ARG...]
 #
-# Boots Debian's kernel VERSION (5.10, 6.1, 6.12) in qemu, without KVM and without a network. The guest
-# sees this machine's root with its programs, read-only; what it writes goes to memory and is gone
-# at the end, except files in $VM_OUT, which are afterwards in OUTDIR. COMMAND runs as root in the
-# folder of this checkout; its output appears here while it runs. /tmp and /run start empty.
-# $VM_KERNEL says what uname -r says. Change no file that the guest may read while it runs: it
-# caches them.
+# Boots Debian's kernel VERSION (5.10, 6.1, 6.12) in qemu, without KVM and without a network. The
+# guest sees the root of this machine and its programs, read-only. Everything that it writes goes to
+# memory and is lost at the end, except the files in $VM_OUT, which go to OUTDIR. COMMAND runs as
+# root in the folder of this checkout. Its output appears here while it runs. /tmp and /run start
+# empty. $VM_KERNEL is the output of uname -r. Do not change files that the guest reads while it
+# runs: it caches them.
 #
 # Exit codes: that of COMMAND, or
 #     2  usage
-#    70  the guest ended without telling an exit code (crash); the end of the console is shown
+#    70  the guest ended without an exit code (crash); the end of the console is shown
 #    71  COMMAND ended, but the kernel complained (BUG, Oops, WARNING, Call Trace); the lines are
 #        shown
 #    72  the time limit passed; the end of the console is shown
 #    77  skipped: no qemu, or no such kernel; the reason is on stderr
 #
-# Invariant: whatever ends this script, its qemu and its temporary files are gone. (After SIGKILL,
-# qemu ends at the time limit.)
+# Invariant: whatever ends this script, its qemu ends and its temporary files are removed. (After
+# SIGKILL, qemu ends at the time limit.)
 
 set -euo pipefail
 
@@ -61,7 +61,7 @@ kernel=$("$here/kernels.sh" "$version") || exit
 work=$(mktemp -d "${TMPDIR:-/tmp}/xdp-ipfilter-vm.XXXXXX")
 qemu='' reader=''
 
-# Waits, so that nobody writes into the folder that is removed next.
+# Waits, because qemu must not write into the folder that is removed next.
 # shellcheck disable=SC2317  # the trap calls it
 end() {
 	trap '' HUP INT TERM
@@ -80,7 +80,7 @@ if [[ $outdir ]]; then
 	mkdir -p "$outdir"
 fi
 
-# The initramfs is two archives, one behind the other: the kernel unpacks both.
+# The initramfs is two archives, one after the other: the kernel unpacks both.
 mkdir -p "$work"/initramfs/{bin,dev,proc} "$work/share/out"
 cp "$busybox" "$work/initramfs/bin/busybox"
 cp "$here/init" "$work/initramfs/init"
@@ -95,9 +95,10 @@ printf ' %q' "$@" >>"$share/command"
 : >"$share/dmesg"
 : >"$console"
 
-# - thread=single: with a thread per CPU the guest died when a dispatcher was patched under traffic.
-# - The watchdogs wait longer, because a guest on a busy machine stands still at times.
-# - timeout(1) ends its qemu, also when this script is killed.
+# - thread=single: with a thread per CPU, the guest died when the dispatcher was patched under
+#   traffic.
+# - The watchdogs wait longer, because a guest on a busy machine sometimes stops for a while.
+# - timeout(1) ends its qemu, even if this script is killed.
 append="console=ttyS0 fb_tunnels=none quiet loglevel=4 panic=-1 oops=panic log_buf_len=4M mitigations=off"
 append+=" watchdog_thresh=60 rcupdate.rcu_cpu_stall_timeout=120"
 timeout --kill-after=5 "$seconds" qemu-system-x86_64 \
@@ -121,8 +122,9 @@ if [[ $outdir ]]; then
 	cp -R "$share/out/." "$outdir/"
 fi
 
-# Lines of the kernel itself: right after the time stamp, so that "RETBleed: WARNING: ..." at boot
-# or a text inside a line does not count. The console has what came after dmesg was written.
+# Only lines of the kernel itself count, with the word right after the time stamp: not the line
+# "RETBleed: WARNING: ..." at boot, and no text inside a line. The console has the messages that
+# came after dmesg was written.
 stamp='^\[[ 0-9.]+\](\[ *[TC][0-9]+\])? '
 trouble='WARNING: |BUG: |kernel BUG at |Oops|Call Trace|(watchdog|rcu): (BUG|INFO): |INFO: task |UBSAN|KASAN|general protection'
 complaints_in() { grep -aE -m 4 -B 3 -A 25 "$stamp($trouble)" "$1"; }

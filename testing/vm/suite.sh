@@ -1,15 +1,16 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# Which tests depend on the kernel, and are run in a virtual machine?
+# Which tests depend on the kernel, and run in a virtual machine?
 #
-# Runs inside the guest. Each program's report goes to $VM_OUT, and its exit status and the report's
-# name to $VM_OUT/programs, which testing/run.sh reads. Exit status 1 when one failed.
+# This script runs inside the guest. It writes the report of each program to $VM_OUT, and the exit
+# status and the name of the report to $VM_OUT/programs, which testing/run.sh reads. Exits with 1 if
+# a program failed.
 set -u
 
 failed=0
 
-# report NAME COMMAND...: until it is done, the status that stands for it is that of a kill, so that a
-# guest which ends in the middle leaves a failure
+# report NAME COMMAND...: until the command is done, its recorded status is that of a kill. A guest
+# that ends in the middle therefore leaves a failure.
 report() {
 	local name=$1 status
 	shift
@@ -25,9 +26,9 @@ tap() {
 	"$@" >"$VM_OUT/${1##*/}.tap" 2>"$VM_OUT/${1##*/}.err"
 }
 
-# On the oldest kernel no chains, which it has not, no interfaces above and below that forbid each
-# other programs (5.15), and nothing that is the same everywhere: what is read from files and
-# arguments. Where it differs, test_kernels.py says how.
+# The oldest kernel runs no tests of chains, which it lacks, and none of interfaces whose programs
+# exclude each other (5.15). It also runs no tests that are the same everywhere: those of files and
+# arguments. test_kernels.py tests where that kernel differs.
 e2e=(testing/e2e)
 case $(uname -r) in
 5.10.*)
@@ -43,6 +44,6 @@ FRAMES=20000 report test_random.tap tap testing/bpf/test_random
 report check-examples.tap tap testing/docs/check-examples
 report junit.xml /usr/bin/python3 -m pytest -p no:cacheprovider -q "${e2e[@]}" \
 	--junitxml="$VM_OUT/junit.xml"
-# Last: its rules that ended long ago need a machine that has been up for a while.
+# This is the last: it has rules that ended long ago, so the machine must have been up for a while.
 report test_packets.tap tap testing/bpf/test_packets
 exit $failed
