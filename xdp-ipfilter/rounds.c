@@ -4,7 +4,9 @@
  */
 #include "rounds.h"
 
+#include <util/auto.h>
 #include <util/clock.h>
+#include <util/signals.h>
 
 #define LAST 1 /* ends the loop */
 
@@ -24,16 +26,26 @@ static int count_round(void *context, struct error *err)
 	return counter->left && !--counter->left ? LAST : 0;
 }
 
+static int end_by_signal(void *context, struct error *err)
+{
+	(void)context;
+	(void)err;
+	return LAST;
+}
+
 int rounds_run(const struct rounds *rounds, loop_callback round, void *context, struct error *err)
 {
 	struct counter counter = { rounds->count, round, context };
-	struct loop loop;
-	int ret = loop_init(&loop, err);
+	auto_fd int signals = signals_open(err);
+	struct loop loop = { 0 };
+	int ret = signals;
 
-	if (ret)
-		return ret;
-	ret = loop_add_timer(&loop, rounds->interval_ms * CLOCK_NS_PER_MS, count_round, &counter,
-			     err);
+	/* First, so that no round is printed after a signal came. */
+	if (ret >= 0)
+		ret = loop_add(&loop, signals, end_by_signal, NULL, err);
+	if (!ret)
+		ret = loop_add_timer(&loop, rounds->interval_ms * CLOCK_NS_PER_MS, count_round,
+				     &counter, err);
 	if (!ret)
 		ret = loop_run(&loop, err);
 	loop_done(&loop);

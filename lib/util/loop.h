@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What does a program that keeps running wait for, and what ends it?
+ * What does a program that keeps running wait for?
  *
- * One thread waits for descriptors and timers and calls back. A signal that ends programs
- * (signals.h) ends the loop between two callbacks: no handler runs, so none is missed and none
- * interrupts a callback.
+ * For descriptors and timers, in one thread, and it calls back for each that is ready. Signals are
+ * a descriptor as well (signals.h), so none interrupts a callback.
  */
 #ifndef UTIL_LOOP_H
 #define UTIL_LOOP_H
@@ -19,32 +18,31 @@ struct pollfd;
 /* Returns 0 to go on. Any other number ends the loop: a negative errno sets *err. */
 typedef int (*loop_callback)(void *context, struct error *err);
 
-/* Release with loop_done(). */
+/* Zeroed is empty; release with loop_done(). */
 struct loop {
 	struct pollfd *descriptors;
 	size_t descriptor_capacity;
-	struct loop_watch *watches; /* as many as descriptors: what each of them means */
+	struct loop_watch *watches; /* one for each descriptor: what it means */
 	size_t watch_capacity;
 	size_t count;
 };
-
-/* Holds the ending signals back from here on, also after loop_done(). Returns 0, or a negative
- * errno and sets *err; then there is nothing to release. */
-int loop_init(struct loop *loop, struct error *err);
 void loop_done(struct loop *loop);
 
-/* Calls back each time the descriptor, which stays the caller's, can be read or its other end has
- * closed; the callback reads it. Returns 0, or a negative errno and sets *err. */
+/* Callbacks that are due at the same time are called in the order in which they were added. Both
+ * functions return 0, or a negative errno and set *err with nothing added. A callback may call
+ * them. */
+
+/* Calls back each time the descriptor, which stays the caller's, can be read or its other end was
+ * closed. The callback reads it. */
 int loop_add(struct loop *loop, int fd, loop_callback call, void *context, struct error *err);
 
 /* Calls back every interval (above 0), first after one interval. A late callback does not shift
- * those that follow; calls that were missed meanwhile are not made up for. Returns as
- * loop_add(). */
+ * those that follow; calls that were missed meanwhile are not made up for. */
 int loop_add_timer(struct loop *loop, uint64_t interval_ns, loop_callback call, void *context,
 		   struct error *err);
 
-/* Runs until a signal that ends programs comes (returns 0; it is checked before each round of
- * callbacks), or a callback returns another number than 0 (returns that). May be called again. */
+/* Runs until a callback returns another number than 0, and returns that; or a negative errno, and
+ * sets *err, if it cannot wait. May be called again. */
 int loop_run(struct loop *loop, struct error *err);
 
 #endif

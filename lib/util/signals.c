@@ -4,24 +4,43 @@
  */
 #include <util/signals.h>
 
-#include <stddef.h>
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/signalfd.h>
 
-void signals_ending(sigset_t *set)
+#include <util/error.h>
+
+static sigset_t ending_signals(void)
 {
 	struct sigaction hangup;
+	sigset_t set;
 
-	sigemptyset(set);
-	sigaddset(set, SIGINT);
-	sigaddset(set, SIGTERM);
-	sigaddset(set, SIGQUIT);
+	sigemptyset(&set);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGQUIT);
 	if (sigaction(SIGHUP, NULL, &hangup) || hangup.sa_handler != SIG_IGN)
-		sigaddset(set, SIGHUP);
+		sigaddset(&set, SIGHUP);
+	return set;
 }
 
 void signals_hold(void)
 {
-	sigset_t set;
+	const sigset_t set = ending_signals();
 
-	signals_ending(&set);
 	sigprocmask(SIG_BLOCK, &set, NULL);
+}
+
+int signals_open(struct error *err)
+{
+	const sigset_t set = ending_signals();
+	int fd, ret;
+
+	signals_hold();
+	fd = signalfd(-1, &set, SFD_CLOEXEC);
+	if (fd >= 0)
+		return fd;
+	ret = -errno;
+	return error_set(err, ret, "cannot wait for signals: %s", strerror(-ret));
 }

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/signalfd.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -53,7 +54,6 @@ struct fixture {
 static void start(struct fixture *fixture)
 {
 	*fixture = (struct fixture){ 0 };
-	assert_int_equal(loop_init(&fixture->loop, &fixture->err), 0);
 }
 
 static void add_timer(struct fixture *fixture, uint64_t interval_ns, struct probe *probe)
@@ -208,17 +208,38 @@ struct signal_case {
 	int number;
 };
 
+/* Takes the signal and ends the loop. */
+static int end(void *context, struct error *err)
+{
+	const int *fd = context;
+	struct signalfd_siginfo info;
+
+	(void)err;
+	assert_int_equal(read(*fd, &info, sizeof(info)), sizeof(info));
+	return 9;
+}
+
+static int add_signals(struct fixture *fixture, int *fd)
+{
+	*fd = signals_open(&fixture->err);
+	assert_true(*fd >= 0);
+	return loop_add(&fixture->loop, *fd, end, fd, &fixture->err);
+}
+
 static void test_signal_ends(void **state)
 {
 	const struct signal_case *c = *state;
 	struct probe probe = { .raises = c->number };
 	struct fixture fixture;
+	int signals;
 
 	start(&fixture);
+	assert_int_equal(add_signals(&fixture, &signals), 0);
 	add_timer(&fixture, MS, &probe);
-	assert_int_equal(run(&fixture), 0);
+	assert_int_equal(run(&fixture), 9);
 	assert_int_equal(probe.calls, 1);
 	loop_done(&fixture.loop);
+	close(signals);
 }
 
 /* Also one that came before the loop ran, and while a callback is due. */
@@ -227,15 +248,18 @@ static void test_held_signal_ends_before_any_call(void **state)
 	const struct signal_case *c = *state;
 	struct probe probe = { .returns = 1 };
 	struct fixture fixture;
+	int signals;
 
 	signals_hold();
 	raise(c->number);
 	start(&fixture);
+	assert_int_equal(add_signals(&fixture, &signals), 0);
 	add_timer(&fixture, 1, &probe);
 	nanosleep(&(struct timespec){ .tv_nsec = MS }, NULL);
-	assert_int_equal(run(&fixture), 0);
+	assert_int_equal(run(&fixture), 9);
 	assert_int_equal(probe.calls, 0);
 	loop_done(&fixture.loop);
+	close(signals);
 }
 
 static void test_ignored_hangup_does_not_end(void **state)
@@ -243,6 +267,7 @@ static void test_ignored_hangup_does_not_end(void **state)
 	struct probe probe = { .returns = 1, .lasts = 3, .raises = SIGHUP };
 	struct fixture fixture;
 	sigset_t set;
+	int signals;
 
 	(void)state;
 	sigemptyset(&set);
@@ -250,10 +275,12 @@ static void test_ignored_hangup_does_not_end(void **state)
 	sigprocmask(SIG_UNBLOCK, &set, NULL);
 	signal(SIGHUP, SIG_IGN);
 	start(&fixture);
+	assert_int_equal(add_signals(&fixture, &signals), 0);
 	add_timer(&fixture, MS, &probe);
 	assert_int_equal(run(&fixture), 1);
 	assert_int_equal(probe.calls, 3);
 	loop_done(&fixture.loop);
+	close(signals);
 	signal(SIGHUP, SIG_DFL);
 }
 
@@ -276,7 +303,7 @@ static void test_done_closes_its_own(void **state)
 	start(&fixture);
 	add_timer(&fixture, MS, &probe);
 	add_timer(&fixture, MS, &probe);
-	assert_int_equal(open_descriptors(), before + 3);
+	assert_int_equal(open_descriptors(), before + 2);
 	loop_done(&fixture.loop);
 	assert_int_equal(open_descriptors(), before);
 }
