@@ -2,13 +2,13 @@
 /*
  * How does the filter come onto an interface?
  *
- * Two objects of the same program are in play. The first is loaded as a plain XDP program: it proves
- * that the kernel accepts the program, it owns the maps, and it is what runs when we run single. The
- * second goes to libxdp, which loads it as a component. Both share the maps of the first, so the rules
- * are complete before the first packet meets any of them.
+ * Two objects of the same program are in play. The first is loaded as a plain XDP program: it
+ * proves that the kernel accepts the program, it owns the maps, and it is what runs when we run
+ * single. The second goes to libxdp, which loads it as a component. Both share the maps of the
+ * first, so the rules are complete before the first packet meets any of them.
  *
- * Whether the kernel lets a program extend another, as the dispatcher needs it, is found out before:
- * where it does, we do not let libxdp do without the dispatcher.
+ * Whether the kernel lets a program extend another, as the dispatcher needs it, is found out
+ * before: where it does, we do not let libxdp do without the dispatcher.
  */
 #include <dataplane/attach.h>
 
@@ -390,8 +390,8 @@ static int attach_single(const struct attachment *attachment)
 			      bpf_program__fd(main_program(attachment)), flags, NULL);
 }
 
-/* libxdp silently attaches the program alone if it could not build its dispatcher, for whatever reason.
- * It remembers that, so another try in this process would end the same way. */
+/* libxdp silently attaches the program alone if it could not build its dispatcher, for whatever
+ * reason. It remembers that, so another try in this process would end the same way. */
 static int refuse_single(const struct attachment *attachment, struct error *err)
 {
 	return error_set(err, -EOPNOTSUPP,

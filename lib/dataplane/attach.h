@@ -2,9 +2,9 @@
 /*
  * How does the filter come onto an interface?
  *
- * It is prepared first: the interface is looked at, the program verified, its maps made and filled with
- * the rules. Then it is attached: by libxdp into the chain, or single where the kernel or the environment
- * has no dispatcher.
+ * It is prepared first: the interface is looked at, the program verified, its maps made and filled
+ * with the rules. Then it is attached: by libxdp into the chain, or single where the kernel or the
+ * environment has no dispatcher.
  */
 #ifndef DATAPLANE_ATTACH_H
 #define DATAPLANE_ATTACH_H
@@ -17,8 +17,8 @@
 struct error;
 struct attachment;
 
-/* How many file descriptors attaching and detaching take at most: libxdp opens each program and each
- * link of a chain, the old ones beside the new ones. */
+/* How many file descriptors attaching and detaching take at most: libxdp opens each program and
+ * each link of a chain, the old ones beside the new ones. */
 #define ATTACH_DESCRIPTORS 128
 
 struct attach_options {
@@ -43,9 +43,9 @@ struct attach_options {
 int attach_prepare(const struct netdev *dev, const struct attach_options *options,
 		   struct ruleset *rules, struct attachment **out, struct error *err);
 
-/* Attaches, reads the chain back and finds our program in it; *after is that chain. Logs one warning where
- * the filter runs single: why, and what follows. On failure the interface is as it was. Where a repair
- * comes first and brings the lost filter back, that one stays instead. */
+/* Attaches, reads the chain back and finds our program in it; *after is that chain. Logs one
+ * warning where the filter runs single: why, and what follows. On failure the interface is as it
+ * was. Where a repair comes first and brings the lost filter back, that one stays instead. */
 int attach_commit(struct attachment *attachment, struct chain *after, struct error *err);
 
 void attachment_free(struct attachment *attachment);

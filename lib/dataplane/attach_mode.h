@@ -16,7 +16,8 @@ const char *attach_mode_name(enum attach_mode mode);
 /* The inverse. -EINVAL: no mode is called that. */
 int attach_mode_parse(const char *text, enum attach_mode *out);
 
-/* What the kernel calls it: XDP_FLAGS_..._MODE, <linux/if_link.h>; 0 for ATTACH_MODE_UNSPECIFIED. */
+/* What the kernel calls it: XDP_FLAGS_..._MODE, <linux/if_link.h>; 0 for
+ * ATTACH_MODE_UNSPECIFIED. */
 __u32 attach_mode_flags(enum attach_mode mode);
 
 /* What libxdp calls it: enum xdp_attach_mode, <xdp/libxdp.h>. */

@@ -2,8 +2,8 @@
 /*
  * How is a change of an interface tried that others may be changing too?
  *
- * Whoever loads at the same moment makes libxdp lose the race, but the interface is not lost: another
- * try finds what they left.
+ * Whoever loads at the same moment makes libxdp lose the race, but the interface is not lost:
+ * another try finds what they left.
  */
 #ifndef DATAPLANE_ATTEMPT_H
 #define DATAPLANE_ATTEMPT_H
@@ -16,8 +16,8 @@ struct attempt {
 	sigset_t signals; /* those that were blocked before */
 };
 
-/* Blocks all signals: one between a change and the look at its result would end the command with a wrong
- * exit code. */
+/* Blocks all signals: one between a change and the look at its result would end the command with a
+ * wrong exit code. */
 void attempt_begin(struct attempt *attempt);
 
 /* Sleeps for a moment before the next try; false: that was the last. */

@@ -27,7 +27,8 @@ static bool is_mounted(void)
 	return !statfs(BPFFS_PATH, &fs) && (unsigned int)fs.f_type == BPF_FS_MAGIC;
 }
 
-/* The id of the mount that a path leads to, or 0. statx(2) tells it as well, in C libraries that have it. */
+/* The id of the mount that a path leads to, or 0. (statx(2) tells it too, but not every C library
+ * has that field.) */
 static unsigned long long mount_id(const char *path)
 {
 	auto_fd int fd = open(path, O_PATH | O_CLOEXEC);
@@ -47,9 +48,9 @@ static unsigned long long mount_id(const char *path)
 	return 0;
 }
 
-/* What PID 1 sees stays as long as the system or the container does. The ids of mounts differ from
- * namespace to namespace, so the mount below our path tells where we are. (Comparing
- * /proc/1/ns/mnt with ours would take every capability that PID 1 has.) */
+/* What process 1 sees stays as long as the system or the container does. Each mount namespace has
+ * its own mount ids, so the id of our mount tells whether we are in that of process 1. (Comparing
+ * /proc/1/ns/mnt with ours would take every capability that process 1 has.) */
 bool bpffs_lasts(void)
 {
 	auto_file FILE *mounts = fopen("/proc/1/mountinfo", "re");
@@ -73,10 +74,9 @@ int bpffs_ensure(struct error *err)
 	if (!bpffs_lasts())
 		return error_set(err, -ENOENT,
 				 "no BPF file system at " BPFFS_PATH
-				 "; run 'nsenter -t 1 -m mount -t bpf "
-				 "bpf " BPFFS_PATH
-				 "' and this command outside this mount namespace (it is "
-				 "not that of PID 1, and would take the filter along when it ends)");
+				 "; run 'nsenter -t 1 -m mount -t bpf bpf " BPFFS_PATH
+				 "' and this command outside this mount namespace (it is not that of "
+				 "process 1, and would take the filter along when it ends)");
 	if (mount("bpf", BPFFS_PATH, "bpf", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=0700")) {
 		ret = -errno;
 		return error_set(

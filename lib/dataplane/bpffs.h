@@ -2,8 +2,8 @@
 /*
  * Is there a BPF file system for libxdp's pins?
  *
- * The chain lives by its pins: a bpffs that goes away takes the filter with it. So it is mounted
- * by us only in the mount namespace of PID 1, where it stays.
+ * A chain lives by its pins: a bpffs that goes away takes the filter with it. So we mount one only
+ * in the mount namespace of process 1, where it stays.
  */
 #ifndef DATAPLANE_BPFFS_H
 #define DATAPLANE_BPFFS_H
@@ -14,13 +14,14 @@ struct error;
 
 #define BPFFS_PATH "/sys/fs/bpf"
 
-/* Mounts bpffs where that is safe and it is missing. 0, or -ENOENT with the command to run. */
+/* Mounts bpffs if it is missing and that is safe. -ENOENT with a message that names the command to
+ * run, or what mount(2) says. */
 int bpffs_ensure(struct error *err);
 
-/* Does what is pinned there stay when this process has ended? Not in a mount namespace of its own. */
+/* Do pins stay after this process has ended? Not in a mount namespace of its own. */
 bool bpffs_lasts(void);
 
-/* Can pins be made there? False for a read-only one. */
+/* Can pins be made there? Not if it is missing or read-only. */
 bool bpffs_writable(void);
 
 #endif

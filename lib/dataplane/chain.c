@@ -76,8 +76,8 @@ static void choose_main(const struct rtnl_xdp *xdp, struct chain *chain)
 	}
 }
 
-/* An interface that has gone runs no program. (libbpf would ask for all interfaces to tell of one: a look
- * at each would take the square of their number.) */
+/* An interface that has gone runs no program. (libbpf would ask for all interfaces to tell of one:
+ * a look at each would take the square of their number.) */
 static int read_main(const struct netdev *dev, struct chain *chain, struct error *err)
 {
 	struct rtnl_link link = {};
@@ -117,7 +117,8 @@ static int add_component(struct chain *chain, const struct bpf_link_info *link,
 	__u32 size = sizeof(info);
 	int ours;
 
-	/* A component can go between two system calls; any other failure must not look like that. */
+	/* A component can go between two system calls; any other failure must not look like
+	 * that. */
 	if (program < 0)
 		return errno == ENOENT ? 0 : -errno;
 	if (bpf_obj_get_info_by_fd(program, &info, &size))
@@ -140,9 +141,9 @@ static int add_component(struct chain *chain, const struct bpf_link_info *link,
 	return ours < 0 ? ours : 0;
 }
 
-/* The kernel does not tell the target of this link: it may be a component of this dispatcher, of another,
- * or none. Nothing of ours should be linked there, since load looks first. If it is all the same, nobody
- * can say where it filters. */
+/* The kernel does not tell the target of this link: it may be a component of this dispatcher, of
+ * another, or none. Nothing of ours should be linked there, since load looks first. If it is all
+ * the same, nobody can say where it filters. */
 static int meet_untold(struct chain *chain, const struct bpf_link_info *link)
 {
 	auto_fd int program = bpf_prog_get_fd_by_id(link->prog_id);
@@ -232,8 +233,8 @@ static void find_ours(struct chain *chain, const struct dispatcher_config *confi
 	}
 }
 
-/* Does a pin hold our filter where it does not run? What a chain lost was pinned in it. What is pinned in
- * another chain of this interface can be older, with old rules. */
+/* Does a pin hold our filter where it does not run? What a chain lost was pinned in it. What is
+ * pinned in another chain of this interface can be older, with old rules. */
 static void find_held(const struct netdev *dev, struct chain *chain)
 {
 	if (chain->program_id)

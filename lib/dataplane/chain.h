@@ -2,38 +2,38 @@
 /*
  * What runs on an interface, are we in it, and were we?
  *
- * Only the kernel tells what runs: the program of the interface and, if that is libxdp's dispatcher,
- * the links that put components into it. Pins tell nothing of that: they can be hidden, stale or gone
- * while the chain runs, and be there while it does not.
+ * Only the kernel tells what runs: the program of the interface and, if that is libxdp's
+ * dispatcher, the links that put components into it. Pins tell nothing of that: they can be hidden,
+ * stale or gone while the chain runs, and be there while it does not.
  *
  * Where our filter does not run, two signs tell that it should: our mark in the dispatcher at the
- * position of a lost component, and pins that still hold our program. Without a sign, a broken chain
- * is somebody else's. These are the states of an interface (FILTER_STATE_...); the column "status" is
- * that command's exit code:
+ * position of a lost component, and pins that still hold our program. Without a sign, a broken
+ * chain is somebody else's. These are the states of an interface (FILTER_STATE_...); the column
+ * "status" is that command's exit code:
  *
- *   state                            status  load             unload           repair
- *   NOT_LOADED                            3  loads            not loaded (3)   not loaded (3)
- *     another program is alone there      3  refused: take    not loaded (3)   not loaded (3)
- *     its chain is broken, not ours       3  that off first   not loaded (3)   not loaded (3)
- *     its chain lacks pins                3  makes them,      not loaded (3)   not loaded (3)
- *                                            then loads
- *     held: somebody turned us off        3  loads anew       ends what is     brings the chain back,
- *     ("xdp off"), but pins hold us          beside it        held             or us into the new one
- *   CHAINED, SINGLE                       0  loaded already   takes us off     leaves it
- *     the chain lost other components     0  loaded already   repairs, then    closes the gaps
- *                                                             takes us off
- *     the chain lacks pins                0  loaded already   the same         makes them
- *     two or more filters of ours         0  loaded already   takes all off    leaves it
- *   NOT_FILTERING, held                   1  refused: use     repairs, then    brings us back with
- *                                            repair           takes us off     rules and counters
- *   NOT_FILTERING, not held:              1  refused: use     closes the gaps  refused without rules,
- *     the rules are lost                     repair -f FILE                    else loads anew
+ *   state                           status  load            unload           repair
+ *   NOT_LOADED                           3  loads           not loaded (3)   not loaded (3)
+ *     another program is alone there     3  refused: take   not loaded (3)   not loaded (3)
+ *     its chain is broken, not ours      3  that off first  not loaded (3)   not loaded (3)
+ *     its chain lacks pins               3  makes them,     not loaded (3)   not loaded (3)
+ *                                           then loads
+ *     held: somebody turned us off       3  loads anew      ends what is     brings back the chain,
+ *     ("xdp off"), but pins hold us         beside it       held             or us into the new one
+ *   CHAINED, SINGLE                      0  loaded already  takes us off     leaves it
+ *     the chain lost other components    0  loaded already  repairs, then    closes the gaps
+ *                                                           takes us off
+ *     the chain lacks pins               0  loaded already  the same         makes them
+ *     two or more filters of ours        0  loaded already  takes all off    leaves it
+ *   NOT_FILTERING, held                  1  refused: use    repairs, then    brings us back with
+ *                                           repair          takes us off     rules and counters
+ *   NOT_FILTERING, not held:             1  refused: use    closes the gaps  refused without rules,
+ *     the rules are lost                    repair -f FILE                   else loads anew
  *
- * The commands on rules and counters refuse a named interface that does not filter (exit 1, or 3 where
- * it is not loaded). Without a name, they warn of each interface that lost its filter and take the
- * others. They refuse to choose one of two filters (1). Every refusal names the command that helps
- * (<dataplane/chain_advice.h>). That command works when it is typed next; testing/e2e/test_advice.py
- * walks through all of them.
+ * The commands on rules and counters refuse a named interface that does not filter (exit 1, or 3
+ * where it is not loaded). Without a name, they warn of each interface that lost its filter and
+ * take the others. They refuse to choose one of two filters (1). Every refusal names the command
+ * that helps (<dataplane/chain_advice.h>). That command works when it is typed next;
+ * testing/e2e/test_advice.py walks through all of them.
  */
 #ifndef DATAPLANE_CHAIN_H
 #define DATAPLANE_CHAIN_H
@@ -53,8 +53,9 @@ struct error;
 /* The program that <dataplane/repair.h> puts into a gap for a moment. It is not a component. */
 #define CHAIN_GAP_NAME "ipf_gap"
 
-/* Our mark: "continue the chain after this action", an action that no program returns. libxdp writes it
- * into the dispatcher and keeps it when it rebuilds the chain, so it outlives our program and its pins. */
+/* Our mark: "continue the chain after this action", an action that no program returns. libxdp
+ * writes it into the dispatcher and keeps it when it rebuilds the chain, so it outlives our program
+ * and its pins. */
 #define CHAIN_MARK_ACTION 30
 
 struct chain_component {
@@ -74,8 +75,8 @@ struct chain {
 	char main_name[16];
 	bool dispatcher; /* the main program is libxdp's dispatcher */
 
-	/* The kernel does not tell what the dispatcher runs (before 5.13). Then only this is known of
-	 * it: we are not in it. */
+	/* The kernel does not tell what the dispatcher runs (before 5.13). Then only this is known
+	 * of it: we are not in it. */
 	bool untold;
 	unsigned int dispatcher_version;
 	unsigned int expected; /* components that the dispatcher was built for; where we do not know
@@ -94,9 +95,9 @@ struct chain {
 };
 
 /* Reads the chain of an interface; an interface that has gone has none. Pins that may be those of a
- * loader at work are looked at again for up to three seconds, so that a chain that is about to come is
- * not taken for one that was turned off. -EPERM without the capability, -EBUSY where the chain changes
- * all the time, or what else the kernel says, with a message; *out is unchanged then. */
+ * loader at work are looked at again for up to three seconds, so that a chain that is about to come
+ * is not taken for one that was turned off. -EPERM without the capability, -EBUSY where the chain
+ * changes all the time, or what else the kernel says, with a message; *out is unchanged then. */
 int chain_read(const struct netdev *dev, struct chain *out, struct error *err);
 
 /* Does this program of ours run there? */
@@ -105,8 +106,8 @@ bool chain_has(const struct chain *chain, __u32 program_id);
 /* Has its dispatcher lost components? Then libxdp does not take it for a chain any more. */
 bool chain_is_broken(const struct chain *chain);
 
-/* -EPROTO with a message that names both versions, where the libxdp here cannot change the dispatcher:
- * its format changed between releases. */
+/* -EPROTO with a message that names both versions, where the libxdp here cannot change the
+ * dispatcher: its format changed between releases. */
 int chain_check_version(const struct netdev *dev, const struct chain *chain, struct error *err);
 
 /* Are we alone in a dispatcher that is older than those of the libxdp here? libxdp changes no such

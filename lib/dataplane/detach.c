@@ -54,8 +54,9 @@ static int detach_once(const struct netdev *dev, const struct chain *chain, __u3
 	return detach_main(dev, chain);
 }
 
-/* Brings the chain into a state from which programs can be taken out, and reads it. If the dispatcher
- * has lost all its components, it can go even where the repair fails: nobody misses anything. */
+/* Brings the chain into a state from which programs can be taken out, and reads it. If the
+ * dispatcher has lost all its components, it can go even where the repair fails: nobody misses
+ * anything. */
 static int make_ready(const struct netdev *dev, struct chain *chain, bool *repaired,
 		      struct error *err)
 {

@@ -2,8 +2,8 @@
 /*
  * How does the filter leave an interface?
  *
- * Only programs of ours are taken off. A broken chain is repaired first: otherwise libxdp takes nothing
- * out of it.
+ * Only programs of ours are taken off. A broken chain is repaired first: otherwise libxdp takes
+ * nothing out of it.
  */
 #ifndef DATAPLANE_DETACH_H
 #define DATAPLANE_DETACH_H
@@ -13,13 +13,14 @@
 
 struct error;
 
-/* Both return 0; -ENOENT: not loaded there; -EEXIST: not while an interface above it has a program; or
- * another negative errno; each with a message. */
+/* Both return 0; -ENOENT: not loaded there; -EEXIST: not while an interface above it has a program;
+ * or another negative errno; each with a message. */
 
 /* Takes this program of ours off. */
 int detach_program(const struct netdev *dev, __u32 program_id, struct error *err);
 
-/* Takes all filters off that are there when it is called. One that somebody loads meanwhile stays. */
+/* Takes all filters off that are there when it is called. One that somebody loads meanwhile
+ * stays. */
 int detach_filters(const struct netdev *dev, struct error *err);
 
 #endif

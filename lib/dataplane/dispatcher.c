@@ -119,8 +119,8 @@ static unsigned int number_in_btf(const struct btf *btf, const char *name)
 	return type && btf_is_array(type) ? btf_array(type)->nelems : 0;
 }
 
-/* libxdp has no call that tells its version, but it finds its dispatcher for everybody, and the version is
- * in the BTF of that object. Returns 0 where it finds none, and so can load none. */
+/* libxdp has no call that tells its version, but it finds its dispatcher for everybody, and the
+ * version is in the BTF of that object. Returns 0 where it finds none, and so can load none. */
 static unsigned int read_version(void)
 {
 	struct xdp_program *program = xdp_program__find_file("xdp-dispatcher.o", NULL, NULL);
@@ -145,8 +145,8 @@ unsigned int dispatcher_version_made(void)
 
 /* -- Its functions ----------------------------------------------------------------------------- */
 
-/* A component replaces one function of the dispatcher: prog0 for position 1, and so on. libxdp lets the
- * only component of a chain replace the whole dispatcher. */
+/* A component replaces one function of the dispatcher: prog0 for position 1, and so on. libxdp lets
+ * the only component of a chain replace the whole dispatcher. */
 int dispatcher_function(const struct btf *btf, unsigned int count, unsigned int position)
 {
 	char name[sizeof(DISPATCHER_NAME)] = DISPATCHER_NAME;

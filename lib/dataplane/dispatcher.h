@@ -2,8 +2,9 @@
 /*
  * What is libxdp's dispatcher like: that of the library that runs, and those of others?
  *
- * The format of a dispatcher has a version, and libraries of different versions share a soname: a binary
- * that was built with one runs with another. So nothing here comes from the headers of the build.
+ * The format of a dispatcher has a version, and libraries of different versions share a soname: a
+ * binary that was built with one runs with another. So nothing here comes from the headers of the
+ * build.
  */
 #ifndef DATAPLANE_DISPATCHER_H
 #define DATAPLANE_DISPATCHER_H
@@ -20,7 +21,8 @@ struct btf;
 /* The newest version that we can read; what comes after it may be laid out in another way. */
 #define DISPATCHER_NEWEST_KNOWN 3
 
-/* What a dispatcher was built for. The arrays are by position, which counts from 1: [position - 1]. */
+/* What a dispatcher was built for. The arrays are by position, which counts from 1: [position -
+ * 1]. */
 struct dispatcher_config {
 	unsigned int version; /* of its format; 0: it cannot be read */
 	unsigned int count;   /* components */
@@ -32,12 +34,12 @@ struct dispatcher_config {
 /* Reads it from the one map of the dispatcher. */
 void dispatcher_read_config(__u32 map_id, struct dispatcher_config *out);
 
-/* The format version that the libxdp here makes. It changes dispatchers of that version only; one of an
- * older version it can only take off as a whole. */
+/* The format version that the libxdp here makes. It changes dispatchers of that version only; one
+ * of an older version it can only take off as a whole. */
 unsigned int dispatcher_version_made(void);
 
-/* In the dispatcher's BTF: the function that the component at this position of `count` replaces, or a
- * negative errno. */
+/* In the dispatcher's BTF: the function that the component at this position of `count` replaces, or
+ * a negative errno. */
 int dispatcher_function(const struct btf *btf, unsigned int count, unsigned int position);
 
 /* The inverse. `btf` may be NULL. */

@@ -19,7 +19,7 @@
 enum frames {
 	FRAMES_UNKNOWN,
 	FRAMES_ETHERNET,
-	FRAMES_BARE,    /* no header of the link */
+	FRAMES_BARE,    /* IP, without a header of the link layer */
 	FRAMES_NOT_IP,  /* nothing to filter */
 	FRAMES_FOREIGN, /* IP, but after a header that the program does not know */
 };
@@ -81,12 +81,13 @@ static const struct hardware *find_hardware(unsigned short type)
 	return &unknown;
 }
 
-/* -- Kinds of device ---------------------------------------------------------------------------- */
+/* -- Kinds of device
+ * ---------------------------------------------------------------------------- */
 
-/* Seen in frames, on each kernel that the tests run on. */
+/* Their frames begin with the packet: seen in frames, on each kernel that the tests run on. */
 static const struct bare_kind {
 	const char *kind;
-	bool tunnel; /* its driver left the outer headers in front up to Linux 5.13 */
+	bool tunnel; /* up to Linux 5.13, its driver left the outer headers in front */
 } bare_kinds[] = {
 	{ "tun", false }, { "wireguard", false }, { "ppp", false },   { "ipip", true },
 	{ "sit", true },  { "gre", true },        { "ip6gre", true }, { "ip6tnl", true },
@@ -103,8 +104,8 @@ static const struct bare_kind *find_bare_kind(const char *kind)
 #define FILTER_ELSEWHERE "filter on another interface that the packets cross, or with nft"
 #define FILTER_BELOW "filter the outer source, on the interface that receives the packets"
 
-/* A tunnel without one remote end has an address of its own for each, which its driver reads from the
- * outer header, and so keeps it. */
+/* A tunnel without one remote end reads the address of each peer from the outer header, so its
+ * driver keeps that header. */
 static bool gre_keeps_header(const struct rtnl_link *link)
 {
 	static const unsigned char none[4];
@@ -150,13 +151,14 @@ static int check_bare(const struct netdev *dev, const struct rtnl_link *link, st
 	return 0;
 }
 
-/* Packets are given to these only after the place where XDP programs run. */
+/* These get their packets only after XDP programs have run. */
 static bool runs_no_program(const struct rtnl_link *link)
 {
 	return link->is_l3s || !strcmp(link->kind, "ifb") || !strcmp(link->kind, "vrf");
 }
 
-/* The type of a tun device can be set to anything (TUNSETLINK); what it is stays. */
+/* The type of a tun device can be set to anything (TUNSETLINK), but that does not change its
+ * frames. / */
 static bool is_mislabelled(const struct rtnl_link *link, enum frames frames)
 {
 	return link->tun != RTNL_NO_TUN && (link->tun == RTNL_TAP) != (frames == FRAMES_ETHERNET);

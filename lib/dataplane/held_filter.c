@@ -12,7 +12,8 @@
 #include <dataplane/pins.h>
 #include <util/auto.h>
 
-/* A loader attaches a chain at once after it has pinned it, and unpins the old one at once after that. */
+/* A loader attaches a chain at once after it has pinned it, and unpins the old one at once after
+ * that. */
 #define FRESH_SECONDS 2
 
 static __u32 program_id(int program)

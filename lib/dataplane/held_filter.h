@@ -2,8 +2,9 @@
 /*
  * Which filter of an interface do pins hold that does not run any more?
  *
- * A pinned link keeps its component and the dispatcher. So a chain that somebody takes off the interface
- * ('ip link set IFNAME xdp off') stays in the kernel whole: rules, positions and neighbours too.
+ * A pinned link keeps its component and the dispatcher. So a chain that somebody takes off the
+ * interface ('ip link set IFNAME xdp off') stays in the kernel whole: rules, positions and
+ * neighbours too.
  */
 #ifndef DATAPLANE_HELD_FILTER_H
 #define DATAPLANE_HELD_FILTER_H
@@ -16,7 +17,7 @@ struct held_filter {
 	__u32 program_id;    /* 0: there is none */
 	__u32 main_id;       /* the dispatcher whose chain it is pinned in */
 	__u32 dispatcher_id; /* the same if the kernel still has that dispatcher, else 0 */
-	bool fresh; /* its pins are as young as those of a loader at work, so it may be about to run */
+	bool fresh;          /* its pins may be those of a loader at work: it may be about to run */
 };
 
 /* Both leave *out as it is if they find nothing. */

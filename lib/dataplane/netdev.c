@@ -23,7 +23,7 @@ static int not_found(const char *name, struct error *err)
 	if (!length || length > RTNL_NAME_MAX)
 		return error_set(err, -ENODEV, "'%s': no such interface; a name has 1 to %d bytes",
 				 name, RTNL_NAME_MAX);
-	/* ifconfig(8) calls an address so, and old system calls cut the name there. */
+	/* ifconfig(8) labels an address like that, and old system calls end the name there. */
 	if (strchr(name, ':'))
 		return error_set(
 			err, -ENODEV,
@@ -85,7 +85,7 @@ int netdev_all(struct netdev **out, size_t *count, struct error *err)
 	return 0;
 }
 
-/* Two that sit on each other are the ends of a veth pair, and neither is above. */
+/* Two interfaces that sit on each other are the ends of a veth pair: neither is above. */
 static bool sits_on(const struct rtnl_link *upper, const struct rtnl_link *lower)
 {
 	if (lower->master == upper->ifindex)

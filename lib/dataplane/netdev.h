@@ -16,25 +16,26 @@ struct netdev {
 	unsigned int ifindex;
 };
 
-/* The interface with this name or alternative name; *out has its own name, so that messages call an
- * interface by one name. -ENODEV: "eth7: no such interface". */
+/* Finds an interface by its name or an alternative name. *out has the name itself, so that messages
+ * call an interface by one name. -ENODEV: "eth7: no such interface". */
 int netdev_find(const char *name, struct netdev *out, struct error *err);
 
-/* All interfaces of this network namespace, by ifindex. *out is the caller's to free. */
+/* All interfaces of this network namespace, by ifindex. The caller frees *out. */
 int netdev_all(struct netdev **out, size_t *count, struct error *err);
 
-/* Those directly above it (its bridge or bond, the VLAN devices on it), or directly below. *out is the
- * caller's to free. */
+/* The interfaces directly above it (its bridge or bond, the VLAN devices on it), or directly below.
+ * The caller frees *out. */
 int netdev_above(const struct netdev *dev, struct netdev **out, size_t *count);
 int netdev_below(const struct netdev *dev, struct netdev **out, size_t *count);
 
-/* Where the interface is (<ipfilter/abi.h>). What cannot be told stays zero. */
+/* Where the interface is (<ipfilter/abi.h>). What cannot be found out is zero. */
 void netdev_location(const struct netdev *dev, struct ipf_location *out);
 
-/* Of this network namespace; never given twice. 0 where the kernel has none (before 5.14). */
+/* The number of this network namespace, which no other ever gets. 0: the kernel has none (before
+ * 5.14). */
 __u64 netdev_netns_cookie(void);
 
-/* The interface's MTU, or 0 where it cannot be told. */
+/* The interface's MTU; 0: it cannot be found out. */
 unsigned int netdev_mtu(const struct netdev *dev);
 
 #endif

@@ -2,7 +2,7 @@
 /*
  * Which network namespaces are there besides this one?
  *
- * What cannot be opened or entered is left out: a process can end at any time, and one with more
+ * Leaves out what cannot be opened or entered: a process can end at any time, and one with more
  * capabilities than ours may not be looked at.
  */
 #include <dataplane/netns.h>
@@ -53,7 +53,7 @@ static int look_at(struct search *search, const char *path)
 	return search->visit(path, search->data);
 }
 
-/* Blanks and the like stand as \040 in the kernel's tables. */
+/* The kernel's tables write a blank as \040, and so on. */
 static void unescape(char *text)
 {
 	char *out = text;
@@ -71,7 +71,7 @@ static void unescape(char *text)
 	*out = '\0';
 }
 
-/* "... <root> <mount point> <options> ... - nsfs nsfs rw", the root being "net:[4026531840]" */
+/* A line: "... <root> <mount point> <options> ... - nsfs nsfs rw"; the root: "net:[4026531840]" */
 static int look_at_mounts(struct search *search, const char *process)
 {
 	char path[64], file[2 * NETNS_PATH_SIZE], root[64], point[NETNS_PATH_SIZE];

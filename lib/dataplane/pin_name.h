@@ -2,9 +2,9 @@
 /*
  * What does libxdp call the pins of a chain?
  *
- * Each chain has a folder in bpffs, dispatch-IFINDEX-PROGRAM, with the number of its interface and the id
- * of its dispatcher. In it, progN-link and progN-prog are the component at position N + 1: the link that
- * puts it into the dispatcher, and its program.
+ * Each chain has a folder in bpffs, dispatch-IFINDEX-PROGRAM, with the number of its interface and
+ * the id of its dispatcher. In it, progN-link and progN-prog are the component at position N + 1:
+ * the link that puts it into the dispatcher, and its program.
  */
 #ifndef DATAPLANE_PIN_NAME_H
 #define DATAPLANE_PIN_NAME_H

@@ -2,8 +2,9 @@
 /*
  * What is pinned for the chains of the system's interfaces?
  *
- * A loader that was started under umask 0777 leaves folders and pins without any permission, which only
- * CAP_DAC_OVERRIDE could enter. Root owns them, so they get back what root needs as soon as we meet them.
+ * A loader that was started under umask 0777 leaves folders and pins without any permission, which
+ * only CAP_DAC_OVERRIDE could enter. Root owns them, so they get back what root needs as soon as we
+ * meet them.
  */
 #ifndef DATAPLANE_PINS_H
 #define DATAPLANE_PINS_H
@@ -14,8 +15,8 @@
 
 struct error;
 
-/* Locks the pins as libxdp does while it works on them: by flock(2) on their folder, which is made where
- * it is missing. Returns a descriptor, or a negative errno with a message. */
+/* Locks the pins as libxdp does while it works on them: by flock(2) on their folder, which is made
+ * where it is missing. Returns a descriptor, or a negative errno with a message. */
 int pins_lock(struct error *err);
 
 /* -- One component; `position` counts from 1 -- */
@@ -26,8 +27,8 @@ bool pins_has(const struct pin_name_chain *chain, unsigned int position, enum pi
 /* Returns a descriptor, or a negative errno; -ENOENT: no program is pinned there. */
 int pins_open_program(const struct pin_name_chain *chain, unsigned int position);
 
-/* Pins a component by descriptors of its link and its program, and makes the folder of the chain where it
- * is missing. A pin that is there stays. */
+/* Pins a component by descriptors of its link and its program, and makes the folder of the chain
+ * where it is missing. A pin that is there stays. */
 int pins_add(const struct pin_name_chain *chain, unsigned int position, int link, int program);
 
 /* Removes the pin of the program, if there is one. */
@@ -35,8 +36,8 @@ void pins_remove_program(const struct pin_name_chain *chain, unsigned int positi
 
 /* -- All that is pinned -- */
 
-/* The folder of all chains, and that of one; NULL where there is none, or none that we may see. Close them
- * with pins_close(). */
+/* The folder of all chains, and that of one; NULL where there is none, or none that we may see.
+ * Close them with pins_close(). */
 DIR *pins_open(void);
 DIR *pins_open_chain(DIR *pins, const struct pin_name_chain *chain);
 void pins_close(DIR **folder);
@@ -46,18 +47,21 @@ void pins_close(DIR **folder);
 bool pins_next_chain(DIR *pins, struct pin_name_chain *out);
 
 struct pins_component {
-	const char *name; /* of the pin; valid until the next one is read */
-	int program; /* the program that is pinned, or that the pinned link puts into the dispatcher;
-			 * the caller closes it; -1: it cannot be opened */
-	__u32 dispatcher_id; /* into which the pinned link puts it; 0: not a link, or not in one */
+	/* Of the pin. Valid until the next one is read. */
+	const char *name;
+	/* The program that is pinned, or that the pinned link puts into the dispatcher. The caller
+	 * closes it. Negative: it cannot be opened. */
+	int program;
+	/* The dispatcher into which the pinned link puts it; 0: not a link, or not in one. */
+	__u32 dispatcher_id;
 };
 
 /* The next pin in the folder of a chain; false after the last. */
 bool pins_next_component(DIR *folder, const struct pin_name_chain *chain,
 			 struct pins_component *out);
 
-/* Was anything pinned or unpinned in the folder of this chain in the last `seconds`? A date that lies
- * farther in the future than that is from before the clock was set back, and so it is old. */
+/* Was anything pinned or unpinned in the folder of this chain in the last `seconds`? A date that
+ * lies farther in the future than that is from before the clock was set back, and so it is old. */
 bool pins_changed_since(const struct pin_name_chain *chain, unsigned int seconds);
 
 #endif

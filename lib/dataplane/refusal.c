@@ -12,12 +12,12 @@
 #include <util/auto.h>
 #include <util/error.h>
 
-/* A page less the headroom and tail that drivers reserve: what fits into one buffer at most. */
+/* A page less the headroom and tail that drivers reserve is what fits into one buffer. */
 #define SINGLE_BUFFER_MTU 3498
 
 bool refusal_is_from_above(int ret)
 {
-	/* -EEXIST says the kernel, and libxdp, which takes that for a race, -EBUSY. */
+	/* The kernel returns -EEXIST; libxdp takes that for a race and returns -EBUSY. */
 	return ret && strstr(libbpf_log_kernel(), "upper device");
 }
 
@@ -29,69 +29,75 @@ bool refusal_is_race(int ret)
 
 /* -- Interfaces above and below ---------------------------------------------------------------- */
 
-static bool find_with_program(const struct netdev *devs, size_t count, struct netdev *found,
-			      struct chain *chain)
+/* An interface with a program that the kernel does not want beside ours. */
+struct blocker {
+	const char *where; /* "above it" or "below it" */
+	struct netdev dev;
+	struct chain chain;
+};
+
+static bool find_blocker(const struct netdev *devs, size_t count, struct blocker *blocker)
 {
 	for (size_t i = 0; i < count; i++) {
-		if (chain_read(&devs[i], chain, NULL) || !chain->main_id)
+		if (chain_read(&devs[i], &blocker->chain, NULL) || !blocker->chain.main_id)
 			continue;
-		*found = devs[i];
+		blocker->dev = devs[i];
 		return true;
 	}
 	return false;
 }
 
 /* "br0 above it has program 'foo' (id 12), so <consequence>; <what to do> first" */
-static int blame(const struct netdev *dev, const char *where, const struct netdev *other,
-		 const struct chain *chain, const char *consequence, int ret, struct error *err)
+static int blame(const struct netdev *dev, const struct blocker *blocker, const char *consequence,
+		 int ret, struct error *err)
 {
+	const struct chain *chain = &blocker->chain;
+	const char *other = blocker->dev.name;
+
 	if (chain->program_id)
 		return error_set(err, ret,
 				 "%s: %s %s has xdp-ipfilter (program %u), so %s; take it off first "
 				 "with 'xdp-ipfilter unload %s'",
-				 dev->name, other->name, where, chain->program_id, consequence,
-				 other->name);
+				 dev->name, other, blocker->where, chain->program_id, consequence,
+				 other);
 	return error_set(err, ret,
 			 "%s: %s %s has program '%s' (id %u), so %s; detach that first; 'xdp-loader "
 			 "status %s' shows it",
-			 dev->name, other->name, where, chain->main_name, chain->main_id,
-			 consequence, other->name);
+			 dev->name, other, blocker->where, chain->main_name, chain->main_id,
+			 consequence, other);
 }
 
 #define ABOVE_CONSEQUENCE "the kernel refuses changes below it"
 
 static int from_above(const struct netdev *dev, struct error *err)
 {
+	struct blocker blocker = { .where = "above it" };
 	auto_free struct netdev *above = NULL;
-	struct netdev upper;
-	struct chain chain;
 	size_t count;
 
-	if (!netdev_above(dev, &above, &count) && find_with_program(above, count, &upper, &chain))
-		return blame(dev, "above it", &upper, &chain, ABOVE_CONSEQUENCE, -EEXIST, err);
+	if (!netdev_above(dev, &above, &count) && find_blocker(above, count, &blocker))
+		return blame(dev, &blocker, ABOVE_CONSEQUENCE, -EEXIST, err);
 	return error_set(err, -EEXIST,
 			 "%s: an interface above it, in another network namespace, has a program, "
 			 "so " ABOVE_CONSEQUENCE "; detach that first",
 			 dev->name);
 }
 
-/* A bond runs the program of its own on its ports. Returns 0 where no port has one. */
+/* A bond runs its own program on its ports. Returns 0 if no port has one. */
 static int from_below(const struct netdev *dev, int ret, struct error *err)
 {
+	struct blocker blocker = { .where = "below it" };
 	auto_free struct netdev *below = NULL;
-	struct netdev lower;
-	struct chain chain;
 	size_t count;
 
-	if (netdev_below(dev, &below, &count) || !find_with_program(below, count, &lower, &chain))
+	if (netdev_below(dev, &below, &count) || !find_blocker(below, count, &blocker))
 		return 0;
-	return blame(dev, "below it", &lower, &chain, "the bond accepts no native program", ret,
-		     err);
+	return blame(dev, &blocker, "the bond accepts no native program", ret, err);
 }
 
 /* -- Attach ------------------------------------------------------------------------------------ */
 
-/* A neighbour that cannot take frames of several buffers makes the whole chain so. */
+/* One neighbour that does not take multi-buffer frames keeps them from the whole chain. */
 static const struct chain_component *neighbour_without_frags(const struct chain *chain)
 {
 	for (unsigned int i = 0; i < chain->count; i++) {
@@ -101,7 +107,7 @@ static const struct chain_component *neighbour_without_frags(const struct chain 
 	return NULL;
 }
 
-/* Returns 0 where the MTU is no obstacle. */
+/* Returns 0 if the MTU is no obstacle. */
 static int large_mtu(const struct netdev *dev, const struct chain *before, int ret,
 		     struct error *err)
 {
@@ -114,7 +120,7 @@ static int large_mtu(const struct netdev *dev, const struct chain *before, int r
 		return error_set(
 			err, ret,
 			"%s: MTU %u is too large for program '%s' (id %u), which does not take "
-			"frames of several buffers; lower the MTU to 1500, or unload the program",
+			"multi-buffer frames; lower the MTU to 1500, or unload the program",
 			dev->name, mtu, neighbour->name, neighbour->program_id);
 	if (!kernel_has_multi_buffer())
 		return error_set(err, ret,
@@ -124,7 +130,7 @@ static int large_mtu(const struct netdev *dev, const struct chain *before, int r
 	return 0;
 }
 
-/* What drivers say no by. Other numbers mean that something went wrong on the way. */
+/* The errors by which drivers refuse. Others mean that something went wrong before. */
 static bool is_from_driver(int ret)
 {
 	return ret == -EOPNOTSUPP || ret == -EINVAL || ret == -ERANGE || ret == -ENOSPC ||

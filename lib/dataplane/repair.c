@@ -2,8 +2,8 @@
 /*
  * How is a chain repaired that lost components?
  *
- * If this is killed halfway, the next call goes on with what it left: each step is done only where its
- * result is not there yet.
+ * If this is killed halfway, the next call goes on with what it left: each step is done only where
+ * its result is not there yet.
  */
 #include <dataplane/repair.h>
 
@@ -110,8 +110,8 @@ static int put_gap(const struct patient *patient, unsigned int position, int fun
 	return pins_add(&patient->pins, position, link, program);
 }
 
-/* Gives a program up only if it is not pinned, or if the kernel does not take it back there: its pin may
- * be the last that holds its rules. */
+/* Gives a program up only if it is not pinned, or if the kernel does not take it back there: its
+ * pin may be the last that holds its rules. */
 static int fill_position(const struct patient *patient, unsigned int position)
 {
 	const struct chain_component *component = linked_at(patient->chain, position);

@@ -20,16 +20,112 @@
 /* Interfaces that come and go while they are listed make the kernel ask for another try. */
 #define MAX_DUMPS 16
 
-struct request {
-	struct nlmsghdr header;
-	struct ifinfomsg link;
-	char attributes[NLMSG_ALIGN(NLA_HDRLEN + RTNL_NAME_MAX + 1) + NLA_HDRLEN + sizeof(__u32)];
-};
-
 struct links {
 	struct rtnl_link *items;
 	size_t count;
 	size_t capacity;
+};
+
+/* -- What a message says ----------------------------------------------------------------------- */
+
+struct attributes {
+	const struct rtattr *first;
+	int size;
+};
+
+/* Those inside another attribute; none if that is NULL. */
+static struct attributes inside(const struct rtattr *parent)
+{
+	return parent ? (struct attributes){ RTA_DATA(parent), (int)RTA_PAYLOAD(parent) } :
+			(struct attributes){ NULL, 0 };
+}
+
+/* NULL: it is not among them. */
+static const struct rtattr *find(struct attributes attributes, unsigned int type)
+{
+	const struct rtattr *attribute = attributes.first;
+	int left = attributes.size;
+
+	for (; RTA_OK(attribute, left); attribute = RTA_NEXT(attribute, left))
+		if ((attribute->rta_type & NLA_TYPE_MASK) == type)
+			return attribute;
+	return NULL;
+}
+
+/* Copies as much of its value as there is room for. */
+static void copy_value(struct attributes attributes, unsigned int type, void *out, size_t size)
+{
+	const struct rtattr *attribute = find(attributes, type);
+	size_t length = attribute ? RTA_PAYLOAD(attribute) : 0;
+
+	if (length)
+		memcpy(out, RTA_DATA(attribute), length < size ? length : size);
+}
+
+static void read_tun(struct attributes data, struct rtnl_link *link)
+{
+	__u8 type = 0;
+
+	if (!find(data, IFLA_TUN_TYPE))
+		return;
+	copy_value(data, IFLA_TUN_TYPE, &type, sizeof(type));
+	link->tun = type == IFF_TAP ? RTNL_TAP : RTNL_TUN;
+}
+
+static void read_ipvlan(struct attributes data, struct rtnl_link *link)
+{
+	__u16 mode = IPVLAN_MODE_L2;
+
+	copy_value(data, IFLA_IPVLAN_MODE, &mode, sizeof(mode));
+	link->is_l3s = mode == IPVLAN_MODE_L3S;
+}
+
+static void read_kind(struct attributes info, struct rtnl_link *link)
+{
+	const struct attributes data = inside(find(info, IFLA_INFO_DATA));
+
+	copy_value(info, IFLA_INFO_KIND, link->kind, sizeof(link->kind) - 1);
+	if (!strcmp(link->kind, "tun"))
+		read_tun(data, link);
+	else if (!strcmp(link->kind, "ipvlan"))
+		read_ipvlan(data, link);
+}
+
+static void read_xdp(struct attributes data, struct rtnl_xdp *xdp)
+{
+	copy_value(data, IFLA_XDP_ATTACHED, &xdp->attached, sizeof(xdp->attached));
+	copy_value(data, IFLA_XDP_PROG_ID, &xdp->program, sizeof(xdp->program));
+	copy_value(data, IFLA_XDP_HW_PROG_ID, &xdp->hw, sizeof(xdp->hw));
+	copy_value(data, IFLA_XDP_DRV_PROG_ID, &xdp->native, sizeof(xdp->native));
+	copy_value(data, IFLA_XDP_SKB_PROG_ID, &xdp->skb, sizeof(xdp->skb));
+}
+
+static struct rtnl_link read_link(const struct nlmsghdr *message)
+{
+	const struct ifinfomsg *info = NLMSG_DATA(message);
+	const struct attributes all = { IFLA_RTA(info), (int)IFLA_PAYLOAD(message) };
+	struct rtnl_link link = {
+		.ifindex = (unsigned int)info->ifi_index,
+		.type = info->ifi_type,
+	};
+
+	copy_value(all, IFLA_IFNAME, link.name, sizeof(link.name) - 1);
+	copy_value(all, IFLA_MASTER, &link.master, sizeof(link.master));
+	copy_value(all, IFLA_BROADCAST, link.broadcast, sizeof(link.broadcast));
+	/* With the id of another network namespace, the number is that of an interface there. */
+	if (!find(all, IFLA_LINK_NETNSID))
+		copy_value(all, IFLA_LINK, &link.lower, sizeof(link.lower));
+	read_kind(inside(find(all, IFLA_LINKINFO)), &link);
+	read_xdp(inside(find(all, IFLA_XDP)), &link.xdp);
+	return link;
+}
+
+/* -- Questions and answers --------------------------------------------------------------------- */
+
+struct request {
+	struct nlmsghdr header;
+	struct ifinfomsg link;
+	char attributes[NLMSG_ALIGN(NLA_HDRLEN + RTNL_NAME_MAX + 1) + NLA_HDRLEN + sizeof(__u32)];
 };
 
 static int open_socket(void)
@@ -37,18 +133,6 @@ static int open_socket(void)
 	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
 
 	return fd < 0 ? -errno : fd;
-}
-
-static void init_request(struct request *request, __u16 flags)
-{
-	*request = (struct request){
-		.header = {
-			.nlmsg_len = NLMSG_LENGTH(sizeof(request->link)),
-			.nlmsg_type = RTM_GETLINK,
-			.nlmsg_flags = NLM_F_REQUEST | flags,
-		},
-		.link.ifi_family = AF_UNSPEC,
-	};
 }
 
 static void add_attribute(struct request *request, __u16 type, const void *value, size_t size)
@@ -61,6 +145,21 @@ static void add_attribute(struct request *request, __u16 type, const void *value
 	memcpy((char *)attribute + NLA_HDRLEN, value, size);
 	request->header.nlmsg_len =
 		NLMSG_ALIGN(request->header.nlmsg_len) + NLA_ALIGN(attribute->nla_len);
+}
+
+static void init_request(struct request *request, __u16 flags)
+{
+	const __u32 less = RTEXT_FILTER_SKIP_STATS;
+
+	*request = (struct request){
+		.header = {
+			.nlmsg_len = NLMSG_LENGTH(sizeof(request->link)),
+			.nlmsg_type = RTM_GETLINK,
+			.nlmsg_flags = NLM_F_REQUEST | flags,
+		},
+		.link.ifi_family = AF_UNSPEC,
+	};
+	add_attribute(request, IFLA_EXT_MASK, &less, sizeof(less));
 }
 
 static int send_request(int fd, const struct request *request)
@@ -87,130 +186,8 @@ static int receive(int fd, char **buffer, size_t *capacity, size_t *size)
 	return 0;
 }
 
-static void read_tun(const struct rtattr *data, struct rtnl_link *link)
-{
-	const struct rtattr *attribute = RTA_DATA(data);
-	int left = (int)RTA_PAYLOAD(data);
-
-	for (; RTA_OK(attribute, left); attribute = RTA_NEXT(attribute, left))
-		if ((attribute->rta_type & NLA_TYPE_MASK) == IFLA_TUN_TYPE)
-			link->tun = *(const __u8 *)RTA_DATA(attribute) == IFF_TAP ? RTNL_TAP :
-										    RTNL_TUN;
-}
-
-static void read_ipvlan(const struct rtattr *data, struct rtnl_link *link)
-{
-	const struct rtattr *attribute = RTA_DATA(data);
-	int left = (int)RTA_PAYLOAD(data);
-
-	for (; RTA_OK(attribute, left); attribute = RTA_NEXT(attribute, left))
-		if ((attribute->rta_type & NLA_TYPE_MASK) == IFLA_IPVLAN_MODE)
-			link->is_l3s = *(const __u16 *)RTA_DATA(attribute) == IPVLAN_MODE_L3S;
-}
-
-/* The kind comes before what is particular to it. */
-static void read_kind(const struct rtattr *info, struct rtnl_link *link)
-{
-	const struct rtattr *attribute = RTA_DATA(info);
-	int left = (int)RTA_PAYLOAD(info);
-
-	for (; RTA_OK(attribute, left); attribute = RTA_NEXT(attribute, left)) {
-		unsigned int type = attribute->rta_type & NLA_TYPE_MASK;
-
-		if (type == IFLA_INFO_KIND)
-			strncpy(link->kind, RTA_DATA(attribute), sizeof(link->kind) - 1);
-		else if (type == IFLA_INFO_DATA && !strcmp(link->kind, "tun"))
-			read_tun(attribute, link);
-		else if (type == IFLA_INFO_DATA && !strcmp(link->kind, "ipvlan"))
-			read_ipvlan(attribute, link);
-	}
-}
-
-static void read_xdp(const struct rtattr *data, struct rtnl_xdp *xdp)
-{
-	const struct rtattr *attribute = RTA_DATA(data);
-	int left = (int)RTA_PAYLOAD(data);
-
-	for (; RTA_OK(attribute, left); attribute = RTA_NEXT(attribute, left)) {
-		const void *value = RTA_DATA(attribute);
-
-		switch (attribute->rta_type & NLA_TYPE_MASK) {
-		case IFLA_XDP_ATTACHED:
-			xdp->attached = *(const __u8 *)value;
-			break;
-		case IFLA_XDP_PROG_ID:
-			memcpy(&xdp->program, value, sizeof(xdp->program));
-			break;
-		case IFLA_XDP_HW_PROG_ID:
-			memcpy(&xdp->hw, value, sizeof(xdp->hw));
-			break;
-		case IFLA_XDP_DRV_PROG_ID:
-			memcpy(&xdp->native, value, sizeof(xdp->native));
-			break;
-		case IFLA_XDP_SKB_PROG_ID:
-			memcpy(&xdp->skb, value, sizeof(xdp->skb));
-			break;
-		default:
-			break;
-		}
-	}
-}
-
-static void read_broadcast(const struct rtattr *attribute, struct rtnl_link *link)
-{
-	size_t size = RTA_PAYLOAD(attribute);
-
-	if (size > sizeof(link->broadcast))
-		size = sizeof(link->broadcast);
-	memcpy(link->broadcast, RTA_DATA(attribute), size);
-}
-
-static void read_attributes(const struct nlmsghdr *message, struct rtnl_link *link)
-{
-	const struct ifinfomsg *info = NLMSG_DATA(message);
-	const struct rtattr *attribute = IFLA_RTA(info);
-	int left = (int)IFLA_PAYLOAD(message);
-	bool elsewhere = false;
-
-	*link = (struct rtnl_link){
-		.ifindex = (unsigned int)info->ifi_index,
-		.type = info->ifi_type,
-	};
-	for (; RTA_OK(attribute, left); attribute = RTA_NEXT(attribute, left)) {
-		const void *value = RTA_DATA(attribute);
-
-		switch (attribute->rta_type & NLA_TYPE_MASK) {
-		case IFLA_IFNAME:
-			strncpy(link->name, value, sizeof(link->name) - 1);
-			break;
-		case IFLA_MASTER:
-			memcpy(&link->master, value, sizeof(link->master));
-			break;
-		case IFLA_LINK:
-			memcpy(&link->lower, value, sizeof(link->lower));
-			break;
-		case IFLA_LINKINFO:
-			read_kind(attribute, link);
-			break;
-		case IFLA_XDP:
-			read_xdp(attribute, &link->xdp);
-			break;
-		case IFLA_BROADCAST:
-			read_broadcast(attribute, link);
-			break;
-		case IFLA_LINK_NETNSID:
-			elsewhere = true;
-			break;
-		default:
-			break;
-		}
-	}
-	if (elsewhere)
-		link->lower = 0; /* the number is that of another network namespace */
-}
-
-/* Reads what a datagram says. 1 where more datagrams follow, 0 at the end. */
-static int take(const char *buffer, size_t size, struct links *links)
+/* Reads a datagram. 1: more of them follow; 0: it was the last. */
+static int read_datagram(const char *buffer, size_t size, struct links *links)
 {
 	const struct nlmsghdr *message = (const struct nlmsghdr *)buffer;
 	unsigned int left = (unsigned int)size;
@@ -229,7 +206,7 @@ static int take(const char *buffer, size_t size, struct links *links)
 		if (array_reserve(&links->items, &links->capacity, links->count + 1,
 				  sizeof(*links->items)))
 			return -ENOMEM;
-		read_attributes(message, &links->items[links->count++]);
+		links->items[links->count++] = read_link(message);
 	}
 	return multi;
 }
@@ -246,47 +223,17 @@ static int ask(const struct request *request, struct links *links)
 	do {
 		ret = receive(fd, &buffer, &capacity, &size);
 		if (!ret)
-			ret = take(buffer, size, links);
+			ret = read_datagram(buffer, size, links);
 	} while (ret > 0);
 	return ret;
 }
 
-int rtnl_find(const char *name, struct rtnl_link *out)
+/* One interface. */
+static int ask_for_one(const struct request *request, struct rtnl_link *out)
 {
-	const __u32 less = RTEXT_FILTER_SKIP_STATS;
-	struct request request;
 	struct links links = {};
-	size_t length = strlen(name);
-	int ret;
+	int ret = ask(request, &links);
 
-	if (!length || length > RTNL_NAME_MAX)
-		return -ENODEV;
-	init_request(&request, 0);
-	/* An alternative name is found by either attribute, but a long one fits only the second, which
-	 * kernels before 5.5 have not. */
-	add_attribute(&request, length < IF_NAMESIZE ? IFLA_IFNAME : IFLA_ALT_IFNAME, name,
-		      length + 1);
-	add_attribute(&request, IFLA_EXT_MASK, &less, sizeof(less));
-	ret = ask(&request, &links);
-	if (ret == -EINVAL || (!ret && !links.count)) /* -EINVAL: a kernel before 5.5 */
-		ret = -ENODEV;
-	if (!ret)
-		*out = links.items[0];
-	free(links.items);
-	return ret;
-}
-
-int rtnl_get(unsigned int ifindex, struct rtnl_link *out)
-{
-	const __u32 less = RTEXT_FILTER_SKIP_STATS;
-	struct request request;
-	struct links links = {};
-	int ret;
-
-	init_request(&request, 0);
-	request.link.ifi_index = (int)ifindex;
-	add_attribute(&request, IFLA_EXT_MASK, &less, sizeof(less));
-	ret = ask(&request, &links);
 	if (!ret && !links.count)
 		ret = -ENODEV;
 	if (!ret)
@@ -295,15 +242,39 @@ int rtnl_get(unsigned int ifindex, struct rtnl_link *out)
 	return ret;
 }
 
+int rtnl_find(const char *name, struct rtnl_link *out)
+{
+	size_t length = strlen(name);
+	struct request request;
+	int ret;
+
+	if (!length || length > RTNL_NAME_MAX)
+		return -ENODEV;
+	init_request(&request, 0);
+	/* Either attribute finds an alternative name, but a long one fits only the second, which
+	 * kernels before 5.5 do not have. */
+	add_attribute(&request, length < IF_NAMESIZE ? IFLA_IFNAME : IFLA_ALT_IFNAME, name,
+		      length + 1);
+	ret = ask_for_one(&request, out);
+	return ret == -EINVAL ? -ENODEV : ret; /* -EINVAL: a kernel before 5.5 */
+}
+
+int rtnl_get(unsigned int ifindex, struct rtnl_link *out)
+{
+	struct request request;
+
+	init_request(&request, 0);
+	request.link.ifi_index = (int)ifindex;
+	return ask_for_one(&request, out);
+}
+
 int rtnl_all(struct rtnl_link **out, size_t *count)
 {
-	const __u32 less = RTEXT_FILTER_SKIP_STATS;
 	struct request request;
 	struct links links = {};
 	int ret = -EAGAIN;
 
 	init_request(&request, NLM_F_DUMP);
-	add_attribute(&request, IFLA_EXT_MASK, &less, sizeof(less));
 	for (int i = 0; i < MAX_DUMPS && ret == -EAGAIN; i++) {
 		links.count = 0;
 		ret = ask(&request, &links);

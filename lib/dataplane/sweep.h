@@ -2,12 +2,13 @@
 /*
  * What did killed commands and others leave in bpffs, and may it be removed?
  *
- * libxdp pins a chain's programs before it attaches the chain, and removes the pins of the old chain
- * after that. A loader that is killed in between leaves pins, and so does a chain that somebody takes off
- * the interface ('ip link set IFNAME xdp off'). They keep programs and maps in the kernel for ever.
+ * libxdp pins a chain's programs before it attaches the chain, and removes the pins of the old
+ * chain after that. A loader that is killed in between leaves pins, and so does a chain that
+ * somebody takes off the interface ('ip link set IFNAME xdp off'). They keep programs and maps in
+ * the kernel for ever.
  *
- * An interface that was moved to another network namespace keeps its chain and its pins. What may be that
- * is left alone.
+ * An interface that was moved to another network namespace keeps its chain and its pins. What may
+ * be that is left alone.
  */
 #ifndef DATAPLANE_SWEEP_H
 #define DATAPLANE_SWEEP_H
@@ -23,15 +24,16 @@ struct netdev;
 /* Removes the pins of chains that surely were this interface's and surely are no more:
  * - the interface has another main program,
  * - nothing was pinned there for SWEEP_AGE_S seconds, and
- * - a component is in the interface's live chain; or is ours and was loaded on this very interface; or
- *   there is none yet.
+ * - a component is in the interface's live chain; or it is ours and was loaded on this very
+ *   interface; or there is none yet.
  * Says with -v what it removed. Never fails: the next call removes what this one left. */
 void sweep(const struct netdev *dev);
 
-/* The next two remove the pins of chains that this interface does not run and that hold a filter which was
- * loaded on this very interface, whatever their age. A loader that is at work on such a chain began before
- * the last change of the interface, so its attach fails and it starts again. Our own pins go last: if this
- * is killed, the next call finds the rest by them. They say whether there was anything to remove. */
+/* The next two remove the pins of chains that this interface does not run and that hold a filter
+ * which was loaded on this very interface, whatever their age. A loader that is at work on such a
+ * chain began before the last change of the interface, so its attach fails and it starts again. Our
+ * own pins go last: if this is killed, the next call finds the rest by them. They say whether there
+ * was anything to remove. */
 
 /* Where this program of ours is held. */
 bool sweep_program(const struct netdev *dev, __u32 program_id);
@@ -39,9 +41,9 @@ bool sweep_program(const struct netdev *dev, __u32 program_id);
 /* Where any filter of ours is held. */
 bool sweep_filters(const struct netdev *dev);
 
-/* Logs with -v which chains are pinned that no interface of this network namespace runs, and how to remove
- * them: nobody can tell whether their interfaces are gone or are in another namespace. Leaves out
- * filters that repair can bring back: status tells of those. */
+/* Logs with -v which chains are pinned that no interface of this network namespace runs, and how to
+ * remove them: nobody can tell whether their interfaces are gone or are in another namespace.
+ * Leaves out filters that repair can bring back: status tells of those. */
 void sweep_log_orphans(void);
 
 #endif
