@@ -87,8 +87,8 @@ offences() (
 			if (layer !~ /^(lib\/dataplane|lib\/bpf|testing\/bpf|testing\/bench)$/)
 				offence("libbpf and libxdp belong in lib/dataplane")
 		} else if (path == "jansson.h") {
-			if (FILENAME != "lib/cli/report.c" && FILENAME != "lib/feed/feed_ndjson.c")
-				offence("jansson belongs in lib/cli/report.c and feed_ndjson.c")
+			if (FILENAME != "lib/cli/report.c" && FILENAME != "lib/feed/format_ndjson.c")
+				offence("jansson belongs in lib/cli/report.c and format_ndjson.c")
 		} else if (path == "getopt.h") {
 			if (FILENAME != "lib/cli/options.c")
 				offence("getopt belongs in lib/cli/options.c")
@@ -151,7 +151,7 @@ found lib/util/planted.c <linux/bpf.h>
 found lib/cli/planted.c <dataplane/table.h>
 found lib/cli/planted.c <jansson.h>
 found lib/cli/report.h <jansson.h>
-found lib/feed/feed.c <jansson.h>
+found lib/feed/format.c <jansson.h>
 found lib/dataplane/planted.c "../cli/report.h"
 found lib/dataplane/planted.c <cli/report.h>
 found xdp-ipfilter/planted.c <xdp/libxdp.h>
@@ -167,7 +167,7 @@ found testing/bench/planted.c <dataplane/table.h>
 allowed lib/dataplane/planted.c <xdp/libxdp.h>
 allowed lib/dataplane/planted.c <table/image.h>
 allowed lib/cli/report.c <jansson.h>
-allowed lib/feed/feed_ndjson.c <jansson.h>
+allowed lib/feed/format_ndjson.c <jansson.h>
 allowed lib/cli/options.c <getopt.h>
 allowed lib/bpf/planted.bpf.c <bpf/bpf_helpers.h>
 allowed lib/bpf/planted.bpf.c <ipfilter/abi.h>

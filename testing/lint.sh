@@ -105,7 +105,7 @@ check_sparse() {
 		sparse -Wsparse-error -Wbitwise -Wno-decl -Wno-unknown-attribute \
 			-Wno-memcpy-max-count -std=gnu11 \
 			-D_GNU_SOURCE= '-DXDP_IPFILTER_VERSION="0"' '-DIPF_OBJECT_FILE="none"' \
-			-DFORMAT=feed_rules -DVERSION=3 -I"$scratch/sparse" -Iheaders -Ilib \
+			-I"$scratch/sparse" -Iheaders -Ilib \
 			-Itesting/unit -Itesting/bpf "$source" || return
 	done
 }

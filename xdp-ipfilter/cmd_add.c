@@ -39,7 +39,7 @@ static const struct option_spec add_options[] = {
 struct add_request {
 	struct option_texts devs, files, rules;
 	const char *set;
-	const struct feed_format *format;
+	const struct format *format;
 	uint64_t timeout_s; /* 0: none */
 	bool pass, drop, force;
 };
@@ -102,8 +102,8 @@ static int parse(struct add_request *request, struct options *options, struct er
 static void start_input(const struct add_request *request, struct input *input)
 {
 	*input = (struct input){
-		.verdict = request->pass ? IPF_PASS :
-			   request->drop ? IPF_DROP :
+		.verdict = request->pass ? VERDICT_PASS :
+			   request->drop ? VERDICT_DROP :
 					   VERDICT_BY_POLICY,
 		.verdict_forced = request->pass || request->drop,
 		.expires = IPF_NEVER,

@@ -31,7 +31,7 @@ static const struct option_spec del_options[] = {
 struct del_request {
 	struct option_texts devs, files, rules;
 	const char *set;
-	const struct feed_format *format;
+	const struct format *format;
 };
 
 static int parse_option(struct del_request *request, int id, const struct options *options,

@@ -40,7 +40,7 @@ static const struct option_spec replace_options[] = {
 struct replace_request {
 	struct option_texts devs, files;
 	const char *set;
-	const struct feed_format *format;
+	const struct format *format;
 	bool dry_run, force;
 };
 

@@ -4,6 +4,9 @@
  */
 #include "common.h"
 
+#include <stdio.h>
+#include <string.h>
+
 #include <dataplane/capability.h>
 #include <ruleset/tick.h>
 #include <ruleset/ruleset.h>
@@ -46,14 +49,20 @@ int number_option(unsigned int *number, unsigned int min, unsigned int max,
 	return 0;
 }
 
-int format_option(const struct feed_format **format, const struct options *options,
-		  struct error *err)
+int format_option(const struct format **format, const struct options *options, struct error *err)
 {
-	*format = feed_format_find(options->value);
+	char names[128] = "";
+
+	*format = format_find(options->value);
 	if (*format)
 		return 0;
-	return options_refuse(options, err, "'%s': not a format; one of " FEED_FORMATS,
-			      options->value);
+	for (size_t i = 0; format_names[i]; i++) {
+		size_t length = strlen(names);
+
+		snprintf(names + length, sizeof(names) - length, "%s%s", i ? ", " : "",
+			 format_names[i]);
+	}
+	return options_refuse(options, err, "'%s': not a format; one of %s", options->value, names);
 }
 
 int refuse_positional(const struct options *options, struct error *err)

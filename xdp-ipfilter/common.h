@@ -6,7 +6,7 @@
 #define COMMON_H
 
 #include <cli/command.h>
-#include <feed/feed.h>
+#include <feed/format.h>
 #include <feed/input.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -21,9 +21,8 @@ int set_option(const char **set, const struct options *options, struct error *er
 int number_option(unsigned int *number, unsigned int min, unsigned int max,
 		  const struct options *options, struct error *err);
 
-/* A name of feed.h. */
-int format_option(const struct feed_format **format, const struct options *options,
-		  struct error *err);
+/* A name of format.h. */
+int format_option(const struct format **format, const struct options *options, struct error *err);
 
 /* For a positional of a command that has none. */
 int refuse_positional(const struct options *options, struct error *err);
@@ -32,11 +31,12 @@ int refuse_positional(const struct options *options, struct error *err);
 int ready(struct error *err);
 
 /* The option of the commands that read files. */
-#define FORMAT_OPTION(id)                                             \
-	{                                                             \
-		id, "format", "NAME",                                 \
-			"how files are written: one of " FEED_FORMATS \
-			" (default: found out for each)"              \
+#define FORMAT_WORD(name) " " #name
+#define FORMAT_OPTION(id)                                                     \
+	{                                                                     \
+		id, "format", "NAME",                                         \
+			"how files are written: one of" FORMAT_LIST(          \
+				FORMAT_WORD) " (default: found out for each)" \
 	}
 
 #endif

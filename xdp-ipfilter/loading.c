@@ -118,7 +118,7 @@ int loading_check(const struct loading_request *request, struct input *input, st
 	int ret;
 
 	*input = (struct input){
-		.verdict = verdict_opposite(request->attach.policy),
+		.verdict = request->attach.policy == IPF_PASS ? VERDICT_DROP : VERDICT_PASS,
 		.expires = IPF_NEVER,
 		.now = tick_now(),
 		.format = request->format,

@@ -44,7 +44,7 @@ enum {
 
 struct loading_request {
 	struct option_texts names, files, rules;
-	const struct feed_format *format;
+	const struct format *format;
 	struct attach_options attach;
 	bool force;
 };

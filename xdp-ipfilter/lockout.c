@@ -25,13 +25,13 @@
 
 int lockout_check_input(const struct input *input, struct error *err)
 {
-	if (!input->cut_example[0])
+	if (!input->truncated_example[0])
 		return 0;
 	return error_set(
 		err, -EPERM,
 		"%s: the last line of its file may be truncated: it has no line end and is wider "
 		"than all others; end the line, or use --force if you mean it",
-		input->cut_example);
+		input->truncated_example);
 }
 
 bool lockout_may_refuse(const struct input *input, const struct ruleset *rules,
@@ -92,7 +92,7 @@ static bool is_from_file(const struct input *input, __u32 origin)
 	return source && source->name;
 }
 
-static void describe(const struct wide_drops *drops, size_t line, char text[INPUT_PLACE_SIZE])
+static void describe(const struct wide_drops *drops, size_t line, char text[INPUT_POSITION_SIZE])
 {
 	input_describe_wide(drops->input, &drops->input->wide[drops->family][line], text);
 }
@@ -100,7 +100,7 @@ static void describe(const struct wide_drops *drops, size_t line, char text[INPU
 static int refuse_line(const struct wide_drops *drops, size_t line, const char *what,
 		       struct error *err)
 {
-	char text[INPUT_PLACE_SIZE];
+	char text[INPUT_POSITION_SIZE];
 
 	describe(drops, line, text);
 	if (!is_from_file(drops->input, drops->lines[line].origin))
@@ -113,11 +113,11 @@ static int refuse_line(const struct wide_drops *drops, size_t line, const char *
 static int refuse_together(const struct netdev *dev, struct wide_drops *drops, const char *what,
 			   struct error *err)
 {
-	char names[NAMED_LINES * INPUT_PLACE_SIZE] = "";
+	char names[NAMED_LINES * INPUT_POSITION_SIZE] = "";
 	size_t line, used = 0;
 
 	for (int i = 0; i < NAMED_LINES && (line = widest(drops)) < drops->count; i++) {
-		char text[INPUT_PLACE_SIZE];
+		char text[INPUT_POSITION_SIZE];
 
 		describe(drops, line, text);
 		used += (size_t)snprintf(names + used, sizeof(names) - used, "%s%s", i ? ", " : "",
@@ -205,12 +205,12 @@ static bool ssh_peer(struct address *peer)
 }
 
 /* " (drop.txt:3:1: 192.0.2.0/24)"; empty where the policy decides. */
-#define REASON_SIZE (INPUT_PLACE_SIZE + 4)
+#define REASON_SIZE (INPUT_POSITION_SIZE + 4)
 static void describe_reason(const struct input *input, const struct rule *rule,
 			    char text[REASON_SIZE])
 {
 	static const struct input nothing;
-	char place[INPUT_PLACE_SIZE];
+	char place[INPUT_POSITION_SIZE];
 
 	text[0] = '\0';
 	if (!rule)

@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include <dataplane/capability.h>
-#include <feed/feed.h>
+#include <feed/format.h>
 #include <feed/reader.h>
 #include <util/auto.h>
 #include <util/error.h>
@@ -28,10 +28,10 @@ static int read_stream(struct input *input, FILE *file, const char *name, struct
 	ret = reader_read(input, file, name, err);
 	progress_erase();
 	if (!ret)
-		log_verbose("%s: read as %s: %s", name, input->read_as->name,
+		log_verbose("%s: read as %s: %s", name, format_name(input->read_as),
 			    number_count(input->count - before, "rule", text));
 	else if (ret == -EINVAL && input->read_as)
-		log_verbose("%s: read as %s", name, input->read_as->name);
+		log_verbose("%s: read as %s", name, format_name(input->read_as));
 	return ret;
 }
 

@@ -5,6 +5,7 @@
 #ifndef FEED_INPUT_H
 #define FEED_INPUT_H
 
+#include <feed/token.h>
 #include <ipfilter/abi.h>
 #include <ruleset/prefix.h>
 #include <ruleset/rule.h>
@@ -12,98 +13,106 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-struct error;
-struct feed_format;
-struct word;
+struct format;
 
-/* A file, or an argument, whose rules were read. The lines of all of them are numbered through: that
- * number is the `origin` of their rules, which costs nothing, where a name and a text would. */
+/* A file or an argument whose rules were read. The lines of all sources are numbered through, and the
+ * `origin` of a rule is that number: it costs nothing, where a name and a text would. */
 struct input_source {
 	const char *name;     /* of the file; NULL: an argument */
 	const char *argument; /* its text */
 	__u32 before;         /* lines of the sources before it */
 };
 
-/* The lines that cover most of the addresses in use are kept as they are written, but for those that say
- * pass: a message about too wide a rule is about one of them. */
+/* The lines that cover most of the addresses in use, except those that pass, are kept as they are
+ * written: a message about a rule that is too wide is about one of them. */
 #define INPUT_WIDE 4
-#define INPUT_WIDE_TEXT_SIZE 84
 struct input_wide {
-	__u64 covered; /* as coverage.h counts */
+	__u64 covered; /* in the unit of coverage.h */
 	__u32 origin;
 	__u16 set;
 	size_t column;
-	struct prefix prefix; /* the only one that it means */
-	bool is_range;        /* or it means several */
-	char text[INPUT_WIDE_TEXT_SIZE];
+	struct prefix prefix;       /* the first one that it means */
+	bool is_range;              /* it means several */
+	char text[TOKEN_TEXT_SIZE]; /* as it is written */
 };
 
 /* A set that rules are for. */
 struct input_set {
 	char name[IPF_SET_NAME_SIZE];
-	__u32 origin; /* the line that named it first; 0: none */
+	__u32 origin; /* of the line that named it first; 0: none did */
 	bool named;   /* by a line, not only by rules before any such line */
 	bool filled;  /* has a rule */
 	bool flushed; /* by a line: it gets exactly these rules */
 };
 
 /* What the reader is told before the first line, and where it puts what it read. Zeroed, then the
- * first members set. Release with input_done(). */
+ * first members set; the owner calls input_done(). */
 struct input {
 	/* In: */
-	enum ipf_verdict verdict; /* of a line that names none */
-	bool verdict_forced; /* --pass or --drop was given: the opposite in a line is refused */
-	__u32 expires;       /* of a line without a timeout */
-	__u32 now;           /* tick from which timeouts count */
-	const char *set;     /* -s NAME: all rules go there, and `set` lines are refused; NULL: a
-			  * file may name sets, and rules before it does go to `default` */
-	const struct feed_format *format; /* of every file; NULL: found out for each */
-	bool deletes; /* the rules are to go: lines that empty a set are refused */
+	enum verdict verdict;        /* of a line that names none */
+	bool verdict_forced;         /* refuse the opposite in a line: --pass or --drop was given */
+	__u32 expires;               /* of a line without a timeout */
+	__u32 now;                   /* tick from which timeouts count */
+	const char *set;             /* all rules go there, and lines may name no other one; NULL:
+				      * lines may name sets, and rules before them go to `default` */
+	const struct format *format; /* of every file; NULL: found out for each */
+	bool deletes;                /* the rules are to go: lines that empty a set are refused */
 	/* Told now and then how many lines of a file were read; NULL: nobody asks. */
 	void (*progress)(const char *name, size_t lines);
 	/* Out: */
-	struct rule *rules; /* .set indexes sets; .counter is IPF_NO_COUNTER */
+	struct rule *rules; /* .set indexes sets, .verdict is an enum verdict, no .counter */
 	size_t count;
 	size_t capacity;
 	struct input_set *sets; /* in order of appearance; the first is `set` or `default` */
 	size_t set_count;
 	size_t set_capacity;
-	const struct feed_format *read_as; /* the last file; NULL where nobody could tell yet */
-	size_t host_bits;                  /* rules whose host bits were cleared */
+	const struct format *read_as; /* the last file; NULL: not known when reading failed */
+	size_t host_bits;             /* rules whose host bits were cleared */
 	/* The first of them: "FILE:LINE:COLUMN: '10.0.0.1/8' means 10.0.0.0/8". */
 	char host_bits_example[512];
 	/* "FILE:LINE:COLUMN: '128.0.0.0/1'" of a last line without its end that is wider than all
 	 * others of its file: it may have lost digits. Empty: there is none. */
-	char cut_example[512];
+	char truncated_example[512];
 	struct input_wide wide[IPF_FAMILIES][INPUT_WIDE]; /* widest first; unused: origin 0 */
-	__u64 most_covered[IPF_FAMILIES]; /* all rules but those that say pass cover at most so much, as
-					   * coverage.h counts */
-	/* The reader's own: */
+	/* All rules that don't pass cover at most so much, in the unit of coverage.h. */
+	__u64 most_covered[IPF_FAMILIES];
+	/* For the functions below: */
 	struct input_source *sources;
 	size_t source_count;
 	size_t source_capacity;
-	__u32 last_origin;           /* that was given out */
-	struct prefix_list scratch;  /* what a line means */
-	const struct word *target;   /* where it says so */
-	__u8 shortest[IPF_FAMILIES]; /* prefix so far in the file at hand */
+	__u32 last_origin; /* that was given out */
 };
 void input_done(struct input *input);
 
-/* What the rule is called in messages: FILE:LINE:COLUMN, and the text where it is known, else the
- * prefix. "drop.txt:3:1: '::ffff:0:0/96' means 0.0.0.0/0"; of an argument "'10.0.0.1-10.0.0.9'"; of a rule
- * that was not read from this input "10.0.0.0/8". */
-#define INPUT_PLACE_SIZE 320
+/* What the rule is called in messages: FILE:LINE:COLUMN, and its text where it is known, else its
+ * prefix. "drop.txt:3:1: '::ffff:0:0/96' means 0.0.0.0/0"; for an argument "'10.0.0.1-10.0.0.9'"; for
+ * a rule that was not read from this input "10.0.0.0/8". */
+#define INPUT_POSITION_SIZE 320
 void input_describe(const struct input *input, const struct rule *rule,
-		    char text[INPUT_PLACE_SIZE]);
+		    char text[INPUT_POSITION_SIZE]);
 
-/* The same of a line that is kept. */
+/* The same for a line that is kept. */
 void input_describe_wide(const struct input *input, const struct input_wide *line,
-			 char text[INPUT_PLACE_SIZE]);
+			 char text[INPUT_POSITION_SIZE]);
 
-/* Where the origin is: the source, and the number of the line in it. NULL: in none. */
+/* The source that an origin is in, and the number of the line there. NULL: no source. */
 const struct input_source *input_find_source(const struct input *input, __u32 origin, __u32 *line);
+
+/* --- For those who read --------------------------------------------------------------------------- */
+
+/* The lines that follow are of this file, or of this argument. Opens the set for rules before any other
+ * is named, which is the first one. Returns 0 or -ENOMEM. */
+int input_open_source(struct input *input, const char *name, const char *argument);
+
+/* The origin of what a line of the last source asks for; 0 beyond what 32 bits can number. */
+__u32 input_origin(struct input *input, size_t line);
 
 /* Finds or makes the set, whose name is valid. Returns its index, -ENOMEM or -E2BIG. */
 int input_name_set(struct input *input, const char *name);
+
+/* Adds a rule like this one for each of the prefixes, of which there is at least one; the token asks for
+ * them. Returns 0 or -ENOMEM. */
+int input_add_rules(struct input *input, const struct rule *like,
+		    const struct prefix_list *prefixes, const struct token *token);
 
 #endif

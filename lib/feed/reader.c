@@ -1,145 +1,167 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Which rules does a text (a file, standard input, arguments) ask for?
+ * Which rules does a file, standard input or an argument ask for?
  *
- * Here a file is cut into lines; what they say is the matter of its format (feed.h).
+ * Here a file is split into lines; what they say is the business of its format.
  */
 #include <feed/reader.h>
 
 #include <errno.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <feed/feed.h>
-#include <util/array.h>
+#include <feed/format.h>
+#include <feed/line.h>
 #include <util/error.h>
 #include <util/lines.h>
 
 #define PROGRESS_LINES 16384 /* between two calls of input->progress() */
 
-/* The set that rules go to before any line opens another. */
-static int open_first_set(struct input *input, struct error *err)
+struct reader {
+	struct line line;            /* the one at hand */
+	const struct format *format; /* NULL: not known yet */
+	void *state;                 /* the format's; NULL: it has none */
+};
+
+static int set_format(struct reader *reader, const struct format *format, struct error *err)
 {
-	if (input_name_set(input, input->set ? input->set : RULE_DEFAULT_SET) < 0)
-		return feed_no_memory(err);
-	return 0;
+	reader->format = format;
+	if (!format->state_size)
+		return 0;
+	reader->state = calloc(1, format->state_size);
+	return reader->state ? 0 : error_no_memory(err);
 }
 
-/* Says where the rules that follow come from. */
-static int open_source(struct input *input, const char *name, const char *argument,
-		       struct error *err)
+static void reader_done(struct reader *reader)
 {
-	if (array_reserve(&input->sources, &input->source_capacity, input->source_count + 1,
-			  sizeof(*input->sources)))
-		return feed_no_memory(err);
-	input->sources[input->source_count++] =
-		(struct input_source){ name, argument, input->last_origin };
-	memset(input->shortest, UINT8_MAX, sizeof(input->shortest));
-	return 0;
+	if (reader->state && reader->format->done)
+		reader->format->done(reader->state);
+	free(reader->state);
+	line_done(&reader->line);
 }
 
-/* *line is NULL at the end of the file. */
-static int next_line(struct feed *feed, struct lines *lines, char **line, struct error *err)
+/* *text is NULL at the end of the file. */
+static int next_line(struct line *line, struct lines *lines, char **text, struct error *err)
 {
 	size_t length;
-	enum line_result result = lines_next(lines, line, &length);
+	enum line_result result = lines_next(lines, text, &length);
 
-	feed->line = lines->number;
+	line->number = lines->number;
+	line->unended = lines->unended;
 	switch (result) {
 	case LINE_READ:
 		return 0;
 	case LINE_END_OF_FILE:
-		*line = NULL;
+		*text = NULL;
 		return 0;
 	case LINE_TOO_LONG:
 		return error_set(err, -EINVAL, "%s:%zu:%zu: a line has at most %d bytes",
-				 feed->name, feed->line, length + 1, LINES_MAX_LENGTH);
+				 line->file, line->number, length + 1, LINES_MAX_LENGTH);
 	case LINE_HAS_NUL:
 		return error_set(err, -EINVAL, "%s:%zu:%zu: a NUL byte; this is not a text",
-				 feed->name, feed->line, length + 1);
+				 line->file, line->number, length + 1);
 	case LINE_FAILED:
 		break;
 	}
-	return error_set(err, -EIO, "%s: cannot read it: %s", feed->name, strerror(lines->failure));
+	return error_set(err, -EIO, "%s: cannot read it: %s", line->file, strerror(lines->failure));
 }
 
-static bool says_nothing(const char *line)
+static bool says_nothing(const char *text)
 {
-	while (feed_is_blank(*line))
-		line++;
-	return !*line || *line == '#' || *line == ';';
+	text = token_skip_blanks(text);
+	return !*text || *text == '#' || *text == ';';
 }
 
-static int read_lines(struct feed *feed, struct lines *lines, struct error *err)
+static int read_line(struct reader *reader, char *text, struct error *err)
 {
-	struct input *input = feed->input;
-	char *line;
-	int ret;
+	int ret = 0;
+
+	if (!reader->format)
+		ret = set_format(reader, format_of(text), err);
+	return ret ? ret : reader->format->read_line(reader->state, &reader->line, text, err);
+}
+
+static int read_lines(struct reader *reader, struct lines *lines, struct error *err)
+{
+	const struct input *input = reader->line.input;
+	char *text;
 
 	for (;;) {
-		ret = next_line(feed, lines, &line, err);
-		if (ret || !line)
+		int ret = next_line(&reader->line, lines, &text, err);
+
+		if (ret || !text)
 			return ret;
-		feed->unended = lines->unended;
-		if (input->progress && !(feed->line % PROGRESS_LINES))
-			input->progress(feed->name, feed->line);
-		if (says_nothing(line))
+		if (input->progress && !(lines->number % PROGRESS_LINES))
+			input->progress(reader->line.file, lines->number);
+		if (says_nothing(text))
 			continue;
-		if (!feed->format)
-			feed->format = feed_format_of(line);
-		ret = feed->format->read_line(feed, line, err);
+		ret = read_line(reader, text, err);
 		if (ret)
 			return ret;
 	}
 }
 
-static int read_feed(struct feed *feed, FILE *file, struct error *err)
+static int finish(struct reader *reader, struct error *err)
 {
-	struct lines lines;
-	int ret;
+	int ret = 0;
 
-	ret = open_first_set(feed->input, err);
-	if (!ret)
-		ret = open_source(feed->input, feed->name, NULL, err);
+	if (!reader->format)
+		ret = set_format(reader, format_of(""), err);
+	if (!ret && reader->format->finish)
+		ret = reader->format->finish(reader->state, &reader->line, err);
+	return ret;
+}
+
+static int read_file(struct reader *reader, FILE *file, struct error *err)
+{
+	struct input *input = reader->line.input;
+	struct lines lines;
+	int ret = 0;
+
+	if (input_open_source(input, reader->line.file, NULL))
+		return error_no_memory(err);
+	if (input->format)
+		ret = set_format(reader, input->format, err);
 	if (ret)
 		return ret;
 	if (lines_init(&lines, file))
-		return feed_no_memory(err);
-	ret = read_lines(feed, &lines, err);
-	if (!ret && !feed->format)
-		feed->format = &feed_rules;
-	if (!ret && feed->format->finish)
-		ret = feed->format->finish(feed, err);
+		return error_no_memory(err);
+	ret = read_lines(reader, &lines, err);
+	if (!ret)
+		ret = finish(reader, err);
 	lines_done(&lines);
 	return ret;
 }
 
 int reader_read(struct input *input, FILE *file, const char *name, struct error *err)
 {
-	struct feed feed = { .input = input, .format = input->format, .name = name };
-	int ret = read_feed(&feed, file, err);
+	struct reader reader = { .format = NULL };
+	int ret;
 
-	input->read_as = feed.format;
-	free(feed.ipset.items);
-	if (ret == -EINVAL && feed.format && !input->format && err)
+	line_init(&reader.line, input, name);
+	ret = read_file(&reader, file, err);
+	input->read_as = reader.format;
+	if (ret == -EINVAL && reader.format && !input->format && err)
 		error_set(err, ret, "%s (the file is read as %s; --format changes that)", err->text,
-			  feed.format->name);
+			  format_name(reader.format));
+	reader_done(&reader);
 	return ret;
 }
 
 int reader_argument(struct input *input, const char *text, struct error *err)
 {
-	const struct feed feed = { .input = input, .line = 1 };
-	const struct rule like = feed_plain_rule(&feed);
-	const struct word word = { .text = text };
+	const struct token token = { .text = text };
+	struct rule like;
+	struct line line;
 	int ret;
 
-	ret = open_first_set(input, err);
+	if (input_open_source(input, NULL, text))
+		return error_no_memory(err);
+	line_init(&line, input, NULL);
+	like = line_plain_rule(&line);
+	ret = line_read_target(&line, &token, err);
 	if (!ret)
-		ret = open_source(input, NULL, text, err);
-	if (ret)
-		return ret;
-	ret = feed_read_target(&feed, &word, err);
-	return ret ? ret : feed_add_rules(&feed, &like, err);
+		ret = line_add_rules(&line, &like, err);
+	line_done(&line);
+	return ret;
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Which rules does a text (a file, standard input, arguments) ask for?
+ * Which rules does a file, standard input or an argument ask for?
  *
- * How files are written is told by feed.h. CR LF, a UTF-8 BOM and blank lines are fine.
+ * Each file is of one format (format.h). CR LF, a UTF-8 BOM and blank lines are fine.
  */
 #ifndef FEED_READER_H
 #define FEED_READER_H
@@ -12,14 +12,19 @@
 
 struct error;
 
-/* Reads lines until the end of the file. `name` is the file's name in messages ("-" for standard
- * input), and must stay as long as the input, as must an argument. Returns 0; -EINVAL with FILE:LINE:COLUMN: 'WORD': what is wrong (and the
- * format that the file was taken for, unless it was told); -EIO, -ENOMEM. Columns count bytes from 1. After a failure the input only may be released. Several calls append (a set that a
- * file opens ends with it). A line longer than 4096 bytes or with a NUL byte is refused, and so is a
- * file that by its own account is not whole; such a message has no WORD. */
+/* Reads the lines of a file to its end, and adds what they ask for to the input. A set that a file
+ * opens ends with the file. `name` is the file's name in messages ("-" for standard input) and must
+ * live as long as the input.
+ *
+ * Refuses with -EINVAL a line that its format does not know, a line of more than 4096 bytes or with a
+ * NUL byte, and a file that by its own account is not complete. The message is
+ * "FILE:LINE:COLUMN: 'TOKEN': PROBLEM" (columns count bytes from 1; some have no TOKEN) and names the
+ * format that the file was taken for, unless the input told it. Other failures are -EIO and -ENOMEM,
+ * with a message. After a failure the input can only be released. */
 int reader_read(struct input *input, FILE *file, const char *name, struct error *err);
 
-/* One RULE from the command line; messages have no position: "'10.0.0.300': not an address, ...". */
+/* Reads one RULE from the command line. Its text must live as long as the input. Returns as above;
+ * messages have no position: "'10.0.0.300': not an address, ...". */
 int reader_argument(struct input *input, const char *text, struct error *err);
 
 #endif

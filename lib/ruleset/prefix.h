@@ -25,6 +25,8 @@ struct prefix_list {
 	size_t capacity;
 };
 void prefix_list_done(struct prefix_list *list);
+/* The fewest bits of a prefix in a list that is not empty. */
+__u8 prefix_list_shortest(const struct prefix_list *list);
 
 /* Family, then address, then length (shorter first): a cover comes before what it covers. */
 static inline int prefix_compare(const struct prefix *a, const struct prefix *b)

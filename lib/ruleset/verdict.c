@@ -4,26 +4,37 @@
  */
 #include <ruleset/verdict.h>
 
+enum verdict verdict_opposite(enum verdict verdict)
+{
+	switch (verdict) {
+	case VERDICT_PASS:
+		return VERDICT_DROP;
+	case VERDICT_DROP:
+		return VERDICT_PASS;
+	case VERDICT_BY_POLICY:
+		return VERDICT_AS_POLICY;
+	case VERDICT_AS_POLICY:
+		break;
+	}
+	return VERDICT_BY_POLICY;
+}
+
+enum ipf_verdict verdict_under(enum verdict verdict, enum ipf_verdict policy)
+{
+	switch (verdict) {
+	case VERDICT_PASS:
+		return IPF_PASS;
+	case VERDICT_DROP:
+		return IPF_DROP;
+	case VERDICT_BY_POLICY:
+		return policy == IPF_PASS ? IPF_DROP : IPF_PASS;
+	case VERDICT_AS_POLICY:
+		break;
+	}
+	return policy;
+}
+
 const char *verdict_name(enum ipf_verdict verdict)
 {
 	return verdict == IPF_PASS ? "pass" : "drop";
-}
-
-enum ipf_verdict verdict_opposite(enum ipf_verdict verdict)
-{
-	switch (verdict) {
-	case IPF_PASS:
-		return IPF_DROP;
-	case IPF_DROP:
-		return IPF_PASS;
-	default:
-		return verdict == VERDICT_BY_POLICY ? VERDICT_AS_POLICY : VERDICT_BY_POLICY;
-	}
-}
-
-enum ipf_verdict verdict_under(enum ipf_verdict verdict, enum ipf_verdict policy)
-{
-	if (verdict == VERDICT_BY_POLICY)
-		return verdict_opposite(policy);
-	return verdict == VERDICT_AS_POLICY ? policy : verdict;
 }

@@ -7,13 +7,19 @@
 
 #include <ipfilter/abi.h>
 
-const char *verdict_name(enum ipf_verdict verdict); /* "pass", "drop" */
+/* What a line that was read asks for. One that names no verdict gets the opposite of the policy of each
+ * interface, and an exception from it gets the policy. No number of the last two is an enum
+ * ipf_verdict, so that nobody takes them for one. */
+enum verdict {
+	VERDICT_PASS = IPF_PASS,
+	VERDICT_DROP = IPF_DROP,
+	VERDICT_BY_POLICY = 0xf0,
+	VERDICT_AS_POLICY,
+};
 
-/* What was read and names no verdict gets one by the policy of each interface: its opposite, or for
- * an exception the policy itself. Until then these stand for it. */
-#define VERDICT_BY_POLICY ((enum ipf_verdict)2)
-#define VERDICT_AS_POLICY ((enum ipf_verdict)3)
-enum ipf_verdict verdict_opposite(enum ipf_verdict verdict); /* of those two, the other one */
-enum ipf_verdict verdict_under(enum ipf_verdict verdict, enum ipf_verdict policy);
+enum verdict verdict_opposite(enum verdict verdict);
+enum ipf_verdict verdict_under(enum verdict verdict, enum ipf_verdict policy);
+
+const char *verdict_name(enum ipf_verdict verdict); /* "pass", "drop" */
 
 #endif

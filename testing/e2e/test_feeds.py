@@ -109,7 +109,7 @@ def test_a_list_of_nothing_replaces_nothing(loaded, tmp_path, name, content):
     nothing = FAILED if name != "ndjson" else USAGE
     with loaded.unchanged("f0"):
         loaded.refused(nothing, "replace", "-s", "feed", "--format", name, "-f", "-",
-                       stdin=content, words="not whole" if name == "ndjson" else "no rules")
+                       stdin=content, words="not complete" if name == "ndjson" else "no rules")
         loaded.refused(FAILED, "replace", "-s", "feed", "-f", "-", stdin=content,
                        words="no rules")
         if name == "ndjson":
@@ -119,10 +119,10 @@ def test_a_list_of_nothing_replaces_nothing(loaded, tmp_path, name, content):
 
 #: a broken download -> where the error is found
 DAMAGED = [
-    ("ndjson", lambda text: text[:len(text) // 2], r"\d+:1: .*(not a JSON object|not whole)"),
+    ("ndjson", lambda text: text[:len(text) // 2], r"\d+:1: .*(not a JSON object|not complete)"),
     ("ndjson", lambda text: "".join(text.splitlines(True)[:-1]), r"21:1: no metadata line"),
     ("ndjson", lambda text: "".join(text.splitlines(True)[3:]),
-     "18:1: .*20 records should stand before it, and 17 do"),
+     "18:1: .*the metadata count 20 records before this line, but there are 17"),
     ("ndjson", lambda text: text + "<html>\n", "22:1: '<html>'"),
     ("dshield", lambda text: text[:-len("2\t7\tX\n")], r"22:\d+: .* ends elsewhere"),
     ("dshield", lambda text: text + "<html>\n", "23:1: '<html>'"),
@@ -172,7 +172,7 @@ def test_several_lists_each_in_its_format(loaded, tmp_path):
 
 def test_a_format_that_is_none(module_lab):
     module_lab.refused(USAGE, "add", "--format", "csv", "-f", "-", stdin="",
-                       words=["csv", "rules, ndjson, dshield, ipsascii, dat, p2p, ipset", "--help"])
+                       words=["csv", "rules, ndjson, dshield, ipsascii, dat, ipset, p2p", "--help"])
 
 
 @each_format

@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <feed/feed.h>
+#include <feed/format.h>
 #include <feed/input.h>
 #include <feed/reader.h>
 #include <feed/writer.h>
@@ -25,10 +25,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 /* Reads a text as a file of this format (NULL: found out) and makes a rule set of it. Returns the
  * format that it was, or NULL with *out empty where it was refused. */
-static inline const struct feed_format *
-fuzz_read(const void *text, size_t size, const struct feed_format *format, struct ruleset *out)
+static inline const struct format *
+fuzz_read(const void *text, size_t size, const struct format *format, struct ruleset *out)
 {
-	struct input input = { .verdict = IPF_DROP, .now = FUZZ_NOW, .format = format };
+	struct input input = { .verdict = VERDICT_DROP, .now = FUZZ_NOW, .format = format };
 	FILE *file = fmemopen((void *)text, size, "r");
 	struct error err = { { 0 } };
 	int ret;
@@ -42,7 +42,7 @@ fuzz_read(const void *text, size_t size, const struct feed_format *format, struc
 	for (const char *c = err.text; *c; c++)
 		assert(*c >= ' ' && *c <= '~');
 	for (size_t i = 0; !ret && i < input.count; i++) {
-		char place[INPUT_PLACE_SIZE];
+		char place[INPUT_POSITION_SIZE];
 
 		/* Each comes from this file, and messages know where. */
 		input_describe(&input, &input.rules[i], place);
@@ -67,7 +67,7 @@ static inline void fuzz_write_and_read(const struct ruleset *rules)
 	assert(out && !writer_write(rules, FUZZ_NOW, out));
 	fclose(out);
 	if (length) {
-		assert(fuzz_read(text, length, NULL, &again) == &feed_rules);
+		assert(fuzz_read(text, length, NULL, &again) == &format_rules);
 		assert(again.count == rules->count);
 		for (size_t i = 0; i < again.count; i++) {
 			assert(!prefix_compare(&again.rules[i].prefix, &rules->rules[i].prefix));

@@ -7,14 +7,14 @@
 
 int LLVMFuzzerInitialize(int *argc, char ***argv);
 
-static const struct feed_format *format;
+static const struct format *format;
 
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
 	const char *name = strrchr((*argv)[0], '_');
 
 	(void)argc;
-	format = name ? feed_format_find(name + 1) : NULL;
+	format = name ? format_find(name + 1) : NULL;
 	assert(format);
 	return 0;
 }

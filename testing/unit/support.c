@@ -222,7 +222,7 @@ void ruleset_from_input(struct ruleset *set, struct input *input)
 
 void ruleset_from_text(struct ruleset *set, const char *text)
 {
-	struct input input = { .verdict = IPF_DROP };
+	struct input input = { .verdict = VERDICT_DROP };
 	FILE *file = open_text(text, strlen(text));
 	struct error err = { 0 };
 

@@ -2,7 +2,7 @@
 /*
  * Which lists of others are read, as which format, and what is refused?
  */
-#include <feed/feed.h>
+#include <feed/format.h>
 #include <feed/input.h>
 #include <feed/reader.h>
 #include <ruleset/verdict.h>
@@ -160,7 +160,7 @@ static const struct good_case good_cases[] = {
 static void check_good(void **state)
 {
 	const struct good_case *c = *state;
-	struct input input = { .verdict = IPF_DROP };
+	struct input input = { .verdict = VERDICT_DROP };
 	FILE *file = open_text(c->text, strlen(c->text));
 	struct error err = { 0 };
 	struct ruleset set;
@@ -169,7 +169,7 @@ static void check_good(void **state)
 	if (reader_read(&input, file, "feed", &err))
 		fail_msg("%s", err.text);
 	fclose(file);
-	assert_string_equal(input.read_as->name, c->format);
+	assert_string_equal(format_name(input.read_as), c->format);
 	ruleset_from_input(&set, &input);
 	text = ruleset_to_text(&set);
 	assert_string_equal(text, c->canonical);
@@ -188,20 +188,20 @@ struct bad_case {
 
 static const struct bad_case bad_cases[] = {
 	{ "no metadata line", NULL, CIDR("192.0.2.1") CIDR("192.0.2.2"),
-	  "f:3:1: no metadata line ends it, so the file is not whole" },
+	  "f:3:1: no metadata line ends it, so the file is not complete" },
 	{ "records behind the last metadata line", NULL,
 	  CIDR("192.0.2.1") METADATA("1") CIDR("192.0.2.2"),
-	  "f:4:1: no metadata line ends it, so the file is not whole" },
+	  "f:4:1: no metadata line ends it, so the file is not complete" },
 	{ "an empty JSON list", "ndjson", "",
-	  "f:1:1: no metadata line ends it, so the file is not whole" },
+	  "f:1:1: no metadata line ends it, so the file is not complete" },
 	{ "fewer records than the metadata say", NULL,
 	  CIDR("192.0.2.1") "{\"type\":\"metadata\",\"records\":2}\n",
 	  "f:2:1: '{\"type\":\"metadata\",\"records\":2}': "
-	  "2 records should stand before it, and 1 do; the file is not whole" },
+	  "the metadata count 2 records before this line, but there are 1; the file is not complete" },
 	{ "more records than the metadata say", NULL,
 	  CIDR("192.0.2.1") CIDR("192.0.2.2") "{\"type\":\"metadata\",\"records\":1}\n",
 	  "f:3:1: '{\"type\":\"metadata\",\"records\":1}': "
-	  "1 records should stand before it, and 2 do; the file is not whole" },
+	  "the metadata count 1 records before this line, but there are 2; the file is not complete" },
 	{ "metadata without records", NULL, "{\"type\":\"metadata\"}\n",
 	  NDJSON_WHOLE("1", "{\"type\":\"metadata\"}") "the metadata lack the number of records" },
 	{ "metadata with records that are no number", NULL,
@@ -396,8 +396,8 @@ static void check_bad(void **state)
 {
 	const struct bad_case *c = *state;
 	struct input input = {
-		.verdict = IPF_DROP,
-		.format = c->format ? feed_format_find(c->format) : NULL,
+		.verdict = VERDICT_DROP,
+		.format = c->format ? format_find(c->format) : NULL,
 	};
 	FILE *file = open_text(c->text, strlen(c->text));
 	struct error err = { 0 };
@@ -407,7 +407,8 @@ static void check_bad(void **state)
 	assert_true(!c->format || input.format);
 	assert_int_equal(reader_read(&input, file, "f", &err), -EINVAL);
 	snprintf(message, sizeof(message), "%s%s%s%s", c->message,
-		 c->format ? "" : " (the file is read as ", c->format ? "" : input.read_as->name,
+		 c->format ? "" : " (the file is read as ",
+		 c->format ? "" : format_name(input.read_as),
 		 c->format ? "" : "; --format changes that)");
 	assert_string_equal(err.text, message);
 	fclose(file);
@@ -426,7 +427,7 @@ static void read_feed(struct input *input, const char *text)
 
 static void an_option_names_the_set_of_an_ipset(void **state)
 {
-	struct input input = { .verdict = IPF_DROP, .set = "mine" };
+	struct input input = { .verdict = VERDICT_DROP, .set = "mine" };
 
 	(void)state;
 	read_feed(&input, "create b@d hash:ip\nadd b@d 192.0.2.1\nadd other 192.0.2.2\n");
@@ -438,7 +439,7 @@ static void an_option_names_the_set_of_an_ipset(void **state)
 
 static void an_ipset_named_default_names_that_set(void **state)
 {
-	struct input input = { .verdict = IPF_DROP };
+	struct input input = { .verdict = VERDICT_DROP };
 
 	(void)state;
 	read_feed(&input, "create default hash:ip\n");
@@ -449,7 +450,7 @@ static void an_ipset_named_default_names_that_set(void **state)
 
 static void a_flush_marks_its_set(void **state)
 {
-	struct input input = { .verdict = IPF_DROP };
+	struct input input = { .verdict = VERDICT_DROP };
 
 	(void)state;
 	read_feed(&input, "create a hash:ip\nflush b\nadd a 192.0.2.1\nadd b 192.0.2.2\n");
@@ -462,8 +463,8 @@ static void a_flush_marks_its_set(void **state)
 /* Without --set the second flush would take away what the first file said. */
 static void two_files_may_flush_the_set_of_an_option(void **state)
 {
-	struct input input = { .verdict = IPF_DROP, .set = "mine" };
-	struct input named = { .verdict = IPF_DROP };
+	struct input input = { .verdict = VERDICT_DROP, .set = "mine" };
+	struct input named = { .verdict = VERDICT_DROP };
 	static const char text[] = "flush a\nadd a 192.0.2.1\n";
 	FILE *file = open_text(text, sizeof(text) - 1);
 	struct error err = { 0 };
@@ -483,7 +484,7 @@ static void two_files_may_flush_the_set_of_an_option(void **state)
 
 static void rules_that_are_to_go_empty_no_set(void **state)
 {
-	struct input input = { .verdict = IPF_DROP, .deletes = true };
+	struct input input = { .verdict = VERDICT_DROP, .deletes = true };
 	static const char text[] = "create a hash:ip\nflush a\nadd a 192.0.2.1\n";
 	FILE *file = open_text(text, sizeof(text) - 1);
 	struct error err = { 0 };
@@ -511,13 +512,13 @@ static void an_exception_is_the_opposite_of_what_will_be_known(void **state)
 
 static void each_file_has_its_format(void **state)
 {
-	struct input input = { .verdict = IPF_DROP };
+	struct input input = { .verdict = VERDICT_DROP };
 
 	(void)state;
 	read_feed(&input, "add a 192.0.2.1\n");
-	assert_ptr_equal(input.read_as, &feed_ipset);
+	assert_ptr_equal(input.read_as, &format_ipset);
 	read_feed(&input, "x:192.0.2.2-192.0.2.2\n");
-	assert_ptr_equal(input.read_as, &feed_p2p);
+	assert_ptr_equal(input.read_as, &format_p2p);
 	assert_int_equal(input.rules[0].set, 1);
 	assert_int_equal(input.rules[1].set, 0);
 	input_done(&input);
@@ -530,7 +531,7 @@ static void a_list_with_metadata_is_never_taken_in_part(void **state)
 
 	(void)state;
 	for (size_t length = 1; length < sizeof(whole) - 2; length++) {
-		struct input input = { .verdict = IPF_DROP };
+		struct input input = { .verdict = VERDICT_DROP };
 		FILE *file = open_text(whole, length);
 		struct error err = { 0 };
 

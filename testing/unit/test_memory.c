@@ -159,7 +159,7 @@ static int attempt_prefix(void)
 
 static int read_text(const char *words)
 {
-	struct input input = { .verdict = IPF_DROP };
+	struct input input = { .verdict = VERDICT_DROP };
 	struct error err = { 0 };
 	FILE *file;
 	int ret;
@@ -185,7 +185,7 @@ static int attempt_ipset(void)
 
 static int attempt_argument(void)
 {
-	struct input input = { .verdict = IPF_DROP };
+	struct input input = { .verdict = VERDICT_DROP };
 	struct error err = { 0 };
 	int ret;
 

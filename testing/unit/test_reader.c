@@ -85,7 +85,7 @@ static const struct good_case good_cases[] = {
 static void check_good(void **state)
 {
 	const struct good_case *c = *state;
-	struct input input = { .verdict = IPF_DROP };
+	struct input input = { .verdict = VERDICT_DROP };
 	FILE *file = open_text(c->text, c->length);
 	struct error err = { 0 };
 	struct ruleset set;
@@ -196,7 +196,7 @@ static const struct bad_case bad_cases[] = {
 static void check_bad(void **state)
 {
 	const struct bad_case *c = *state;
-	struct input input = { .verdict = IPF_DROP };
+	struct input input = { .verdict = VERDICT_DROP };
 	FILE *file = open_text(c->text, c->length);
 	struct error err = { 0 };
 
@@ -232,7 +232,7 @@ static const struct length_case length_cases[] = {
 static void check_length(void **state)
 {
 	const struct length_case *c = *state;
-	struct input input = { .verdict = IPF_DROP };
+	struct input input = { .verdict = VERDICT_DROP };
 	char *text = malloc(c->length + 64);
 	struct error err = { 0 };
 	FILE *file;
@@ -257,7 +257,7 @@ static void check_length(void **state)
 
 static void long_words_are_shortened(void **state)
 {
-	struct input input = { .verdict = IPF_DROP };
+	struct input input = { .verdict = VERDICT_DROP };
 	struct error err = { 0 };
 	char text[4000];
 	FILE *file;
@@ -283,7 +283,7 @@ static int read_text(struct input *input, const char *text, struct error *err)
 
 static void a_set_by_option(void **state)
 {
-	struct input input = { .verdict = IPF_DROP, .set = "mine" };
+	struct input input = { .verdict = VERDICT_DROP, .set = "mine" };
 	struct error err = { 0 };
 
 	(void)state;
@@ -301,7 +301,7 @@ static void a_set_by_option(void **state)
 
 static void sets_end_with_their_file(void **state)
 {
-	struct input input = { .verdict = IPF_DROP };
+	struct input input = { .verdict = VERDICT_DROP };
 	struct error err = { 0 };
 
 	(void)state;
@@ -324,7 +324,7 @@ static void sets_end_with_their_file(void **state)
 
 static void the_first_set_may_be_named(void **state)
 {
-	struct input input = { .verdict = IPF_DROP };
+	struct input input = { .verdict = VERDICT_DROP };
 	struct error err = { 0 };
 
 	(void)state;
@@ -337,7 +337,7 @@ static void the_first_set_may_be_named(void **state)
 
 static void verdict_and_time_of_the_options(void **state)
 {
-	struct input input = { .verdict = IPF_PASS, .expires = 500, .now = 100 };
+	struct input input = { .verdict = VERDICT_PASS, .expires = 500, .now = 100 };
 	struct error err = { 0 };
 
 	(void)state;
@@ -360,8 +360,8 @@ static void verdict_and_time_of_the_options(void **state)
 
 static void a_forced_verdict(void **state)
 {
-	struct input drop = { .verdict = IPF_DROP, .verdict_forced = true };
-	struct input pass = { .verdict = IPF_PASS, .verdict_forced = true };
+	struct input drop = { .verdict = VERDICT_DROP, .verdict_forced = true };
+	struct input pass = { .verdict = VERDICT_PASS, .verdict_forced = true };
 	struct error err = { 0 };
 
 	(void)state;
@@ -376,7 +376,7 @@ static void a_forced_verdict(void **state)
 
 static void describe(const struct input *input, size_t rule, const char *want)
 {
-	char text[INPUT_PLACE_SIZE];
+	char text[INPUT_POSITION_SIZE];
 
 	input_describe(input, &input->rules[rule], text);
 	assert_string_equal(text, want);
@@ -384,10 +384,10 @@ static void describe(const struct input *input, size_t rule, const char *want)
 
 static void a_rule_is_called_by_its_place(void **state)
 {
-	struct input input = { .verdict = IPF_DROP };
+	struct input input = { .verdict = VERDICT_DROP };
 	struct error err = { 0 };
 	struct rule live;
-	char text[INPUT_PLACE_SIZE];
+	char text[INPUT_POSITION_SIZE];
 
 	(void)state;
 	assert_int_equal(read_text(&input, "# x\n\n drop 11.0.0.0/8\n::ffff:c000:200/120\n", &err),
@@ -410,9 +410,9 @@ static void a_rule_is_called_by_its_place(void **state)
 
 static void the_widest_lines_are_kept(void **state)
 {
-	struct input input = { .verdict = IPF_DROP };
+	struct input input = { .verdict = VERDICT_DROP };
 	struct error err = { 0 };
-	char text[INPUT_PLACE_SIZE];
+	char text[INPUT_POSITION_SIZE];
 
 	(void)state;
 	for (int i = 0; i < 5; i++)
@@ -434,7 +434,7 @@ static void the_widest_lines_are_kept(void **state)
 
 static void a_line_that_stands_twice_is_kept_once(void **state)
 {
-	struct input input = { .verdict = IPF_DROP };
+	struct input input = { .verdict = VERDICT_DROP };
 	const struct input_wide *wide = input.wide[IPF_IPV4];
 	struct error err = { 0 };
 
@@ -478,21 +478,21 @@ static const struct cut_case cut_cases[] = {
 static void check_cut(void **state)
 {
 	const struct cut_case *c = *state;
-	struct input input = { .verdict = IPF_DROP };
+	struct input input = { .verdict = VERDICT_DROP };
 	struct error err = { 0 };
 
 	/* Another file says nothing about this one. */
 	assert_int_equal(read_text(&input, "1.0.0.0/2\n2000::/3\n", &err), 0);
 	assert_int_equal(read_text(&input, c->text, &err), 0);
-	assert_string_equal(input.cut_example, c->example);
+	assert_string_equal(input.truncated_example, c->example);
 	assert_int_equal(reader_argument(&input, "0.0.0.0/0", &err), 0);
-	assert_string_equal(input.cut_example, c->example);
+	assert_string_equal(input.truncated_example, c->example);
 	input_done(&input);
 }
 
 static void cleared_host_bits_are_noted(void **state)
 {
-	struct input input = { .verdict = IPF_DROP };
+	struct input input = { .verdict = VERDICT_DROP };
 	struct error err = { 0 };
 
 	(void)state;
@@ -503,7 +503,7 @@ static void cleared_host_bits_are_noted(void **state)
 	assert_string_equal(input.host_bits_example, "-:2:6: '10.0.0.1/8' means 10.0.0.0/8");
 	input_done(&input);
 
-	input = (struct input){ .verdict = IPF_DROP };
+	input = (struct input){ .verdict = VERDICT_DROP };
 	assert_int_equal(reader_argument(&input, "2001:DB8::1/32", &err), 0);
 	assert_int_equal(input.host_bits, 1);
 	assert_string_equal(input.host_bits_example, "'2001:DB8::1/32' means 2001:db8::/32");
@@ -535,7 +535,7 @@ static const struct argument_case argument_cases[] = {
 static void check_argument(void **state)
 {
 	const struct argument_case *c = *state;
-	struct input input = { .verdict = IPF_DROP };
+	struct input input = { .verdict = VERDICT_DROP };
 	struct error err = { 0 };
 
 	assert_int_equal(reader_argument(&input, c->text, &err), c->message ? -EINVAL : 0);
@@ -546,7 +546,7 @@ static void check_argument(void **state)
 
 static void a_directory_is_not_a_file(void **state)
 {
-	struct input input = { .verdict = IPF_DROP };
+	struct input input = { .verdict = VERDICT_DROP };
 	FILE *file = fopen("/", "r");
 	struct error err = { 0 };
 
@@ -594,7 +594,7 @@ static void a_full_device_is_noticed(void **state)
 
 static void more_sets_than_there_may_be(void **state)
 {
-	struct input input = { .verdict = IPF_DROP };
+	struct input input = { .verdict = VERDICT_DROP };
 	struct error err = { 0 };
 
 	(void)state;
@@ -660,7 +660,7 @@ static void nonsense_is_refused_with_its_place(void **state)
 	(void)state;
 	random_restart();
 	for (int i = 0; i < 20000; i++) {
-		struct input input = { .verdict = IPF_DROP };
+		struct input input = { .verdict = VERDICT_DROP };
 		struct error err = { 0 };
 		char text[400] = "";
 		unsigned int line, column;

@@ -166,13 +166,13 @@ static void the_far_end_of_time(void **state)
 
 struct verdict_case {
 	const char *name;
-	enum ipf_verdict verdict, opposite;
+	enum verdict verdict, opposite;
 	enum ipf_verdict under_allow, under_deny;
 };
 
 static const struct verdict_case verdict_cases[] = {
-	{ "drop is drop under any policy", IPF_DROP, IPF_PASS, IPF_DROP, IPF_DROP },
-	{ "pass is pass under any policy", IPF_PASS, IPF_DROP, IPF_PASS, IPF_PASS },
+	{ "drop is drop under any policy", VERDICT_DROP, VERDICT_PASS, IPF_DROP, IPF_DROP },
+	{ "pass is pass under any policy", VERDICT_PASS, VERDICT_DROP, IPF_PASS, IPF_PASS },
 	{ "by policy a rule does the opposite", VERDICT_BY_POLICY, VERDICT_AS_POLICY, IPF_DROP,
 	  IPF_PASS },
 	{ "and an exception what the policy does", VERDICT_AS_POLICY, VERDICT_BY_POLICY, IPF_PASS,

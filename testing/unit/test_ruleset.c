@@ -96,7 +96,7 @@ static void incoming_rules(struct ruleset *set, const char *text, struct input *
 	FILE *file = open_text(text, strlen(text));
 	struct error err = { 0 };
 
-	*input = (struct input){ .verdict = IPF_DROP };
+	*input = (struct input){ .verdict = VERDICT_DROP };
 	if (reader_read(input, file, "text", &err))
 		fail_msg("%s", err.text);
 	fclose(file);

@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What does a line of our own text say?
+ *
+ *     set NAME
+ *     [pass|drop] RULE [timeout DURATION]
+ *
+ * A comment follows # or ;. So lists of one prefix a line (FireHOL's .ipset and .netset, blocklist.de)
+ * and `PREFIX ; SBL1` (Spamhaus DROP) are such texts as they come. A line is split into tokens, which
+ * are read from left to right: the first of two faults is told.
+ */
+#include <feed/format.h>
+#include <feed/line.h>
+#include <ruleset/tick.h>
+#include <ruleset/verdict.h>
+#include <util/duration.h>
+
+#include <errno.h>
+#include <string.h>
+
+#define MAX_TOKENS 5 /* one more than the longest good line has */
+
+struct state {
+	__u16 set; /* that the last `set` line opened; at first that of lines which name none */
+};
+
+static bool ends_line(char c)
+{
+	return !c || c == '#' || c == ';';
+}
+
+/* What follows the keyword and blanks; NULL where the text begins otherwise. */
+static const char *skip_keyword(const char *text, const char *keyword)
+{
+	size_t length = strlen(keyword);
+
+	if (strncmp(text, keyword, length) != 0 || !token_is_blank(text[length]))
+		return NULL;
+	return token_skip_blanks(text + length);
+}
+
+static bool begins(const char *text)
+{
+	struct address address;
+	const char *next;
+
+	text = token_skip_blanks(text);
+	next = skip_keyword(text, "pass");
+	if (!next)
+		next = skip_keyword(text, "drop");
+	if (address_scan(next ? next : text, &address, NULL))
+		return true;
+	next = skip_keyword(text, "set");
+	if (!next)
+		return false;
+	while (!ends_line(*next) && !token_is_blank(*next)) {
+		if (*next++ == ':') /* No name has one; a label of a P2P list may. */
+			return false;
+	}
+	return ends_line(*token_skip_blanks(next));
+}
+
+/* Splits the text into tokens, in place, up to a comment. Tokens beyond MAX_TOKENS are left: the line is
+ * bad already. */
+static size_t split(char *text, struct token tokens[MAX_TOKENS])
+{
+	size_t count = 0;
+	char *next = text;
+	bool more = true;
+
+	while (more && count < MAX_TOKENS) {
+		while (token_is_blank(*next))
+			next++;
+		if (ends_line(*next))
+			break;
+		tokens[count++] = (struct token){ next, (size_t)(next - text) + 1 };
+		while (!token_is_blank(*next) && !ends_line(*next))
+			next++;
+		more = token_is_blank(*next);
+		*next++ = '\0';
+	}
+	return count;
+}
+
+static int read_timeout(const struct line *line, const struct token *token, __u32 *expires,
+			struct error *err)
+{
+	uint64_t seconds;
+
+	switch (duration_parse(token->text, &seconds)) {
+	case 0:
+		*expires = tick_after(line->input->now, seconds);
+		return 0;
+	case -ERANGE:
+		return line_refuse(line, token, err, "a timeout lasts from 1s to 3650d");
+	default:
+		return line_refuse(line, token, err, "not a duration like 90, 90s or 1h30m");
+	}
+}
+
+static int refuse_more(const struct line *line, const struct token *token, struct error *err)
+{
+	return line_refuse(line, token, err,
+			   "unexpected; a line is [pass|drop] RULE [timeout DURATION]");
+}
+
+static int read_verdict(const struct line *line, const struct token *token, __u8 *verdict,
+			struct error *err)
+{
+	bool drops = token_is(token, "drop");
+	enum verdict named = drops ? VERDICT_DROP : VERDICT_PASS;
+
+	*verdict = (__u8)named;
+	if (line->input->verdict_forced && named != line->input->verdict)
+		return line_refuse(line, token, err, "contradicts --%s", drops ? "pass" : "drop");
+	return 0;
+}
+
+/* [timeout DURATION], which are all tokens that are left */
+static int read_rest(const struct line *line, const struct token *tokens, size_t count,
+		     __u32 *expires, struct error *err)
+{
+	int ret;
+
+	if (!count)
+		return 0;
+	if (!token_is(&tokens[0], "timeout"))
+		return refuse_more(line, &tokens[0], err);
+	if (count == 1)
+		return line_refuse(line, &tokens[0], err, "a duration must follow");
+	ret = read_timeout(line, &tokens[1], expires, err);
+	if (!ret && count > 2)
+		ret = refuse_more(line, &tokens[2], err);
+	return ret;
+}
+
+/* [pass|drop] RULE [timeout DURATION] */
+static int read_rule(const struct state *state, struct line *line, const struct token *tokens,
+		     size_t count, struct error *err)
+{
+	struct rule rule = line_plain_rule(line);
+	size_t next = 0;
+	int ret;
+
+	rule.set = state->set;
+	if (token_is(&tokens[0], "pass") || token_is(&tokens[0], "drop")) {
+		ret = read_verdict(line, &tokens[0], &rule.verdict, err);
+		if (ret)
+			return ret;
+		if (count == 1)
+			return line_refuse(line, &tokens[0], err,
+					   "an address, prefix or range must follow");
+		next = 1;
+	}
+	/* Before what follows: in `deny 10.0.0.1` it is the first token that is wrong. */
+	ret = line_read_target(line, &tokens[next++], err);
+	if (!ret)
+		ret = read_rest(line, tokens + next, count - next, &rule.expires, err);
+	return ret ? ret : line_add_rules(line, &rule, err);
+}
+
+/* set NAME */
+static int read_set(struct state *state, const struct line *line, const struct token *tokens,
+		    size_t count, struct error *err)
+{
+	int ret;
+
+	if (count == 1)
+		return line_refuse(line, &tokens[0], err, "a name must follow");
+	/* The output of list --set names that set, and may be read back. */
+	if (line->input->set && !token_is(&tokens[1], line->input->set))
+		return line_refuse(line, &tokens[1], err, "not the set that --set names, %s",
+				   line->input->set);
+	ret = line_open_set(line, &tokens[1], &state->set, err);
+	if (!ret && count > 2)
+		ret = line_refuse(line, &tokens[2], err, "unexpected; a line is set NAME");
+	return ret;
+}
+
+static int read_line(void *state, struct line *line, char *text, struct error *err)
+{
+	struct token tokens[MAX_TOKENS];
+	size_t count = split(text, tokens);
+
+	if (token_is(&tokens[0], "set"))
+		return read_set(state, line, tokens, count, err);
+	return read_rule(state, line, tokens, count, err);
+}
+
+const struct format format_rules = {
+	.begins = begins,
+	.state_size = sizeof(struct state),
+	.read_line = read_line,
+};
