@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What does a program in the kernel hold?
+ * How much memory does a program in the kernel hold?
  *
  *     account ID
  *
- * Prints one line of JSON: {"verified_insns": work of the verifier, or null where the kernel
- * doesn't tell (before 5.16), "maps": how many, "map_bytes": their memory}. Maps that lie in the
+ * Prints one line of JSON: {"verified_insns": the work of the verifier, or null if the kernel does
+ * not report it (before 5.16), "maps": their number, "map_bytes": their memory}. Maps inside the
  * program's maps of maps count too, each once.
  */
 #include <errno.h>
@@ -29,7 +29,7 @@ static struct account {
 	unsigned long long bytes;
 } account;
 
-/* A number that the kernel tells of an open descriptor, or -1. */
+/* A number that the kernel reports about an open descriptor, or -1. */
 static long long fdinfo(int fd, const char *field)
 {
 	char path[64], line[256], *value;

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What is measured in this run, and where do the figures go? (Started by run.sh.)"""
+"""What does this run measure, and where do the figures go? run.sh starts this program."""
 
 import argparse
 import pathlib
@@ -18,7 +18,7 @@ DEFAULT_OUTPUT = "bench-results"
 
 
 class Options:
-    """What was asked for: lists that narrow the run, and how long each cell lasts."""
+    """The command line: lists that narrow the run, and the duration of each cell."""
 
     def __init__(self, arguments):
         self.quick = arguments.quick

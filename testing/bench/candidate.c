@@ -72,7 +72,7 @@ static void open_lpm(struct candidate *candidate, const struct workload *workloa
 	for (size_t i = 0; i < workload->count; i++) {
 		const struct bench_rule *rule = &workload->rules[i];
 		__u32 verdict = rule->pass ? PEER_PASS : PEER_DROP;
-		/* A key of IPv4 is the beginning of one of IPv6. */
+		/* An IPv4 key is the beginning of an IPv6 key. */
 		struct peer_prefix6 prefix = { .bits = rule->bits };
 
 		address_bytes(workload->family, rule->first, prefix.address);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * How much time has passed, on the CPU and on the wall, in ns?
+ * How much CPU time and real time has passed, in ns?
  */
 #ifndef BENCH_CLOCK_H
 #define BENCH_CLOCK_H
@@ -16,7 +16,7 @@ static inline double clock_ns(clockid_t clock)
 	return (double)now.tv_sec * 1e9 + (double)now.tv_nsec;
 }
 
-/* Of this thread, the interrupts that it serves included. */
+/* CPU time of this thread, including the interrupts that it serves. */
 static inline double cpu_ns(void)
 {
 	return clock_ns(CLOCK_THREAD_CPUTIME_ID);
@@ -27,7 +27,7 @@ static inline double wall_ns(void)
 	return clock_ns(CLOCK_MONOTONIC);
 }
 
-/* On this CPU: moving to another one would cool the caches. */
+/* Stays on this CPU: the caches of another one would be cold. */
 static inline void clock_stay_here(void)
 {
 	cpu_set_t one;

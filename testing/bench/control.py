@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What do commands cost that load a million rules, or add one; and what memory do the rules take?
+"""What does it cost to load a million rules or to add one, and how much memory do the rules take?
 
-Whole processes, from fork to exit: user and system time that the kernel charged to them, and time
-on the wall. One run of each tool after the other, again and again."""
+The measurements cover whole processes, from fork to exit: the user and system time that the kernel
+charged to them, and the elapsed time. The tools run in turn, again and again."""
 
 import contextlib
 import json
@@ -15,12 +15,12 @@ import time
 import lab
 from figures import spread
 
-#: In groups that are loaded at the same time. A command of nft reads all sets that there are, so
-#: only one of its own may be.
+#: The tools of a group are loaded at the same time. A command of nft reads all existing sets, so a
+#: group can have only one set of nft.
 GROUPS = (("ours", "ipset", "nft"), ("nft-interval",))
 TOOLS = sum(GROUPS, ())
 
-#: One run may take this long; what takes longer is told as "more than".
+#: The limit of one run. A longer run is reported as "more than".
 TIMEOUT_S = 60
 
 
@@ -29,7 +29,7 @@ class TooLong(Exception):
 
 
 def timed(*argv):
-    """{"cpu_ms", "wall_ms"} of a command that must succeed."""
+    """Run a command that must succeed, and return {"cpu_ms", "wall_ms"}."""
     started = time.monotonic()
     process = subprocess.Popen([str(arg) for arg in argv], stdin=subprocess.DEVNULL,
                                stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
@@ -38,7 +38,7 @@ def timed(*argv):
     def stop(*_):
         process.kill()
 
-    # wait4 can't wait for a limited time, so a clock ends the process.
+    # wait4 has no time limit, so an alarm ends the process.
     before = signal.signal(signal.SIGALRM, stop)
     signal.alarm(TIMEOUT_S)
     try:
@@ -93,8 +93,8 @@ class Ours:
 
 
 class Ipset:
-    """As `ipset save` writes a set of this size: with the hash at its final size, which is the best
-    that can happen to `ipset restore`."""
+    """A set of this size as `ipset save` writes it: with the hash at its final size, which is the
+    best case for `ipset restore`."""
 
     def __init__(self, stack, table, folder):
         lab.need("ipset", "ipset")
@@ -162,10 +162,10 @@ class Nft:
         return timed("nft", "add", "element", "inet", "bench", "rules", f"{{ {address} }}")
 
     def count(self):
-        return None  # listing them takes longer than all the rest
+        return None  # listing them would take longer than everything else
 
     def memory(self):
-        return None  # nothing tells; see the change of the system's
+        return None  # no tool reports it; see the change of the system's memory
 
 
 class NftInterval(Nft):
@@ -176,7 +176,7 @@ MAKERS = {"ours": Ours, "ipset": Ipset, "nft": Nft, "nft-interval": NftInterval}
 
 
 class Series:
-    """One tool doing one thing, a few times."""
+    """One tool that does one thing, a few times."""
 
     def __init__(self, what, tool, rules):
         self.row = {"what": what, "tool": tool, "rules": rules, "cpu_ms": [], "wall_ms": []}
@@ -189,7 +189,7 @@ class Series:
         self.row["more_than_s"] = TIMEOUT_S
 
     def is_over(self, rounds):
-        """Enough, or so slow that more would take the time of all others."""
+        """Whether there are enough runs, or the tool is too slow for more."""
         return ("more_than_s" in self.row or len(self.row["cpu_ms"]) >= rounds or
                 sum(self.row["wall_ms"]) > 1000 * TIMEOUT_S / 3)
 
@@ -201,7 +201,7 @@ class Series:
 
 
 def measure_count(table, names, options, folder, report):
-    """Loading so many rules, then adding single ones, with the tools in turn."""
+    """Load this number of rules, then add single ones, with the tools in turn."""
     _, _, count = table
     with contextlib.ExitStack() as stack:
         tools = {}
@@ -250,7 +250,8 @@ def load_once(name, tool, count, series, memory):
 
 
 def measure_our_memory(options, folder, report):
-    """Without rules' counters, where the load can be told so; and the verifier's work."""
+    """Our memory, without counters of rules if the load has that option, and the verifier's
+    work."""
     counters = "never" if lab.Product.can_choose_counters() else None
     most = 100000 if options.quick else 1000000
     for table in (("ipv4", "random", 1), ("ipv4", "random", most), ("ipv4", "mixed", most),

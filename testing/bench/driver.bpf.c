@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * How does a program that must not be changed get another source with every frame?
+ * How does an unmodified program get another source with every frame?
  *
- * This one writes the next source into the frame and tail-calls the program under test. Its own
- * cost is measured by calling a program that only drops.
+ * This program writes the next source into the frame and tail-calls the program under test. A call
+ * of a program that only drops measures the cost of this one.
  */
 #include "sources.bpf.h"
 
@@ -17,7 +17,7 @@ struct {
 	__type(value, __u32);
 } driver_target SEC(".maps");
 
-/* Attach type and frags flag are set before loading, to those of the program under test. */
+/* The attach type and the frags flag are set before loading, to those of the program under test. */
 SEC("xdp")
 int drive(struct xdp_md *ctx)
 {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Running programs on sources; see driver.h.
+ * Runs programs on sources; see driver.h.
  */
 #include "driver.h"
 
@@ -25,7 +25,7 @@ struct driver {
 	volatile struct source_state *state;
 };
 
-/* What the kernel compares before it lets one program call another, and does not tell. */
+/* What the kernel compares before it lets one program call another. It does not report these. */
 static const struct shape {
 	__u32 flags;
 	enum bpf_attach_type attach_type;

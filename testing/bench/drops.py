@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0
-"""How many frames a second can each filter drop that come over a wire?
+"""How many frames per second can each filter drop on a wire?
 
-One CPU sends them into a veth pair and serves its other end. Every candidate has a pair of its own;
-after each measurement its own counter must have grown by all frames that were sent."""
+One CPU sends the frames into a veth pair and serves its other end. Every candidate has its own
+pair. After each measurement, the candidate's counter must have grown by the number of frames
+sent."""
 
 import contextlib
 import json
@@ -26,7 +27,7 @@ class OursOnWire:
 
 
 class XdpOnWire:
-    """Some XDP program: the driver of veth counts what it drops."""
+    """An XDP program. The veth driver counts the frames that it drops."""
 
     def dropped(self):
         lines = lab.sh("ethtool", "-S", self.wire.near)
@@ -59,7 +60,8 @@ class PlainDropOnWire(XdpOnWire):
 
 
 class StackOnWire:
-    """A filter of the network stack. With GRO a veth takes frames in its NAPI poll, as with XDP."""
+    """A filter of the network stack. With GRO, veth receives frames in its NAPI poll, as with
+    XDP."""
 
     def __init__(self, stack):
         lab.need("ethtool", "ethtool")
@@ -114,7 +116,7 @@ KINDS = {"ours": OursOnWire, "xdp-filter": XdpFilterOnWire, "xdp-filter-ip": Xdp
 
 
 def set_up(options, folder, stack, report):
-    """{name: what is on its wire}; what is missing here is skipped."""
+    """{name: the candidate on its wire}, without those that this machine lacks."""
     rules = folder / "drops.rules"
     rules.write_text(lab.sh(lab.HERE / "rules", "ipv4", "random", RULES, "lines"))
     ready = {}
@@ -129,7 +131,7 @@ def set_up(options, folder, stack, report):
 
 
 def measure(name, candidate, live, frames):
-    """(CPU ns, wall ns) a frame; each of them was dropped."""
+    """(CPU ns, wall ns) per frame. Every frame was dropped."""
     wire = candidate.wire
     before = candidate.dropped()
     answer = live.ask(wire.show(wire.far)["ifindex"], wire.show(wire.near)["address"], frames)

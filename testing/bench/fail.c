@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Giving up; see fail.h.
+ * Gives up; see fail.h.
  */
 #include "fail.h"
 

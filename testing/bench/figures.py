@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""How is a series of measurements told?"""
+"""How is a series of measurements summarised?"""
 
 import statistics
 
@@ -9,5 +9,5 @@ def spread(values):
 
 
 def ratios(values, base):
-    """Each within its round."""
+    """The ratio of each value to that of the base in the same round."""
     return spread([value / other for value, other in zip(values, base)])

@@ -5,7 +5,7 @@
  *     fill ID FAMILY KIND COUNT
  *
  * ID is xdp-filter's program, to which its tool has added one rule. The addresses of the workload
- * are added in the likeness of that one, because a call of the tool takes milliseconds for each.
+ * are added as copies of that rule, because the tool takes milliseconds for each.
  */
 #include <errno.h>
 #include <limits.h>
@@ -22,7 +22,7 @@
 #include "fail.h"
 #include "workload.h"
 
-/* Descriptor of the program's map of this name. */
+/* The descriptor of the program's map of this name. */
 static int map_of(__u32 program_id, const char *name)
 {
 	__u32 ids[64];

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What is the least that a source filter can cost?
+ * What is the minimum cost of a source filter?
  *
- * `floor_filter` parses, compares with one constant, counts and drops; `plain_drop` drops at once:
- * what the measuring itself costs.
+ * `floor_filter` parses, compares with one constant, counts and drops. `plain_drop` drops at once:
+ * it shows the cost of the measurement itself.
  */
 #include <linux/bpf.h>
 #include <linux/if_ether.h>
@@ -11,7 +11,7 @@
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
 
-/* The source that is dropped, as in the packet; IPv4 in the first word. Set before loading. */
+/* The source to drop, as in the packet, IPv4 in the first element. Set before loading. */
 const volatile __u32 floor_source[4] = { 1, 2, 3, 4 };
 
 struct floor_counter {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What does the frame look like that is measured with?
+ * What does the frame of the measurements look like?
  *
- * The smallest on Ethernet, with UDP in IPv4 or IPv6. The BPF programs write sources into it, so
- * both sides read the offsets here.
+ * It is the smallest one on Ethernet, with UDP in IPv4 or IPv6. The BPF programs write sources into
+ * it, so both sides take the offsets from here.
  */
 #ifndef BENCH_FRAME_H
 #define BENCH_FRAME_H
@@ -16,13 +16,13 @@
 #define FRAME_IPV4_SOURCE (FRAME_IP + 12)
 #define FRAME_IPV6_SOURCE (FRAME_IP + 8)
 
-/* Sources lie in an array map, each in 16 bytes; this many, a power of two. */
+/* The number of sources in the array map, a power of two. Each takes 16 bytes. */
 #define SOURCES (1u << 20)
 
-/* Which source is next: variables of a BPF program that this side writes between runs. */
+/* Which source is next? These are variables of a BPF program that this side writes between runs. */
 struct source_state {
 	__u32 position;
-	__u32 mask; /* how many sources are in turn (a power of two) less one */
+	__u32 mask; /* the number of sources in use (a power of two) minus one */
 };
 
 #endif

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What does a measurement need around it: private namespaces, programs, interfaces, the product."""
+"""Which environment does a measurement need: namespaces, programs, interfaces, the product?"""
 
 import contextlib
 import json
@@ -19,12 +19,12 @@ class Failure(Exception):
 
 
 class Missing(Exception):
-    """Something is not on this machine: the row is skipped, and this is the reason."""
+    """This machine lacks something. The row is skipped, and this is the reason."""
 
 
 def sh(*argv, stdin=None, timeout=600):
-    """Run a command that must succeed; returns its stdout."""
-    # Alone on its interface whatever the kernel can do: called directly, as all others are.
+    """Run a command that must succeed, and return its stdout."""
+    # Whatever the kernel supports, the filter runs alone and is called directly, like all others.
     env = {**os.environ, "LC_ALL": "C.UTF-8", "LIBXDP_SKIP_DISPATCHER": "1"}
     try:
         done = subprocess.run([str(arg) for arg in argv], input=stdin, env=env, timeout=timeout,
@@ -46,8 +46,8 @@ def need(program, package):
 
 
 def furnish():
-    """In fresh namespaces (run.sh made them): own bpffs, own /run (locks, our files), nothing that
-    talks."""
+    """Prepare the fresh namespaces that run.sh made: their own bpffs and /run (locks, our files),
+    and nothing that sends packets."""
     for scope in ("all", "default"):
         with contextlib.suppress(OSError):
             pathlib.Path(f"/proc/sys/net/ipv6/conf/{scope}/disable_ipv6").write_text("1")
@@ -63,7 +63,7 @@ def scratch():
 
 
 class Wire:
-    """A veth pair; the filter sits on `near`, frames come from `far`."""
+    """A veth pair. The filter is on `near`, and frames come from `far`."""
 
     _made = 0
 
@@ -91,7 +91,7 @@ class Wire:
 
 
 class Product:
-    """The tool as its users run it, on a wire of its own."""
+    """The tool as its users run it, on its own wire."""
 
     def __init__(self, counters=None):
         self.wire = Wire()
@@ -129,7 +129,7 @@ class Product:
                 for verdict, value in self.status()["counters"].items()}
 
     def rule_counters(self):
-        """(packets, bytes) over all rules, or None when rules aren't counted."""
+        """(packets, bytes) of all rules together, or None if rules are not counted."""
         document = json.loads(sh(PRODUCT, "list", "-j", "-d", self.wire.near))
         rules = document["interfaces"][0]["rules"]
         if any(rule["packets"] is None for rule in rules):
@@ -138,8 +138,7 @@ class Product:
 
 
 class XdpFilter:
-    """xdp-filter as packaged, on a wire of its own. `features`: what it is loaded with; None: what
-    it takes itself."""
+    """The packaged xdp-filter, on its own wire. `features` is its option; None is its default."""
 
     LIMIT = 10000
 
@@ -164,7 +163,7 @@ class XdpFilter:
             self.wire.__exit__()
 
     def fill(self, family, kind, count, first):
-        """The rules of a workload, of which `first` is one."""
+        """Add the rules of a workload, of which `first` is one."""
         sh("xdp-filter", "ip", first, "-m", "src")
         sh(HERE / "fill", self.wire.xdp_id(), family, kind, count)
 

@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What does a frame cost that is sent onto a wire and dropped at its other end?
+ * What does it cost to send a frame onto a wire and drop it at the other end?
  *
  *     live KIND COUNT
  *
- * IPv4 frames whose sources are under drop rules of the workload, at random. Reads wires from
- * stdin, one a line, and answers each with one line of JSON when all its frames are gone:
+ * Sends IPv4 frames with random sources under drop rules of the workload. Reads wires from stdin,
+ * one per line, and answers each with one line of JSON when all its frames are gone:
  *
  *     IFINDEX MAC FRAMES        from this end of a veth pair, to the address of the other end
  *
- *     {"cpu_ns": a frame, "wall_ns": a frame}
+ *     {"cpu_ns": per frame, "wall_ns": per frame}
  *
  * The kernel sends from this thread (BPF_F_TEST_XDP_LIVE_FRAMES), and serves the other end of the
- * pair right there: sending, which costs the same for all, and dropping are both in the figures.
+ * pair in it too. The figures include sending, which costs the same for all, and dropping.
  */
 #include <limits.h>
 #include <stdio.h>
@@ -30,7 +30,7 @@
 #include "sources.h"
 #include "workload.h"
 
-/* As NAPI takes them: what is sent at once fits into the ring of a veth and into one poll. */
+/* The batch of NAPI: the frames sent at once fit into the ring of a veth and into one poll. */
 enum { BATCH = 64 };
 
 struct wire {

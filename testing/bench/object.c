@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * BPF objects; see object.h.
+ * Opens BPF objects; see object.h.
  */
 #include "object.h"
 

@@ -12,16 +12,16 @@
 struct bpf_object;
 struct bpf_program;
 
-/* NAME from beside this program, opened and not yet loaded. */
+/* Opens, but does not load, the object NAME in the folder of this program. */
 struct bpf_object *object_open(const char *name);
 
-/* Only this program of the object will be loaded. */
+/* Makes this program the only one of the object that will be loaded. */
 struct bpf_program *object_choose(struct bpf_object *object, const char *name);
 
-/* Before loading: what the constant that fills the object's .rodata from its start is. */
+/* Before loading: sets the constant at the start of the object's .rodata. */
 void object_constant(struct bpf_object *object, const void *value, size_t size);
 
-/* File descriptor of a loaded object's map. */
+/* The file descriptor of a loaded object's map. */
 int object_map(struct bpf_object *object, const char *name);
 
 #endif

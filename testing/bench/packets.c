@@ -4,19 +4,19 @@
  *
  *     packets FAMILY KIND COUNT CANDIDATE...
  *
- * CANDIDATE: see candidate.h; `drop` must be among them, because it tells what the driver costs.
- * Reads cells from stdin, one a line, and answers each with one line of JSON:
+ * CANDIDATE: see candidate.h. `drop` must be among them, because it gives the cost of the driver.
+ * Reads cells from stdin, one per line, and answers each with one line of JSON:
  *
  *     OUTCOME ACTIVE FRAMES ROUNDS         hit 4096 1048576 5
  *
- *     {"frames_each": how many frames each candidate got in all, "frame_bytes": 64,
- *      "driver_ns": [...],               what the driver adds, in each round; 0 with ACTIVE 1
- *      "ns": {"floor": [...], ...}}      a frame, the driver's part included
+ *     {"frames_each": the total number of frames of each candidate, "frame_bytes": 64,
+ *      "driver_ns": [...],               the cost of the driver in each round; 0 with ACTIVE 1
+ *      "ns": {"floor": [...], ...}}      per frame, including the driver
  *
- * Every candidate is measured once in each round, each time after a quarter as many frames that are
- * not measured, because the others before it took the caches. Before the first round each candidate
- * answers up to 16,384 sources one by one; a wrong verdict ends the program with 1 and is told on
- * stderr.
+ * Each round measures every candidate once. Before each measurement, the candidate gets a quarter
+ * as many frames that are not measured, because the candidates before it have filled the caches.
+ * Before the first round, each candidate gets up to 16,384 sources one by one. A wrong verdict is
+ * reported on stderr and ends the program with 1.
  */
 #include <arpa/inet.h>
 #include <limits.h>
@@ -39,7 +39,7 @@ enum { MOST_CANDIDATES = 16, MOST_ROUNDS = 100, MOST_CHECKED = 16384, LEAD_PART 
 struct bench {
 	struct workload workload;
 	struct sources *sources;
-	__u8 constant[16]; /* the floor's: the first source that hits */
+	__u8 constant[16]; /* of the floor: the first source that hits */
 	struct candidate candidates[MOST_CANDIDATES];
 	size_t count;
 };
@@ -95,7 +95,7 @@ static void check(const struct bench *bench, const struct candidate *candidate,
 	     expected, text, bench->workload.count);
 }
 
-/* Returns how many frames each candidate got. */
+/* Returns the number of frames that each candidate got. */
 static __u32 check_sources(const struct bench *bench, const struct cell *cell)
 {
 	__u32 count = cell->active < MOST_CHECKED ? cell->active : MOST_CHECKED;
@@ -135,7 +135,7 @@ static void measure_round(const struct bench *bench, const struct cell *cell, __
 	struct cell direct = { cell->outcome, 1, cell->frames, 1 };
 
 	results->driver_ns[round] = 0;
-	/* Who begins changes, so that nobody always follows the same one. */
+	/* The first candidate changes, so that none always follows the same one. */
 	for (size_t i = 0; i < bench->count; i++) {
 		size_t which = (i + round) % bench->count;
 		const struct candidate *candidate = &bench->candidates[which];

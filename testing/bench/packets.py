@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What does a frame cost under each candidate, and does each answer rightly?"""
+"""What does a frame cost under each candidate, and does each give the right verdict?"""
 
 import contextlib
 
@@ -11,14 +11,14 @@ OUTCOMES = ("hit", "near", "far")
 CANDIDATES = ("ours", "ours-counted", "ours-uncounted", "floor", "drop", "xdp-filter",
               "xdp-filter-ip", "hash", "lpm")
 
-#: family, kind, rules. 10,000 are what xdp-filter can hold.
+#: family, kind, rules. xdp-filter can hold 10,000.
 TABLES = ([("ipv4", "random", count) for count in (1, 1000, 10000, 100000, 1000000)] +
           [("ipv4", "mixed", count) for count in (1, 1000, 100000, 1000000)] +
           [("ipv6", "mixed", count) for count in (1, 1000, 100000, 1000000)])
 
 
 def summary(raw):
-    """Adds to the rounds of a cell: ns without the driver, and ratios to the floor, each within its
+    """Add to the rounds of a cell: ns without the driver, and ratios to the floor in the same
     round."""
     def net(name):
         return [ns - driver for ns, driver in zip(raw["ns"][name], raw["driver_ns"])]
@@ -37,7 +37,7 @@ def summary(raw):
 
 
 def applies(name, table):
-    """Can this candidate hold these rules?"""
+    """Whether this candidate can hold these rules."""
     family, kind, count = table
     if name == "hash":
         return kind == "random"
@@ -52,7 +52,7 @@ def describe(table):
 
 
 def expect_counters(product, before, after, outcome, cell):
-    """Every frame of the cell was counted by our program, as what it should be."""
+    """Our program counted every frame of the cell under the right verdict."""
     frames = cell["frames_each"]
     verdict = "drop" if outcome == "hit" else "pass"
     for name in after:
@@ -64,7 +64,7 @@ def expect_counters(product, before, after, outcome, cell):
 
 
 class Table:
-    """One table of rules with its candidates, set up in turn and taken down together."""
+    """One table of rules with its candidates, which are set up in turn and removed together."""
 
     def __init__(self, table, wanted, folder, report):
         self.table, self.wanted, self.report = table, wanted, report
@@ -86,7 +86,7 @@ class Table:
                 except lab.Missing as missing:
                     self.report.skip("packets", name, str(missing))
             if "drop" not in self.arguments:
-                self.arguments.append("drop")  # tells what the driver costs
+                self.arguments.append("drop")  # gives the cost of the driver
         except BaseException:
             self._stack.close()
             raise
@@ -116,7 +116,7 @@ class Table:
         return {name: product.counters() for name, product in self.products.items()}
 
     def check_rule_counters(self):
-        """What the rules counted is what was dropped."""
+        """The rules counted exactly the dropped frames."""
         for name, product in self.products.items():
             counted = product.rule_counters()
             dropped = product.counters()["drop"]
@@ -125,7 +125,7 @@ class Table:
 
 
 def run(options, folder, report):
-    """All tables; every cell goes to `report`."""
+    """Measure all tables, and pass every cell to `report`."""
     for table in TABLES:
         family, kind, count = table
         if not (options.wants("family", family) and options.wants("kind", kind) and

@@ -2,8 +2,8 @@
 /*
  * What would a filter cost that keeps its rules in a map of the kernel?
  *
- * The plainest use of each: the source looked up, the verdict counted. One object is loaded for
- * each candidate; the maps get their sizes then.
+ * Each program uses its map in the simplest way: it looks the source up and counts the verdict. One
+ * object is loaded for each candidate, with maps of the right size.
  */
 #include <linux/bpf.h>
 #include <linux/if_ether.h>
@@ -60,7 +60,7 @@ static __attribute__((always_inline)) int count(struct xdp_md *ctx, const __u32 
 	return drop ? XDP_DROP : XDP_PASS;
 }
 
-/* The IP header when the frame is of this family and whole, else NULL. */
+/* The IP header if the frame is of this family and not truncated, else NULL. */
 static __attribute__((always_inline)) const __u8 *ip_header(struct xdp_md *ctx, __u16 ethertype,
 							    __u8 version, __u32 size)
 {

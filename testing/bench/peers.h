@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What do the programs of peers.bpf.c and those who fill their maps agree on?
+ * What do the programs of peers.bpf.c share with the code that fills their maps?
  */
 #ifndef BENCH_PEERS_H
 #define BENCH_PEERS_H
@@ -9,7 +9,7 @@
 
 enum peer_verdict { PEER_PASS, PEER_DROP }; /* the maps' values, as __u32 */
 
-/* Keys of the tries, as the kernel wants them: the address in network byte order. */
+/* Keys of the tries in the kernel's layout: the address in network byte order. */
 struct peer_prefix4 {
 	__u32 bits;
 	__u8 address[4];

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""How do the results look? SVG files, by gnuplot."""
+"""What do the results look like as plots? gnuplot makes SVG files."""
 
 import lab
 
@@ -26,7 +26,7 @@ def variable(name):
 
 
 def curves(data, output, family, kind, outcome, value, what):
-    """One value over the number of rules, random sources; a curve for each candidate."""
+    """A value over the number of rules with random sources, as a curve for each candidate."""
     series = {}
     for cell in data["packets"]:
         if (cell["family"], cell["kind"], cell["outcome"], cell["sources"]) != (

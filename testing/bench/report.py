@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What came out of a run: collected as it comes, and written as JSON, as tables and as plots."""
+"""What did a run find? Collects the results, and writes them as JSON, as tables and as plots."""
 
 import contextlib
 import json
@@ -15,7 +15,7 @@ import plots
 import tables
 import targets
 
-#: How each program that takes part tells its version.
+#: The command that prints the version of each program in the run.
 VERSIONS = {"xdp-ipfilter": (lab.PRODUCT, "--version"),
             "source": ("git", "-C", lab.TOP, "describe", "--always", "--dirty"),
             "xdp-filter": ("xdp-filter", "load", "--version"), "nft": ("nft", "--version"),
@@ -41,7 +41,7 @@ def machine():
 
 
 class Report:
-    """Each method takes what one measurement yields."""
+    """Each method takes the results of one measurement."""
 
     def __init__(self, options):
         self._output = options.output
@@ -56,7 +56,8 @@ class Report:
 
     @contextlib.contextmanager
     def trial(self, name):
-        """What is measured inside is right or not; if not, the run goes on and fails in the end."""
+        """Note whether the verdicts measured inside are right. If not, the run goes on, and fails
+        at the end."""
         self.progress(name)
         failure = None
         try:
@@ -90,7 +91,7 @@ class Report:
         return any(trial["failure"] for trial in self.data["trials"])
 
     def finish(self):
-        """Everything goes to the output folder, the tables to stdout too."""
+        """Write everything to the output folder, and the tables to stdout too."""
         self.data["seconds"] = round(time.monotonic() - self._started, 1)
         self.data["targets"] = list(targets.judge(self.data))
         self._output.mkdir(parents=True, exist_ok=True)

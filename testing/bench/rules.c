@@ -4,8 +4,8 @@
  *
  *     rules FAMILY KIND COUNT FORMAT [NAME]
  *
- * Prints them on stdout. FORMAT: `lines` (one a line, as xdp-ipfilter reads them), `ipset` (NAME is
- * the set, which must be there), `nft` (the elements of a set, comma after comma).
+ * Prints them on stdout. FORMAT: `lines` (one per line, as xdp-ipfilter reads them), `ipset` (NAME
+ * is the set, which must exist), `nft` (the elements of a set, separated by commas).
  */
 #include <arpa/inet.h>
 #include <stdio.h>

@@ -2,12 +2,13 @@
 /*
  * How do real frames with changing sources get onto a wire fast enough to load a filter?
  *
- * Run with BPF_F_TEST_XDP_LIVE_FRAMES: writes the next source into an IPv4 frame, mends the
- * checksum of its header (the stack refuses a wrong one before any rule sees it) and sends it out.
+ * This program runs with BPF_F_TEST_XDP_LIVE_FRAMES. It writes the next source into an IPv4 frame,
+ * corrects the checksum of its header (the stack refuses a wrong one before any rule sees it) and
+ * sends it.
  */
 #include "sources.bpf.h"
 
-/* RFC 1071 over the header, its own field and the old source left out. */
+/* The RFC 1071 checksum of the header, without its own field and the old source. */
 static __attribute__((always_inline)) __u16 checksum(const __u8 *ip, const struct source *source)
 {
 	const __u16 *halves = (const __u16 *)ip;

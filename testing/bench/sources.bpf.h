@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Where does a BPF program of the bench take the next source from?
+ * Where does a BPF program of the bench get the next source from?
  *
- * A list in memory that the host fills: read in order, it costs next to nothing.
+ * The host fills a list in memory. Reading it in order costs almost nothing.
  */
 #ifndef BENCH_SOURCES_BPF_H
 #define BENCH_SOURCES_BPF_H
@@ -16,7 +16,7 @@
 /* Set between runs. */
 struct source_state source_state;
 
-/* As in a packet; IPv4 in the first word. */
+/* As in a packet, IPv4 in the first element. */
 struct source {
 	__u32 words[4];
 };

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Sources for BPF programs; see sources.h.
+ * Provides sources for BPF programs; see sources.h.
  */
 #include "sources.h"
 
@@ -72,7 +72,7 @@ void sources_give(const struct sources *sources, struct bpf_object *object)
 	     "sources of a program");
 }
 
-/* Variables of a program lie in an array map. */
+/* The variables of a program are in an array map. */
 volatile struct source_state *sources_map_state(const struct bpf_object *object)
 {
 	struct bpf_map *map;
@@ -115,5 +115,5 @@ void sources_frame(const struct sources *sources, __u8 frame[FRAME_SIZE])
 		ip[7] = 64;
 		memcpy(frame + FRAME_IPV6_SOURCE, sources->bytes[0], 16);
 	}
-	frame[udp + 5] = (__u8)(FRAME_SIZE - udp); /* its length: xdp-filter wants one */
+	frame[udp + 5] = (__u8)(FRAME_SIZE - udp); /* its length: xdp-filter needs one */
 }

@@ -5,7 +5,7 @@ import itertools
 
 
 def grid(header, rows):
-    """Columns as wide as they need; the first to the left, the others to the right."""
+    """Columns as wide as needed, the first aligned to the left, the others to the right."""
     cells = [header, *rows]
     widths = [max(len(row[column]) for row in cells) for column in range(len(header))]
     for row in cells:
@@ -29,7 +29,7 @@ def intro(data):
 
 
 def packets(data):
-    """A table for each family and kind: ns a frame and, behind it, times the floor."""
+    """A table for each family and kind: ns per frame, then the ratio to the floor."""
     def key(cell):
         return cell["family"], cell["kind"]
 
@@ -134,7 +134,7 @@ def render(data):
 
 
 def tap(data):
-    """What testing/tally.py counts: a test is a set of verdicts, never a time."""
+    """TAP for testing/tally.py: a test is a set of verdicts, never a time."""
     lines = []
     for number, trial in enumerate(data["trials"], 1):
         if trial["failure"]:

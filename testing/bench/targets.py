@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
 """Which figures must the filter reach, and does it?
 
-Each target is a line of TARGETS: what is measured, the limit, and where its values are in the
-results. The worst value counts, and is told with its place."""
+Each target is a line of TARGETS: the measurement, the limit, and the position of its values in the
+results. The worst value counts, and is reported with its position."""
 
 IPV4 = {"family": "ipv4"}
 IPV6 = {"family": "ipv6"}
@@ -21,7 +21,7 @@ def _place(cell):
 
 
 def of_floor(**wanted):
-    """Our cost over the floor's."""
+    """The ratio of our cost to the floor's."""
     def values(data):
         for cell in data["packets"]:
             ours = cell["candidates"].get("ours")
@@ -31,7 +31,7 @@ def of_floor(**wanted):
 
 
 def faster_than(peer, **wanted):
-    """A peer's cost over ours."""
+    """The ratio of a peer's cost to ours."""
     def values(data):
         for cell in data["packets"]:
             other = cell["candidates"].get(peer)
@@ -81,7 +81,7 @@ def command_of(what, rules, peer):
 
 
 def memory(family, rules):
-    """Of the leanest load that the tool has."""
+    """The memory of the smallest load that the tool offers."""
     def values(data):
         rows = [row for row in data["memory"] if row["tool"].startswith("ours") and
                 row["table"][0] == family and row["table"][2] == rules]
@@ -100,7 +100,7 @@ AT_MOST, AT_LEAST = "<=", ">="
 
 MILLION = 1000000
 
-# what, how to compare, limit, unit, values
+# name, comparison, limit, unit, values
 TARGETS = (
     ("IPv4, same source, 1 to 1M rules: hit", AT_MOST, 1.25, "x floor",
      of_floor(**IPV4, sources="same", outcome="hit")),
@@ -151,7 +151,7 @@ TARGETS = (
 
 
 def judge(data):
-    """One dict for each target; "met" is None where nothing was measured."""
+    """One dict for each target. "met" is None if nothing was measured."""
     for what, relation, limit, unit, values in TARGETS:
         found = list(values(data))
         row = {"target": what, "relation": relation, "limit": limit, "unit": unit, "met": None}

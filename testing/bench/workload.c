@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Rules and sources for measurements; see workload.h.
+ * Makes rules and sources for measurements; see workload.h.
  */
 #include "workload.h"
 
@@ -8,13 +8,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The family's address space, cut where the deciding rule changes; sorted. */
-struct span {
+/* The intervals of the family's address space between changes of the deciding rule, sorted. */
+struct interval {
 	address_t start;
 	const struct bench_rule *owner; /* NULL: under no rule */
 };
 
-/* So many of a thousand rules have this length. */
+/* How many of a thousand rules have this length. */
 struct share {
 	uint8_t bits;
 	uint16_t of_thousand;
@@ -22,21 +22,21 @@ struct share {
 
 static const struct share ipv4_random[] = { { 32, 1000 } };
 
-/* Reputation feeds are mostly hosts and /24, the shorter the rarer. */
+/* Reputation feeds have mostly hosts and /24; the shorter a prefix, the rarer it is. */
 static const struct share ipv4_mixed[] = {
 	{ 32, 620 }, { 31, 10 },  { 30, 20 }, { 29, 30 }, { 28, 30 }, { 27, 20 }, { 26, 15 },
 	{ 25, 15 },  { 24, 200 }, { 23, 15 }, { 22, 15 }, { 21, 5 },  { 20, 3 },  { 19, 2 },
 };
 
-/* Beside those shares, so that a million rules leave room for misses. */
+/* A fixed list instead of shares, because a million rules must leave room for misses. */
 static const uint8_t ipv4_wide[] = { 8, 10, 11, 12, 13, 14, 15, 15, 16, 16, 16, 16, 17, 18 };
 
 static const struct share ipv6_mixed[] = { { 64, 500 }, { 48, 200 }, { 32, 100 }, { 128, 200 } };
 
 enum {
-	WIDE_FROM = 1000,       /* rules from which on the wide prefixes are among them */
+	WIDE_FROM = 1000,       /* the number of rules from which on wide prefixes are included */
 	EXCEPTIONS_OF_100 = 5,  /* of the IPv4 mix */
-	EXCEPTION_IN_BITS = 24, /* the longest prefix that gets exceptions */
+	EXCEPTION_IN_BITS = 24, /* the longest prefix that has exceptions */
 	MOST_TRIES = 10000,     /* for one source */
 };
 
@@ -64,7 +64,7 @@ static unsigned int address_family_bits(enum family family)
 	return family == FAMILY_IPV4 ? 32 : 128;
 }
 
-/* All ones in the host part. */
+/* A mask with ones in the host bits. */
 static address_t host_mask(enum family family, unsigned int bits)
 {
 	unsigned int host_bits = address_family_bits(family) - bits;
@@ -77,7 +77,7 @@ static address_t rule_last(enum family family, const struct bench_rule *rule)
 	return rule->first | host_mask(family, rule->bits);
 }
 
-/* Unicast: IPv4 without 0, 127 and what begins at 224; IPv6 in 2000::/3. */
+/* Unicast: IPv4 without 0, 127 and everything from 224 on; IPv6 in 2000::/3. */
 static bool is_unicast(enum family family, address_t address)
 {
 	unsigned int octet = (unsigned int)(address >> 24) & 0xff;
@@ -141,7 +141,7 @@ static int by_address_then_cover(const void *a, const void *b)
 	return x->bits - y->bits;
 }
 
-/* Sorts; of rules with one prefix only one stays. Returns how many there are. */
+/* Sorts the rules, and keeps one rule per prefix. Returns the number of rules. */
 static size_t sort_unique(struct bench_rule *rules, size_t count)
 {
 	size_t kept = 0;
@@ -185,19 +185,20 @@ static void make_rules(struct workload *workload, enum kind kind, size_t count)
 	workload->count = made;
 }
 
-static void add_span(struct workload *workload, address_t start, const struct bench_rule *owner)
+static void add_interval(struct workload *workload, address_t start, const struct bench_rule *owner)
 {
-	struct span *last = workload->span_count ? &workload->spans[workload->span_count - 1] :
-						   NULL;
+	struct interval *last = workload->interval_count ?
+					&workload->intervals[workload->interval_count - 1] :
+					NULL;
 
-	/* Of two cuts at one place the later is the more special rule. */
+	/* If two intervals begin at one address, the later one has the longer prefix. */
 	if (last && last->start == start)
 		last->owner = owner;
 	else
-		workload->spans[workload->span_count++] = (struct span){ start, owner };
+		workload->intervals[workload->interval_count++] = (struct interval){ start, owner };
 }
 
-/* Ends the rules on the stack that end before `next`: behind each, its cover decides again. */
+/* Ends the rules on the stack that end before `next`. After each, its cover decides again. */
 static size_t close_covers(struct workload *workload, const struct bench_rule **stack, size_t depth,
 			   const struct bench_rule *next)
 {
@@ -209,22 +210,22 @@ static size_t close_covers(struct workload *workload, const struct bench_rule **
 		if (next && last >= next->first)
 			break;
 		if (last != end)
-			add_span(workload, last + 1, depth > 1 ? stack[depth - 2] : NULL);
+			add_interval(workload, last + 1, depth > 1 ? stack[depth - 2] : NULL);
 	}
 	return depth;
 }
 
-static void make_spans(struct workload *workload)
+static void make_intervals(struct workload *workload)
 {
 	const struct bench_rule *stack[129];
 	size_t depth = 0;
 
-	add_span(workload, 0, NULL);
+	add_interval(workload, 0, NULL);
 	for (size_t i = 0; i < workload->count; i++) {
 		const struct bench_rule *rule = &workload->rules[i];
 
 		depth = close_covers(workload, stack, depth, rule);
-		add_span(workload, rule->first, rule);
+		add_interval(workload, rule->first, rule);
 		stack[depth++] = rule;
 	}
 	close_covers(workload, stack, depth, NULL);
@@ -235,38 +236,38 @@ int workload_make(struct workload *out, enum family family, enum kind kind, size
 	*out = (struct workload){ .family = family };
 	if (!count || (family == FAMILY_IPV6 && kind == KIND_RANDOM))
 		return -EINVAL;
-	/* Each rule cuts the space twice at most. */
+	/* Each rule adds at most two intervals. */
 	out->rules = calloc(count, sizeof(*out->rules));
-	out->spans = calloc(2 * count + 1, sizeof(*out->spans));
-	if (!out->rules || !out->spans) {
+	out->intervals = calloc(2 * count + 1, sizeof(*out->intervals));
+	if (!out->rules || !out->intervals) {
 		workload_done(out);
 		return -ENOMEM;
 	}
 	make_rules(out, kind, count);
-	make_spans(out);
+	make_intervals(out);
 	return 0;
 }
 
 void workload_done(struct workload *workload)
 {
 	free(workload->rules);
-	free(workload->spans);
+	free(workload->intervals);
 	*workload = (struct workload){ 0 };
 }
 
 const struct bench_rule *workload_lookup(const struct workload *workload, address_t address)
 {
-	size_t low = 0, high = workload->span_count;
+	size_t low = 0, high = workload->interval_count;
 
 	while (high - low > 1) {
 		size_t middle = low + (high - low) / 2;
 
-		if (workload->spans[middle].start <= address)
+		if (workload->intervals[middle].start <= address)
 			low = middle;
 		else
 			high = middle;
 	}
-	return workload->spans[low].owner;
+	return workload->intervals[low].owner;
 }
 
 static address_t propose(const struct workload *workload, enum outcome outcome,
