@@ -30,9 +30,9 @@ int blocks_open(const struct filter *filter, struct ipf_slots *slots, struct blo
 void blocks_done(struct blocks *blocks);
 
 /* Gives the rules counters, or takes them away, as the filter was loaded to do (enum ipf_counting).
- * A counter that a rule already has stays with it; a new one starts at zero. Blocks that are missing
- * are made. `live` is the table in use, whose counters are given to no other rule. Returns 0, or a
- * negative errno with a message. */
+ * A counter that a rule already has stays with it; a new one starts at zero. Blocks that are
+ * missing are made. `live` is the table in use, whose counters are given to no other rule. Returns
+ * 0, or a negative errno with a message. */
 int blocks_assign(struct blocks *blocks, const struct image *live, struct ruleset *rules,
 		  struct error *err);
 

@@ -42,8 +42,8 @@ bool capability_has(enum capability_need need);
  * locked memory? */
 bool capability_explains(int code);
 
-/* Sets the message for that: capability_check() may have found the capability, but it does not count
- * in another user namespace. Returns -EPERM; error_prefix() then names what was refused. */
+/* Sets the message for that: capability_check() may have found the capability, but it does not
+ * count in another user namespace. Returns -EPERM; error_prefix() then names what was refused. */
 int capability_refused(struct error *err);
 
 #endif

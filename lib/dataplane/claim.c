@@ -17,7 +17,7 @@
 
 #define CLAIM_NAME "ipf_claim"
 
-/* -- The word: a generation below, a claim above ------------------------------------------------ */
+/* -- The word: a generation below, a claim above ----------------------------------------------- */
 
 static __u32 generation_of(__u64 word)
 {
@@ -58,8 +58,8 @@ static bool change_word(const struct claim *claim, __u64 to)
 static int refuse_changed(struct error *err)
 {
 	return error_set(err, -EAGAIN,
-			 "another command changed its rules at the same moment; nothing was changed "
-			 "here, try again");
+			 "another command changed its rules at the same moment; nothing was "
+			 "changed here, try again");
 }
 
 static int refuse_claimed(__u32 id, struct error *err)

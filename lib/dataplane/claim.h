@@ -33,10 +33,10 @@ struct claim {
  * afterwards is at least as new. */
 __u32 claim_live(const struct ipf_root *root);
 
-/* Claims the filter, whose live table must be that of generation `live`. Returns 0, -EAGAIN (another
- * table is live), -EBUSY (another process holds the claim, which the message names) or another
- * negative errno, with a message. On success claim_release() must follow; `filter` must stay open
- * until then. */
+/* Claims the filter, whose live table must be that of generation `live`. Returns 0, -EAGAIN
+ * (another table is live), -EBUSY (another process holds the claim, which the message names) or
+ * another negative errno, with a message. On success claim_release() must follow; `filter` must
+ * stay open until then. */
 int claim_take(const struct filter *filter, __u32 live, struct claim *out, struct error *err);
 
 /* Do we still hold the claim? If somebody overwrote it, the half that is not live may be another
@@ -51,8 +51,8 @@ int claim_publish(struct claim *claim, struct error *err);
  * published it was killed, or could not wait. */
 bool claim_is_settled(const struct claim *claim);
 
-/* Waits until no packet uses a table older than the live one, and notes it in the root. Returns 0 or
- * a negative errno. */
+/* Waits until no packet uses a table older than the live one, and notes it in the root. Returns 0
+ * or a negative errno. */
 int claim_wait(const struct claim *claim);
 
 /* Notes the same without waiting, for a filter that no packet reaches yet. */

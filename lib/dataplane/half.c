@@ -51,8 +51,8 @@ static void *chunk_bytes(const struct image *image, __u32 chunk)
 	return image_at(image, IPF_HEAD_SIZE + (__u64)chunk * IPF_CHUNK_SIZE);
 }
 
-/* Maps the first `size` bytes of the half's head and no more, because each page that is mapped costs
- * time. NULL with errno on failure. */
+/* Maps the first `size` bytes of the half's head and no more, because each page that is mapped
+ * costs time. NULL with errno on failure. */
 static void *map_head(const struct half *half, size_t size, int protection)
 {
 	void *head = mmap(NULL, size, protection, MAP_SHARED, half->filter->maps[FILTER_HEAD],

@@ -29,8 +29,8 @@ struct half {
  * errno with some of it written: then half_empty() it. */
 int half_write(const struct half *half, const struct image *image);
 
-/* Takes all chunks out of this half, also those that a killed command left. Returns 0, or a negative
- * errno with some left for the next command. */
+/* Takes all chunks out of this half, also those that a killed command left. Returns 0, or a
+ * negative errno with some left for the next command. */
 int half_empty(const struct half *half);
 
 /* Reads the image as far as it is there. If the table was live all the time, it is whole; it still

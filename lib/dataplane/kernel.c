@@ -123,8 +123,8 @@ const char *kernel_strerror(int code)
 
 	if (code == -EPERM && locked_memory_limit(&limit))
 		snprintf(text, sizeof(text),
-			 "the limit of locked memory, %zu KiB, is used up (kernels before 5.11 count "
-			 "BPF memory there); raise it with 'ulimit -l unlimited'",
+			 "the limit of locked memory, %zu KiB, is used up (kernels before 5.11 "
+			 "count BPF memory there); raise it with 'ulimit -l unlimited'",
 			 (size_t)limit.rlim_cur / 1024);
 	else if (means_unknown(code) && kernel_is_before(OLDEST_MAJOR, OLDEST_MINOR) &&
 		 !uname(&name))

@@ -27,9 +27,9 @@ bool kernel_has_multi_buffer(void);
  * takes the component but does not tell (before 5.13). */
 int kernel_probe_extension(void);
 
-/* What a negative errno of a BPF call means. Like strerror(), but it knows the number that the kernel
- * should not have let out, the limit that can be behind EPERM, and it says so if the kernel is older
- * than any that is supported. Valid until the next call. */
+/* What a negative errno of a BPF call means. Like strerror(), but it knows the number that the
+ * kernel should not have let out, the limit that can be behind EPERM, and it says so if the kernel
+ * is older than any that is supported. Valid until the next call. */
 const char *kernel_strerror(int code);
 
 /* Does the kernel count BPF memory against the limit of locked memory (before 5.11), and is there

@@ -64,8 +64,8 @@ static int timed_out(__u32 first, struct error *err)
 
 	ticket_holder(first, holder);
 	return error_set(err, -ETIMEDOUT,
-			 "%s is changing something and has not finished after %u s; end it, or wait "
-			 "longer with --lock-timeout",
+			 "%s is changing something and has not finished after %u s; end it, or "
+			 "wait longer with --lock-timeout",
 			 holder, timeout_s);
 }
 

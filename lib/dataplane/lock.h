@@ -30,8 +30,8 @@ struct lock_patience {
 	uint64_t end_ns;
 };
 
-/* Sleeps for a moment before the next try. False when the time is over, which lock_take() would wait
- * too, counted from the first call on. */
+/* Sleeps for a moment before the next try. False when the time is over, which lock_take() would
+ * wait too, counted from the first call on. */
 bool lock_pause(struct lock_patience *patience);
 
 #endif

@@ -10,8 +10,8 @@
 
 #include <dataplane/chain.h>
 
-/* Renames the pins of this chain to the number that its interface has now. Does nothing if they have
- * that number, or cannot be seen. */
+/* Renames the pins of this chain to the number that its interface has now. Does nothing if they
+ * have that number, or cannot be seen. */
 void renumber_pins(const struct netdev *dev, const struct chain *chain);
 
 #endif

@@ -3,8 +3,8 @@
  * Which maps are in the slots of a filter's two arrays of maps, and how do they get there?
  *
  * The kernel waits for all in-flight packets when a slot is changed, and before 6.8 also when it is
- * only read; a wait takes 20 ms to a second. So no slot is ever read: struct ipf_slots notes what is
- * in each. And slots are changed many at once, from several threads whose waits overlap.
+ * only read; a wait takes 20 ms to a second. So no slot is ever read: struct ipf_slots notes what
+ * is in each. And slots are changed many at once, from several threads whose waits overlap.
  */
 #ifndef DATAPLANE_SLOTS_H
 #define DATAPLANE_SLOTS_H
@@ -29,8 +29,8 @@ struct slots_array {
 struct slots_array slots_of_chunks(const struct filter *filter, struct ipf_slots *slots);
 struct slots_array slots_of_blocks(const struct filter *filter, struct ipf_slots *slots);
 
-/* Opens the map that a slot notes by its id. Returns a descriptor, or a negative errno; -ENOENT: the
- * slot is empty, or the id is by now that of something else. */
+/* Opens the map that a slot notes by its id. Returns a descriptor, or a negative errno; -ENOENT:
+ * the slot is empty, or the id is by now that of something else. */
 int slots_open(__u32 id, enum bpf_map_type type, __u32 value_size, __u32 entries);
 
 /* How many maps are put into slots at once. Each takes a descriptor until then. */

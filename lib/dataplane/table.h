@@ -45,16 +45,16 @@ struct table_change {
 
 /* Claims the filter, assigns counters to the new rules, compiles them and builds the table in the
  * half that is not live. `live` is the table that the rules were made from, as table_read() gave
- * it. On failure nothing is owed and nothing has changed for packets: -EAGAIN, another table is live
- * by now; -EBUSY, another process has claimed the filter. Both pass soon: read again and try again.
- * On success exactly one of table_commit() and table_abort() must follow; `filter` must stay open
- * until then. */
+ * it. On failure nothing is owed and nothing has changed for packets: -EAGAIN, another table is
+ * live by now; -EBUSY, another process has claimed the filter. Both pass soon: read again and try
+ * again. On success exactly one of table_commit() and table_abort() must follow; `filter` must stay
+ * open until then. */
 int table_prepare(const struct filter *filter, const struct table_snapshot *live,
 		  struct ruleset *rules, struct table_change *out, struct error *err);
 
 /* Makes the new table live for every packet that arrives from now on. When it returns, no packet
- * uses the old table, and its memory is given back. Returns 0, or -EAGAIN with a message and nothing
- * changed: somebody overwrote the claim in the filter's memory. */
+ * uses the old table, and its memory is given back. Returns 0, or -EAGAIN with a message and
+ * nothing changed: somebody overwrote the claim in the filter's memory. */
 int table_commit(struct table_change *change, struct error *err);
 
 /* Takes the new table out again. */

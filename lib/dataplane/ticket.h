@@ -15,8 +15,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Makes a ticket of that name (at most 15 bytes). Returns the descriptor that holds it, or a negative
- * errno. */
+/* Makes a ticket of that name (at most 15 bytes). Returns the descriptor that holds it, or a
+ * negative errno. */
 int ticket_make(const char *name, __u32 *id);
 
 /* Is there a ticket of that id and name? True also where that cannot be found out (no memory, no

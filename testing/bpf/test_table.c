@@ -283,8 +283,8 @@ static void test_a_late_abort_takes_nothing(struct bench *bench)
 	       "and keeps its rules when the first one gives up");
 }
 
-/* Packets may still use a half that a command made obsolete without waiting for them. Here no command
- * can wait: the half is left as it is. */
+/* Packets may still use a half that a command made obsolete without waiting for them. Here no
+ * command can wait: the half is left as it is. */
 static void test_nothing_changes_without_a_wait(struct bench *bench)
 {
 	struct filter deaf = bench->filter;
