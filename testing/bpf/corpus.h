@@ -3,8 +3,8 @@
  * Which frames does a source filter meet, and what is each one?
  *
  * A frame is written as what it differs in from a plain one: Ethernet, no tags, a sound IPv4 or
- * IPv6 header from CORPUS_IPV4 or CORPUS_IPV6, UDP. What it *is* is written beside it, by hand. Frames of
- * links without Ethernet are `bare`.
+ * IPv6 header from CORPUS_IPV4 or CORPUS_IPV6, UDP. What it *is* is written beside it, by hand.
+ * Frames of links without Ethernet are `bare`.
  */
 #ifndef TEST_CORPUS_H
 #define TEST_CORPUS_H
@@ -44,7 +44,7 @@ struct packet {
 	__u8 session_size;
 	struct byte_set set[8];
 	__u32 size; /* of the whole frame; 0: as it comes. Behind the body it is filled. */
-	__u32 cut;  /* bytes kept of the body, plus one; 0: all */
+	__u32 kept; /* bytes kept of the body, plus one; 0: all */
 	/* What it is: */
 	enum reading reading;
 	bool discovery;

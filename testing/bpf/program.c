@@ -97,7 +97,7 @@ const char *program_too_large(__u32 size)
 {
 	return size <= PROGRAM_ONE_BUFFER || program_kernel_has_frags() ?
 		       NULL :
-		       "this kernel has no frames of several buffers (5.18)";
+		       "this kernel has no multi-buffer frames (5.18)";
 }
 
 /* libbpf would ask for them by the name of the section; see open_without_frags() of the tool. */
@@ -357,7 +357,7 @@ struct ipf_counter program_rule_counter(struct program *program, __u32 slot)
 int program_run(struct program *program, const struct program_input *input, int repeat,
 		__u32 *action)
 {
-	/* ctx_in places data behind the metadata, and its end at the end of the first buffer. */
+	/* ctx_in places data after the metadata, and its end at the end of the first buffer. */
 	struct xdp_md context = {
 		.data = input->meta,
 		.data_end = input->linear ? input->meta + input->linear : input->size,

@@ -60,13 +60,14 @@ struct decision {
 	__u32 counter; /* the deciding rule's slot, or IPF_NO_COUNTER */
 };
 
-/* The object under test: the first argument, $XDP_IPFILTER_OBJECT, or the one that the tree built. */
+/* The object under test: the first argument, $XDP_IPFILTER_OBJECT, or the one that the tree
+ * built. */
 const char *program_object_path(int argc, char **argv);
 
 /* Can this process load XDP programs at all? NULL, or why not. Also silences libbpf. */
 const char *program_unavailable(void);
 
-/* Has the kernel frames of several buffers, and bpf_xdp_get_buff_len() (5.18)? */
+/* Does the kernel have multi-buffer frames and bpf_xdp_get_buff_len() (5.18)? */
 bool program_kernel_has_frags(void);
 
 /* NULL, or why a test run on this kernel takes no frame of that size. */
@@ -82,12 +83,13 @@ const char *program_no_metadata(void);
 int program_open(struct program *program, const char *path, const struct program_options *options);
 void program_close(struct program *program);
 
-/* Copies the image into a half of the head and the chunk slots, and its header into the root. Best not the live
- * one. */
+/* Copies the image into a half of the head and the chunk slots, and its header into the root. Best
+ * not the live one. */
 int program_fill(struct program *program, unsigned int half, const struct image *image);
 /* Makes a half live. */
 void program_switch(struct program *program, unsigned int half);
-/* Takes one chunk (from IPF_HEAD_CHUNKS on) out of its slot; the next program_fill() puts it back. */
+/* Takes one chunk (from IPF_HEAD_CHUNKS on) out of its slot; the next program_fill() puts it
+ * back. */
 int program_remove_chunk(struct program *program, unsigned int half, unsigned int chunk);
 
 /* Puts a block of counters for rules into its slot (a fresh one, zeroed), or takes it out. */
@@ -103,8 +105,8 @@ struct program_input {
 	__u32 linear; /* bytes in the first buffer; 0: as many as fit. Not on all kernels. */
 };
 
-/* Sends the frame and compares all that can be seen with what is wanted: action, packets and bytes of
- * each total, those of the rule, and that the frame came back as it went. Returns whether all
+/* Sends the frame and compares all that can be seen with what is wanted: action, packets and bytes
+ * of each total, those of the rule, and that the frame came back as it went. Returns whether all
  * agreed; `why` says what did not. */
 bool program_expect(struct program *program, const struct program_input *input,
 		    const struct decision *want, char *why, size_t why_size);
@@ -119,7 +121,8 @@ struct ipf_counter program_total(struct program *program, enum ipf_total total);
 struct ipf_counter program_rule_counter(struct program *program, __u32 slot);
 /* Takes what the counters read as right, after program_run(). */
 void program_accept_counters(struct program *program, __u32 slots);
-/* Compares the counters of all rules below `slots`, and the totals, with what was expected so far. */
+/* Compares the counters of all rules below `slots`, and the totals, with what was expected so
+ * far. */
 bool program_check_counters(struct program *program, __u32 slots, char *why, size_t why_size);
 
 #endif

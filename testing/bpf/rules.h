@@ -44,7 +44,7 @@ void table_done(struct table *table);
 
 /* From at most `count` lines, up to one without a prefix. Ends the test on any failure. */
 void table_from_lines(struct table *table, const struct rule_line *lines, size_t count);
-/* From rules as they stand (their sets are 0 .. set_count - 1; the counters are assigned here). */
+/* From these rules (their sets are 0 .. set_count - 1; the counters are assigned here). */
 void table_from_rules(struct table *table, struct rule *rules, size_t count, size_t set_count);
 
 /* The counter of the rule with this prefix and verdict; the test ends when there is none. */

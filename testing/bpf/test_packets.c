@@ -207,8 +207,8 @@ static void test_corpus(void)
 	}
 }
 
-/* Every length from 14 bytes to one past all headers. What a cut frame is follows from where the
- * last header ends, and from nothing else. */
+/* Every length from 14 bytes to one past all headers. What a truncated frame is follows from where
+ * the last header ends, and from nothing else. */
 static bool truncations(struct program *program, const struct packet *packet, __u32 tags,
 			struct decision whole)
 {
@@ -226,7 +226,7 @@ static bool truncations(struct program *program, const struct packet *packet, __
 		frame.size = size;
 		if (expect_frame(program, size < end || tags > 4 ? malformed : whole))
 			continue;
-		snprintf(reason, sizeof(reason), "cut to %u bytes: %.100s", size, why);
+		snprintf(reason, sizeof(reason), "truncated to %u bytes: %.100s", size, why);
 		strcpy(why, reason);
 		return false;
 	}
@@ -267,14 +267,14 @@ static void test_truncations(void)
 
 				memcpy(packet.tags, tpids, tags * sizeof(tpids[0]));
 				result(truncations(program, &packet, tags, whole[body]),
-				       "%s, %s behind %u tags, cut at every byte",
+				       "%s, %s after %u tags, truncated at every byte",
 				       policy_name(program), names[body], tags);
 				if (body == BODY_ARP)
 					continue;
 				packet = sessions[body];
 				memcpy(packet.tags, tpids, tags * sizeof(tpids[0]));
 				result(truncations(program, &packet, tags, whole[body]),
-				       "%s, %s in PPPoE behind %u tags, cut at every byte",
+				       "%s, %s in PPPoE after %u tags, truncated at every byte",
 				       policy_name(program), names[body], tags);
 			}
 		}
@@ -283,14 +283,15 @@ static void test_truncations(void)
 		for (enum body body = BODY_IPV4; body <= BODY_IPV6; body++)
 			result(truncations(program, &(struct packet){ .body = body, .bare = true },
 					   0, whole[body]),
-			       "%s, bare %s, cut at every byte", policy_name(program), names[body]);
+			       "%s, bare %s, truncated at every byte", policy_name(program),
+			       names[body]);
 		program = &programs[program - bare_programs];
 	}
 	table_done(&table);
 }
 
-/* Newer kernels (6.18, and stable ones since) let a test run say how much of the frame is in the first
- * buffer; others refuse, or fill that buffer all the same. */
+/* Newer kernels (6.18, and stable ones since) let a test run say how much of the frame is in the
+ * first buffer; others refuse, or fill that buffer all the same. */
 static bool can_split(struct program *program)
 {
 	struct xdp_md in = { .data_end = 20 }, out = { 0 };
@@ -344,7 +345,7 @@ static void test_split_frames(struct program *program, const struct medium *medi
 	}
 }
 
-/* What some drivers do: the headers lie in two buffers, or begin only in the second. */
+/* As some drivers do: the headers are in two buffers, or begin only in the second. */
 static void test_split_headers(void)
 {
 	static const struct situation with_rule = { "",
@@ -414,7 +415,7 @@ struct edge {
 
 static bool edges(struct program *program, const struct prefix *prefix, struct decision inside)
 {
-	struct ipf_key first = prefix_first(prefix);
+	struct ipf_key first = prefix->key;
 	struct ipf_key last = prefix_last(prefix);
 	struct edge cases[] = {
 		{ "first", first, true },
@@ -436,7 +437,7 @@ static bool edges(struct program *program, const struct prefix *prefix, struct d
 	return true;
 }
 
-/* Three addresses whose bits differ in kind, cut at every length. */
+/* Three addresses of each family with different patterns of bits, with prefixes of every length. */
 static void test_prefix_edges(void)
 {
 	static const struct {
@@ -681,8 +682,8 @@ static void test_long_chains(void)
 				rules[i].prefix.bits = (__u8)(i / 2);
 				rules[i].verdict = i & 1 ? IPF_DROP : IPF_PASS;
 				rules[i].set = i & 1;
-				/* Each ends before the one behind it: a rule that could never
-				 * decide has no place in the chain. */
+				/* Each ends before the one after it: a rule that could never
+				 * decide is not in the chain. */
 				rules[i].expires = now - 2 * (i / 2) - !(i & 1);
 				rules[i].counter = IPF_NO_COUNTER;
 			}
@@ -827,7 +828,8 @@ static void test_switch_under_traffic(void)
 	__u64 frames;
 	__u32 action;
 
-	/* Half 0: four rules before ours. Half 1: one rule before ours, and of the other verdict. */
+	/* Half 0: four rules before ours. Half 1: one rule before ours, and of the other
+	 * verdict. */
 	for (size_t i = 0; i < 4; i++)
 		lines[i] = (struct rule_line){ .prefix = others[i], .verdict = IPF_DROP };
 	lines[4] = (struct rule_line){ .prefix = CORPUS_IPV4, .verdict = IPF_DROP };
@@ -877,7 +879,7 @@ static void test_switch_under_traffic(void)
 		table_done(&tables[half]);
 }
 
-/* Enough rules that the parts of the table lie in several chunks. */
+/* Enough rules that the parts of the table are in several chunks. */
 static void many_rules(struct table *table)
 {
 	enum { RULES = 150000, APART = 14000 };
@@ -959,7 +961,8 @@ static void test_missing_chunk(void)
 				__u32 action;
 
 				/* Which lookups touch the chunk is the engine's business; that the
-				 * answer is the rule's or the policy's, counted as such, is ours. */
+				 * answer is the rule's or the policy's, counted as such, is
+				 * ours. */
 				frame_from(rule->prefix.family, &rule->prefix.key, &frame);
 				input.size = frame.size;
 				must(program_run(program, &input, 1, &action), "test run");
@@ -987,7 +990,8 @@ static void test_missing_chunk(void)
 	table_done(&table);
 }
 
-/* Moves the counter of the table's only rule, an IPv4 host, whose point tells the slot to packets. */
+/* Moves the counter of the table's only rule, an IPv4 host, whose point tells the slot to
+ * packets. */
 static void move_counter(struct program *program, struct table *table, __u32 slot)
 {
 	const struct ipf_layout *layout = &image_header(&table->image)->layout;

@@ -5,10 +5,10 @@
  *
  *     FRAMES=1000000 SEED=... test_random [OBJECT]
  *
- * Each round has a random rule set under one of both policies, on one kind of link, and a few thousand frames: those of
- * the corpus, mutated, and frames from addresses at and around the rules. In one round of eight the
- * table is damaged; then only kernel and headers are compared: the same answer, and no fault.
- * A difference prints the frame and the fewest rules that still show it.
+ * Each round has a random rule set under one of both policies, on one kind of link, and a few
+ * thousand frames: those of the corpus, mutated, and frames from addresses at and around the rules.
+ * In one round of eight the table is damaged; then only kernel and headers are compared: the same
+ * answer, and no fault. A difference prints the frame and the fewest rules that still show it.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -126,7 +126,7 @@ static size_t random_rules(struct rule *rules, __u32 now)
 	return count;
 }
 
-/* A place behind where the points of a family begin; the header may be damaged already. */
+/* An offset after the beginning of a family's points; the header may be damaged already. */
 static size_t points_from(const struct ipf_header *header, size_t size)
 {
 	__u64 points = sizeof(*header) + header->layout.space[below(IPF_FAMILIES)].points;
@@ -160,7 +160,7 @@ static void damage(struct image *image)
 
 static struct ipf_key near_rule(const struct rule *rule)
 {
-	struct ipf_key first = prefix_first(&rule->prefix);
+	struct ipf_key first = rule->prefix.key;
 	struct ipf_key last = prefix_last(&rule->prefix);
 	struct ipf_key inside = { first.high | (random_bits() & (last.high ^ first.high)),
 				  first.low | (random_bits() & (last.low ^ first.low)) };
@@ -203,7 +203,8 @@ static void insert_tag(void)
 	frame.size += 4;
 }
 
-/* The Ethernet frame's packet goes into a PPPoE session, whose header may be anything but its type. */
+/* The Ethernet frame's packet goes into a PPPoE session, whose header may be anything but its
+ * type. */
 static void insert_session(void)
 {
 	__u8 header[10] = { 0x88, 0x64, 0x11, 0, 0, 1, (__u8)random_bits(), (__u8)random_bits() };
@@ -276,7 +277,7 @@ static void mutate(void)
 
 static void random_frame(enum ipf_link link, const struct ruleset *rules)
 {
-	if (one_in(20)) { /* noise behind a type that leads on */
+	if (one_in(20)) { /* noise after a type that leads on */
 		static const __u16 types[] = { 0x0800, 0x86dd, 0x8100, 0x88a8,
 					       0x9100, 0x0806, 0x8864 };
 		__u16 type = types[below(COUNT(types))];
@@ -349,15 +350,15 @@ static bool same(const struct decision *a, const struct decision *b)
 	return a->verdict == b->verdict && a->total == b->total && a->counter == b->counter;
 }
 
-static void print_decision(const char *who, const struct decision *decision)
+static void print_decision(const char *name, const struct decision *decision)
 {
 	static const char *const totals[] = { "dropped", "passed", "other", "malformed" };
 
 	if (decision->counter == IPF_NO_COUNTER)
-		tap_note("    %s: %s, counted as %s", who, verdict_name(decision->verdict),
+		tap_note("    %s: %s, counted as %s", name, verdict_name(decision->verdict),
 			 totals[decision->total]);
 	else
-		tap_note("    %s: %s, counted as %s and by rule counter %u", who,
+		tap_note("    %s: %s, counted as %s and by rule counter %u", name,
 			 verdict_name(decision->verdict), totals[decision->total],
 			 decision->counter);
 }
@@ -556,7 +557,7 @@ int main(int argc, char **argv)
 	       differences);
 	tap_note("%llu dropped, %llu passed, %llu other, %llu malformed; %llu by a rule",
 		 tally.totals[0], tally.totals[1], tally.totals[2], tally.totals[3], tally.by_rule);
-	tap_note("%llu of several buffers, %llu with a damaged table; %.1f s", tally.large,
+	tap_note("%llu multi-buffer frames, %llu with a damaged table; %.1f s", tally.large,
 		 tally.damaged,
 		 (double)(to.tv_sec - from.tv_sec) + (double)(to.tv_nsec - from.tv_nsec) / 1e9);
 	for (unsigned int i = 0; i < 2 * IPF_LINKS; i++)

@@ -31,7 +31,7 @@ static bool works(struct program *program)
 		{ .body = BODY_IPV4 },
 		{ .body = BODY_IPV6, .tags = { 0x8100 } },
 		{ .body = BODY_ARP },
-		{ .body = BODY_IPV4, .cut = 20 },
+		{ .body = BODY_IPV4, .kept = 20 },
 	};
 	static struct frame frame;
 	struct table table;

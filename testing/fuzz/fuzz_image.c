@@ -49,9 +49,8 @@ static void sound_image(struct image *image)
 	ruleset_done(&set);
 }
 
-/* The header with the records behind it, and the points at the end, are where the words that matter
- * are. */
-static size_t place(uint32_t where, size_t size)
+/* Words that matter are in the header, the records after it, and the points near the end. */
+static size_t offset_of(uint32_t where, size_t size)
 {
 	size_t near_end = size < 4096 ? size : 4096;
 
@@ -68,8 +67,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	sound_image(&image);
 	for (; size >= sizeof(overwrite); data += sizeof(overwrite), size -= sizeof(overwrite)) {
 		memcpy(&overwrite, data, sizeof(overwrite));
-		memcpy((uint8_t *)image.data + place(overwrite.where, image.size), &overwrite.what,
-		       sizeof(overwrite.what));
+		memcpy((uint8_t *)image.data + offset_of(overwrite.where, image.size),
+		       &overwrite.what, sizeof(overwrite.what));
 	}
 	/* With a forged sum, or nothing would come further. */
 	((struct ipf_header *)image.data)->sum = image_sum(&image);

@@ -25,8 +25,8 @@ struct points_case {
 	const char *points; /* each as START:STATE; of a run's head the number of its points */
 };
 
-/* Starts count from the first word of the bucket. The buckets of these small tables have 32 words, so
- * a slice has one. */
+/* Starts count from the first word of the bucket. The buckets of these small tables have 32 words,
+ * so a slice has one. */
 static const struct points_case points_cases[] = {
 	{ "a host is a slice", "10.0.0.5", IPF_IPV4, "5:host-drop" },
 	{ "a host that passes", "pass 10.0.0.5", IPF_IPV4, "5:host-pass" },

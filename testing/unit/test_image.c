@@ -152,7 +152,7 @@ static void one_image_for_the_same_rules(void **state)
 			change_in_any_order(&back, &others, ruleset_remove);
 		}
 		change_in_any_order(&back, &rules, ruleset_add);
-		if (i % 4 == 0) /* Who counts from the beginning counts in the same slots. */
+		if (i % 4 == 0) /* Counters that are assigned anew get the same slots. */
 			assign_counters(&rules);
 		ruleset_tidy(&rules, 0);
 		ruleset_tidy(&back, 0);
@@ -199,7 +199,7 @@ struct damage_case {
 			offsetof(struct ipf_rule##family, field), \
 		sizeof(((struct ipf_rule##family *)0)->field)
 
-static const char places[] = "its parts are not where they should be";
+static const char elsewhere[] = "its parts are not where they should be";
 static const char numbers[] = "the number of rules is out of range";
 static const char order[] = "the rules are not in order";
 static const char host_bits[] = "a rule's prefix has host bits";
@@ -211,35 +211,35 @@ static const struct damage_case damage_cases[] = {
 	  "it has another version" },
 	{ "a size too small", IN_HEADER(size), 128, "it has another size than it says" },
 	{ "a size too large", IN_HEADER(size), 1ull << 40, "it has another size than it says" },
-	{ "rules before the image", IN_HEADER(layout.space[0].rules), 0, places },
-	{ "rules beyond the image", IN_HEADER(layout.space[0].rules), 1ull << 40, places },
+	{ "rules before the image", IN_HEADER(layout.space[0].rules), 0, elsewhere },
+	{ "rules beyond the image", IN_HEADER(layout.space[0].rules), 1ull << 40, elsewhere },
 	{ "rules at the end of 64 bits", IN_HEADER(layout.space[1].rules), UINT64_MAX - 31,
-	  places },
-	{ "set names elsewhere", IN_HEADER(sets), 128, places },
-	{ "an index elsewhere", IN_HEADER(layout.space[0].index), 132, places },
-	{ "points elsewhere", IN_HEADER(layout.space[1].points), 128, places },
-	{ "no timers", IN_HEADER(layout.timers), 0, places },
-	{ "no counters", IN_HEADER(layout.counters), 0, places },
-	{ "lower halves elsewhere", IN_HEADER(layout.lows), 64, places },
-	{ "points of another size", IN_HEADER(layout.space[1].point_shift), 2, places },
+	  elsewhere },
+	{ "set names elsewhere", IN_HEADER(sets), 128, elsewhere },
+	{ "an index elsewhere", IN_HEADER(layout.space[0].index), 132, elsewhere },
+	{ "points elsewhere", IN_HEADER(layout.space[1].points), 128, elsewhere },
+	{ "no timers", IN_HEADER(layout.timers), 0, elsewhere },
+	{ "no counters", IN_HEADER(layout.counters), 0, elsewhere },
+	{ "lower halves elsewhere", IN_HEADER(layout.lows), 64, elsewhere },
+	{ "points of another size", IN_HEADER(layout.space[1].point_shift), 2, elsewhere },
 	{ "buckets too large", IN_HEADER(layout.space[0].bucket_shift), 32,
 	  "its buckets or points are too large" },
 	{ "points too large", IN_HEADER(layout.space[0].point_shift), 4,
 	  "its buckets or points are too large" },
-	{ "a longer index", IN_HEADER(layout.space[0].max_distance), 0xffffffff, places },
+	{ "a longer index", IN_HEADER(layout.space[0].max_distance), 0xffffffff, elsewhere },
 	{ "an index beyond the head", IN_HEADER(layout.space[0].bucket_shift), 0,
 	  "its indexes are too large" },
 	{ "no rules of a family", IN_HEADER(layout.space[0].rule_count), 0,
 	  "a family has rules without points or the reverse" },
-	{ "more rules in a family", IN_HEADER(layout.space[0].rule_count), 400, places },
+	{ "more rules in a family", IN_HEADER(layout.space[0].rule_count), 400, elsewhere },
 	{ "rules that wrap 32 bits", IN_HEADER(layout.space[0].rule_count), 0xfffffffe, numbers },
 	{ "more lower halves than rules", IN_HEADER(low_count), 3, numbers },
 	{ "no set", IN_HEADER(set_count), 0, "the number of sets is out of range" },
 	{ "too many sets", IN_HEADER(set_count), 65536, "the number of sets is out of range" },
 	{ "a family with rules but without points", IN_HEADER(layout.space[0].point_count), 0,
 	  "a family has rules without points or the reverse" },
-	{ "too many points", IN_HEADER(layout.space[0].point_count), 0xffffffff, places },
-	{ "something in the reserved bytes", IN_HEADER(reserved[79]), 1, places },
+	{ "too many points", IN_HEADER(layout.space[0].point_count), 0xffffffff, elsewhere },
+	{ "something in the reserved bytes", IN_HEADER(reserved[79]), 1, elsewhere },
 
 	{ "a set without a name", SETS, 0, 1, 0, "a set has no proper name" },
 	{ "a set with a bad name", SETS, 0, 1, '-', "a set has no proper name" },
@@ -441,8 +441,8 @@ static __u64 random_value(const struct image *image)
 	}
 }
 
-/* Where most of what matters lies: the header, the ends of sections, the rules, the sets. */
-static __u64 random_place(const struct image *image)
+/* An offset where a change matters most: in the header, the rules, the points, or anywhere. */
+static __u64 random_offset(const struct image *image)
 {
 	const struct ipf_header *header = image_header(image);
 
@@ -487,13 +487,13 @@ static void random_damage_does_no_harm(void **state)
 
 			copy_image(&image, image.size, &damaged);
 			for (uint64_t n = 1 + random_below(3); n > 0; n--) {
-				__u64 place = random_place(&image);
+				__u64 offset = random_offset(&image);
 				__u64 value = random_value(&image);
 				size_t width = 1ull << random_below(4);
 
-				place -= place % width;
-				if (place + width <= image.size)
-					memcpy((char *)damaged.data + place, &value, width);
+				offset -= offset % width;
+				if (offset + width <= image.size)
+					memcpy((char *)damaged.data + offset, &value, width);
 			}
 			if (memcmp(damaged.data, image.data, image.size) != 0)
 				assert_int_equal(image_check(&damaged, &err), -EBADMSG);

@@ -2,8 +2,9 @@
 /*
  * Which rule decides for an address, at which time?
  *
- * The lines of <ipfilter/lookup.h> that the XDP program runs, over images that compile_rules() made,
- * compared with the words of the manual (tables) and with a search through all rules (random sets).
+ * The lines of <ipfilter/lookup.h> that the XDP program runs, over images that compile_rules()
+ * made, compared with what the manual says (tables) and with a search through all rules (random
+ * sets).
  */
 #include <ruleset/tick.h>
 #include <table/compile.h>
@@ -41,12 +42,12 @@ static const struct lookup_case lookup_cases[] = {
 	{ "last address before the net", "192.0.2.0/24", "192.0.1.255", POLICY, 0 },
 	{ "first address after the net", "192.0.2.0/24", "192.0.3.0", POLICY, 0 },
 	{ "a net that ends a block of the index", "10.0.255.0/24", "10.0.255.255", DROP, 0 },
-	{ "the address behind a net that ends a block", "10.0.255.0/24", "10.1.0.0", POLICY, 0 },
+	{ "the address after a net that ends a block", "10.0.255.0/24", "10.1.0.0", POLICY, 0 },
 	{ "a net that starts a block of the index", "10.1.0.0/24", "10.1.0.0", DROP, 0 },
 	{ "the address before a net that starts a block", "10.1.0.0/24", "10.0.255.255", POLICY,
 	  0 },
 	{ "a net over several blocks", "10.0.0.0/14", "10.3.255.255", DROP, 0 },
-	{ "the block behind a net over several blocks", "10.0.0.0/14", "10.4.0.0", POLICY, 0 },
+	{ "the block after a net over several blocks", "10.0.0.0/14", "10.4.0.0", POLICY, 0 },
 	{ "the first address of IPv4", "0.0.0.0", "0.0.0.0", DROP, 0 },
 	{ "the second address of IPv4", "0.0.0.0", "0.0.0.1", POLICY, 0 },
 	{ "the last address of IPv4", "255.255.255.255", "255.255.255.255", DROP, 0 },
@@ -72,22 +73,22 @@ static const struct lookup_case lookup_cases[] = {
 	{ "a range hits its first address", "192.0.2.3-192.0.2.9", "192.0.2.3", DROP, 0 },
 	{ "a range hits its last address", "192.0.2.3-192.0.2.9", "192.0.2.9", DROP, 0 },
 	{ "a range spares the address before", "192.0.2.3-192.0.2.9", "192.0.2.2", POLICY, 0 },
-	{ "a range spares the address behind", "192.0.2.3-192.0.2.9", "192.0.2.10", POLICY, 0 },
+	{ "a range spares the address after", "192.0.2.3-192.0.2.9", "192.0.2.10", POLICY, 0 },
 
 	{ "an exception inside a denied net", "10.0.0.0/8\npass 10.1.0.0/16", "10.1.2.3", PASS, 0 },
 	{ "around an exception", "10.0.0.0/8\npass 10.1.0.0/16", "10.0.255.255", DROP, 0 },
-	{ "behind an exception", "10.0.0.0/8\npass 10.1.0.0/16", "10.2.0.0", DROP, 0 },
+	{ "after an exception", "10.0.0.0/8\npass 10.1.0.0/16", "10.2.0.0", DROP, 0 },
 	{ "a denied host inside an exception", "10.0.0.0/8\npass 10.1.0.0/16\n10.1.2.3", "10.1.2.3",
 	  DROP, 0 },
-	{ "behind a denied host inside an exception", "10.0.0.0/8\npass 10.1.0.0/16\n10.1.2.3",
+	{ "after a denied host inside an exception", "10.0.0.0/8\npass 10.1.0.0/16\n10.1.2.3",
 	  "10.1.2.4", PASS, 0 },
 	{ "an exception at the start of a net", "10.0.0.0/8\npass 10.0.0.0/16", "10.0.0.0", PASS,
 	  0 },
-	{ "behind an exception at the start of a net", "10.0.0.0/8\npass 10.0.0.0/16", "10.1.0.0",
+	{ "after an exception at the start of a net", "10.0.0.0/8\npass 10.0.0.0/16", "10.1.0.0",
 	  DROP, 0 },
 	{ "an exception at the end of a net", "10.0.0.0/8\npass 10.255.0.0/16", "10.255.255.255",
 	  PASS, 0 },
-	{ "behind an exception at the end of a net", "10.0.0.0/8\npass 10.255.0.0/16", "11.0.0.0",
+	{ "after an exception at the end of a net", "10.0.0.0/8\npass 10.255.0.0/16", "11.0.0.0",
 	  POLICY, 0 },
 	{ "an exception at the end of IPv4", "0.0.0.0/0\npass 255.255.255.255", "255.255.255.255",
 	  PASS, 0 },
@@ -148,7 +149,8 @@ static void check_lookup(void **state)
 	ruleset_done(&set);
 }
 
-/* --- A search through all rules ----------------------------------------------------------------- */
+/* --- A search through all rules
+ * ----------------------------------------------------------------- */
 
 static bool covers(const struct rule *rule, const struct address *address)
 {
@@ -246,8 +248,7 @@ static void check_ruleset(const struct ruleset *set)
 		const struct prefix *prefix = &set->rules[i].prefix;
 
 		for (int step = -1; step <= 1; step++) {
-			struct address first =
-				address_at(prefix->family, prefix_first(prefix), step);
+			struct address first = address_at(prefix->family, prefix->key, step);
 			struct address last = address_at(prefix->family, prefix_last(prefix), step);
 
 			check_address(set, &image, &first);
@@ -285,8 +286,9 @@ static void check_shape(void **state)
 	}
 }
 
-/* Every length over one address, each length with both verdicts: the longest chain there is. The rules
- * end one by one, from the longest prefix to the shortest, so a lookup may have to walk it all. */
+/* Every length over one address, each length with both verdicts: the longest chain there is. The
+ * rules end one by one, from the longest prefix to the shortest, so a lookup may have to walk it
+ * all. */
 static void the_longest_chain(void **state)
 {
 	struct address address = { IPF_IPV6, { 0x20010db800000000, 1 } };
@@ -326,8 +328,8 @@ static void the_longest_chain(void **state)
 	ruleset_done(&set);
 }
 
-/* One group of the index with very many points, and what is around it. */
-static void a_crowded_group(void **state)
+/* One bucket of the index with very many points, and what is around it. */
+static void a_crowded_bucket(void **state)
 {
 	const size_t count = 20000;
 	struct rule *rules = calloc(count, sizeof(*rules));
@@ -363,7 +365,7 @@ static void a_crowded_group(void **state)
 /* So many points below one word that they make several runs, and a run that refers to them. */
 static void check_split_run(unsigned int bits)
 {
-	const size_t count = IPF_RUN_MAX + 10; /* rules, each with a gap behind it */
+	const size_t count = IPF_RUN_MAX + 10; /* rules, each with a gap after it */
 	struct rule *rules = calloc(count, sizeof(*rules));
 	struct ruleset set;
 	struct image image;
@@ -398,7 +400,8 @@ static void check_split_run(unsigned int bits)
 	free(rules);
 }
 
-/* Of the nets each point says what it means; of the hosts it refers to the longest rest there is. */
+/* For the nets each point says what it means; for the hosts it refers to the longest possible
+ * suffix. */
 static void a_split_run(void **state)
 {
 	(void)state;
@@ -427,8 +430,9 @@ static void nets_with_holes(struct ruleset *set, size_t nets)
 	free(rules);
 }
 
-/* A run lies in one chunk, whatever the size of a point and wherever the points begin: one that did
- * not would be searched beyond its chunk. Each size puts other points at the end of a chunk. */
+/* A run stays within one chunk, whatever the size of a point and wherever the points begin:
+ * otherwise it would be searched beyond its chunk. Each size puts other points at the end of a
+ * chunk. */
 static void runs_at_the_end_of_a_chunk(void **state)
 {
 	(void)state;
@@ -455,7 +459,7 @@ static void runs_at_the_end_of_a_chunk(void **state)
 }
 
 /* Every `apart`th word of both families has a rule. */
-static void words_all_over(struct ruleset *set, size_t count, __u64 apart)
+static void rules_all_over(struct ruleset *set, size_t count, __u64 apart)
 {
 	struct rule *rules = calloc(2 * count, sizeof(*rules));
 
@@ -467,13 +471,13 @@ static void words_all_over(struct ruleset *set, size_t count, __u64 apart)
 					  .verdict = IPF_DROP,
 					  .counter = IPF_NO_COUNTER };
 	ruleset_init(set);
-	assert_int_equal(ruleset_name_set(set, "words"), 0);
+	assert_int_equal(ruleset_name_set(set, "all-over"), 0);
 	assert_int_equal(ruleset_add(set, rules, 2 * count, NULL), 0);
 	free(rules);
 }
 
-/* Each family alone would fill the head with its index. */
-static void both_indexes_lie_in_the_head(void **state)
+/* The index of each family alone would fill the head. */
+static void both_indexes_fit_into_the_head(void **state)
 {
 	enum { WORDS = 200000, APART = 21000 };
 	const struct ipf_space *spaces;
@@ -482,7 +486,7 @@ static void both_indexes_lie_in_the_head(void **state)
 	struct image image;
 
 	(void)state;
-	words_all_over(&set, WORDS, APART);
+	rules_all_over(&set, WORDS, APART);
 	assert_int_equal(compile_rules(&set, &image), 0);
 	assert_int_equal(image_check(&image, &err), 0);
 	spaces = image_header(&image)->layout.space;
@@ -505,7 +509,7 @@ static void both_indexes_lie_in_the_head(void **state)
 static struct address address_near(const struct ruleset *set)
 {
 	const struct prefix *prefix = &set->rules[random_below(set->count)].prefix;
-	struct ipf_key first = prefix_first(prefix), last = prefix_last(prefix);
+	struct ipf_key first = prefix->key, last = prefix_last(prefix);
 	struct ipf_key inside = { first.high | (random_number() & (last.high ^ first.high)),
 				  first.low | (random_number() & (last.low ^ first.low)) };
 
@@ -565,10 +569,10 @@ int main(void)
 	for (size_t i = 0; i < SHAPES; i++)
 		suite_add(&suite, shape_names[i], check_shape, &shape_names[i]);
 	suite_add(&suite, "the longest chain is walked to its end", the_longest_chain, NULL);
-	suite_add(&suite, "a crowded group of the index", a_crowded_group, NULL);
+	suite_add(&suite, "a crowded bucket of the index", a_crowded_bucket, NULL);
 	suite_add(&suite, "a run that is split", a_split_run, NULL);
 	suite_add(&suite, "runs at the end of a chunk", runs_at_the_end_of_a_chunk, NULL);
-	suite_add(&suite, "both indexes lie in the head", both_indexes_lie_in_the_head, NULL);
+	suite_add(&suite, "both indexes fit into the head", both_indexes_fit_into_the_head, NULL);
 	for (size_t i = 0; i < SHAPES; i++)
 		suite_add(&suite, shape_names[i], large_sets_agree, &shape_names[i]);
 	return suite_run(&suite, "lookup");

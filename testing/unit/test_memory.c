@@ -157,14 +157,14 @@ static int attempt_prefix(void)
 	return problem ? -ENOMEM : 0;
 }
 
-static int read_text(const char *words)
+static int read_text(const char *text)
 {
 	struct input input = { .verdict = VERDICT_DROP };
 	struct error err = { 0 };
 	FILE *file;
 	int ret;
 
-	file = open_text(words, strlen(words));
+	file = open_text(text, strlen(text));
 	ret = reader_read(&input, file, "text", &err);
 	if (ret)
 		assert_string_equal(err.text, "out of memory");

@@ -17,8 +17,8 @@
 
 #define MAX_FRAME 256
 
-/* A frame: tags (ethertypes, up to six, ended by 0), the ethertype after them and what follows. With an
- * ethertype of 0, of a link without Ethernet. */
+/* A frame: tags (ethertypes, up to six, ended by 0), the ethertype after them and what follows. An
+ * ethertype of 0: the frame is of a link without Ethernet. */
 struct packet_case {
 	const char *name;
 	__u16 tags[7];
@@ -52,7 +52,7 @@ static const struct packet_case packet_cases[] = {
 	  IPF_FRAME_SOURCE,
 	  "192.0.2.7",
 	  0 },
-	{ "IPv4 with options that are cut short",
+	{ "IPv4 with options that are truncated",
 	  { 0 },
 	  0x0800,
 	  IPV4("4f", "01"),
@@ -98,7 +98,7 @@ static const struct packet_case packet_cases[] = {
 	{ "IPv4 with ihl 4", { 0 }, 0x0800, IPV4("44", "11"), IPF_FRAME_MALFORMED, NULL, 0 },
 	{ "IPv4 with version 0", { 0 }, 0x0800, IPV4("05", "11"), IPF_FRAME_MALFORMED, NULL, 0 },
 	{ "IPv4 with version 6", { 0 }, 0x0800, IPV4("65", "11"), IPF_FRAME_MALFORMED, NULL, 0 },
-	{ "IPv6 behind the ethertype of IPv4",
+	{ "IPv6 after the ethertype of IPv4",
 	  { 0 },
 	  0x0800,
 	  IPV6("6", "11"),
@@ -152,7 +152,7 @@ static const struct packet_case packet_cases[] = {
 	  0 },
 	{ "IPv6 with version 4", { 0 }, 0x86dd, IPV6("4", "06"), IPF_FRAME_MALFORMED, NULL, 0 },
 	{ "IPv6 with version 7", { 0 }, 0x86dd, IPV6("7", "06"), IPF_FRAME_MALFORMED, NULL, 0 },
-	{ "IPv4 behind the ethertype of IPv6",
+	{ "IPv4 after the ethertype of IPv6",
 	  { 0 },
 	  0x86dd,
 	  IPV4("45", "11") IPV4("45", "11") IPV4("45", "11"),
@@ -197,7 +197,7 @@ static const struct packet_case packet_cases[] = {
 	  IPF_FRAME_SOURCE,
 	  "2001:db8::7",
 	  0 },
-	{ "the type behind discovery",
+	{ "the type after discovery",
 	  { 0 },
 	  0x86dd,
 	  IPV6("6", "3a") "8a00",
@@ -211,7 +211,7 @@ static const struct packet_case packet_cases[] = {
 	  IPF_FRAME_SOURCE,
 	  "2001:db8::7",
 	  0 },
-	{ "ICMPv6 cut before its type",
+	{ "ICMPv6 truncated before its type",
 	  { 0 },
 	  0x86dd,
 	  IPV6("6", "3a"),
@@ -225,14 +225,14 @@ static const struct packet_case packet_cases[] = {
 	  IPF_FRAME_SOURCE,
 	  "2001:db8::7",
 	  0 },
-	{ "discovery behind an extension header",
+	{ "discovery after an extension header",
 	  { 0 },
 	  0x86dd,
 	  IPV6("6", "00") "3a00050200000100 8700",
 	  IPF_FRAME_SOURCE,
 	  "2001:db8::7",
 	  0 },
-	{ "discovery behind a tag",
+	{ "discovery after a tag",
 	  { 0x8100 },
 	  0x86dd,
 	  IPV6("6", "3a") "8700",
@@ -320,7 +320,7 @@ static const struct packet_case packet_cases[] = {
 	  IPF_FRAME_OTHER,
 	  NULL,
 	  0 },
-	{ "a bad ihl behind a tag",
+	{ "a bad ihl after a tag",
 	  { 0x8100 },
 	  0x0800,
 	  IPV4("44", "11"),
@@ -386,21 +386,21 @@ static const struct packet_case packet_cases[] = {
 	  IPF_FRAME_SOURCE,
 	  "2001:db8::7",
 	  1 },
-	{ "PPPoE behind a tag",
+	{ "PPPoE after a tag",
 	  { 0x8100 },
 	  0x8864,
 	  "1100 0001 0056 0021" IPV4("45", "11"),
 	  IPF_FRAME_SOURCE,
 	  "192.0.2.7",
 	  0 },
-	{ "PPPoE behind four tags",
+	{ "PPPoE after four tags",
 	  { 0x88a8, 0x88a8, 0x8100, 0x8100 },
 	  0x8864,
 	  "1100 0001 0056 0057" IPV6("6", "06"),
 	  IPF_FRAME_SOURCE,
 	  "2001:db8::7",
 	  0 },
-	{ "PPPoE behind five tags",
+	{ "PPPoE after five tags",
 	  { 0x88a8, 0x88a8, 0x8100, 0x8100, 0x8100 },
 	  0x8864,
 	  "1100 0001 0056 0057" IPV6("6", "06"),
@@ -531,7 +531,7 @@ static size_t build(const struct packet_case *c, __u8 frame[MAX_FRAME])
 	return length + put_hexadecimal(frame + length, c->payload);
 }
 
-/* Parses the first `length` bytes from memory that ends with them. */
+/* Parses the first `length` bytes, in memory that ends with them. */
 static enum ipf_frame parse(enum ipf_link link, const __u8 *frame, size_t length,
 			    struct ipf_source *source)
 {
@@ -573,7 +573,7 @@ static void check_packet(void **state)
 	assert_int_equal(source.discovery, c->discovery);
 }
 
-/* Another parser, written from the words of the manual, byte by byte. */
+/* Another parser, written from what the manual says, byte by byte. */
 static enum ipf_frame reference_ip(int version, const __u8 *ip, size_t length,
 				   struct ipf_source *source)
 {
@@ -655,15 +655,15 @@ static void assert_as_reference(enum ipf_link link, const __u8 *frame, size_t le
 	assert_int_equal(source.discovery, expected.discovery);
 }
 
-/* Each frame of the table, cut after each of its bytes. */
+/* Each frame of the table, truncated after each of its bytes. */
 static void check_truncations(void **state)
 {
 	const struct packet_case *c = *state;
 	__u8 frame[MAX_FRAME];
 	size_t length = build(c, frame);
 
-	for (size_t cut = 0; cut <= length; cut++)
-		assert_as_reference(link_of(c), frame, cut);
+	for (size_t kept = 0; kept <= length; kept++)
+		assert_as_reference(link_of(c), frame, kept);
 }
 
 static void mutated_frames_agree_with_the_reference(void **state)
@@ -695,12 +695,12 @@ static void mutated_frames_agree_with_the_reference(void **state)
 
 int main(void)
 {
-	static char names[COUNT_OF(packet_cases)][80];
+	static char names[COUNT_OF(packet_cases)][96];
 	static struct suite suite;
 
 	SUITE_TABLE(&suite, check_packet, packet_cases);
 	for (size_t i = 0; i < COUNT_OF(packet_cases); i++) {
-		snprintf(names[i], sizeof(names[i]), "%s, cut after each byte",
+		snprintf(names[i], sizeof(names[i]), "%s, truncated after each byte",
 			 packet_cases[i].name);
 		suite_add(&suite, names[i], check_truncations, &packet_cases[i]);
 	}
