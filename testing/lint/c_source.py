@@ -106,8 +106,19 @@ def tagged(definition):
     yield from enumerators(body) if kind == "enum" else inside(body)
 
 
+def without_macro(statement):
+    """Without macros that come before it and end without a semicolon: LIST(DECLARE) int next;"""
+    while len(statement) > 1 and statement[0][0].isupper() and statement[1][0] == "(":
+        after = close(statement, 1) + 1
+        if after == len(statement):
+            break
+        statement = statement[after:]
+    return statement
+
+
 def declared(statement, defined):
     """The function, variable or type that a statement without its body declares."""
+    statement = without_macro(statement)
     words = [token for token, _ in statement]
     static = "static" in words or "IPF_INLINE" in words or "IPF_OUTLINE" in words
     if not words or words[0] in NO_FUNCTION:
