@@ -84,21 +84,21 @@ static void test_timer_calls_each_interval(void **state)
 	loop_done(&fixture.loop);
 }
 
-/* Five calls of 30 ms each fit in five intervals of 40 ms: 230 ms in all. A loop that waited for an
- * interval after each call would take 350 ms. */
+/* Five calls of 75 ms each fit in five intervals of 100 ms: 575 ms in all. A loop that waited for an
+ * interval after each call would take 875 ms. */
 static void test_slow_callback_does_not_shift_the_next(void **state)
 {
-	struct probe probe = { .returns = 1, .lasts = 5, .sleeps_ms = 30 };
+	struct probe probe = { .returns = 1, .lasts = 5, .sleeps_ms = 75 };
 	struct fixture fixture;
 	uint64_t before, took_ms;
 
 	(void)state;
 	start(&fixture);
 	before = clock_monotonic_ns();
-	add_timer(&fixture, 40 * MS, &probe);
+	add_timer(&fixture, 100 * MS, &probe);
 	assert_int_equal(run(&fixture), 1);
 	took_ms = (clock_monotonic_ns() - before) / MS;
-	assert_in_range(took_ms, 5 * 40, 5 * 40 + 30 + 60);
+	assert_in_range(took_ms, 5 * 100 + 75, 5 * 100 + 75 + 290);
 	loop_done(&fixture.loop);
 }
 
