@@ -17,6 +17,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
+#include <dataplane/kernel.h>
 #include <table/image.h>
 
 #define OUTPUT_ROOM (80u * 1024)
@@ -88,20 +89,15 @@ const char *program_unavailable(void)
 	return NULL;
 }
 
-bool program_kernel_has_frags(void)
-{
-	return libbpf_probe_bpf_helper(BPF_PROG_TYPE_XDP, BPF_FUNC_xdp_get_buff_len, NULL) == 1;
-}
-
 const char *program_too_large(__u32 size)
 {
-	return size <= PROGRAM_ONE_BUFFER || program_kernel_has_frags() ?
+	return size <= PROGRAM_ONE_BUFFER || kernel_has_multi_buffer() ?
 		       NULL :
 		       "this kernel has no multi-buffer frames (5.18)";
 }
 
-/* libbpf would ask for them by the name of the section; see open_without_frags() of the tool. */
-static void open_without_frags(void)
+/* As in lib/dataplane/program.c: by the section's name libbpf would ask for multi-buffer frames. */
+static void open_without_multi_buffer(void)
 {
 	static int handler;
 
@@ -126,7 +122,7 @@ static int configure(struct bpf_object *object, const struct program_options *op
 	config.policy = options->policy;
 	config.trace = options->trace;
 	config.frame_length_helper = !options->without_frame_length_helper &&
-				     program_kernel_has_frags();
+				     kernel_has_multi_buffer();
 	config.link = (__u8)options->link;
 	return bpf_map__set_initial_value(map, &config, sizeof(config));
 }
@@ -150,8 +146,8 @@ int program_open(struct program *program, const char *path, const struct program
 	if (!program->per_cpu || !program->counters || !program->output)
 		return -ENOMEM;
 
-	if (!program_kernel_has_frags())
-		open_without_frags();
+	if (!kernel_has_multi_buffer())
+		open_without_multi_buffer();
 	program->object = bpf_object__open_file(path, NULL);
 	if (!program->object)
 		return -errno;

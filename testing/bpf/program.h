@@ -67,9 +67,6 @@ const char *program_object_path(int argc, char **argv);
 /* Can this process load XDP programs at all? NULL, or why not. Also silences libbpf. */
 const char *program_unavailable(void);
 
-/* Does the kernel have multi-buffer frames and bpf_xdp_get_buff_len() (5.18)? */
-bool program_kernel_has_frags(void);
-
 /* NULL, or why a test run on this kernel takes no frame of that size. */
 const char *program_too_large(__u32 size);
 /* What it takes on every kernel: a page, without what the kernel keeps free before and after. */

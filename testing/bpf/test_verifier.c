@@ -13,6 +13,8 @@
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
 
+#include <dataplane/kernel.h>
+
 #include "corpus.h"
 #include "program.h"
 #include "rules.h"
@@ -76,7 +78,7 @@ static void test_variant(const char *path, const struct program_options *options
 		 options->link == IPF_LINK_IP ? "IP" : "Ethernet",
 		 options->policy == IPF_DROP ? "deny" : "allow", options->trace ? "with" : "no",
 		 options->without_frame_length_helper ? "no" : "with");
-	if (!options->without_frame_length_helper && !program_kernel_has_frags()) {
+	if (!options->without_frame_length_helper && !kernel_has_multi_buffer()) {
 		tap_skip("this kernel has no such helper (5.18)", "%s: loads", name);
 		return;
 	}
