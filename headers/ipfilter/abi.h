@@ -49,8 +49,8 @@ struct ipf_match {
 };
 
 /* When each rule has counters of its own. A cold counter costs a packet up to three cache misses,
- * as much as looking up one source among a million rules. So the default is to count up to
- * IPF_COUNTED_RULES rules. */
+ * as much as looking up one source among a million rules. So AUTO counts up to
+ * IPF_COUNTED_RULES. */
 enum ipf_counting { IPF_COUNT_AUTO = 0, IPF_COUNT_ALWAYS = 1, IPF_COUNT_NEVER = 2 };
 #define IPF_COUNTED_RULES 65536u
 
@@ -140,9 +140,8 @@ _Static_assert(sizeof(struct ipf_config) == 48, "both sides read this layout");
  *     |  C | position of the bucket's first point |  | bit n: slice n has a point of its own    |
  *     +----+--------------------------------------+  +------------------------------------------+
  *
- * The points of the slices follow each other in order. C: the bucket is covered, so one more point
- * comes before them, which holds for every slice without a bit. Without C, no rule touches such a
- * slice. */
+ * The points of the slices follow each other in order. C: the bucket is covered, and one more point
+ * before them holds for all slices without a bit. Without C, no rule touches these slices. */
 struct ipf_bucket {
 	__u32 base;
 	__u32 bitmap;
@@ -200,8 +199,8 @@ _Static_assert(sizeof(struct ipf_owned_point4) == 8, "both sides read this layou
  *     | word; deeper: the word itself       |  |        | position of the run, the suffix |
  *     +-------------------------------------+  +--------+---------------------------------+
  *
- * The only rule below 2001:db8:: is 2001:db8:7::/48, in a bucket from 2001:da0::, with its suffix at
- * position 1: start 0x18, reference IPF_STATE_RULE << 29 | 1 = 0xa0000001. */
+ * The only rule below 2001:db8:: is 2001:db8:7::/48, in a bucket from 2001:da0::, with its suffix
+ * at position 1: start 0x18, reference IPF_STATE_RULE << 29 | 1 = 0xa0000001. */
 struct ipf_point6 {
 	__u32 start;
 	__u32 reference;

@@ -27,7 +27,7 @@
  * whose suffix is then compared, or a run for the next word. An example with three rules, which
  * compile to one bucket of 32 words, one in each slice, and the points below:
  *
- *     2001:db8::/32 drop      first 0x20010da0, bucket_shift 5
+ *     2001:db8::/32 drop      first 0x20010da0, max_distance 25, bucket_shift 5
  *     2001:db8:1::/48 pass    index[0]: base 4, bitmap 0x03000000 (slices 24 and 25)
  *     2001:db9:7::/48 drop
  *
@@ -44,7 +44,8 @@
  *                     DEEPER: the second word is 0x00010000, of which point 2 says PASS.
  *     2001:db9:7::1   25: one lower bit is set, so the point is 4 + 1. RULE: the second word begins
  *                     with the 48 - 32 bits of the suffix: DROP. 2001:db9:8::1 does not: no rule.
- *     2001:dba::1     26: the bit is clear. No rule, and no point was read.
+ *     2001:db7::1     23: the bit is clear, so there is no rule, and no point is read.
+ *     2001:dba::1     26 is beyond max_distance: no rule, and not even the index is read.
  *
  * An index of buckets with a bitmap, whose bits are counted to find what follows, is that of
  * Poptrie (Asai, Ohara: SIGCOMM 2015). Runs of sorted starts after a direct index are those of DXR
@@ -73,8 +74,8 @@
 #define ipf_in_chunk(chunk, offset, type) \
 	((const type *)((chunk) + ((offset) & (IPF_CHUNK_SIZE - sizeof(type)))))
 
-/* The IPF_CHUNK_SIZE bytes that hold the table's byte at `offset`, or NULL. Most tables fit into
- * the head. */
+/* The IPF_CHUNK_SIZE bytes that hold the table's byte at `offset`, or NULL. Most tables are small
+ * enough for the head. */
 IPF_INLINE const __u8 *ipf_table_bytes(ipf_table table, __u64 offset)
 {
 	if (offset < IPF_HEAD_SIZE)
@@ -145,6 +146,7 @@ IPF_INLINE struct ipf_match ipf_no_match(void)
 	return (struct ipf_match){ IPF_NO_VERDICT, IPF_NO_RULE };
 }
 
+/* A match as one number, which a function that the verifier checks once can return. */
 IPF_INLINE __u64 ipf_pack(struct ipf_match match)
 {
 	return (__u64)match.verdict << 32 | match.owner;
@@ -212,8 +214,7 @@ IPF_INLINE struct ipf_match ipf_match4(ipf_table table, __u32 word)
 	return (struct ipf_match){ ipf_state_verdict(state), owner };
 }
 
-/* The match of the only rule below the first word, if its suffix, at this position, covers the
- * key. */
+/* The match of the only rule below the first word, if its suffix covers the key. */
 IPF_INLINE struct ipf_match ipf_compare6(ipf_table table, __u64 high, __u64 low, __u32 position)
 {
 	__u64 offset = ipf_table_layout(table)->space[IPF_IPV6].points +

@@ -63,8 +63,7 @@ IPF_INLINE __u32 ipf_read32(const __u8 *bytes)
 }
 #endif
 
-/* So many bytes before an Ethernet header align the 32-bit words after it, with or without tags and
- * PPPoE. */
+/* So many bytes before an Ethernet header align the words after it, also after tags and PPPoE. */
 #define IPF_HEADERS_PAD 2
 
 /* Where an IP header begins: at an even byte, or at an odd one, from which a copy on the stack can

@@ -120,8 +120,7 @@ IPF_INLINE const __u8 *ipf_table_chunk(ipf_table table, __u64 offset)
 	bytes = bpf_map_lookup_elem(chunk, &only);
 	if (!bytes)
 		return NULL;
-	/* Otherwise the compiler adds the offset before the check for NULL, which the verifier
-	 * refuses. */
+	/* Otherwise the compiler adds the offset before the check for NULL: the verifier refuses. */
 	asm volatile("" : "+r"(bytes));
 	return bytes;
 }
@@ -224,8 +223,7 @@ IPF_INLINE enum ipf_verdict finish(enum ipf_frame frame, const struct ipf_source
 	return verdict;
 }
 
-/* Some drivers put only part of the headers, or nothing, into the first buffer of a multi-buffer
- * frame. */
+/* Some drivers put only some headers, or none, into the first buffer of a multi-buffer frame. */
 IPF_INLINE int is_split(const void *data, const void *end, __u64 bytes)
 {
 	return bytes > (__u64)(end - data) && data + IPF_HEADERS_SIZE > end;
@@ -298,8 +296,7 @@ int xdp_ipfilter(struct xdp_md *ctx)
 	const enum ipf_link link = ipf_config.link;
 	enum ipf_verdict verdict;
 
-	/* Never true, and the verifier knows it. But a program holds only the maps that its code
-	 * names. */
+	/* Never true, as the verifier knows. But a program only holds maps that its code names. */
 	if (link >= IPF_LINKS) {
 		__u32 only = 0;
 

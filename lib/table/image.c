@@ -17,8 +17,7 @@
 
 /* --- Memory ----------------------------------------------------------------------------------- */
 
-/* The header ends where a page does, whatever the size of pages, so that the body begins with
- * one. */
+/* The header ends at this offset, so that the body is page-aligned, whatever the size of pages. */
 #define LEAD (64u * 1024)
 
 int image_reserve(struct image *image, size_t size)

@@ -46,9 +46,9 @@ static void end_interval(struct walk *walk, unsigned int depth, __u32 last)
 		buckets_add(walk->context->buckets, &interval);
 }
 
-/* From the word on, the value is in force. It replaces one that took over at the same word: a
- * prefix that ends and its neighbour both turn there, and so do a prefix and its cover with the
- * same start. */
+/* From the word on, the value is in force. It replaces one that took over at the same word: both
+ * the end of a prefix and its neighbour turn there, and so do a cover and a prefix that starts with
+ * it. */
 static void turn(struct walk *walk, unsigned int depth, __u32 word, struct value value)
 {
 	struct level *level = &walk->levels[depth];
@@ -167,8 +167,7 @@ static size_t walk_word(struct walk *walk, unsigned int depth, const struct open
 	return below.end;
 }
 
-/* Returns the position of the run that the rules make; of the first level, which makes buckets,
- * 0. */
+/* Returns the position of the run that the rules make. The first level makes none: 0. */
 static __u32 walk_level(struct walk *walk, unsigned int depth, const struct range *range)
 {
 	struct open_prefixes open = { .cover = range->cover };

@@ -38,8 +38,7 @@ static int reserve(struct points *points, size_t count)
 
 static void write_point(const struct points *points, __u32 position, struct point point);
 
-/* Makes room for so many points in one chunk, if need be after padding. Returns the position of the
- * first. */
+/* Makes room for so many points in one chunk, after padding if need be. Returns their position. */
 static __u32 make_room(struct points *points, size_t count)
 {
 	bool small = points->family == IPF_IPV4 && points->owner == POINT_OWNER_NONE;

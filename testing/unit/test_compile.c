@@ -186,7 +186,7 @@ static void the_walk_through_three_ipv6_rules(void **state)
 	space = space_of(&image, IPF_IPV6);
 	assert_int_equal(space->first, 0x20010da0);
 	assert_int_equal(space->bucket_shift, 5);
-	assert_int_equal(space->max_distance >> space->bucket_shift, 0);
+	assert_int_equal(space->max_distance, 25);
 	assert_int_equal(buckets_of(&image, IPF_IPV6)[0].base, 4);
 	assert_int_equal(buckets_of(&image, IPF_IPV6)[0].bitmap, 0x03000000);
 	assert_int_equal(space->point_count, COUNT_OF(expected));
@@ -195,6 +195,7 @@ static void the_walk_through_three_ipv6_rules(void **state)
 	assert_int_equal(look_up(&image, "2001:db8:1::5").verdict, IPF_PASS);
 	assert_int_equal(look_up(&image, "2001:db9:7::1").verdict, IPF_DROP);
 	assert_int_equal(look_up(&image, "2001:db9:8::1").verdict, IPF_NO_VERDICT);
+	assert_int_equal(look_up(&image, "2001:db7::1").verdict, IPF_NO_VERDICT);
 	assert_int_equal(look_up(&image, "2001:dba::1").verdict, IPF_NO_VERDICT);
 	image_done(&image);
 }

@@ -149,8 +149,7 @@ static void check_lookup(void **state)
 	ruleset_done(&set);
 }
 
-/* --- A search through all rules
- * ----------------------------------------------------------------- */
+/* --- A search through all rules --------------------------------------------------------------- */
 
 static bool covers(const struct rule *rule, const struct address *address)
 {
