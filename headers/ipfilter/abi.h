@@ -49,8 +49,8 @@ struct ipf_match {
 };
 
 /* When each rule has counters of its own. A cold counter costs a packet up to three cache misses,
- * as much as looking up one source among a million rules. So AUTO counts up to
- * IPF_COUNTED_RULES. */
+ * as much as looking up one source among a million rules. So AUTO means up to IPF_COUNTED_RULES
+ * rules. */
 enum ipf_counting { IPF_COUNT_AUTO = 0, IPF_COUNT_ALWAYS = 1, IPF_COUNT_NEVER = 2 };
 #define IPF_COUNTED_RULES 65536u
 

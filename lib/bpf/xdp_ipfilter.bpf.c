@@ -120,7 +120,7 @@ IPF_INLINE const __u8 *ipf_table_chunk(ipf_table table, __u64 offset)
 	bytes = bpf_map_lookup_elem(chunk, &only);
 	if (!bytes)
 		return NULL;
-	/* Otherwise the compiler adds the offset before the check for NULL: the verifier refuses. */
+	/* The verifier refuses an offset added before the check for NULL; the compiler would. */
 	asm volatile("" : "+r"(bytes));
 	return bytes;
 }
