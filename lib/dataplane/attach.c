@@ -7,8 +7,8 @@
  * single. The second goes to libxdp, which loads it as a component. Both share the maps of the
  * first, so the rules are complete before the first packet meets any of them.
  *
- * Whether the kernel lets a program extend another, as the dispatcher needs it, is found out
- * before: where it does, we do not let libxdp do without the dispatcher.
+ * Before that, we try whether the kernel lets a program extend another, as the dispatcher needs it.
+ * If it does, we do not let libxdp do without the dispatcher.
  */
 #include <dataplane/attach.h>
 
@@ -23,17 +23,17 @@
 #include <xdp/libxdp.h>
 
 #include <dataplane/attempt.h>
-#include <dataplane/bpffs.h>
 #include <dataplane/capability.h>
-#include <dataplane/chain_advice.h>
 #include <dataplane/detach.h>
 #include <dataplane/filter.h>
 #include <dataplane/framing.h>
 #include <dataplane/kernel.h>
 #include <dataplane/libbpf_log.h>
+#include <dataplane/obstacle.h>
 #include <dataplane/program.h>
 #include <dataplane/refusal.h>
 #include <dataplane/repair.h>
+#include <dataplane/single.h>
 #include <dataplane/table.h>
 #include <util/descriptors.h>
 #include <util/error.h>
@@ -45,7 +45,7 @@ struct attachment {
 	struct ipf_config config;
 	struct bpf_object *object; /* loaded as plain XDP; its maps are the filter's */
 	struct chain before;
-	char single_reason[256]; /* why there is no dispatcher; empty: there is one */
+	char single_reason[SINGLE_REASON_SIZE]; /* why there is no dispatcher; empty: there is one */
 };
 
 static struct bpf_program *main_program(const struct attachment *attachment)
@@ -59,91 +59,7 @@ static enum attach_mode mode_in_effect(const struct attachment *attachment)
 	return attachment->before.main_id ? attachment->before.mode : attachment->options.mode;
 }
 
-/* -- What is in the way ------------------------------------------------------------------------ */
-
-static int refuse_untold(const struct attachment *attachment, struct error *err)
-{
-	const char *name = attachment->dev.name;
-
-	return error_set(
-		err, -EOPNOTSUPP,
-		"%s: libxdp's dispatcher (program %u) has the interface, and this kernel does "
-		"not tell what it runs (Linux 5.13 does), so the filter cannot join it; "
-		"'xdp-loader unload %s --all' takes it off",
-		name, attachment->before.main_id, name);
-}
-
-static int refuse_broken(const struct attachment *attachment, struct error *err)
-{
-	char advice[CHAIN_ADVICE_SIZE];
-
-	return error_set(err, -EBUSY, "%s: %s; %s", attachment->dev.name,
-			 filter_state_text(attachment->before.state),
-			 chain_advice(&attachment->dev, &attachment->before, advice));
-}
-
-static int refuse_full(const struct attachment *attachment, struct error *err)
-{
-	const char *name = attachment->dev.name;
-
-	return error_set(err, -E2BIG,
-			 "%s: the chain is full: %u programs, and no dispatcher takes more; "
-			 "'xdp-loader status %s' lists them",
-			 name, attachment->before.count, name);
-}
-
-static int check_mode(const struct attachment *attachment, struct error *err)
-{
-	const enum attach_mode wanted = attachment->options.mode;
-	const enum attach_mode mode = attachment->before.mode;
-
-	if (wanted == ATTACH_MODE_UNSPECIFIED || wanted == mode)
-		return 0;
-	return error_set(err, -EBUSY, "%s: its chain runs in %s mode, not %s; use --mode %s",
-			 attachment->dev.name, attach_mode_name(mode), attach_mode_name(wanted),
-			 attach_mode_name(mode));
-}
-
-static int check_dispatcher(const struct attachment *attachment, struct error *err)
-{
-	const struct chain *chain = &attachment->before;
-	const bool repair = attachment->options.repair;
-	int ret;
-
-	if (chain->untold)
-		return refuse_untold(attachment, err);
-	ret = chain_check_version(&attachment->dev, chain, err);
-	if (ret)
-		return ret;
-	if (chain_is_broken(chain) && !repair)
-		return refuse_broken(attachment, err);
-	ret = repair ? 0 : repair_check_pins(&attachment->dev, chain, err);
-	if (ret)
-		return ret;
-	if (chain->expected == CHAIN_MAX && !chain_is_broken(chain))
-		return refuse_full(attachment, err);
-	return check_mode(attachment, err);
-}
-
-/* Is there room for us in what runs on the interface? */
-static int check_room(const struct attachment *attachment, struct error *err)
-{
-	const struct chain *chain = &attachment->before;
-	const char *name = attachment->dev.name;
-	char advice[CHAIN_ADVICE_SIZE];
-
-	if (chain->program_id)
-		return error_set(err, -EEXIST,
-				 "%s: loaded already (program %u); change its rules with add, del or "
-				 "replace, or take it off with 'xdp-ipfilter unload %s' first",
-				 name, chain->program_id, name);
-	if (!chain->main_id)
-		return 0;
-	if (chain->dispatcher)
-		return check_dispatcher(attachment, err);
-	return error_set(err, -EBUSY, "%s: %s", name,
-			 chain_advice(&attachment->dev, chain, advice));
-}
+/* -- Prepare ----------------------------------------------------------------------------------- */
 
 /* Older kernels drop the whole line from their log if an address is in it. */
 static int check_trace(const struct attach_options *options, struct error *err)
@@ -162,68 +78,17 @@ static int check_interface(struct attachment *attachment, struct error *err)
 		ret = check_trace(&attachment->options, err);
 	if (!ret)
 		ret = chain_read(&attachment->dev, &attachment->before, err);
-	return ret ? ret : check_room(attachment, err);
-}
-
-/* -- The dispatcher ---------------------------------------------------------------------------- */
-
-/* Does something on this system keep libxdp from its dispatcher? NULL: it does not. */
-static const char *system_reason(const struct attachment *attachment)
-{
-	const char *skip = getenv("LIBXDP_SKIP_DISPATCHER");
-
-	if (attachment->options.mode == ATTACH_MODE_HW)
-		return "a program in the hardware has no dispatcher";
-	if (skip && !strcmp(skip, "1"))
-		return "LIBXDP_SKIP_DISPATCHER=1 is set";
-	return NULL;
-}
-
-/* And something in the kernel? */
-static int find_kernel_reason(struct attachment *attachment, struct error *err)
-{
-	char *reason = attachment->single_reason;
-	const size_t size = sizeof(attachment->single_reason);
-	int ret;
-
-	log_verbose("%s: trying whether the kernel has what a dispatcher needs",
-		    attachment->dev.name);
-	ret = kernel_probe_extension();
-	if (kernel_refusal_passes(ret))
-		return error_set(err, ret,
-				 "%s: cannot find out whether the kernel has what a dispatcher "
-				 "needs: %s; try again",
-				 attachment->dev.name, kernel_strerror(ret));
-	if (ret == -ENODATA)
-		snprintf(reason, size,
-			 "the kernel does not tell what a dispatcher runs (Linux 5.13 does)");
-	else if (ret)
-		snprintf(reason, size,
-			 "the kernel refuses programs that extend others (freplace: %s)",
-			 kernel_strerror(ret));
-	return 0;
-}
-
-static int find_single_reason(struct attachment *attachment, struct error *err)
-{
-	const char *reason = system_reason(attachment);
-	int ret = reason ? 0 : bpffs_ensure(err);
-
-	if (ret)
-		return ret;
-	if (!reason && !bpffs_writable())
-		reason = "the BPF file system at " BPFFS_PATH " is read-only";
-	if (!reason)
-		return find_kernel_reason(attachment, err);
-	snprintf(attachment->single_reason, sizeof(attachment->single_reason), "%s", reason);
-	return 0;
+	return ret ? ret :
+		     obstacle_check(&attachment->dev, &attachment->before, &attachment->options,
+				    err);
 }
 
 /* Without a dispatcher, may the filter run single? */
 static int check_single(struct attachment *attachment, struct error *err)
 {
 	const char *name = attachment->dev.name;
-	int ret = find_single_reason(attachment, err);
+	int ret = single_find_reason(&attachment->dev, attachment->options.mode,
+				     attachment->single_reason, err);
 
 	if (ret || !attachment->single_reason[0])
 		return ret;
@@ -237,8 +102,6 @@ static int check_single(struct attachment *attachment, struct error *err)
 				 attachment->single_reason);
 	return 0;
 }
-
-/* -- Prepare ----------------------------------------------------------------------------------- */
 
 static int refuse_object(const struct attachment *attachment, int ret, struct error *err)
 {
@@ -451,7 +314,8 @@ static int attach_now(struct attachment *attachment, struct attempt *attempt, st
 		/* Others came first: is there still room for us? */
 		if (chain_read(&attachment->dev, &attachment->before, err))
 			break;
-		if (check_room(attachment, err))
+		if (obstacle_check(&attachment->dev, &attachment->before, &attachment->options,
+				   err))
 			return ret;
 	}
 	return refusal_of_attach(&attachment->dev, &attachment->before, attachment->options.mode,
@@ -474,7 +338,7 @@ static int repair_and_attach(struct attachment *attachment, struct attempt *atte
 	return 0;
 }
 
-/* A chain that is to be joined can lack pins, which libxdp needs. */
+/* A chain that we join can lack pins, which libxdp needs. */
 static bool needs_repair(const struct attachment *attachment)
 {
 	return attachment->options.repair ||

@@ -26,20 +26,16 @@ struct attach_options {
 	enum ipf_verdict policy;
 	unsigned int priority;
 	bool require_dispatcher;
-	bool repair; /* a broken chain is repaired first, not refused */
+	bool repair; /* repair a broken chain first instead of refusing it */
 	bool trace;
 	enum ipf_counting counting;
 };
 
 /* Checks what can be checked and builds all that the interface needs, without touching it. Assigns
- * counters to *rules. Mounts bpffs where it is missing and may be mounted. Refuses, with a message:
- *   -EOPNOTSUPP  frames whose source cannot be read; no dispatcher though one is required
- *   -EEXIST      loaded already
- *   -EBUSY       a program without dispatcher; a chain in another mode; a broken chain, unless
- *                it is to be repaired
- *   -E2BIG       a full chain
- *   -EPROTO      a dispatcher of another version
- * On success, release *out with attachment_free(). */
+ * counters to *rules. Mounts bpffs where it is missing and may be mounted. Returns 0, or a negative
+ * errno with a message: -EOPNOTSUPP for frames whose source cannot be read and where a dispatcher
+ * is required but cannot be used; those of <dataplane/obstacle.h> for what is on the interface. On
+ * success, release *out with attachment_free(). */
 int attach_prepare(const struct netdev *dev, const struct attach_options *options,
 		   struct ruleset *rules, struct attachment **out, struct error *err);
 

@@ -111,7 +111,9 @@ static int detach_each(const struct netdev *dev, const __u32 *only, struct attem
 		next = next_to_detach(&first, &now, only);
 		/* Whatever the library said of it: if it is gone, this command did that. */
 		if (!next && now.state != FILTER_STATE_NOT_FILTERING)
-			return touched ? 0 : error_set(err, -ENOENT, "%s: not loaded", dev->name);
+			return touched ?
+				       0 :
+				       error_set_absent(err, -ENOENT, "%s: not loaded", dev->name);
 		if (touched && next == last && !attempt_again(attempt))
 			break;
 		last = next;
