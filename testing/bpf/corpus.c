@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The frames; see corpus.h.
+ * Makes the frames; see corpus.h.
  */
 #include "corpus.h"
 
@@ -29,7 +29,7 @@ const struct packet corpus[] = {
 	{ "IPv4", V4 },
 	{ "IPv6", V6 },
 
-	/* VLAN tags: up to four are looked through, whatever their kinds. */
+	/* VLAN tags: the filter looks past up to four, of any kind. */
 	{ "IPv4, 1 tag 8100",                  V4, TAGS(0x8100) },
 	{ "IPv4, 1 tag 88a8",                  V4, TAGS(0x88a8) },
 	{ "IPv4, 1 tag 9100",                  V4, TAGS(0x9100) },
@@ -172,7 +172,7 @@ const struct packet corpus[] = {
 	{ "IPv6, ND 135 in a fragment",    V6, SET(AT(6, 44), AT(40, 58), AT(41, 0), AT(48, 135)) },
 	{ "IPv6, option bytes that look like ND", V6, SET(AT(6, 0), AT(40, 135)) },
 
-	/* Not IP. Several carry a sound IP header all the same. */
+	/* Not IP, although several have a valid IP header. */
 	{ "ARP",                       ARP, IS_OTHER },
 	{ "ARP after 1 tag",          ARP, TAGS(0x8100), IS_OTHER },
 	{ "ARP after 4 tags",         ARP, TAGS(0x8100, 0x88a8, 0x9100, 0x8100), IS_OTHER },
@@ -215,7 +215,8 @@ const struct packet corpus[] = {
 	{ "flow control",              V4, .ethertype = 0x8808, IS_OTHER },
 	{ "IPX",                       V4, .ethertype = 0x8137, IS_OTHER },
 
-	/* PPPoE sessions. Version, type, code and length may be any: the kernel takes them so. */
+	/* PPPoE sessions. Version, type, code and length can have any value: the kernel accepts
+	 * them. */
 	{ "PPPoE, IPv4",               V4, PPP(0x21) },
 	{ "PPPoE, IPv6",               V6, PPP(0x57) },
 	{ "PPPoE, IPv4, short protocol", V4, PPP_SHORT(0x21) },
@@ -249,7 +250,7 @@ const struct packet corpus[] = {
 	{ "PPPoE, IPv4 of 9014 bytes", V4, PPP(0x21), .size = 9014 },
 	{ "PPPoE, IPv6 of 65536 bytes, 1 tag, short protocol", V6, TAGS(0x8100), PPP_SHORT(0x57), .size = 65536 },
 
-	/* Sizes: all bytes are counted, also those of further buffers. */
+	/* Sizes: all bytes are counted, including those of further buffers. */
 	{ "IPv4 of 60 bytes",            V4, .size = 60 },
 	{ "IPv4 of 1514 bytes",          V4, .size = 1514 },
 	{ "IPv6 of 1514 bytes",          V6, .size = 1514 },
@@ -268,7 +269,7 @@ const struct packet corpus[] = {
 	{ "5 tags, of 65536 bytes",      V6, TAGS(0x8100, 0x8100, 0x8100, 0x8100, 0x8100), .size = 65536, IS_MALFORMED },
 };
 
-/* On links without Ethernet. What is neither IPv4 nor IPv6 is not known to be anything else. */
+/* On links without Ethernet, nothing tells what a frame is that is neither IPv4 nor IPv6. */
 #define B4 V4, .bare = true
 #define B6 V6, .bare = true
 const struct packet bare_corpus[] = {

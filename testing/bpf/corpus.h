@@ -40,19 +40,19 @@ struct packet {
 	enum body body;
 	__u16 ethertype; /* 0: the body's own */
 	bool bare;
-	__u8 session[8]; /* PPPoE header and protocol, in front of the body */
+	__u8 session[8]; /* PPPoE header and protocol, before the body */
 	__u8 session_size;
 	struct byte_set set[8];
-	__u32 size; /* of the whole frame; 0: as it comes. Behind the body it is filled. */
+	__u32 size; /* of the whole frame, padded after the body; 0: without padding */
 	__u32 kept; /* bytes kept of the body, plus one; 0: all */
-	/* What it is: */
+	/* How to read it: */
 	enum reading reading;
 	bool discovery;
 };
 
 extern const struct packet corpus[];
 extern const size_t corpus_count;
-/* Those that are bare. */
+/* The bare ones. */
 extern const struct packet bare_corpus[];
 extern const size_t bare_corpus_count;
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A filter that is slow and plain; see oracle.h. Includes nothing of headers/ipfilter but the
- * numbers of verdicts and totals: its own bytes, its own comparison.
+ * A slow and simple filter; see oracle.h. From headers/ipfilter, it uses only the numbers of
+ * verdicts and totals. It reads and compares bytes by itself.
  */
 #include "oracle.h"
 
@@ -41,7 +41,7 @@ static struct reading_result read_ipv6(const __u8 *ip, size_t size)
 	return source;
 }
 
-/* Six bytes that are PPPoE's, then the number of a protocol, which ends with its first odd byte. */
+/* Six bytes of PPPoE, then the number of a protocol, which ends with its first odd byte. */
 static struct reading_result read_session(const __u8 *session, size_t size)
 {
 	size_t position = 6;
@@ -129,7 +129,7 @@ struct decision oracle_decide(const struct ruleset *rules, const struct program_
 			continue;
 		if (!covers(rule, read.address, read.address_size))
 			continue;
-		/* The longest; of two as long, the one that passes. */
+		/* The longest prefix; of two with the same length, the one that passes. */
 		if (!best || rule->prefix.bits > best->prefix.bits ||
 		    (rule->prefix.bits == best->prefix.bits && rule->verdict == IPF_PASS &&
 		     best->verdict == IPF_DROP))

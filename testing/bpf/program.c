@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
- * Loading and running the XDP program; see program.h.
+/* Loads and runs the XDP program; see program.h.
  */
 #include "program.h"
 
@@ -248,7 +247,7 @@ static int fill_chunk(struct program *program, unsigned int half, __u32 number, 
 	return 0;
 }
 
-/* Chunks stay in their slots and are written again: an update of a slot waits for RCU. */
+/* Chunks stay in their slots and are written again, because an update of a slot waits for RCU. */
 int program_fill(struct program *program, unsigned int half, const struct image *image)
 {
 	struct ipf_header *header = (void *)&program->root->header[half];
@@ -451,7 +450,7 @@ bool program_expect(struct program *program, const struct program_input *input,
 	}
 	if (agrees(program, input, want, action, why, why_size))
 		return true;
-	/* One failure is told once: the next frame starts from what the kernel has. */
+	/* A failure is reported once: the next frame starts from the kernel's counters. */
 	program_accept_counters(program, want->counter == IPF_NO_COUNTER ? 0 : want->counter + 1);
 	return false;
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Tables written down by tests; see rules.h.
+ * Makes the tables that tests write down; see rules.h.
  */
 #include "rules.h"
 

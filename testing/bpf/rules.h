@@ -42,20 +42,20 @@ struct table {
 };
 void table_done(struct table *table);
 
-/* From at most `count` lines, up to one without a prefix. Ends the test on any failure. */
+/* From at most `count` lines, up to one without a prefix. Any failure ends the test. */
 void table_from_lines(struct table *table, const struct rule_line *lines, size_t count);
 /* From these rules (their sets are 0 .. set_count - 1; the counters are assigned here). */
 void table_from_rules(struct table *table, struct rule *rules, size_t count, size_t set_count);
 
-/* The counter of the rule with this prefix and verdict; the test ends when there is none. */
+/* The counter of the rule with this prefix and verdict. If there is none, the test ends. */
 __u32 table_counter(const struct table *table, const char *prefix, enum ipf_verdict verdict);
 
-/* The rule's prefix, from a text that is right. */
+/* The prefix of a valid text. */
 struct prefix prefix_of(const char *text);
 
-/* The address as bytes in the order of the wire: 4 or 16 of them. */
+/* The address as 4 or 16 bytes in network byte order. */
 size_t address_bytes(enum ipf_family family, const struct ipf_key *key, __u8 bytes[16]);
-/* The next number, around from the last to zero; the one before, likewise. */
+/* The next number, where zero follows the last one; the previous number, likewise. */
 struct ipf_key key_after(enum ipf_family family, struct ipf_key key);
 struct ipf_key key_before(enum ipf_family family, struct ipf_key key);
 

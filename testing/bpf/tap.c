@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * TAP output; see tap.h.
+ * Prints TAP; see tap.h.
  */
 #include "tap.h"
 

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Does the XDP program decide, count and leave each frame as the contract says?
+ * Does the XDP program decide and count each frame as the contract says, without changing it?
  *
  *     test_packets [OBJECT]
  *
- * Frames are the corpus, in every situation that its source can be in; then prefixes and their
- * edges, rules against each other, rules that end, and tables that change or lack a part.
+ * The frames are those of the corpus, in every situation of their source. Then come prefixes and
+ * their edges, rules against each other, rules that end, and tables that change or lack a part.
  */
 #include <assert.h>
 #include <errno.h>
@@ -50,7 +50,7 @@ static void must(int ret, const char *what)
 		tap_bail("%s: %s", what, strerror(-ret));
 }
 
-/* The table becomes the live one. */
+/* Makes this table the live one. */
 static void publish(struct program *program, const struct table *table)
 {
 	unsigned int half = !(program->root->generation & 1);
@@ -67,7 +67,7 @@ static bool expect_frame(struct program *program, struct decision want)
 	return program_expect(program, &input, &want, why, sizeof(why));
 }
 
-/* Prints why the test before failed. */
+/* Prints why the previous test failed. */
 static void explain(bool ok)
 {
 	if (!ok)
@@ -113,7 +113,7 @@ static struct decision by_rule(enum ipf_verdict verdict, __u32 counter)
 static const struct situation {
 	const char *name;
 	struct rule_line lines[6];
-	bool ruled; /* the first line decides for the corpus' sources */
+	bool ruled; /* the first line decides for the sources of the corpus */
 } situations[] = {
 	{ "no rules", { { 0 } }, false },
 	{ "rules for others only",
@@ -178,7 +178,7 @@ static void test_frames(struct program *program, const struct medium *medium,
 		packet_result(program, &medium->packets[i], situation, table);
 }
 
-/* A table that was never filled; what xdp-loader's `load` leaves. */
+/* A table that was never filled, as after `xdp-loader load`. */
 static void test_no_table(void)
 {
 	static const struct situation none = { .name = "no table" };
@@ -290,8 +290,8 @@ static void test_truncations(void)
 	table_done(&table);
 }
 
-/* Newer kernels (6.18, and stable ones since) let a test run say how much of the frame is in the
- * first buffer; others refuse, or fill that buffer all the same. */
+/* In newer kernels (6.18, and stable ones since), a test run can choose how much of the frame is in
+ * the first buffer. Others refuse, or fill that buffer all the same. */
 static bool can_split(struct program *program)
 {
 	struct xdp_md in = { .data_end = 20 }, out = { 0 };
@@ -369,7 +369,7 @@ static void test_split_headers(void)
 	}
 }
 
-/* What a program before us may do: metadata in front. */
+/* A program that runs before the filter can put metadata before the frame. */
 static void test_metadata(void)
 {
 	static const struct rule_line lines[] = { DROP(CORPUS_IPV4), DROP(CORPUS_IPV6) };
@@ -635,7 +635,7 @@ static void test_rules(void)
 	}
 }
 
-/* An IPv6 packet from a mapped address is IPv6: rules mean IPv4 by such an address. */
+/* An IPv6 packet from a mapped address is IPv6. In rules, such an address means IPv4. */
 static void test_mapped_source(void)
 {
 	static const struct rule_line lines[] = { DROP("::ffff:192.0.2.1") };
@@ -655,7 +655,7 @@ static void test_mapped_source(void)
 	table_done(&table);
 }
 
-/* The longest chains of ended rules that there can be. */
+/* The longest possible chains of ended rules. */
 static void test_long_chains(void)
 {
 	static const enum ipf_family families[] = { IPF_IPV4, IPF_IPV6 };
@@ -712,7 +712,7 @@ static void test_long_chains(void)
 	}
 }
 
-/* Waits for the tick at which a rule ends, sending frames all the while. */
+/* Sends frames until the tick at which a rule ends. */
 static void test_rule_ends(void)
 {
 	struct program *program = &programs[IPF_PASS];
@@ -810,8 +810,8 @@ static void *switch_on_and_on(void *data)
 	return NULL;
 }
 
-/* While halves change under it, each packet is decided and counted by one of two tables: the rule
- * that decides has other numbers in each, and a mixture of both would count on a third. */
+/* While the live half changes, one of two tables decides and counts each packet. The deciding rule
+ * has different numbers in the two, and a mixture of both would count on a third. */
 static void test_switch_under_traffic(void)
 {
 	enum { FRAMES = 3000000 };
@@ -828,8 +828,7 @@ static void test_switch_under_traffic(void)
 	__u64 frames;
 	__u32 action;
 
-	/* Half 0: four rules before ours. Half 1: one rule before ours, and of the other
-	 * verdict. */
+	/* Half 0 has four rules before ours. Half 1 has one, and ours has the other verdict. */
 	for (size_t i = 0; i < 4; i++)
 		lines[i] = (struct rule_line){ .prefix = others[i], .verdict = IPF_DROP };
 	lines[4] = (struct rule_line){ .prefix = CORPUS_IPV4, .verdict = IPF_DROP };
@@ -912,8 +911,8 @@ static const struct rule *sample(const struct table *table, size_t i, size_t of)
 	return &table->rules.rules[(table->rules.count - 1) * i / (of - 1)];
 }
 
-/* Frames from addresses with a rule, spread over the table: with every chunk there, and the policy
- * where the chunk that a lookup needs is not. */
+/* Frames from addresses with a rule, spread over the table. With all chunks, the rule decides. If a
+ * lookup needs a missing chunk, the policy decides. */
 static void test_missing_chunk(void)
 {
 	enum { SAMPLES = 64 };
@@ -960,14 +959,14 @@ static void test_missing_chunk(void)
 				__u64 counted;
 				__u32 action;
 
-				/* Which lookups touch the chunk is the engine's business; that the
-				 * answer is the rule's or the policy's, counted as such, is
-				 * ours. */
+				/* Only the engine knows which lookups use the chunk. Here, the
+				 * answer must be that of the rule or the policy, and counted as
+				 * such. */
 				frame_from(rule->prefix.family, &rule->prefix.key, &frame);
 				input.size = frame.size;
 				must(program_run(program, &input, 1, &action), "test run");
 				program_accept_counters(program, 0);
-				/* Without the chunk of its counter a rule decides uncounted. */
+				/* Without the chunk of its counter, a rule decides uncounted. */
 				counted = program_rule_counter(program, rule->counter).packets -
 					  program->counters[rule->counter].packets;
 				program->counters[rule->counter].packets += counted;
@@ -990,8 +989,7 @@ static void test_missing_chunk(void)
 	table_done(&table);
 }
 
-/* Moves the counter of the table's only rule, an IPv4 host, whose point tells the slot to
- * packets. */
+/* Moves the counter of the table's only rule, an IPv4 host, whose point has the slot. */
 static void move_counter(struct program *program, struct table *table, __u32 slot)
 {
 	const struct ipf_layout *layout = &image_header(&table->image)->layout;
@@ -1001,7 +999,7 @@ static void move_counter(struct program *program, struct table *table, __u32 slo
 	must(program_fill(program, program->root->generation & 1, &table->image), "filling");
 }
 
-/* A rule decides though it cannot be counted. */
+/* A rule decides although it cannot be counted. */
 static void test_missing_counters(void)
 {
 	static const struct rule_line lines[] = { DROP(CORPUS_IPV4) };

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Do the XDP program in the kernel, its headers on the host, and a plain second filter agree on
- * frames that nobody thought of?
+ * Do the XDP program in the kernel, its headers on the host, and a simple second filter agree on
+ * random frames?
  *
  *     FRAMES=1000000 SEED=... test_random [OBJECT]
- *
- * Each round has a random rule set under one of both policies, on one kind of link, and a few
- * thousand frames: those of the corpus, mutated, and frames from addresses at and around the rules.
- * In one round of eight the table is damaged; then only kernel and headers are compared: the same
- * answer, and no fault. A difference prints the frame and the fewest rules that still show it.
+ * Each round has a random rule set, one of the two policies, one kind of link, and a few thousand
+ * frames: mutated frames of the corpus, and frames from addresses at and around the rules. One
+ * round in eight damages the table, and compares only the kernel and the headers: they must give
+ * the same answer, without a fault. After a difference, the test prints the frame and the fewest
+ * rules that still show it.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -33,8 +33,8 @@ enum {
 	RULES_AT_MOST = 3000,
 	SETS = 3,
 	DIFFERENCES_SHOWN = 3,
-	LARGE_FRAMES = 400,  /* one frame of so many has more than a page */
-	FAR_TICKS = 1000000, /* 37 hours: no rule ends while a round runs */
+	LARGE_FRAMES = 400,  /* one in this many frames is larger than a page */
+	FAR_TICKS = 1000000, /* 37 hours: no rule ends during a round */
 };
 
 static struct program programs[IPF_LINKS][2]; /* of each link, for each policy */
@@ -68,7 +68,7 @@ static bool one_in(__u32 n)
  * Rules.
  */
 
-/* Few networks, so that rules nest, touch and repeat. */
+/* There are few networks, so rules nest, touch and repeat. */
 static struct ipf_key random_key(enum ipf_family family)
 {
 	static const __u64 nets[] = { 0xc000020000000000, 0x20010db800000000, 0, 0xfe80000000000000,
@@ -119,7 +119,7 @@ static size_t random_rules(struct rule *rules, __u32 now)
 						now - below(now),
 			.counter = IPF_NO_COUNTER,
 		};
-		/* Another verdict, time or set for a prefix that is there. */
+		/* Another verdict, time or set for an existing prefix. */
 		if (i && one_in(5))
 			rules[i].prefix = rules[below((__u32)i)].prefix;
 	}
@@ -134,7 +134,7 @@ static size_t points_from(const struct ipf_header *header, size_t size)
 	return points < size ? points + random_bits() % (size - points) : 0;
 }
 
-/* Bits and words all over the table, its header and its points above all. */
+/* Damages bits and words all over the table, mostly in its header and its points. */
 static void damage(struct image *image)
 {
 	__u32 *words = image->data;
@@ -203,7 +203,7 @@ static void insert_tag(void)
 	frame.size += 4;
 }
 
-/* The Ethernet frame's packet goes into a PPPoE session, whose header may be anything but its
+/* Puts the packet of the Ethernet frame into a PPPoE session, with any header but the right
  * type. */
 static void insert_session(void)
 {
@@ -223,7 +223,7 @@ static void insert_session(void)
 	frame.size += size - 2;
 }
 
-/* What it is on a link without Ethernet. */
+/* Makes it a frame of a link without Ethernet. */
 static void strip_ethernet(void)
 {
 	if (frame.size < 2 * FRAME_MIN)
@@ -243,7 +243,7 @@ static void mutate(void)
 	case 0: /* a bit of the headers */
 		frame.bytes[below(early)] ^= (__u8)(1u << below(8));
 		break;
-	case 1: /* a byte that means something */
+	case 1: /* a meaningful byte */
 		frame.bytes[below(early)] = bytes[below(COUNT(bytes))];
 		break;
 	case 2:
@@ -259,7 +259,7 @@ static void mutate(void)
 	case 5:
 		insert_tag();
 		break;
-	case 6: /* a tag less */
+	case 6: /* one tag fewer */
 		if (frame.size >= FRAME_MIN + 4) {
 			memmove(frame.bytes + 12, frame.bytes + 16, frame.size - 16);
 			frame.size -= 4;
@@ -373,7 +373,7 @@ static void publish(struct program *program, const struct table *table)
 	program_switch(program, half);
 }
 
-/* Does the frame still meet different answers with these rules only? */
+/* Do the answers for the frame still differ with only these rules? */
 static bool differs_with(struct program *program, const struct rule *rules, size_t count, __u32 now)
 {
 	struct program_input input = { .frame = frame.bytes, .size = frame.size };
@@ -398,7 +398,7 @@ static bool differs_with(struct program *program, const struct rule *rules, size
 	return differs;
 }
 
-/* Leaves out ever smaller runs of rules for as long as the difference stays. */
+/* Removes ever smaller groups of rules as long as the difference stays. */
 static size_t fewest_rules(struct program *program, struct rule *rules, size_t count, __u32 now)
 {
 	for (size_t run = count; run; run /= 2) {
@@ -421,7 +421,7 @@ static size_t fewest_rules(struct program *program, struct rule *rules, size_t c
 	return count;
 }
 
-/* The live table is another one afterwards. */
+/* This changes the live table. */
 static void report(struct program *program, const struct table *table, __u32 now)
 {
 	size_t count = table->rules.count;

@@ -2,8 +2,8 @@
 /*
  * What happens to writers that share no lock at all?
  *
- * They meet in the filter's memory, through lib/dataplane/claim.c: the loser says so and changes
- * nothing, and no rules are lost. No program runs here: the object's maps are enough.
+ * They meet in the filter's memory, through lib/dataplane/claim.c. The loser reports it and changes
+ * nothing, and no rules are lost. The tests run no program: the object's maps are enough.
  */
 #include <errno.h>
 #include <signal.h>
@@ -31,7 +31,7 @@
 
 enum { WRITERS = 4, ADDS = 60, MANY_RULES = 200000 };
 
-/* A filter that nobody else knows. */
+/* A filter that no other process knows. */
 struct bench {
 	struct program program;
 	struct filter filter;
@@ -97,7 +97,7 @@ static int writer_prepare(struct writer *writer, const struct filter *filter)
 	return table_prepare(filter, &writer->live, &writer->rules, &writer->change, &writer->err);
 }
 
-/* Adds hosts as a command does when no other is at work. */
+/* Adds hosts like a command without competitors. */
 static bool add_alone(const struct filter *filter, unsigned int first, unsigned int count)
 {
 	struct writer writer;
@@ -123,7 +123,7 @@ static size_t rule_count(const struct filter *filter)
 	return count;
 }
 
-/* All that a writer may write to, claims included; and which chunks and blocks there are. */
+/* All memory that a writer can write to, including claims, and the existing chunks and blocks. */
 struct memory {
 	struct ipf_root root;
 	struct ipf_slots slots;
@@ -265,7 +265,7 @@ static void test_damaged_claims(struct bench *bench)
 	tap_ok(add_alone(&bench->filter, 6 << 20, 1), "and the next one does");
 }
 
-/* A writer whose claim was overwritten gives nothing back: the half is another writer's by now. */
+/* A writer whose claim was overwritten releases nothing: another writer has the half by now. */
 static void test_a_late_abort_takes_nothing(struct bench *bench)
 {
 	size_t before = rule_count(&bench->filter);
@@ -283,8 +283,8 @@ static void test_a_late_abort_takes_nothing(struct bench *bench)
 	       "and keeps its rules when the first one gives up");
 }
 
-/* Packets may still use a half that a command made obsolete without waiting for them. Here no
- * command can wait: the half is left as it is. */
+/* In-flight packets may still use a half that a command made obsolete without waiting for them.
+ * Here no command can wait, so the half stays as it is. */
 static void test_nothing_changes_without_a_wait(struct bench *bench)
 {
 	struct filter deaf = bench->filter;
@@ -303,8 +303,7 @@ static void test_nothing_changes_without_a_wait(struct bench *bench)
 	tap_ok(add_alone(&bench->filter, (2 << 20) + 1, 1), "until one can");
 }
 
-/* How many of the slots from `first` on note a chunk, without a gap; or -1 if one comes after a
- * gap. */
+/* How many slots from `first` on have a chunk, without a gap; or -1 if one follows a gap. */
 static int chunks_in(const struct ipf_slots *slots, __u32 first)
 {
 	__u32 end = first, at;
@@ -317,7 +316,7 @@ static int chunks_in(const struct ipf_slots *slots, __u32 first)
 	return (int)(end - first);
 }
 
-/* What a change replaces does not stay in memory. */
+/* A replaced table does not stay in memory. */
 static void test_the_old_table_is_given_back(struct bench *bench)
 {
 	struct memory *memory = memory_now(bench);
@@ -332,7 +331,7 @@ static void test_the_old_table_is_given_back(struct bench *bench)
 	free(memory);
 }
 
-/* Lets this process open nothing any more, or as much as before. */
+/* Makes this process unable to open anything, or restores its limit. */
 static void shut_descriptors(bool shut)
 {
 	static struct rlimit before;
@@ -346,7 +345,7 @@ static void shut_descriptors(bool shut)
 		tap_bail("the limit cannot be set");
 }
 
-/* What cannot be looked at does not count as missing. */
+/* A map that cannot be opened does not count as missing. */
 static void test_nothing_is_overlooked_without_descriptors(struct bench *bench)
 {
 	struct counter *counters = NULL;
@@ -379,7 +378,7 @@ static void test_nothing_is_overlooked_without_descriptors(struct bench *bench)
 	writer_done(&writer);
 }
 
-/* Adds hosts one by one, trying each until it succeeds. Returns how many races it lost. */
+/* Adds hosts one by one, and repeats each until it succeeds. Returns the number of lost races. */
 static int add_racing(const struct filter *filter, unsigned int first)
 {
 	int lost = 0;

@@ -4,8 +4,8 @@
  *
  *     test_trace [OBJECT]
  *
- * Reads the kernel's trace without taking lines away from others, through a tracefs mounted in a
- * mount namespace of this process only.
+ * The test reads the kernel's trace without consuming lines that others wait for. It mounts a
+ * tracefs in a mount namespace of its own.
  */
 #include <errno.h>
 #include <sched.h>
@@ -24,7 +24,7 @@
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
-/* The kernel's BPF printf knows no shortened form. */
+/* The kernel's BPF printf does not shorten addresses. */
 #define TRACED_IPV6 "2001:0db8:0001:0002:0003:0004:0005:0006"
 
 static char folder[] = "/tmp/xdp-ipfilter-trace.XXXXXX";
@@ -43,7 +43,7 @@ static const char *mount_tracefs(void)
 	return NULL;
 }
 
-/* In how many lines of the trace the text ends a line. */
+/* The number of lines of the trace that end with the text. */
 static unsigned int lines_with(const char *text)
 {
 	char path[sizeof(folder) + 16];
@@ -66,9 +66,9 @@ static unsigned int lines_with(const char *text)
 
 static const struct trace_case {
 	struct packet packet;
-	enum ipf_verdict policy, verdict; /* of no rule; of the rule for the source */
+	enum ipf_verdict policy, verdict; /* without a rule; of the source's rule */
 	const char *line;
-	struct decision want; /* its counter: 1 stands for the rule's */
+	struct decision want; /* 1 as its counter means that of the rule */
 } cases[] = {
 	/* clang-format off */
 	{ { .body = BODY_IPV4 }, IPF_PASS, IPF_DROP,

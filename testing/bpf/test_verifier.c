@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Does every variant of the XDP program load, at what price for the verifier, and is the object
- * what the tool and libxdp expect of it?
+ * Does every variant of the XDP program load, what does the verifier spend on it, and is the object
+ * what the tool and libxdp expect?
  *
  *     test_verifier [OBJECT]
  */
@@ -25,7 +25,7 @@
 
 static char why[256];
 
-/* The variant also works: a dropped frame, a passed one, one of each other kind. */
+/* The variant also works, for a dropped frame, a passed one, and one of each other kind. */
 static bool works(struct program *program)
 {
 	static const struct rule_line lines[] = { DROP(CORPUS_IPV4), PASS(CORPUS_IPV6) };
@@ -54,7 +54,7 @@ static bool works(struct program *program)
 		struct program_input input = { .frame = frame.bytes };
 		struct packet packet = packets[i];
 
-		/* Without an ethertype ARP is no more than a wrong version. */
+		/* Without an ethertype, ARP is only a wrong version. */
 		packet.bare = program->options.link == IPF_LINK_IP;
 		if (packet.bare)
 			wants[2] = wants[3];
@@ -147,7 +147,7 @@ static void test_maps(const char *path)
 	program_close(&program);
 }
 
-/* A number in libbpf's __uint(): the length of the array that the member points to. */
+/* The number of libbpf's __uint(): the length of the array that the member points to. */
 static bool member_number(const struct btf *btf, const struct btf_type *type, const char *name,
 			  __u32 *number)
 {
@@ -169,7 +169,7 @@ static bool member_number(const struct btf *btf, const struct btf_type *type, co
 	return false;
 }
 
-/* What libxdp reads: in BTF section .xdp_run_config a variable _NAME with priority and actions. */
+/* libxdp reads the variable _NAME in the BTF section .xdp_run_config: priority and actions. */
 static const struct btf_type *run_config(const struct btf *btf)
 {
 	__s32 section_id = btf__find_by_name_kind(btf, ".xdp_run_config", BTF_KIND_DATASEC);

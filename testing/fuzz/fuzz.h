@@ -23,8 +23,8 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* Reads a text as a file of this format (NULL: found out) and makes a rule set of it. Returns the
- * format that it was, or NULL with *out empty where it was refused. */
+/* Reads a text as a file of this format (NULL: detected) and makes a rule set of it. Returns the
+ * format, or NULL with *out empty if the text was refused. */
 static inline const struct format *
 fuzz_read(const void *text, size_t size, const struct format *format, struct ruleset *out)
 {
@@ -37,14 +37,14 @@ fuzz_read(const void *text, size_t size, const struct format *format, struct rul
 	ruleset_init(out);
 	ret = reader_read(&input, file, "-", &err);
 	fclose(file);
-	/* Refused with a place and words, or taken without any. */
+	/* Refused with a position and a message, or accepted without a message. */
 	assert(ret ? !strncmp(err.text, "-:", 2) : !err.text[0]);
 	for (const char *c = err.text; *c; c++)
 		assert(*c >= ' ' && *c <= '~');
 	for (size_t i = 0; !ret && i < input.count; i++) {
 		char place[INPUT_POSITION_SIZE];
 
-		/* Each comes from this file, and messages know where. */
+		/* Each rule comes from this file, and messages name its line. */
 		input_describe(&input, &input.rules[i], place);
 		assert(!strncmp(place, "-:", 2));
 	}
@@ -56,7 +56,7 @@ fuzz_read(const void *text, size_t size, const struct format *format, struct rul
 	return ret ? NULL : input.read_as;
 }
 
-/* The rules written as our own text must be found to be such a text, and mean the same. */
+/* The rules as rule text must be detected as such, and mean the same. */
 static inline void fuzz_write_and_read(const struct ruleset *rules)
 {
 	struct ruleset again;

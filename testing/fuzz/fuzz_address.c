@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Do we take the addresses that the C library takes and mean the same?
+ * Do we accept the same addresses as the C library, with the same meaning?
  */
 #include "fuzz.h"
 

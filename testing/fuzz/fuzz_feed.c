@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Does any text make the reader of a list of others misbehave? The program's name, fuzz_NAME, says
- * which format it is about.
+ * Does any text make the reader of a published list misbehave? The name of the program, fuzz_NAME,
+ * selects the format.
  */
 #include "fuzz.h"
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Can bytes that somebody else wrote into the table lead us out of it?
+ * Can bytes that another program wrote into the table lead us out of it?
  *
- * The input is a list of overwritten words: each moves one 32-bit word of a sound image. Either the
- * check refuses the result, or every walk over it stays within and ends.
+ * The input is a list of changes: each overwrites a 32-bit word of a valid image. Either the check
+ * refuses the result, or every walk over it stays in bounds and ends.
  */
 #include <assert.h>
 #include <stddef.h>
@@ -70,7 +70,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		memcpy((uint8_t *)image.data + offset_of(overwrite.where, image.size),
 		       &overwrite.what, sizeof(overwrite.what));
 	}
-	/* With a forged sum, or nothing would come further. */
+	/* The sum is forged; otherwise, the check would refuse everything. */
 	((struct ipf_header *)image.data)->sum = image_sum(&image);
 	if (!image_check(&image, NULL)) {
 		for (uint64_t i = 0; i < 256; i++) {

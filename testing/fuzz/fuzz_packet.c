@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Does any frame make the packet parser read outside of it, or answer nonsense?
+ * Does any frame make the packet parser read out of bounds, or give a nonsensical answer?
  */
 #include <assert.h>
 #include <stddef.h>
@@ -14,7 +14,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void read_frame(enum ipf_link link, const uint8_t *data, size_t size)
 {
-	/* On the heap and exactly as long, so that the sanitizer sees one byte too many. */
+	/* The heap block has the exact length, so the sanitizer reports a read of one byte too
+	 * many. */
 	uint8_t *frame = malloc(size ? size : 1);
 	struct ipf_source source;
 

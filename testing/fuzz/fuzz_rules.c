@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Does any file make its format's detection, the readers, the rule set or the compiler misbehave?
+ * Does any file make the detection of its format, the readers, the rule set or the compiler
+ * misbehave?
  *
- * What is accepted must survive the whole way: text -> rules -> image -> rules -> text -> rules.
+ * Accepted rules must survive the whole way: text -> rules -> image -> rules -> text -> rules.
  */
 #include "fuzz.h"
 

@@ -105,7 +105,7 @@ static struct prefix cut(struct address address, unsigned int bits)
 	return (struct prefix){ address.key, (__u8)address.family, (__u8)bits };
 }
 
-/* A key moved by `steps` prefixes of that length. */
+/* The key, moved by `steps` prefixes of that length. */
 static struct ipf_key shift_key(struct ipf_key key, unsigned int bits, uint64_t steps)
 {
 	if (!bits)
@@ -203,7 +203,7 @@ void random_ruleset(struct ruleset *set, enum shape shape, size_t count)
 
 FILE *open_text(const char *text, size_t length)
 {
-	/* An empty one: fmemopen(3) of nothing fails in some C libraries. */
+	/* An empty file: some C libraries refuse an empty fmemopen(3). */
 	FILE *file = length ? fmemopen((void *)text, length, "r") : fopen("/dev/null", "r");
 
 	assert_non_null(file);

@@ -2,13 +2,13 @@
 /*
  * What do the unit tests share?
  *
- * Tables become one test for each line; random tests draw from a seed that is printed and can be set
- * (SEED=N); rule sets are made from texts or at random in the shapes that break lookups.
+ * Each line of a table becomes a test. Random tests draw from a seed, which they print and which
+ * SEED=N sets. Rule sets come from texts, or are random in the shapes that break lookups.
  */
 #ifndef UNIT_SUPPORT_H
 #define UNIT_SUPPORT_H
 
-/* cmocka wants these in front of itself. */
+/* cmocka needs these before its own header. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -27,7 +27,7 @@ struct suite {
 	struct CMUnitTest tests[512];
 	size_t count;
 };
-/* The function reads its case as `const struct X *c = *state;`. */
+/* Adds a test. The function gets its case as `const struct X *c = *state;`. */
 void suite_add(struct suite *suite, const char *name, CMUnitTestFunction function,
 	       const void *its_case);
 /* Returns main()'s exit code. */
@@ -40,13 +40,13 @@ int suite_run(struct suite *suite, const char *name);
 			suite_add(suite, (table)[line].name, function, &(table)[line]); \
 	} while (0)
 
-/* The same sequence for each test: one fails alone as it fails among the others. */
+/* Each test gets the same sequence, so it fails alone just as it fails among others. */
 void random_restart(void);
 uint64_t random_number(void);
 uint64_t random_below(uint64_t limit);
 struct address random_address(enum ipf_family family);
 
-/* Modulo 2^128, which not every compiler has numbers of. */
+/* Modulo 2^128. Not every compiler has numbers of 128 bits. */
 struct ipf_key key_sum(struct ipf_key a, struct ipf_key b);
 /* Bit 0 is the highest. */
 bool key_bit(const struct ipf_key *key, unsigned int bit);
@@ -54,7 +54,7 @@ bool key_bit(const struct ipf_key *key, unsigned int bit);
 enum shape {
 	SHAPE_SPREAD,     /* anything anywhere */
 	SHAPE_CLUSTERED,  /* around a few addresses */
-	SHAPE_NESTED,     /* every length over one address */
+	SHAPE_NESTED,     /* prefixes of every length that contain one address */
 	SHAPE_NEIGHBOURS, /* runs that touch each other */
 	SHAPE_EDGES,      /* whole spaces, their halves, their first and last addresses */
 	SHAPE_DUPLICATES, /* a few prefixes in many sets */
@@ -67,7 +67,7 @@ extern const char *const shape_names[SHAPES];
 #define RANDOM_MAX_EXPIRES 24u /* rules end at ticks 1 to this, or never */
 #define RANDOM_MAX_SETS 5u
 
-/* A list of random rules for the set's sets, which it makes. The caller frees *rules. */
+/* Makes random rules, and their sets in `set`. The caller frees *rules. */
 void random_rules(struct ruleset *set, enum shape shape, size_t count, struct rule **rules);
 /* Release with ruleset_done(). */
 void random_ruleset(struct ruleset *set, enum shape shape, size_t count);
@@ -75,19 +75,19 @@ void random_ruleset(struct ruleset *set, enum shape shape, size_t count);
 /* Gives each rule a counter, as in a filter that had none. */
 void assign_counters(struct ruleset *set);
 
-/* What a rule file asks for, tidied at tick 0, from which timeouts count. Release with
+/* Makes the rules of a rule file, tidied at tick 0, from which timeouts count. Release them with
  * ruleset_done(). */
 void ruleset_from_text(struct ruleset *set, const char *text);
-/* The rules that were read, tidied at tick 0; releases the input. */
+/* Takes the rules that were read, tidied at tick 0, and releases the input. */
 void ruleset_from_input(struct ruleset *set, struct input *input);
-/* What writer_write() makes of it at tick 0; the caller frees it. */
+/* The text of the rules from writer_write() at tick 0. The caller frees it. */
 char *ruleset_to_text(const struct ruleset *set);
-/* The text stays where it is until the file is closed. */
+/* The text must stay in memory until the file is closed. */
 FILE *open_text(const char *text, size_t length);
 
 void assert_same_rule(const struct rule *a, const struct rule *b);
 void assert_same_ruleset(const struct ruleset *a, const struct ruleset *b);
-/* Sorted, and no prefix twice in a set. */
+/* The rules are sorted, and no set has a prefix twice. */
 void assert_sound_ruleset(const struct ruleset *set);
 
 #endif

@@ -210,7 +210,8 @@ static void ipv4_text_agrees_with_the_c_library(void **state)
 	}
 }
 
-/* Texts made of the right letters: what we take, the C library takes as the same address. */
+/* Texts of the right letters: the C library reads the same address from each text that we
+ * accept. */
 static void nonsense_is_refused_as_the_c_library_does(void **state)
 {
 	static const char letters[] = "0123456789abcdefF::::....";

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Does an array grow, and refuse what cannot be?
+ * Does an array grow, and refuse impossible sizes?
  */
 #include <util/array.h>
 

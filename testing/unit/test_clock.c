@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Do the clocks go forward, in the units that they say?
+ * Do the clocks advance in their stated units?
  */
 #include "support.h"
 
@@ -8,7 +8,7 @@
 
 #include <util/clock.h>
 
-/* By another clock than the one that is tested, so that a stopped clock ends the test too. */
+/* This uses another clock than the one under test, so a stopped clock does not hang the test. */
 static void sleep_ms(long ms)
 {
 	nanosleep(&(struct timespec){ .tv_nsec = ms * (long)CLOCK_NS_PER_MS }, NULL);

@@ -2,7 +2,7 @@
 /*
  * Which points, buckets and timers does a rule set compile to?
  *
- * The worked examples in comments are compiled here too, so that they stay true.
+ * This test also compiles the worked examples of comments, to keep them true.
  */
 #include <table/compile.h>
 
@@ -22,7 +22,7 @@ struct points_case {
 	const char *name;
 	const char *rules;
 	enum ipf_family family;
-	const char *points; /* each as START:STATE; of a run's head the number of its points */
+	const char *points; /* each as START:STATE, or for the head of a run its number of points */
 };
 
 /* Starts count from the first word of the bucket. The buckets of these small tables have 32 words,
@@ -38,7 +38,7 @@ static const struct points_case points_cases[] = {
 	  "0:drop 0:none "
 	  "0:none 0:none 0:none 0:none 0:none 0:none 0:none" },
 	{ "the last address of all", "255.255.255.255", IPF_IPV4, "31:host-drop" },
-	/* Over the whole space a slice has 2^24 words. */
+	/* In a table over the whole address space, a slice has 2^24 words. */
 	{ "a host in a large slice", "0.0.0.5\n255.0.0.0/8", IPF_IPV4, "5:host-drop 0:drop" },
 	{ "hosts in a large slice", "0.0.0.5\n0.0.0.6\n255.0.0.0/8", IPF_IPV4,
 	  "2:none 5:host-drop 6:host-drop 0:run 0:drop" },
@@ -51,7 +51,7 @@ static const struct points_case points_cases[] = {
 	{ "a host under a cover is not alone", "0.0.0.0/8\npass 0.0.0.9\n255.0.0.0/8", IPF_IPV4,
 	  "3:none 0:drop 9:pass 10:drop 0:run 0:drop" },
 	{ "a prefix of 32 bits", "2001:db8::/32", IPF_IPV6, "0:drop" },
-	/* The suffix follows the point, and looks like another one. */
+	/* The suffix follows the point, and looks like another point. */
 	{ "the suffix of a lone longer one is compared", "2001:db8:7::/48", IPF_IPV6,
 	  "24:rule 458752:drop" },
 	{ "two below one word", "2001:db8::/48\n2001:db8:1::/48", IPF_IPV6,
@@ -85,7 +85,7 @@ static void write_points(const struct image *image, enum ipf_family family, char
 	}
 }
 
-/* Without counters and timers: with them every rule has to be told from its neighbours. */
+/* There are no counters and timers: with them, every rule must be told from its neighbours. */
 static void check_points(void **state)
 {
 	const struct points_case *c = *state;
@@ -136,7 +136,7 @@ static struct ipf_match look_up(const struct image *image, const char *text)
 	return image_lookup(image, &address, 0);
 }
 
-/* Of <ipfilter/abi.h>. */
+/* The example of <ipfilter/abi.h>. */
 static void the_bits_that_are_drawn(void **state)
 {
 	const struct ipf_point6 *points6;
@@ -166,7 +166,7 @@ static void the_bits_that_are_drawn(void **state)
 
 #define REFERENCE(state, number) ((__u32)(state) << IPF_REFERENCE_BITS | (number))
 
-/* Of <ipfilter/lookup.h>. */
+/* The example of <ipfilter/lookup.h>. */
 static void the_walk_through_three_ipv6_rules(void **state)
 {
 	static const struct ipf_point6 expected[] = {
@@ -200,15 +200,15 @@ static void the_walk_through_three_ipv6_rules(void **state)
 	image_done(&image);
 }
 
-/* Of lib/table/compile.c. */
+/* The example of lib/table/compile.c. */
 #define FORMS_RULES                                                               \
 	"10.0.0.0/26\npass 10.0.0.4/31\npass 10.0.0.9\n10.0.1.5\n2001:db8::/32\n" \
 	"pass 2001:db8:1::/48\n"
 
-/* Both ends of each interval, and what is next to it. */
+/* Both ends of each interval, and the addresses next to it. */
 static const struct {
 	const char *first, *last;
-	__u32 rule; /* that decides, or NONE */
+	__u32 rule; /* the deciding rule, or NONE */
 } forms_intervals[] = {
 	{ "10.0.0.0", "10.0.0.3", 0 },
 	{ "10.0.0.4", "10.0.0.5", 1 },
@@ -347,7 +347,7 @@ static void check_next(void **state)
 	ruleset_done(&set);
 }
 
-/* What <ipfilter/abi.h> promises about offsets. */
+/* The promise of <ipfilter/abi.h> about offsets. */
 static void records_stay_within_chunks(void **state)
 {
 	(void)state;

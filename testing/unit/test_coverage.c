@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * How much of the addresses in use do prefixes cover, and changes of rules drop?
+ * How many of the addresses in use do prefixes cover, and how many do changes of rules drop?
  */
 #include <ruleset/coverage.h>
 
@@ -8,7 +8,7 @@
 
 #include "support.h"
 
-/* Of IPv4 a 256th of all addresses. */
+/* 1/256 of all IPv4 addresses. */
 #define SLASH8 (1ull << 56)
 #define SLASH12 (1ull << 52)
 
@@ -65,7 +65,7 @@ struct change_case {
 	const char *name;
 	const char *before, *after;
 	enum ipf_verdict policy;
-	__u64 passed_before, passed_after, dropped; /* of IPv4, in /8 */
+	__u64 passed_before, passed_after, dropped; /* IPv4, in units of a /8 */
 	__u64 lines[2];                             /* by the first two lines of `after` */
 };
 
@@ -160,7 +160,7 @@ static void check_change(void **state)
 	ruleset_done(&after);
 }
 
-/* What the walk counts, asked place by place. */
+/* The count of the walk, made position by position. */
 
 static int compare_places(const void *left, const void *right)
 {
@@ -199,7 +199,7 @@ static __u64 used_between(enum ipf_family family, __u64 first, __u64 end)
 	return used;
 }
 
-/* The walk asks for one family, and for prefixes up to /64. */
+/* The walk expects one family, and prefixes up to /64. */
 static void keep_family(struct ruleset *set, enum ipf_family family)
 {
 	size_t kept = 0;

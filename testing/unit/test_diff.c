@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Which differences between two rule sets are told, and in which order?
+ * Which differences between two rule sets are reported, and in which order?
  */
 #include <ruleset/diff.h>
 #include <ruleset/verdict.h>
@@ -94,7 +94,7 @@ static void copy(const struct ruleset *rules, struct ruleset *out)
 	out->set_count = rules->set_count;
 }
 
-/* What a change says that it changed is what is told, and every rule is counted once. */
+/* The reported differences are those that the change counts, and every rule is counted once. */
 static void random_changes_are_told(void **state)
 {
 	(void)state;

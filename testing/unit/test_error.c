@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Do failures and warnings reach the user as safe, whole lines?
+ * Do failures and warnings reach the user as safe, complete lines?
  */
 #include <util/error.h>
 
@@ -100,7 +100,7 @@ static void long_message(void **state)
 	assert_int_equal(strlen(err.text), sizeof(err.text) - 1);
 }
 
-/* What goes to stderr while `speak` runs. */
+/* Captures stderr while `speak` runs. */
 static void capture(void (*speak)(void), char *out, size_t size)
 {
 	FILE *file = tmpfile();

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Which lists of others are read, as which format, and what is refused?
+ * Which published lists are read, in which format, and what is refused?
  */
 #include <feed/format.h>
 #include <feed/input.h>
@@ -30,9 +30,9 @@
 
 struct good_case {
 	const char *name;
-	const char *format; /* that it is found to be */
+	const char *format; /* the detected format */
 	const char *text;
-	const char *canonical; /* what writer_write() makes of it */
+	const char *canonical; /* its text from writer_write() */
 };
 
 static const struct good_case good_cases[] = {
@@ -179,7 +179,7 @@ static void check_good(void **state)
 
 struct bad_case {
 	const char *name;
-	const char *format; /* NULL: found out */
+	const char *format; /* NULL: detected */
 	const char *text;
 	const char *message;
 };
@@ -460,7 +460,7 @@ static void a_flush_marks_its_set(void **state)
 	input_done(&input);
 }
 
-/* Without --set the second flush would take away what the first file said. */
+/* Without --set, the second flush would remove the rules of the first file. */
 static void two_files_may_flush_the_set_of_an_option(void **state)
 {
 	struct input input = { .verdict = VERDICT_DROP, .set = "mine" };
@@ -524,7 +524,7 @@ static void each_file_has_its_format(void **state)
 	input_done(&input);
 }
 
-/* Every beginning of a whole list, cut anywhere, is refused or at least no list of other rules. */
+/* A list truncated anywhere is refused, or at least gives no other rules. */
 static void a_list_with_metadata_is_never_taken_in_part(void **state)
 {
 	static const char whole[] = CIDR("192.0.2.0/24") CIDR("198.51.100.0/24") METADATA("2");

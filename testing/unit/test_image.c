@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Is the image of a rule set sound, read back as it was, and safe to read when it is not?
+ * Is the image of a rule set valid, read back unchanged, and safe to read when it is damaged?
  */
 #include <table/image.h>
 
@@ -71,7 +71,7 @@ static void rules_survive_the_image(void **state)
 		assert_int_equal(again.size, image.size);
 		assert_memory_equal(again.data, image.data, image.size);
 
-		/* What was read back can be changed on. */
+		/* The rules that were read back can be changed. */
 		assert_int_equal(ruleset_name_set(&back, "one-more"), set.set_count);
 		assert_int_equal(ruleset_add(&back, set.rules, set.count, NULL), 0);
 		image_done(&image);
@@ -92,7 +92,7 @@ static void shuffle(size_t *numbers, size_t count)
 	}
 }
 
-/* Adds the rules to nothing, or takes them away again, in any order, a few or many at a time. */
+/* Adds the rules to an empty set, or removes them again, in any order, a few or many at a time. */
 static void change_in_any_order(struct ruleset *set, const struct ruleset *rules,
 				int (*change)(struct ruleset *, struct rule *, size_t, size_t *))
 {
@@ -132,7 +132,7 @@ static const char *const one_image_names[SHAPES] = {
 	[SHAPE_IPV6_ONLY] = "one image of only IPv6",
 };
 
-/* The same rules make the same image, byte for byte, whatever came first and was there before. */
+/* The same rules make the same image, byte for byte, whatever their order and history. */
 static void one_image_for_the_same_rules(void **state)
 {
 	const char *const *name = *state;
@@ -147,7 +147,7 @@ static void one_image_for_the_same_rules(void **state)
 		random_ruleset(&others, shape, random_below(12));
 		ruleset_drop_counters(&rules);
 		ruleset_init(&back);
-		if (i % 3 == 0) { /* Rules that go again. */
+		if (i % 3 == 0) { /* Rules that are removed again. */
 			change_in_any_order(&back, &others, ruleset_add);
 			change_in_any_order(&back, &others, ruleset_remove);
 		}
@@ -188,7 +188,7 @@ struct damage_case {
 	size_t offset;
 	size_t size;
 	__u64 value;
-	const char *fault; /* that is found when the sum was forged, too */
+	const char *fault; /* the fault that is found if the sum is forged too */
 };
 
 #define IN_HEADER(field) \
@@ -291,13 +291,13 @@ static char *part_of(const struct image *image, enum part part)
 	}
 }
 
-/* Writes the sum that image_check() compares, for changed bytes. */
+/* Writes the sum of the changed bytes, which image_check() compares. */
 static void seal(struct image *image)
 {
 	((struct ipf_header *)image->data)->sum = image_sum(image);
 }
 
-/* Header and names are looked at by the check, each rule when it is read. */
+/* The check looks at the header and the names. Each rule is checked when it is read. */
 static int check_and_read(const struct image *image, struct error *err)
 {
 	struct ruleset back;
@@ -331,7 +331,7 @@ static void check_damage(void **state)
 			err.text,
 			"the rule table is damaged: its bytes are not those that were written");
 
-	/* The size is what the sum goes by. */
+	/* The sum covers this size. */
 	if (image_header(&image)->size == image.size)
 		seal(&image);
 	if (c->fault) {
@@ -366,7 +366,7 @@ static void wrong_sizes(void **state)
 	}
 	copy_image(&image, image.size + 1, &other);
 	assert_int_equal(image_check(&other, &err), -EBADMSG);
-	/* Even when the header says that size. */
+	/* Even if the header has that size. */
 	((struct ipf_header *)other.data)->size = other.size;
 	assert_int_equal(image_check(&other, &err), -EBADMSG);
 	image_done(&other);
@@ -409,7 +409,7 @@ static void as_many_sets_as_there_may_be(void **state)
 	free(set.sets);
 }
 
-/* Reads everything that can be read; a sanitizer sees what is read beyond. */
+/* Reads everything that can be read. A sanitizer reports reads out of bounds. */
 static void look_everywhere(const struct image *image)
 {
 	for (int i = 0; i < 60; i++) {
@@ -466,8 +466,8 @@ static __u64 random_offset(const struct image *image)
 	}
 }
 
-/* Any damage is refused, or leads to another rule set that is whole; and whatever it is, a lookup
- * stays within. */
+/* Any damage is refused, or results in another valid rule set. Whatever it is, a lookup stays in
+ * bounds. */
 static void random_damage_does_no_harm(void **state)
 {
 	size_t refused = 0, taken = 0;
@@ -497,7 +497,7 @@ static void random_damage_does_no_harm(void **state)
 			}
 			if (memcmp(damaged.data, image.data, image.size) != 0)
 				assert_int_equal(image_check(&damaged, &err), -EBADMSG);
-			/* Forged, it has to be looked at more closely. */
+			/* With a forged sum, the check must look more closely. */
 			seal(&damaged);
 			if (image_check(&damaged, &err) || decompile_rules(&damaged, &back, &err)) {
 				assert_memory_equal(err.text, "the rule table is damaged: ", 27);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Are lines cut right, wherever the blocks that they are read in end?
+ * Are lines split correctly, wherever the blocks of the input end?
  */
 #include <util/lines.h>
 
@@ -17,10 +17,10 @@ struct line_case {
 	const char *name;
 	const char *text;
 	size_t length;
-	const char *lines; /* that come out, each with "|" behind */
+	const char *lines; /* the resulting lines, each followed by "|" */
 	enum line_result end;
-	size_t number; /* of the line that ended it, or the last one */
-	size_t good;   /* bytes of it */
+	size_t number; /* the number of the line that ended it, or of the last line */
+	size_t good;   /* the good bytes of that line */
 };
 
 static const struct line_case line_cases[] = {
@@ -104,7 +104,7 @@ static void lines_do_not_depend_on_blocks(void **state)
 			assert_memory_equal(line, expected, length);
 			expected += whole + (expected[whole] == '\n');
 		}
-		/* A CR inside may have made one of two lines that fit. */
+		/* A CR in a line may have joined two lines that fit. */
 		if (result == LINE_TOO_LONG)
 			assert_true(strcspn(expected, "\n") > LINES_MAX_LENGTH);
 		else
@@ -115,7 +115,7 @@ static void lines_do_not_depend_on_blocks(void **state)
 	}
 }
 
-/* A device that breaks after some bytes. */
+/* A device that fails after some bytes. */
 struct broken {
 	size_t left;
 };

@@ -161,7 +161,7 @@ static bool covers(const struct rule *rule, const struct address *address)
 	return true;
 }
 
-/* Of the rules over the address that last, is `a` the one to decide rather than `b`? */
+/* Of two rules that contain the address and have not ended, does `a` decide rather than `b`? */
 static bool decides_before(const struct rule *a, const struct rule *b)
 {
 	if (a->prefix.bits != b->prefix.bits)
@@ -187,7 +187,7 @@ static const struct rule *search_all(const struct rule *const *over, size_t coun
 	return best;
 }
 
-/* Do packets ask which rule decides? */
+/* Do packets need to know which rule decides? */
 static bool has_owners(const struct image *image)
 {
 	const struct ipf_header *header = image_header(image);
@@ -195,13 +195,13 @@ static bool has_owners(const struct image *image)
 	return header && (header->layout.timers || header->layout.counters);
 }
 
-/* Without timers packets need no rule: the owner is the slot of its counter. */
+/* Without timers, packets do not need the rule: the owner is the slot of its counter. */
 static __u32 owner_of(const struct ruleset *set, const struct image *image, const struct rule *rule)
 {
 	return image_header(image)->layout.timers ? (__u32)(rule - set->rules) : rule->counter;
 }
 
-/* One address at every tick at which something may change. */
+/* Checks an address at every tick at which something can change. */
 static void check_address(const struct ruleset *set, const struct image *image,
 			  const struct address *address)
 {
@@ -230,7 +230,7 @@ static struct address address_at(enum ipf_family family, struct ipf_key key, int
 {
 	struct ipf_key distance = { step < 0 ? UINT64_MAX : 0, (__u64)step };
 
-	/* IPv4 in its own steps, and without the ones below that prefix_last() sets. */
+	/* IPv4 has steps of its own, without the lower ones that prefix_last() sets. */
 	if (family == IPF_IPV4) {
 		key = (struct ipf_key){ key.high >> 32 << 32, 0 };
 		distance = (struct ipf_key){ (__u64)step << 32, 0 };
@@ -285,9 +285,9 @@ static void check_shape(void **state)
 	}
 }
 
-/* Every length over one address, each length with both verdicts: the longest chain there is. The
- * rules end one by one, from the longest prefix to the shortest, so a lookup may have to walk it
- * all. */
+/* Prefixes of every length that contain one address, each with both verdicts: the longest chain
+ * possible. The rules end one by one, from the longest prefix to the shortest, so a lookup may have
+ * to walk the whole chain. */
 static void the_longest_chain(void **state)
 {
 	struct address address = { IPF_IPV6, { 0x20010db800000000, 1 } };
@@ -339,7 +339,7 @@ static void a_crowded_bucket(void **state)
 	(void)state;
 	ruleset_init(&set);
 	ruleset_name_set(&set, "default");
-	/* So that the index has to cover nearly everything. */
+	/* This rule makes the index cover nearly everything. */
 	assert_int_equal(ruleset_add(&set, &far, 1, NULL), 0);
 	for (size_t i = 0; i < count; i++) /* Every third address of 10.1.0.0/16. */
 		rules[i] = (struct rule){
@@ -361,7 +361,8 @@ static void a_crowded_bucket(void **state)
 	free(rules);
 }
 
-/* So many points below one word that they make several runs, and a run that refers to them. */
+/* The points below one word are so many that they make several runs, and a run that refers to
+ * them. */
 static void check_split_run(unsigned int bits)
 {
 	const size_t count = IPF_RUN_MAX + 10; /* rules, each with a gap after it */
@@ -504,7 +505,7 @@ static void both_indexes_fit_into_the_head(void **state)
 	ruleset_done(&set);
 }
 
-/* An address under a rule, at or beside one of its ends, or anywhere. */
+/* An address in a rule, at or next to one of its ends, or anywhere. */
 static struct address address_near(const struct ruleset *set)
 {
 	const struct prefix *prefix = &set->rules[random_below(set->count)].prefix;
@@ -524,8 +525,9 @@ static struct address address_near(const struct ruleset *set)
 	}
 }
 
-/* Sets too large to search through: the table against the rules themselves, which the small sets
- * above compare with a search. XDP_IPFILTER_LONG=1 makes it ten million lookups. */
+/* These sets are too large for a search through all rules, so the table is compared with the rules
+ * themselves, which the small sets above compare with a search. XDP_IPFILTER_LONG=1 means ten
+ * million lookups. */
 static void large_sets_agree(void **state)
 {
 	const char *const *name = *state;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Does the loop call back in time, for whoever is ready, until it is told to end?
+ * Does the loop call back in time, for everything that is ready, until it must end?
  */
 #include "support.h"
 
@@ -17,11 +17,11 @@
 #include <util/signals.h>
 
 #define MS CLOCK_NS_PER_MS
-#define LONG_NS (3600 * CLOCK_NS_PER_S) /* never within a test */
+#define LONG_NS (3600 * CLOCK_NS_PER_S) /* never passes within a test */
 
-/* What a callback does, and how often it did. */
+/* What a callback does, and how often it was called. */
 struct probe {
-	int returns; /* once `lasts` calls were made; before, 0 */
+	int returns; /* after `lasts` calls; before, 0 */
 	unsigned int lasts;
 	unsigned int sleeps_ms;
 	int raises; /* a signal; 0: none */
@@ -84,8 +84,8 @@ static void test_timer_calls_each_interval(void **state)
 	loop_done(&fixture.loop);
 }
 
-/* Five calls of 75 ms each fit in five intervals of 100 ms: 575 ms in all. A loop that waited for an
- * interval after each call would take 875 ms. */
+/* Five calls of 75 ms each fit in five intervals of 100 ms: 575 ms in all. A loop that waited for
+ * an interval after each call would take 875 ms. */
 static void test_slow_callback_does_not_shift_the_next(void **state)
 {
 	struct probe probe = { .returns = 1, .lasts = 5, .sleeps_ms = 75 };
@@ -102,8 +102,8 @@ static void test_slow_callback_does_not_shift_the_next(void **state)
 	loop_done(&fixture.loop);
 }
 
-/* Each call takes ten intervals. If those were made up for, the other timer would wait for
- * dozens. */
+/* Each call takes ten intervals. If the loop made up for missed ones, the other timer would wait
+ * for dozens of calls. */
 static void test_missed_intervals_are_one_call(void **state)
 {
 	struct probe slow = { .sleeps_ms = 20 }, other = { .returns = 1, .lasts = 3 };
@@ -149,7 +149,7 @@ static void test_descriptor_calls_while_readable(void **state)
 	assert_int_equal(probe.calls, 2);
 	assert_int_equal(timer.calls, 0);
 	loop_done(&fixture.loop);
-	/* It stays the caller's. */
+	/* It still belongs to the caller. */
 	assert_int_equal(fcntl(ends[0], F_GETFD), FD_CLOEXEC);
 	close(ends[0]);
 	close(ends[1]);
@@ -171,7 +171,7 @@ static void test_closed_end_calls_too(void **state)
 	close(ends[0]);
 }
 
-/* More than the arrays have room for at first, from within a callback. */
+/* Adds more than the arrays can hold at first, from a callback. */
 struct adder {
 	struct fixture *fixture;
 	struct probe *probe;
@@ -242,7 +242,7 @@ static void test_signal_ends(void **state)
 	close(signals);
 }
 
-/* Also one that came before the loop ran, and while a callback is due. */
+/* Even a signal that came before the loop ran, and while a callback is due. */
 static void test_held_signal_ends_before_any_call(void **state)
 {
 	const struct signal_case *c = *state;

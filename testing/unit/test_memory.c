@@ -2,10 +2,10 @@
 /*
  * What happens when memory runs out?
  *
- * The linker puts the functions below in front of malloc() and its like (see the Makefile). Each
- * operation is tried again and again, the first, the second, ... allocation failing, until it
- * succeeds: before that it must say -ENOMEM and leave everything as it was. After each try all that
- * it got has been given back.
+ * The linker puts the functions below before malloc() and the like (see the Makefile). Each
+ * operation is repeated while its first, second, ... allocation fails, until it succeeds. Until
+ * then it must return -ENOMEM and leave everything as it was. After each attempt, all its memory
+ * must be released.
  */
 #include <errno.h>
 #include <stdarg.h>
@@ -26,8 +26,8 @@
 
 #include "support.h"
 
-/* Volatile, here and below: the optimiser knows that malloc() reads and writes no variable of ours,
- * and with the whole program in view it leaves out what only ours would. */
+/* These are volatile: the optimiser knows that malloc() uses no variable of ours. When it sees the
+ * whole program, it would remove accesses that only our malloc() needs. */
 
 /* The number of the allocation that fails, counting down; 0: none. */
 static volatile unsigned int failing;
@@ -40,7 +40,7 @@ static bool fails(void)
 	return !failing;
 }
 
-/* What was handed out and not given back. What the C library hands out to itself is not seen. */
+/* Memory that was allocated and not freed, without the allocations inside the C library. */
 static void *live[4096];
 static volatile size_t live_count;
 
@@ -115,7 +115,7 @@ int __wrap_munmap(void *pointer, size_t size)
 int __real_vasprintf(char **out, const char *format, va_list args);
 int __wrap_vasprintf(char **out, const char *format, va_list args);
 
-/* Leaves in *out what the C library may leave there: anything. */
+/* Leaves garbage in *out, as the C library can. */
 __attribute__((format(printf, 2, 0))) int __wrap_vasprintf(char **out, const char *format,
 							   va_list args)
 {
@@ -133,7 +133,7 @@ __attribute__((format(printf, 2, 0))) int __wrap_vasprintf(char **out, const cha
 #define RULES \
 	"10.0.0.0/8\n10.0.0.1 timeout 9\n2001:db8::/32\nset a\npass 10.0.0.0/8\nset b\n10.0.0.0/8\n"
 
-/* Each tries once and returns what the operation under test does. On -ENOMEM it has looked that
+/* Tries the operation under test once and returns its result. On -ENOMEM, it has checked that
  * nothing changed. */
 typedef int (*attempt)(void);
 
@@ -145,7 +145,8 @@ static int attempt_prefix(void)
 	struct prefix_list list = { 0 };
 	enum prefix_problem problem;
 
-	/* The first may fail, or a later one of the range, which then goes as a whole. */
+	/* The first allocation can fail, or a later one of the range, which is then removed
+	 * completely. */
 	problem = prefix_parse("::1", &list, NULL);
 	if (problem)
 		return -ENOMEM;
@@ -206,7 +207,7 @@ static int attempt_write(void)
 	return ret;
 }
 
-/* A rule set like `base`, made while nothing fails. */
+/* Copies `base` while no allocation fails. */
 static void copy_base(struct ruleset *copy)
 {
 	unsigned int later = failing;
@@ -316,7 +317,7 @@ static int attempt_rules(void)
 	return ret;
 }
 
-/* A message that there is no memory for is lost; nothing else is. */
+/* Without memory for a message, only the message is lost. */
 static int attempt_log(void)
 {
 	bool will_fail = failing == 1;

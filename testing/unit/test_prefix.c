@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Which texts mean which prefixes, and what do prefixes cover?
+ * Which prefixes does a text mean, and what do prefixes cover?
  */
 #include <ruleset/prefix.h>
 
@@ -15,7 +15,7 @@ struct prefix_case {
 	const char *name;
 	const char *text;
 	enum prefix_problem problem;
-	const char *meaning; /* prefixes behind each other, "(host bits) " in front where cleared */
+	const char *meaning; /* the prefixes, each after "(host bits) " if these were cleared */
 };
 
 static const struct prefix_case prefix_cases[] = {
@@ -179,7 +179,7 @@ static void check_prefix(void **state)
 	char text[2048];
 	size_t start;
 
-	/* Something is in the list before: on success it is appended to, else left alone. */
+	/* The list is not empty: on success prefixes are appended, otherwise it stays as it is. */
 	assert_int_equal(prefix_parse("198.51.100.0/24", &list, NULL), PREFIX_OK);
 	assert_int_equal(prefix_parse(c->text, &list, &host_bits), c->problem);
 	if (c->problem) {
@@ -323,8 +323,8 @@ static bool same_key(struct ipf_key a, struct ipf_key b)
 	return address_key_compare(&a, &b) == 0;
 }
 
-/* The pieces follow each other from start to end without a gap, and no two of them make one: then
- * they are the only smallest set. */
+/* The pieces follow each other from start to end without a gap, and no two of them make one prefix.
+ * Then they are the fewest possible prefixes. */
 static void check_cut(struct address first, struct address last)
 {
 	char text[2 * ADDRESS_TEXT_SIZE + 1], start[ADDRESS_TEXT_SIZE], end[ADDRESS_TEXT_SIZE];

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Which rules does a text ask for, and where exactly is a bad one wrong?
+ * Which rules does a text have, and where exactly is the mistake in a bad one?
  */
 
 #include <errno.h>
@@ -26,7 +26,7 @@ struct good_case {
 	const char *name;
 	const char *text;
 	size_t length;
-	const char *canonical; /* what writer_write() makes of it */
+	const char *canonical; /* its text from writer_write() */
 };
 
 static const struct good_case good_cases[] = {
@@ -200,7 +200,7 @@ static void check_bad(void **state)
 	FILE *file = open_text(c->text, c->length);
 	struct error err = { 0 };
 
-	/* That it is read as rules is known from its first line that says something. */
+	/* Its first line that is not empty shows that it is a file of rules. */
 	char message[sizeof(err.text)];
 
 	assert_int_equal(reader_read(&input, file, "rules", &err), -EINVAL);
@@ -214,8 +214,8 @@ static void check_bad(void **state)
 
 struct length_case {
 	const char *name;
-	size_t length;   /* of the line, without its end */
-	const char *end; /* of the line */
+	size_t length;   /* of the line, without its line end */
+	const char *end; /* the line end */
 	int ret;
 };
 
@@ -454,7 +454,7 @@ static void a_line_that_stands_twice_is_kept_once(void **state)
 struct cut_case {
 	const char *name;
 	const char *text;
-	const char *example; /* "": it does not seem to be cut */
+	const char *example; /* "": it does not look truncated */
 };
 
 static const struct cut_case cut_cases[] = {
@@ -513,7 +513,7 @@ static void cleared_host_bits_are_noted(void **state)
 struct argument_case {
 	const char *name;
 	const char *text;
-	const char *message; /* NULL: taken */
+	const char *message; /* NULL: accepted */
 };
 
 static const struct argument_case argument_cases[] = {
@@ -551,7 +551,7 @@ static void a_directory_is_not_a_file(void **state)
 	struct error err = { 0 };
 
 	(void)state;
-	if (!file) /* Some C libraries refuse it at once. */
+	if (!file) /* Some C libraries refuse to open it. */
 		skip();
 	assert_int_equal(reader_read(&input, file, "/", &err), -EIO);
 	assert_string_equal(err.text, "/: cannot read it: Is a directory");
@@ -614,7 +614,7 @@ static void more_sets_than_there_may_be(void **state)
 	input_done(&input);
 }
 
-/* Written and read again, rule sets of all shapes are the same; written again, so is the text. */
+/* Rule sets of all shapes stay the same when they are written and read again. So does the text. */
 static void rules_survive_their_text(void **state)
 {
 	(void)state;
@@ -624,7 +624,7 @@ static void rules_survive_their_text(void **state)
 		char *text, *again;
 
 		random_ruleset(&set, (enum shape)(i % SHAPES), random_below(80));
-		for (size_t k = 0; k < set.count; k++) /* To whole seconds, which a text can say. */
+		for (size_t k = 0; k < set.count; k++) /* A text has only whole seconds. */
 			if (set.rules[k].expires != IPF_NEVER)
 				set.rules[k].expires = tick_after(0, set.rules[k].expires * 100);
 		ruleset_tidy(&set, 0);
@@ -648,7 +648,7 @@ static void rules_survive_their_text(void **state)
 	}
 }
 
-/* Words that belong to rule files, in any order: either read or refused with a position. */
+/* Tokens of rule files, in any order, are either read or refused with a position. */
 static void nonsense_is_refused_with_its_place(void **state)
 {
 	static const char *const words[] = { "drop",         "pass", "set",  "timeout", "10.0.0.1",

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Which names may sets have, and when do rules end?
+ * Which names can sets have, and when do rules end?
  */
 #include <ruleset/rule.h>
 #include <ruleset/tick.h>
@@ -112,10 +112,10 @@ static void a_rule_never_ends_early(void **state)
 		uint64_t seconds = 1 + random_below(i % 2 ? 1000 : 315360000);
 		__u32 end = tick_after(now, seconds);
 
-		/* Asked for at the last moment of tick `now`, and still not early. */
+		/* Even if added at the last moment of tick `now`, it does not end early. */
 		assert_true(((__u64)end << IPF_TICK_SHIFT) >=
 			    ((__u64)(now + 1) << IPF_TICK_SHIFT) - 1 + seconds * 1000000000ull);
-		/* Nor more than two ticks late. */
+		/* It ends at most two ticks late. */
 		assert_true((__u64)(end - now) << IPF_TICK_SHIFT <
 			    seconds * 1000000000ull + (2ull << IPF_TICK_SHIFT));
 	}

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What do changes make of a rule set, and what becomes of the counters?
+ * How do changes affect a rule set and its counters?
  *
- * Tables say it by rule files; random changes are compared with a model that is a plain list.
+ * Tables show it with rule files. Random changes are compared with a model, which is a plain list.
  */
 #include <feed/input.h>
 #include <feed/reader.h>
@@ -25,7 +25,7 @@ struct change_case {
 	const char *name;
 	const char *before; /* a rule file */
 	enum change change;
-	const char *incoming; /* a rule file; REPLACE replaces the sets that it opens */
+	const char *incoming; /* a rule file; REPLACE replaces the sets that it names */
 	size_t changed;
 	const char *after; /* canonical text */
 };
@@ -201,7 +201,7 @@ static void a_set_too_many(void **state)
 	assert_int_equal(ruleset_name_set(&set, "more"), -E2BIG);
 	assert_int_equal(set.set_count, IPF_MAX_SETS);
 
-	/* Tidying up knows that many. */
+	/* Tidying can handle that many. */
 	assert_int_equal(ruleset_add(&set,
 				     &(struct rule){ .prefix.bits = 32, .set = IPF_MAX_SETS - 1 },
 				     1, NULL),
@@ -459,9 +459,10 @@ static void an_incoming_counter_is_ignored(void **state)
 	ruleset_done(&set);
 }
 
-/* --- Random changes against a model ------------------------------------------------------------ */
+/* --- Random changes against a model
+ * ------------------------------------------------------------ */
 
-/* At most one rule for each prefix and set, in no order. */
+/* At most one rule for each prefix and set, unordered. */
 struct model {
 	struct rule rules[4096];
 	size_t count;
@@ -553,7 +554,7 @@ static void change_both(struct ruleset *set, struct model *model, enum shape sha
 	uint64_t known = random_below(3);
 
 	random_rules(set, shape, count, &rules);
-	/* Some of what comes in should be there already. */
+	/* Some of the incoming rules should exist already. */
 	for (size_t i = 0; known && set->count && i < count; i += known)
 		rules[i] = set->rules[random_below(set->count)];
 	for (size_t i = 0; i < count; i++)
@@ -615,7 +616,7 @@ static void random_changes_agree_with_a_model(void **state)
 	}
 }
 
-/* Many rules of one prefix, as many as there are sets, in the worst order. */
+/* As many rules of one prefix as there are sets, in the worst order. */
 static void one_prefix_in_many_sets(void **state)
 {
 	const size_t count = 20000;
