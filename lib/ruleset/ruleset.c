@@ -4,8 +4,7 @@
  *
  * A change joins two lists sorted by prefix and set: the rules that are there and those that come
  * in. Within one prefix the join needs another order than the one that the rule set is kept in, so
- * the rules of a prefix (a "group", nearly always one rule) are sorted to the one before and to the
- * other behind.
+ * the rules of a prefix ("peers", nearly always one rule) are sorted for the join, and back after it.
  */
 #include <ruleset/ruleset.h>
 
@@ -20,22 +19,22 @@
 
 #define COUNTER_SLOTS ((size_t)IPF_COUNTER_BLOCK * IPF_COUNTER_BLOCKS)
 
-void ruleset_init(struct ruleset *set)
+void ruleset_init(struct ruleset *rules)
 {
-	*set = (struct ruleset){ 0 };
+	*rules = (struct ruleset){ 0 };
 }
 
-void ruleset_done(struct ruleset *set)
+void ruleset_done(struct ruleset *rules)
 {
-	free(set->rules);
-	free(set->sets);
-	ruleset_init(set);
+	free(rules->rules);
+	free(rules->sets);
+	ruleset_init(rules);
 }
 
-int ruleset_reserve(struct ruleset *set, size_t rules, size_t sets)
+int ruleset_reserve(struct ruleset *rules, size_t count, size_t sets)
 {
-	if (array_reserve(&set->rules, &set->capacity, rules, sizeof(*set->rules)) ||
-	    array_reserve(&set->sets, &set->set_capacity, sets, sizeof(*set->sets)))
+	if (array_reserve(&rules->rules, &rules->capacity, count, sizeof(*rules->rules)) ||
+	    array_reserve(&rules->sets, &rules->set_capacity, sets, sizeof(*rules->sets)))
 		return -ENOMEM;
 	return 0;
 }
@@ -60,34 +59,35 @@ bool ruleset_name_valid(const char *name)
 	return true;
 }
 
-int ruleset_find_set(const struct ruleset *set, const char *name)
+int ruleset_find_set(const struct ruleset *rules, const char *name)
 {
-	for (size_t i = 0; i < set->set_count; i++)
-		if (!strcmp(set->sets[i].name, name))
+	for (size_t i = 0; i < rules->set_count; i++)
+		if (!strcmp(rules->sets[i].name, name))
 			return (int)i;
 	return -ENOENT;
 }
 
-int ruleset_name_set(struct ruleset *set, const char *name)
+int ruleset_name_set(struct ruleset *rules, const char *name)
 {
-	int found = ruleset_find_set(set, name);
+	int found = ruleset_find_set(rules, name);
 
 	assert(ruleset_name_valid(name));
 	if (found >= 0)
 		return found;
-	if (set->set_count == IPF_MAX_SETS)
+	if (rules->set_count == IPF_MAX_SETS)
 		return -E2BIG;
-	if (array_reserve(&set->sets, &set->set_capacity, set->set_count + 1, sizeof(*set->sets)))
+	if (array_reserve(&rules->sets, &rules->set_capacity, rules->set_count + 1,
+			  sizeof(*rules->sets)))
 		return -ENOMEM;
-	set->sets[set->set_count] = (struct ipf_set){ 0 };
-	memcpy(set->sets[set->set_count].name, name, strlen(name));
-	return (int)set->set_count++;
+	rules->sets[rules->set_count] = (struct ipf_set){ 0 };
+	memcpy(rules->sets[rules->set_count].name, name, strlen(name));
+	return (int)rules->set_count++;
 }
 
 typedef int (*rule_order)(const struct rule *a, const struct rule *b);
 
-/* What the join needs: at most one rule has each place in this order. */
-static int compare_place(const struct rule *a, const struct rule *b)
+/* The order that the join needs, in which no two rules are equal. */
+static int compare_for_join(const struct rule *a, const struct rule *b)
 {
 	int order = prefix_compare(&a->prefix, &b->prefix);
 
@@ -126,7 +126,7 @@ static void sort_rules(struct rule *rules, size_t count, struct rule *scratch, r
 }
 
 /* How many rules from the first on have its prefix. */
-static size_t group_size(const struct rule *rules, size_t count)
+static size_t count_peers(const struct rule *rules, size_t count)
 {
 	size_t size = 1;
 
@@ -135,11 +135,11 @@ static size_t group_size(const struct rule *rules, size_t count)
 	return size;
 }
 
-/* Sorts rules that are sorted by prefix into the whole order. */
-static void sort_groups(struct rule *rules, size_t count, struct rule *scratch, rule_order compare)
+/* Sorts rules that are sorted by prefix already into an order that goes by prefix first. */
+static void sort_peers(struct rule *rules, size_t count, struct rule *scratch, rule_order compare)
 {
 	for (size_t i = 0; i < count;) {
-		size_t size = group_size(rules + i, count - i);
+		size_t size = count_peers(rules + i, count - i);
 
 		if (size > 1)
 			sort_rules(rules + i, size, scratch, compare);
@@ -147,13 +147,13 @@ static void sort_groups(struct rule *rules, size_t count, struct rule *scratch, 
 	}
 }
 
-/* Of each prefix and set the last rule stays. Returns how many are left. */
+/* Keeps the last rule for each prefix and set. Returns how many are left. */
 static size_t keep_last(struct rule *rules, size_t count)
 {
 	size_t kept = 0;
 
 	for (size_t i = 0; i < count; i++)
-		if (i + 1 == count || compare_place(&rules[i], &rules[i + 1]) != 0)
+		if (i + 1 == count || compare_for_join(&rules[i], &rules[i + 1]) != 0)
 			rules[kept++] = rules[i];
 	return kept;
 }
@@ -161,11 +161,18 @@ static size_t keep_last(struct rule *rules, size_t count)
 /* A change: what is to become of a rule that only the rule set has, and of one that comes in. */
 enum change { CHANGE_ADD, CHANGE_REMOVE, CHANGE_REPLACE };
 
+/* A part of a sorted list. */
+struct part {
+	const struct rule *rules;
+	size_t count;
+};
+
 struct join {
 	enum change change;
-	const bool *replaced; /* of CHANGE_REPLACE: flags by set */
+	const bool *replaced; /* flags by set, for CHANGE_REPLACE */
 	struct rule *out;
 	size_t out_count;
+	struct rule *scratch; /* to sort with: room for half of the rules */
 	size_t changed;
 };
 
@@ -197,61 +204,62 @@ static void join_both(struct join *join, const struct rule *old, const struct ru
 	join->changed += old->verdict != fresh->verdict || old->expires != fresh->expires;
 }
 
-/* Both lists are sorted by compare_place(). */
-static void join_lists(struct join *join, const struct rule *old, size_t old_count,
-		       const struct rule *fresh, size_t fresh_count)
+/* Both parts are sorted by compare_for_join(). */
+static void join_parts(struct join *join, const struct part *old, const struct part *fresh)
 {
 	size_t i = 0, k = 0;
 
-	while (i < old_count || k < fresh_count) {
+	while (i < old->count || k < fresh->count) {
 		int order;
 
-		if (i == old_count)
+		if (i == old->count)
 			order = 1;
-		else if (k == fresh_count)
+		else if (k == fresh->count)
 			order = -1;
 		else
-			order = compare_place(&old[i], &fresh[k]);
+			order = compare_for_join(&old->rules[i], &fresh->rules[k]);
 
 		if (order < 0)
-			join_old(join, &old[i++]);
+			join_old(join, &old->rules[i++]);
 		else if (order > 0)
-			join_new(join, &fresh[k++]);
+			join_new(join, &fresh->rules[k++]);
 		else
-			join_both(join, &old[i++], &fresh[k++]);
+			join_both(join, &old->rules[i++], &fresh->rules[k++]);
 	}
 }
 
-/* A counter belongs to a prefix and a verdict, in whichever sets they stand: the rules of one
- * prefix take over the slots that its rules had before. */
-static void inherit_counters(struct rule *rules, size_t count, const struct rule *old,
-			     size_t old_count)
+/* A counter belongs to a prefix and a verdict, in whichever sets they are: the rules of a prefix
+ * take over the slots that its rules had before. */
+static void inherit_counters(struct join *join, const struct part *old)
 {
+	struct rule *rules = join->out;
 	size_t k = 0;
 
-	for (size_t i = 0; i < count;) {
-		size_t end = i + group_size(rules + i, count - i);
+	for (size_t i = 0; i < join->out_count;) {
+		size_t end = i + count_peers(rules + i, join->out_count - i);
 		__u32 slots[] = { [IPF_PASS] = IPF_NO_COUNTER, [IPF_DROP] = IPF_NO_COUNTER };
 
-		while (k < old_count && prefix_compare(&old[k].prefix, &rules[i].prefix) < 0)
+		while (k < old->count &&
+		       prefix_compare(&old->rules[k].prefix, &rules[i].prefix) < 0)
 			k++;
-		for (; k < old_count && !prefix_compare(&old[k].prefix, &rules[i].prefix); k++)
-			if (old[k].counter != IPF_NO_COUNTER)
-				slots[old[k].verdict] = old[k].counter;
+		for (; k < old->count && !prefix_compare(&old->rules[k].prefix, &rules[i].prefix);
+		     k++)
+			if (old->rules[k].counter != IPF_NO_COUNTER)
+				slots[old->rules[k].verdict] = old->rules[k].counter;
 		for (; i < end; i++)
 			rules[i].counter = slots[rules[i].verdict];
 	}
 }
 
-/* The position of the first rule at or behind the prefix. */
-static size_t find_prefix(const struct ruleset *set, const struct prefix *prefix)
+/* The position of the first rule that does not come before the prefix. */
+static size_t find_prefix(const struct ruleset *rules, const struct prefix *prefix)
 {
-	size_t low = 0, high = set->count;
+	size_t low = 0, high = rules->count;
 
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
 
-		if (prefix_compare(&set->rules[middle].prefix, prefix) < 0)
+		if (prefix_compare(&rules->rules[middle].prefix, prefix) < 0)
 			low = middle + 1;
 		else
 			high = middle;
@@ -259,130 +267,134 @@ static size_t find_prefix(const struct ruleset *set, const struct prefix *prefix
 	return low;
 }
 
-/* Joins the rules [at, end) of the set, which are all that it has of some prefixes, with those that
- * come in for these prefixes. The result is in join->out, in the order of the set. */
-static void join_range(struct ruleset *set, size_t at, size_t end, const struct rule *rules,
-		       size_t count, struct join *join, struct rule *scratch)
+/* Joins `count` rules of the rule set, which are all that it has for some prefixes, with those that come
+ * in for these prefixes. The result is in join->out, in the order of the rule set. */
+static void join_rules(struct join *join, struct rule *rules, size_t count,
+		       const struct part *incoming)
 {
-	struct rule *old = set->rules + at;
+	const struct part old = { rules, count };
 
 	join->out_count = 0;
-	sort_groups(old, end - at, scratch, compare_place);
-	join_lists(join, old, end - at, rules, count);
-	inherit_counters(join->out, join->out_count, old, end - at);
-	sort_groups(join->out, join->out_count, scratch, rule_compare);
+	sort_peers(rules, count, join->scratch, compare_for_join);
+	join_parts(join, &old, incoming);
+	inherit_counters(join, &old);
+	sort_peers(join->out, join->out_count, join->scratch, rule_compare);
 }
 
-/* Puts the joined rules in the place of [at, end); there is room for them. */
-static void splice(struct ruleset *set, size_t at, size_t end, const struct join *join)
+/* Puts the joined rules where [at, end) was; there is room for them. */
+static void splice(struct ruleset *rules, size_t at, size_t end, const struct join *join)
 {
-	memmove(set->rules + at + join->out_count, set->rules + end,
-		(set->count - end) * sizeof(*set->rules));
-	memcpy(set->rules + at, join->out, join->out_count * sizeof(*set->rules));
-	set->count += join->out_count - (end - at);
+	memmove(rules->rules + at + join->out_count, rules->rules + end,
+		(rules->count - end) * sizeof(*rules->rules));
+	memcpy(rules->rules + at, join->out, join->out_count * sizeof(*rules->rules));
+	rules->count += join->out_count - (end - at);
 }
 
-/* A few rules are put where they belong, prefix by prefix. */
-static int change_few(struct ruleset *set, struct join *join, const struct rule *rules,
-		      size_t count)
+/* Puts a few rules where they belong, prefix by prefix. */
+static int change_few(struct ruleset *rules, struct join *join, const struct part *incoming)
 {
-	/* Of one prefix each set has one rule at most. */
-	size_t most = set->set_count + count + 1;
+	/* Each set has at most one rule for a prefix. */
+	size_t most = rules->set_count + incoming->count + 1;
 	auto_free struct rule *out = malloc(most * sizeof(*out));
 	auto_free struct rule *scratch = malloc(most * sizeof(*scratch));
 
 	if (!out || !scratch ||
-	    array_reserve(&set->rules, &set->capacity, set->count + count, sizeof(*set->rules)))
+	    array_reserve(&rules->rules, &rules->capacity, rules->count + incoming->count,
+			  sizeof(*rules->rules)))
 		return -ENOMEM;
 	join->out = out;
-	for (size_t i = 0; i < count;) {
-		size_t size = group_size(rules + i, count - i);
-		size_t at = find_prefix(set, &rules[i].prefix), end = at;
+	join->scratch = scratch;
+	for (size_t i = 0; i < incoming->count;) {
+		const struct rule *first = incoming->rules + i;
+		const struct part peers = { first, count_peers(first, incoming->count - i) };
+		size_t at = find_prefix(rules, &first->prefix), end = at;
 
-		while (end < set->count &&
-		       !prefix_compare(&set->rules[end].prefix, &rules[i].prefix))
+		while (end < rules->count &&
+		       !prefix_compare(&rules->rules[end].prefix, &first->prefix))
 			end++;
-		join_range(set, at, end, rules + i, size, join, scratch);
-		splice(set, at, end, join);
-		i += size;
+		join_rules(join, rules->rules + at, end - at, &peers);
+		splice(rules, at, end, join);
+		i += peers.count;
 	}
 	return 0;
 }
 
-/* Many are joined with all that are there. */
-static int change_many(struct ruleset *set, struct join *join, const struct rule *rules,
-		       size_t count)
+/* Joins many rules with all that are there. */
+static int change_many(struct ruleset *rules, struct join *join, const struct part *incoming)
 {
-	size_t most = set->count + count;
+	size_t most = rules->count + incoming->count;
 	auto_free struct rule *scratch = malloc((most / 2 + 1) * sizeof(*scratch));
 	size_t capacity = 0;
 
 	if (!scratch || array_reserve(&join->out, &capacity, most + 1, sizeof(*join->out)))
 		return -ENOMEM;
-	join_range(set, 0, set->count, rules, count, join, scratch);
-	free(set->rules);
-	set->rules = join->out;
-	set->count = join->out_count;
-	set->capacity = capacity;
+	join->scratch = scratch;
+	join_rules(join, rules->rules, rules->count, incoming);
+	free(rules->rules);
+	rules->rules = join->out;
+	rules->count = join->out_count;
+	rules->capacity = capacity;
 	return 0;
 }
 
-/* So many rules are few: putting them one by one moves less than joining all. */
+/* So many rules are few: putting each where it belongs moves less than joining all. */
 #define FEW_RULES 16
 
-static int make_change(struct ruleset *set, enum change kind, const bool *replaced,
-		       struct rule *rules, size_t count, size_t *changed)
+static int make_change(struct ruleset *rules, struct join *join, struct rule *incoming,
+		       size_t count, size_t *changed)
 {
-	struct join join = { .change = kind, .replaced = replaced };
 	auto_free struct rule *scratch = malloc((count / 2 + 1) * sizeof(*scratch));
+	struct part part;
 	int ret;
 
-	/* Where nothing is there yet, a place to count from. */
+	/* Where nothing is there yet, so that there is a position to count from. */
 	if (!scratch ||
-	    array_reserve(&set->rules, &set->capacity, set->count + 1, sizeof(*set->rules)))
+	    array_reserve(&rules->rules, &rules->capacity, rules->count + 1, sizeof(*rules->rules)))
 		return -ENOMEM;
 	/* Sorting what comes in changes nothing yet. */
-	sort_rules(rules, count, scratch, compare_place);
-	count = keep_last(rules, count);
-	if (kind != CHANGE_REPLACE && count <= FEW_RULES)
-		ret = change_few(set, &join, rules, count);
+	sort_rules(incoming, count, scratch, compare_for_join);
+	part = (struct part){ incoming, keep_last(incoming, count) };
+	if (join->change != CHANGE_REPLACE && part.count <= FEW_RULES)
+		ret = change_few(rules, join, &part);
 	else
-		ret = change_many(set, &join, rules, count);
+		ret = change_many(rules, join, &part);
 	if (!ret && changed)
-		*changed = join.changed;
+		*changed = join->changed;
 	return ret;
 }
 
-int ruleset_add(struct ruleset *set, struct rule *rules, size_t count, size_t *changed)
+int ruleset_add(struct ruleset *rules, struct rule *incoming, size_t count, size_t *changed)
 {
-	return make_change(set, CHANGE_ADD, NULL, rules, count, changed);
+	return make_change(rules, &(struct join){ .change = CHANGE_ADD }, incoming, count, changed);
 }
 
-int ruleset_remove(struct ruleset *set, struct rule *rules, size_t count, size_t *changed)
+int ruleset_remove(struct ruleset *rules, struct rule *incoming, size_t count, size_t *changed)
 {
-	return make_change(set, CHANGE_REMOVE, NULL, rules, count, changed);
+	return make_change(rules, &(struct join){ .change = CHANGE_REMOVE }, incoming, count,
+			   changed);
 }
 
-int ruleset_replace(struct ruleset *set, const bool *sets, struct rule *rules, size_t count,
+int ruleset_replace(struct ruleset *rules, const bool *sets, struct rule *incoming, size_t count,
 		    size_t *changed)
 {
-	return make_change(set, CHANGE_REPLACE, sets, rules, count, changed);
+	return make_change(rules, &(struct join){ .change = CHANGE_REPLACE, .replaced = sets },
+			   incoming, count, changed);
 }
 
 /* Drops the rules that have ended, and marks in `used` the sets that still have one. */
-static void drop_ended(struct ruleset *set, __u32 now, __u16 *used)
+static void drop_ended(struct ruleset *rules, __u32 now, __u16 *used)
 {
 	size_t kept = 0;
 
-	for (size_t i = 0; i < set->count; i++) {
-		if (tick_ended(set->rules[i].expires, now))
+	for (size_t i = 0; i < rules->count; i++) {
+		if (tick_ended(rules->rules[i].expires, now))
 			continue;
-		used[set->rules[i].set] = 1;
+		used[rules->rules[i].set] = 1;
 		if (kept != i)
-			set->rules[kept] = set->rules[i];
+			rules->rules[kept] = rules->rules[i];
 		kept++;
 	}
-	set->count = kept;
+	rules->count = kept;
 }
 
 /* Puts a set into the list, which is sorted by name. Names that come sorted cost one look each. */
@@ -405,15 +417,15 @@ static void insert_by_name(const struct ipf_set *sets, __u16 *list, size_t count
 }
 
 /* Lists the used sets by name, and the others after them. Returns how many are used. */
-static size_t list_sets(const struct ruleset *set, const __u16 *used, __u16 *list)
+static size_t list_sets(const struct ruleset *rules, const __u16 *used, __u16 *list)
 {
 	size_t count = 0, end;
 
-	for (size_t i = 0; i < set->set_count; i++)
+	for (size_t i = 0; i < rules->set_count; i++)
 		if (used[i])
-			insert_by_name(set->sets, list, count++, i);
+			insert_by_name(rules->sets, list, count++, i);
 	end = count;
-	for (size_t i = 0; i < set->set_count; i++)
+	for (size_t i = 0; i < rules->set_count; i++)
 		if (!used[i])
 			list[end++] = (__u16)i;
 	return count;
@@ -445,19 +457,19 @@ static int compare_rules(const void *a, const void *b)
 
 /* Sorts the rules of each prefix anew. No two of a prefix are equal, so that qsort(3) will do, which
  * cannot fail. */
-static void sort_again(struct ruleset *set)
+static void sort_again(struct ruleset *rules)
 {
-	for (size_t i = 0; i < set->count;) {
-		size_t size = group_size(set->rules + i, set->count - i);
+	for (size_t i = 0; i < rules->count;) {
+		size_t size = count_peers(rules->rules + i, rules->count - i);
 
 		if (size > 1)
-			qsort(set->rules + i, size, sizeof(*set->rules), compare_rules);
+			qsort(rules->rules + i, size, sizeof(*rules->rules), compare_rules);
 		i += size;
 	}
 }
 
 /* Gives the rules the numbers that their sets have by the list. */
-static void renumber_rules(struct ruleset *set, const __u16 *list, size_t count, __u16 *numbers)
+static void renumber_rules(struct ruleset *rules, const __u16 *list, size_t count, __u16 *numbers)
 {
 	bool moved = false, crossed = false;
 
@@ -466,53 +478,53 @@ static void renumber_rules(struct ruleset *set, const __u16 *list, size_t count,
 		moved = moved || list[i] != i;
 		crossed = crossed || (i && list[i] < list[i - 1]);
 	}
-	for (size_t i = 0; i < set->count && moved; i++)
-		set->rules[i].set = numbers[set->rules[i].set];
+	for (size_t i = 0; i < rules->count && moved; i++)
+		rules->rules[i].set = numbers[rules->rules[i].set];
 	if (crossed)
-		sort_again(set);
+		sort_again(rules);
 }
 
-void ruleset_tidy(struct ruleset *set, __u32 now)
+void ruleset_tidy(struct ruleset *rules, __u32 now)
 {
 	/* On the stack (256 KiB), because tidying up must not fail. */
 	__u16 numbers[IPF_MAX_SETS], list[IPF_MAX_SETS];
 	size_t count;
 
-	memset(numbers, 0, set->set_count * sizeof(numbers[0]));
-	drop_ended(set, now, numbers);
-	count = list_sets(set, numbers, list);
-	renumber_rules(set, list, count, numbers);
-	move_sets(set->sets, list, set->set_count);
-	set->set_count = count;
+	memset(numbers, 0, rules->set_count * sizeof(numbers[0]));
+	drop_ended(rules, now, numbers);
+	count = list_sets(rules, numbers, list);
+	renumber_rules(rules, list, count, numbers);
+	move_sets(rules->sets, list, rules->set_count);
+	rules->set_count = count;
 }
 
-size_t ruleset_count_set(const struct ruleset *set, size_t index)
+size_t ruleset_count_set(const struct ruleset *rules, size_t index)
 {
 	size_t count = 0;
 
-	for (size_t i = 0; i < set->count; i++)
-		count += set->rules[i].set == index;
+	for (size_t i = 0; i < rules->count; i++)
+		count += rules->rules[i].set == index;
 	return count;
 }
 
-size_t ruleset_count_family(const struct ruleset *set, enum ipf_family family)
+size_t ruleset_count_family(const struct ruleset *rules, enum ipf_family family)
 {
 	const struct prefix first6 = { .family = IPF_IPV6 };
-	size_t count4 = find_prefix(set, &first6);
+	size_t count4 = find_prefix(rules, &first6);
 
-	return family == IPF_IPV4 ? count4 : set->count - count4;
+	return family == IPF_IPV4 ? count4 : rules->count - count4;
 }
 
-const struct rule *ruleset_decide(const struct ruleset *set, const struct address *address,
+const struct rule *ruleset_decide(const struct ruleset *rules, const struct address *address,
 				  __u32 now)
 {
 	for (unsigned int bits = address_family_bits(address->family) + 1; bits--;) {
 		const struct prefix prefix = prefix_of_address(address, bits);
 
-		for (size_t i = find_prefix(set, &prefix);
-		     i < set->count && !prefix_compare(&set->rules[i].prefix, &prefix); i++)
-			if (!tick_ended(set->rules[i].expires, now))
-				return &set->rules[i];
+		for (size_t i = find_prefix(rules, &prefix);
+		     i < rules->count && !prefix_compare(&rules->rules[i].prefix, &prefix); i++)
+			if (!tick_ended(rules->rules[i].expires, now))
+				return &rules->rules[i];
 	}
 	return NULL;
 }
@@ -523,16 +535,16 @@ static bool share_counter(const struct rule *a, const struct rule *b)
 }
 
 /* Which of the first `count` slots have a rule, or are reserved. NULL: no memory. */
-static bool *taken_slots(const struct ruleset *set, const __u32 *reserved, size_t reserved_count,
+static bool *taken_slots(const struct ruleset *rules, const __u32 *reserved, size_t reserved_count,
 			 size_t count)
 {
 	bool *taken = calloc(count + 1, sizeof(*taken));
 
 	if (!taken)
 		return NULL;
-	for (size_t i = 0; i < set->count; i++)
-		if (set->rules[i].counter < count)
-			taken[set->rules[i].counter] = true;
+	for (size_t i = 0; i < rules->count; i++)
+		if (rules->rules[i].counter < count)
+			taken[rules->rules[i].counter] = true;
 	for (size_t i = 0; i < reserved_count; i++)
 		if (reserved[i] < count)
 			taken[reserved[i]] = true;
@@ -560,22 +572,22 @@ static __u32 take_slot(const bool *taken, size_t count, size_t *next)
 	return *next < count && *next < COUNTER_SLOTS ? (__u32)(*next)++ : IPF_NO_COUNTER;
 }
 
-int ruleset_assign_counters(struct ruleset *set, const __u32 *reserved, size_t reserved_count,
+int ruleset_assign_counters(struct ruleset *rules, const __u32 *reserved, size_t reserved_count,
 			    struct ruleset_slots *fresh)
 {
 	/* So many slots are enough for all rules, so the lowest free ones are among them. */
-	size_t slots = set->count + reserved_count, next = 0;
-	auto_free bool *taken = taken_slots(set, reserved, reserved_count, slots);
-	__u32 *given = malloc((set->count + 1) * sizeof(*given));
+	size_t slots = rules->count + reserved_count, next = 0;
+	auto_free bool *taken = taken_slots(rules, reserved, reserved_count, slots);
+	__u32 *given = malloc((rules->count + 1) * sizeof(*given));
 
 	if (!taken || !given) {
 		free(given);
 		return -ENOMEM;
 	}
 	*fresh = (struct ruleset_slots){ given, 0 };
-	for (size_t i = 0; i < set->count;) {
+	for (size_t i = 0; i < rules->count;) {
 		__u32 slot;
-		size_t end = i + count_sharers(set->rules + i, set->count - i, &slot);
+		size_t end = i + count_sharers(rules->rules + i, rules->count - i, &slot);
 
 		if (slot == IPF_NO_COUNTER) {
 			slot = take_slot(taken, slots, &next);
@@ -583,13 +595,13 @@ int ruleset_assign_counters(struct ruleset *set, const __u32 *reserved, size_t r
 				given[fresh->count++] = slot;
 		}
 		for (; i < end; i++)
-			set->rules[i].counter = slot;
+			rules->rules[i].counter = slot;
 	}
 	return 0;
 }
 
-void ruleset_drop_counters(struct ruleset *set)
+void ruleset_drop_counters(struct ruleset *rules)
 {
-	for (size_t i = 0; i < set->count; i++)
-		set->rules[i].counter = IPF_NO_COUNTER;
+	for (size_t i = 0; i < rules->count; i++)
+		rules->rules[i].counter = IPF_NO_COUNTER;
 }
