@@ -45,7 +45,7 @@ struct attachment {
 	struct ipf_config config;
 	struct bpf_object *object; /* loaded as plain XDP; its maps are the filter's */
 	struct chain before;
-	char single_reason[SINGLE_REASON_SIZE]; /* why there is no dispatcher; empty: there is one */
+	char single_reason[SINGLE_REASON_SIZE]; /* empty: there is a dispatcher */
 };
 
 static struct bpf_program *main_program(const struct attachment *attachment)
@@ -107,12 +107,12 @@ static int refuse_object(const struct attachment *attachment, int ret, struct er
 {
 	if (attachment->options.mode == ATTACH_MODE_HW)
 		return error_set(err, ret,
-				 "%s: the device takes no such program into its hardware (%s); use "
+				 "%s: the device cannot run this program in its hardware (%s); use "
 				 "--mode native or --mode skb",
 				 attachment->dev.name, kernel_strerror(ret));
 	if (capability_explains(ret))
 		return program_not_permitted(err);
-	return error_set(err, ret, "the kernel does not take the program: %s; -v shows its log",
+	return error_set(err, ret, "the kernel rejects the program: %s; -v shows its log",
 			 kernel_strerror(ret));
 }
 

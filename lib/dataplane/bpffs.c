@@ -79,11 +79,11 @@ int bpffs_ensure(struct error *err)
 				 "process 1, and would take the filter along when it ends)");
 	if (mount("bpf", BPFFS_PATH, "bpf", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=0700")) {
 		ret = -errno;
-		return error_set(
-			err, ret,
-			"no BPF file system, and it cannot be mounted (%s); run 'mount -t bpf "
-			"bpf " BPFFS_PATH "'",
-			strerror(-ret));
+		return error_set(err, ret,
+				 "no BPF file system at " BPFFS_PATH
+				 ", and it cannot be mounted (%s); run 'mount -t bpf "
+				 "bpf " BPFFS_PATH "'",
+				 strerror(-ret));
 	}
 	log_verbose("mounted the BPF file system at " BPFFS_PATH);
 	return 0;

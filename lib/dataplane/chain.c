@@ -337,7 +337,7 @@ static int read_consistently(const struct netdev *dev, struct chain *chain, stru
 	for (int i = 0; i < MAX_READS && ret == -EAGAIN; i++)
 		ret = read_once(dev, chain, &failure);
 	if (ret == -EAGAIN)
-		return error_set(err, -EBUSY, "%s: its XDP chain changes all the time; try again",
+		return error_set(err, -EBUSY, "%s: its XDP chain keeps changing; try again",
 				 dev->name);
 	/* The message of a look that was repeated is not for the user. */
 	if (ret)

@@ -97,7 +97,7 @@ struct chain {
 /* Reads the chain of an interface; an interface that has gone has none. Pins that may be those of a
  * loader at work are looked at again for up to three seconds, so that a chain that is about to come
  * is not taken for one that was turned off. -EPERM without the capability, -EBUSY where the chain
- * changes all the time, or what else the kernel says, with a message; *out is unchanged then. */
+ * keeps changing, or what else the kernel says, with a message; *out is unchanged then. */
 int chain_read(const struct netdev *dev, struct chain *out, struct error *err);
 
 /* Does this program of ours run there? */

@@ -41,7 +41,7 @@ int netdev_find(const char *name, struct netdev *out, struct error *err)
 	if (ret == -ENODEV)
 		return not_found(name, err);
 	if (ret)
-		return error_set(err, ret, "%s: cannot look for that interface: %s", name,
+		return error_set(err, ret, "%s: cannot look this interface up: %s", name,
 				 strerror(-ret));
 	memset(out, 0, sizeof(*out));
 	strcpy(out->name, link.name);

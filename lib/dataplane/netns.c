@@ -136,7 +136,7 @@ int netns_each(int (*visit)(const char *path, void *data), void *data, struct er
 	if (setns(home, CLONE_NEWNET)) {
 		int failure = -errno;
 
-		return error_set(err, failure, "cannot come back to this network namespace: %s",
+		return error_set(err, failure, "cannot return to this network namespace: %s",
 				 strerror(-failure));
 	}
 	return ret;
