@@ -4,6 +4,7 @@
  * random frames?
  *
  *     FRAMES=1000000 SEED=... test_random [OBJECT]
+ *
  * Each round has a random rule set, one of the two policies, one kind of link, and a few thousand
  * frames: mutated frames of the corpus, and frames from addresses at and around the rules. One
  * round in eight damages the table, and compares only the kernel and the headers: they must give
