@@ -68,6 +68,6 @@ int format_option(const struct format **format, const struct options *options, s
 int refuse_positional(const struct options *options, struct error *err)
 {
 	return options_refuse(options, err,
-			      "'%s': unexpected argument; an interface stands behind --dev",
+			      "'%s': unexpected argument; name an interface with --dev",
 			      options->value);
 }

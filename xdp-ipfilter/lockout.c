@@ -250,8 +250,8 @@ void lockout_warn(const struct netdev *dev, const struct ruleset *rules, enum ip
 		}
 	}
 	if (!passes_somebody(rules, policy, now))
-		log_warning("%s: policy deny and no pass rule: this passes nobody%s%s%s", dev->name,
-			    text[0] ? ", not even " : "", text,
+		log_warning("%s: policy deny and no pass rule: this drops every source%s%s%s",
+			    dev->name, text[0] ? ", even " : "", text,
 			    text[0] ? ", the peer of your SSH session" : "");
 	else if (text[0])
 		log_warning("%s: this drops %s, the peer of your SSH session%s", dev->name, text,

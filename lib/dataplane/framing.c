@@ -121,8 +121,8 @@ static int refuse_kind(const struct netdev *dev, const struct rtnl_link *link, s
 	if (!link->kind[0])
 		return error_set(
 			err, -EOPNOTSUPP,
-			"%s: cannot filter a device of type '%s' (%u): it is not known where the "
-			"packet begins in its frames; " FILTER_ELSEWHERE,
+			"%s: cannot filter a device of type '%s' (%u): the filter does not know "
+			"where the packet begins in its frames; " FILTER_ELSEWHERE,
 			dev->name, name, link->type);
 	return error_set(err, -EOPNOTSUPP,
 			 "%s: cannot filter a device of kind '%s' (type '%s', %u): its frames do not "
@@ -180,8 +180,8 @@ static int refuse_type(const struct netdev *dev, const struct hardware *type,
 			"header; " FILTER_ELSEWHERE,
 			dev->name, type->name, link->type);
 	return error_set(err, -EOPNOTSUPP,
-			 "%s: cannot filter frames of type %u: the type is not known "
-			 "here; " FILTER_ELSEWHERE,
+			 "%s: cannot filter frames of type %u: the filter does not know "
+			 "this type; " FILTER_ELSEWHERE,
 			 dev->name, link->type);
 }
 
@@ -204,7 +204,7 @@ static int judge(const struct netdev *dev, const struct rtnl_link *link, enum ip
 	if (is_mislabelled(link, type->frames))
 		return error_set(err, -EOPNOTSUPP,
 				 "%s: cannot filter a %s device whose type was changed to '%s' (%u): "
-				 "it is not known where its frames begin; leave its type alone",
+				 "the filter does not know where its frames begin; restore its type",
 				 dev->name, link->tun == RTNL_TAP ? "tap" : "tun", type->name,
 				 link->type);
 	if (type->frames == FRAMES_ETHERNET) {

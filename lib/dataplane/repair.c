@@ -308,7 +308,7 @@ void repair_name_missing(const struct netdev *dev, __u32 main_id, const struct c
 		if (program < 0 || bpf_obj_get_info_by_fd(program, &info, &size) ||
 		    filter_is_ours(program) || runs_in(now, info.name))
 			continue;
-		log_warning("%s: program '%s' (id %u), which was in its chain, is not there now; load "
+		log_warning("%s: program '%s' (id %u), which was in its chain, is gone; load "
 			    "it again",
 			    dev->name, info.name, info.id);
 	}

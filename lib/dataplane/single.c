@@ -32,12 +32,12 @@ static int find_kernel_reason(const struct netdev *dev, char reason[SINGLE_REASO
 {
 	int ret;
 
-	log_verbose("%s: trying whether the kernel has what a dispatcher needs", dev->name);
+	log_verbose("%s: testing whether the kernel supports a dispatcher", dev->name);
 	ret = kernel_probe_extension();
 	if (kernel_refusal_passes(ret))
 		return error_set(err, ret,
-				 "%s: cannot find out whether the kernel has what a dispatcher "
-				 "needs: %s; try again",
+				 "%s: cannot find out whether the kernel supports a dispatcher: "
+				 "%s; try again",
 				 dev->name, kernel_strerror(ret));
 	if (ret == -ENODATA)
 		snprintf(reason, SINGLE_REASON_SIZE,

@@ -363,11 +363,11 @@ static int refuse_mistaken_rule(const struct line *line, const struct token *com
 
 	if (verdict || token_is(name, "set"))
 		return line_refuse(line, command, err,
-				   "a file of rules has no such word; write '%s %s'", name->text,
+				   "not valid in a file of rules; write '%s %s'", name->text,
 				   target->text);
 	if (address_scan(name->text, &address, NULL))
-		return line_refuse(line, command, err,
-				   "a file of rules has no such word; write '%s'", name->text);
+		return line_refuse(line, command, err, "not valid in a file of rules; write '%s'",
+				   name->text);
 	return 0;
 }
 
@@ -418,7 +418,7 @@ static int read_line(void *state, struct line *line, char *text, struct error *e
 	}
 	return line_refuse(
 		line, &command, err,
-		"only create, add and a flush before the first add are read; leave the line out, "
+		"only create, add, and flush before the first add are read; remove the line, "
 		"and name the set with --set");
 }
 

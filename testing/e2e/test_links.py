@@ -193,7 +193,7 @@ def test_one_unfit_device_keeps_the_filter_off_all(lab):
 
 #: hardware type: words
 TYPES = {803: ["radiotap", "803"], 32: ["InfiniBand", "32"], 824: ["netlink monitor"],
-         4242: ["4242", "not known"], 1: ["tun device", "Ethernet"], 772: ["loopback", "tun device"]}
+         4242: ["4242", "does not know"], 1: ["tun device", "Ethernet"], 772: ["loopback", "tun device"]}
 
 
 @pytest.mark.parametrize("hardware_type", TYPES)

@@ -23,8 +23,8 @@
 
 #define DAT "192.000.002.000 - 192.000.002.255 , 000 , X\n"
 #define ZEROS "leading zeros, which some tools read as octal; write the numbers without them"
-#define OTHER_LINES                                                                            \
-	"only create, add and a flush before the first add are read; leave the line out, and " \
+#define OTHER_LINES                                                                        \
+	"only create, add, and flush before the first add are read; remove the line, and " \
 	"name the set with --set"
 #define IPSASCII_LINE "a line is ADDRESS, REPORTS, TARGETS and two days, with tabs between them"
 
@@ -332,14 +332,14 @@ static const struct bad_case bad_cases[] = {
 	{ "an option for a name", "ipset", "add --pass 192.0.2.1\n",
 	  "f:1:5: '--pass': an option, where the name of an ipset belongs" },
 	{ "add and a rule with its verdict", NULL, "add pass 192.0.2.10\n",
-	  "f:1:1: 'add': a file of rules has no such word; write 'pass 192.0.2.10'" },
+	  "f:1:1: 'add': not valid in a file of rules; write 'pass 192.0.2.10'" },
 	{ "add and a rule with its verdict further down", NULL,
 	  "add bad 192.0.2.1\n add drop 10.0.0.0/8\n",
-	  "f:2:2: 'add': a file of rules has no such word; write 'drop 10.0.0.0/8'" },
+	  "f:2:2: 'add': not valid in a file of rules; write 'drop 10.0.0.0/8'" },
 	{ "add and a rule", NULL, "add 192.0.2.10\n",
-	  "f:1:1: 'add': a file of rules has no such word; write '192.0.2.10'" },
+	  "f:1:1: 'add': not valid in a file of rules; write '192.0.2.10'" },
 	{ "add and a set", NULL, "add set x\n",
-	  "f:1:1: 'add': a file of rules has no such word; write 'set x'" },
+	  "f:1:1: 'add': not valid in a file of rules; write 'set x'" },
 
 	{ "a range of an ipfilter.dat backwards", NULL,
 	  "192.000.002.001 - 192.000.002.000 , 000 , X\n",
