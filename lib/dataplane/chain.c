@@ -37,7 +37,7 @@ static int kernel_failure(const struct netdev *dev, const char *what, int ret, s
 		return error_prefix(err, capability_refused(err), "%s: %s", dev->name, what);
 	if (ret == -ENODATA)
 		return error_set(err, ret,
-				 "%s: %s: this kernel does not tell them; Linux 5.13 does",
+				 "%s: %s: this kernel does not report them; Linux 5.13 does",
 				 dev->name, what);
 	return error_set(err, ret, "%s: %s: %s", dev->name, what, kernel_strerror(ret));
 }

@@ -15,7 +15,7 @@ static int refuse_untold(const struct netdev *dev, const struct chain *chain, st
 	return error_set(
 		err, -EOPNOTSUPP,
 		"%s: libxdp's dispatcher (program %u) has the interface, and this kernel does "
-		"not tell what it runs (Linux 5.13 does), so the filter cannot join it; "
+		"not report what it runs (Linux 5.13 does), so the filter cannot join it; "
 		"'xdp-loader unload %s --all' takes it off",
 		dev->name, chain->main_id, dev->name);
 }

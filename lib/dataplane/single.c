@@ -41,7 +41,7 @@ static int find_kernel_reason(const struct netdev *dev, char reason[SINGLE_REASO
 				 dev->name, kernel_strerror(ret));
 	if (ret == -ENODATA)
 		snprintf(reason, SINGLE_REASON_SIZE,
-			 "the kernel does not tell what a dispatcher runs (Linux 5.13 does)");
+			 "the kernel does not report what a dispatcher runs (Linux 5.13 does)");
 	else if (ret)
 		snprintf(reason, SINGLE_REASON_SIZE,
 			 "the kernel refuses programs that extend others (freplace: %s)",

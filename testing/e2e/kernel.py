@@ -150,7 +150,7 @@ def dispatcher_works():
     if not shutil.which("xdp-loader"):
         return False, "xdp-loader is not installed"
     if is_before(5, 13):
-        return False, "it does not tell what runs in one (Linux 5.13 does)"
+        return False, "it does not report what runs in one (Linux 5.13 does)"
     first, second = neighbour("count"), neighbour("dropmac")
     ns = Namespace()
     try:

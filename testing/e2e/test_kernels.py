@@ -79,7 +79,7 @@ def test_a_limit_that_cannot_be_raised_is_named(lab, command):
 def test_it_runs_single_and_says_why(lab):
     result = lab("load", "-i", "192.0.2.66", "f0")
     assert result.rc == 0 and "single" in result.err, result
-    assert "does not tell what a dispatcher runs (Linux 5.13 does)" in result.err, result
+    assert "does not report what a dispatcher runs (Linux 5.13 does)" in result.err, result
     assert lab.status("f0")["state"] == "filtering-single"
     assert not lab.wire.passes(udp("192.0.2.66"))
     lab.good("unload", "f0")
