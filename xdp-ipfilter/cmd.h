@@ -7,6 +7,9 @@
 
 #include <cli/command.h>
 
+/* The clock by which rules end; in command.needs, beside enum capability_need. */
+#define CMD_NEEDS_CLOCK (1u << 31)
+
 extern const struct command cmd_load;
 extern const struct command cmd_run;
 extern const struct command cmd_unload;
@@ -21,6 +24,6 @@ extern const struct command cmd_status;
 extern const struct command cmd_poll;
 extern const struct command cmd_help;
 
-extern const struct command_table command_table;
+extern const struct command_table cmd_table;
 
 #endif

@@ -1,75 +1,63 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * del: how do rules go?
+ * del: how are rules deleted?
  */
 #include "cmd.h"
-
-#include <errno.h>
 
 #include <dataplane/capability.h>
 #include <feed/input.h>
 #include <ruleset/tick.h>
 #include <ruleset/verdict.h>
-#include <util/auto.h>
 #include <util/error.h>
 
 #include "incoming.h"
-#include "transaction.h"
-#include "common.h"
 #include "rule_input.h"
-
-enum { DEL_FORMAT = OPTION_LONG };
-
-static const struct option_spec del_options[] = {
-	{ 'd', "dev", "IFNAME", "only this interface; may be given several times" },
-	{ 's', "set", "NAME", "the set that the rules belong to (default: default)" },
-	{ 'f', "file", "FILE", "read rules, one a line; - is standard input" },
-	FORMAT_OPTION(DEL_FORMAT),
-	OPTIONS_TABLE_END,
-};
+#include "transaction.h"
 
 struct del_request {
-	struct option_texts devs, files, rules;
-	const char *set;
-	const struct format *format;
+	struct transaction change; /* first: its steps get the request */
+	struct option_texts files, rules;
+	const char *set, *format;
 };
 
-static int parse_option(struct del_request *request, int id, const struct options *options,
-			struct error *err)
+static const struct option_spec del_options[] = {
+	IFACE_OPTION(struct del_request, change.devices),
+	RULE_INPUT_SET_OPTION(struct del_request, set,
+			      "The set that the rules belong to (default: default)."),
+	RULE_INPUT_FILE_OPTION(struct del_request, files),
+	RULE_INPUT_FORMAT_OPTION(struct del_request, format),
+	OPTION_POSITIONALS("RULE", struct del_request, rules),
+	OPTION_END,
+};
+
+static const char *check(const void *data)
 {
-	switch (id) {
-	case 'd':
-		return word_option(&request->devs, options, err);
-	case 's':
-		return set_option(&request->set, options, err);
-	case 'f':
-		return word_option(&request->files, options, err);
-	case DEL_FORMAT:
-		return format_option(&request->format, options, err);
-	case OPTIONS_POSITIONAL:
-		return word_option(&request->rules, options, err);
-	default:
-		return -EINVAL;
-	}
+	const struct del_request *request = data;
+
+	return request->rules.count || request->files.count ? NULL : "which rules?";
 }
 
-static int parse(struct del_request *request, struct options *options, struct error *err)
+static int read_input(void *data, struct error *err)
 {
-	int ret = 0;
-	int id;
+	struct del_request *request = data;
 
-	while (!ret && (id = options_next(options, err)) != OPTIONS_END)
-		ret = parse_option(request, id, options, err);
-	if (!ret && !request->rules.count && !request->files.count)
-		return options_refuse(options, err, "which rules?");
-	return ret;
+	request->change.input = (struct input){
+		.verdict = VERDICT_BY_POLICY,
+		.expires = IPF_NEVER,
+		.now = tick_now(),
+		.set = request->set,
+		.format = rule_input_format(request->format),
+		.deletes = true,
+	};
+	return rule_input_read(&request->change.input, &request->files, &request->rules, err);
 }
 
-/* Verdicts and times of what comes in don't matter, so nothing is refused. */
-static int del_from(struct iface *iface, const void *context, size_t *changed, struct error *err)
+/* Verdicts and times of the input do not matter, so nothing is refused. */
+static int del_from(struct iface *iface, const struct transaction *change, size_t *changed,
+		    struct error *err)
 {
 	struct incoming incoming;
-	int ret = incoming_init(&incoming, iface, context, iface_policy(iface), err);
+	int ret = incoming_init(&incoming, iface, &change->input, iface_policy(iface), err);
 
 	if (ret)
 		return ret;
@@ -78,42 +66,24 @@ static int del_from(struct iface *iface, const void *context, size_t *changed, s
 	return ret;
 }
 
-static int del(struct options *options, struct error *err)
-{
-	struct del_request request = { 0 };
-	struct input input = { 0 };
-	const struct transaction change = { .apply = del_from, .context = &input, .input = &input };
-	int ret = parse(&request, options, err);
-
-	if (!ret) {
-		input = (struct input){
-			.verdict = VERDICT_BY_POLICY,
-			.expires = IPF_NEVER,
-			.now = tick_now(),
-			.set = request.set,
-			.format = request.format,
-			.deletes = true,
-		};
-		ret = rule_input_read(&input, &request.files, &request.rules, err);
-	}
-	if (!ret)
-		ret = transaction_run(&request.devs, &change, err);
-	input_done(&input);
-	option_texts_done(&request.devs);
-	option_texts_done(&request.files);
-	option_texts_done(&request.rules);
-	return ret;
-}
+static const struct del_request del_defaults = { .change.apply = del_from };
 
 const struct command cmd_del = {
 	.name = "del",
-	.summary = "delete rules; those that are not there are no error",
+	.summary = "delete rules; rules that are not there are no error",
 	.usage = "[OPTION]... [RULE]...",
-	.options = del_options,
-	.needs = CAPABILITY_BPF | CAPABILITY_FILES,
-	.notes = "Without --dev, the rules go on every interface that has the filter.\n",
+	.notes = "Without --dev, deletes them on every interface that has the filter.\n",
 	.examples = "  xdp-ipfilter del 192.0.2.66\n"
 		    "  xdp-ipfilter del -d eth0 -s fail2ban 2001:db8::66\n",
 	.exit_codes = "  3  the filter is not loaded there, or nowhere\n",
-	.run = del,
+	.options = del_options,
+	.request_size = sizeof(struct del_request),
+	.defaults = &del_defaults,
+	.check = check,
+	.read = read_input,
+	.needs = CAPABILITY_BPF | CAPABILITY_FILES | CMD_NEEDS_CLOCK,
+	.takes_lock = true,
+	.run = transaction_prepare,
+	.commit = transaction_commit,
+	.done = transaction_done,
 };

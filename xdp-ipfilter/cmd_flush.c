@@ -4,62 +4,40 @@
  */
 #include "cmd.h"
 
-#include <errno.h>
 #include <stdlib.h>
 
 #include <dataplane/capability.h>
 #include <util/auto.h>
 #include <util/error.h>
 
+#include "rule_input.h"
 #include "transaction.h"
-#include "common.h"
-
-static const struct option_spec flush_options[] = {
-	{ 'd', "dev", "IFNAME", "only this interface; may be given several times" },
-	{ 's', "set", "NAME", "the set to empty (default: default)" },
-	{ 'a', "all", NULL, "empty every set" },
-	OPTIONS_TABLE_END,
-};
 
 struct flush_request {
-	struct option_texts devs;
+	struct transaction change; /* first: its steps get the request */
 	const char *set;
 	bool all;
 };
 
-static int parse_option(struct flush_request *request, int id, const struct options *options,
-			struct error *err)
+static const struct option_spec flush_options[] = {
+	IFACE_OPTION(struct flush_request, change.devices),
+	RULE_INPUT_SET_OPTION(struct flush_request, set, "The set to empty (default: default)."),
+	OPTION_FLAG('a', "all", struct flush_request, all, "Empty every set."),
+	IFACE_NO_POSITIONALS,
+	OPTION_END,
+};
+
+static const char *check(const void *data)
 {
-	switch (id) {
-	case 'd':
-		return word_option(&request->devs, options, err);
-	case 's':
-		return set_option(&request->set, options, err);
-	case 'a':
-		request->all = true;
-		return 0;
-	case OPTIONS_POSITIONAL:
-		return refuse_positional(options, err);
-	default:
-		return -EINVAL;
-	}
+	const struct flush_request *request = data;
+
+	return request->all && request->set ? "--set or --all, not both" : NULL;
 }
 
-static int parse(struct flush_request *request, struct options *options, struct error *err)
+static int flush_on(struct iface *iface, const struct transaction *change, size_t *changed,
+		    struct error *err)
 {
-	int ret = 0;
-	int id;
-
-	while (!ret && (id = options_next(options, err)) != OPTIONS_END)
-		ret = parse_option(request, id, options, err);
-	if (!ret && request->all && request->set)
-		return options_refuse(options, err, "--set or --all, not both");
-	return ret;
-}
-
-static int flush_on(struct iface *iface, const void *context, size_t *changed, struct error *err)
-{
-	const struct flush_request *request = context;
+	const struct flush_request *request = (const void *)change;
 	const char *name = request->set ? request->set : RULE_DEFAULT_SET;
 	auto_free bool *sets = calloc(iface->rules.set_count + 1, sizeof(*sets));
 	int only = ruleset_find_set(&iface->rules, name);
@@ -73,28 +51,24 @@ static int flush_on(struct iface *iface, const void *context, size_t *changed, s
 	return 0;
 }
 
-static int flush(struct options *options, struct error *err)
-{
-	struct flush_request request = { 0 };
-	const struct transaction change = { .apply = flush_on, .context = &request };
-	int ret = parse(&request, options, err);
-
-	if (!ret)
-		ret = transaction_run(&request.devs, &change, err);
-	option_texts_done(&request.devs);
-	return ret;
-}
+static const struct flush_request flush_defaults = { .change.apply = flush_on };
 
 const struct command cmd_flush = {
 	.name = "flush",
 	.summary = "delete all rules of a set, or of every set",
 	.usage = "[OPTION]...",
-	.options = flush_options,
-	.needs = CAPABILITY_BPF,
-	.notes = "Without --dev, on every interface that has the filter.\n",
+	.notes = "Without --dev, changes every interface that has the filter.\n",
 	.examples = "  xdp-ipfilter flush\n"
 		    "  xdp-ipfilter flush -s spamhaus\n"
 		    "  xdp-ipfilter flush --all -d eth0\n",
 	.exit_codes = "  3  the filter is not loaded there, or nowhere\n",
-	.run = flush,
+	.options = flush_options,
+	.request_size = sizeof(struct flush_request),
+	.defaults = &flush_defaults,
+	.check = check,
+	.needs = CAPABILITY_BPF | CMD_NEEDS_CLOCK,
+	.takes_lock = true,
+	.run = transaction_prepare,
+	.commit = transaction_commit,
+	.done = transaction_done,
 };

@@ -9,26 +9,28 @@
 
 #include <util/error.h>
 
-static const struct option_spec help_options[] = { OPTIONS_TABLE_END };
+struct help_request {
+	const char *name;
+};
 
-static int help(struct options *options, struct error *err)
+static const struct option_spec help_options[] = {
+	OPTION_POSITIONAL("COMMAND", struct help_request, name, "one command at a time"),
+	OPTION_END,
+};
+
+static int help(void *data, struct error *err)
 {
-	const struct command *command = NULL;
-	int id;
+	const struct help_request *request = data;
+	const struct command *command;
 
-	while ((id = options_next(options, err)) != OPTIONS_END) {
-		if (id != OPTIONS_POSITIONAL)
-			return id;
-		if (command)
-			return options_refuse(options, err, "one command at a time");
-		command = command_find(&command_table, options->value, err);
-		if (!command)
-			return -EINVAL;
+	if (!request->name) {
+		command_table_help(&cmd_table, stdout);
+		return 0;
 	}
-	if (command)
-		command_help(command, stdout);
-	else
-		command_table_help(&command_table, stdout);
+	command = command_find(&cmd_table, request->name, err);
+	if (!command)
+		return -EINVAL;
+	command_help(command, stdout);
 	return 0;
 }
 
@@ -36,7 +38,8 @@ const struct command cmd_help = {
 	.name = "help",
 	.summary = "explain a command, or show all of them",
 	.usage = "[COMMAND]",
-	.options = help_options,
 	.examples = "  xdp-ipfilter help load\n",
+	.options = help_options,
+	.request_size = sizeof(struct help_request),
 	.run = help,
 };

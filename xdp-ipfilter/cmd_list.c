@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * list: which rules are live, in the words that replace reads?
+ * list: which rules are live, as text that replace reads?
  */
 #include "cmd.h"
 
@@ -13,49 +13,23 @@
 #include <ruleset/verdict.h>
 #include <util/error.h>
 
-#include "common.h"
+#include "rule_input.h"
 #include "snapshot.h"
 
-static const struct option_spec list_options[] = {
-	{ 'd', "dev", "IFNAME", "only this interface; may be given several times" },
-	{ 's', "set", "NAME", "only this set" },
-	{ 'j', "json", NULL, "print JSON, with the counters of each rule" },
-	OPTIONS_TABLE_END,
-};
-
 struct list_request {
-	struct option_texts devs;
+	struct option_texts devices;
 	const char *set;
 	bool json;
 };
 
-static int parse_option(struct list_request *request, int id, const struct options *options,
-			struct error *err)
-{
-	switch (id) {
-	case 'd':
-		return word_option(&request->devs, options, err);
-	case 's':
-		return set_option(&request->set, options, err);
-	case 'j':
-		request->json = true;
-		return 0;
-	case OPTIONS_POSITIONAL:
-		return refuse_positional(options, err);
-	default:
-		return -EINVAL;
-	}
-}
-
-static int parse(struct list_request *request, struct options *options, struct error *err)
-{
-	int ret = 0;
-	int id;
-
-	while (!ret && (id = options_next(options, err)) != OPTIONS_END)
-		ret = parse_option(request, id, options, err);
-	return ret;
-}
+static const struct option_spec list_options[] = {
+	IFACE_OPTION(struct list_request, devices),
+	RULE_INPUT_SET_OPTION(struct list_request, set, "Only this set."),
+	OPTION_FLAG('j', "json", struct list_request, json,
+		    "Print JSON, with the counters of each rule."),
+	IFACE_NO_POSITIONALS,
+	OPTION_END,
+};
 
 static void describe_counter(struct report *report, const struct counter *counter)
 {
@@ -152,20 +126,15 @@ static int list_ifaces(const struct list_request *request, const struct ifaces *
 	return ret < 0 ? ret : 0;
 }
 
-static int list(struct options *options, struct error *err)
+static int list(void *data, struct error *err)
 {
-	struct list_request request = { 0 };
+	const struct list_request *request = data;
 	struct ifaces ifaces = { 0 };
-	int ret = parse(&request, options, err);
+	int ret = ifaces_filtering(&request->devices, &ifaces, err);
 
 	if (!ret)
-		ret = ready(err);
-	if (!ret)
-		ret = ifaces_filtering(&request.devs, &ifaces, err);
-	if (!ret)
-		ret = list_ifaces(&request, &ifaces, err);
+		ret = list_ifaces(request, &ifaces, err);
 	ifaces_done(&ifaces);
-	option_texts_done(&request.devs);
 	return ret;
 }
 
@@ -173,14 +142,15 @@ const struct command cmd_list = {
 	.name = "list",
 	.summary = "print the live rules as 'replace' reads them",
 	.usage = "[OPTION]...",
-	.options = list_options,
-	.needs = CAPABILITY_BPF,
 	.notes =
-		"Without --dev, the rules of every interface that has the filter. A set without rules does not\n"
-		"exist, so the list of an unknown set is empty.\n",
+		"Without --dev, prints the rules of every interface that has the filter. A set without rules does\n"
+		"not exist, so the list of an unknown set is empty.\n",
 	.examples =
 		"  xdp-ipfilter list -d eth0 >rules.txt\n"
 		"  xdp-ipfilter list --json | jq '.interfaces[].rules[] | select(.packets > 0)'\n",
 	.exit_codes = "  3  the filter is not loaded there, or nowhere\n",
+	.options = list_options,
+	.request_size = sizeof(struct list_request),
+	.needs = CAPABILITY_BPF | CMD_NEEDS_CLOCK,
 	.run = list,
 };

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * load: how does the filter come onto interfaces, all of them or none?
+ * load: how does the filter get onto interfaces, all of them or none?
  */
 #include "cmd.h"
 
@@ -10,29 +10,61 @@
 #include <cli/report.h>
 #include <dataplane/capability.h>
 #include <dataplane/detach.h>
-#include <dataplane/lock.h>
 #include <dataplane/sweep.h>
 #include <feed/input.h>
 #include <ruleset/tick.h>
-#include <util/auto.h>
 #include <util/error.h>
 #include <util/log.h>
-#include <util/signals.h>
 
 #include "loading.h"
 #include "lockout.h"
 
-static const struct option_spec load_options[] = { LOAD_OPTIONS, OPTIONS_TABLE_END };
+struct load_request {
+	struct loading_request loading;
+	struct input input;
+	struct ifaces ifaces;
+	struct attachment **attachments; /* one for each interface */
+};
 
-static int parse(struct loading_request *request, struct options *options, struct error *err)
+static const struct load_request load_defaults = { .loading = LOADING_DEFAULTS };
+
+static const struct option_spec load_options[] = {
+	LOADING_OPTIONS(struct load_request, loading),
+	OPTION_END,
+};
+
+static const char *check(const void *data)
 {
-	int ret = 0;
-	int id;
+	const struct load_request *request = data;
 
-	while (!ret && (id = options_next(options, err)) != OPTIONS_END)
-		ret = loading_option(request, id, options, err);
-	if (!ret && !request->names.count)
-		return options_refuse(options, err, "which interface?");
+	return request->loading.names.count ? NULL : "which interface?";
+}
+
+static int read_input(void *data, struct error *err)
+{
+	struct load_request *request = data;
+
+	return loading_read(&request->loading, &request->input, err);
+}
+
+static int prepare(void *data, struct error *err)
+{
+	struct load_request *request = data;
+	struct ifaces *ifaces = &request->ifaces;
+	__u32 now = tick_now();
+	int ret = ifaces_named(&request->loading.names, ifaces, err);
+
+	if (ret)
+		return ret;
+	request->attachments = calloc(ifaces->count, sizeof(*request->attachments));
+	if (!request->attachments)
+		return error_no_memory(err);
+	for (size_t i = 0; i < ifaces->count && !ret; i++)
+		ret = loading_prepare(&request->loading, &request->input, &ifaces->items[i],
+				      &request->attachments[i], err);
+	for (size_t i = 0; i < ifaces->count && !ret; i++)
+		lockout_warn(&ifaces->items[i].dev, &ifaces->items[i].rules,
+			     request->loading.attach.policy, &request->input, now);
 	return ret;
 }
 
@@ -67,75 +99,46 @@ undo:
 	return ret;
 }
 
-static int load_prepared(const struct loading_request *request, const struct input *input,
-			 struct ifaces *ifaces, struct attachment **attachments, struct error *err)
+static int load(void *data, struct error *err)
 {
-	__u32 now = tick_now();
-	int ret;
+	struct load_request *request = data;
+	struct ifaces *ifaces = &request->ifaces;
+	int ret = attach_all(ifaces, request->attachments, err);
 
-	for (size_t i = 0; i < ifaces->count; i++)
-		lockout_warn(&ifaces->items[i].dev, &ifaces->items[i].rules, request->attach.policy,
-			     input, now);
-	signals_hold();
-	ret = attach_all(ifaces, attachments, err);
-	/* Not before: of a filter that somebody turned off, a load that fails leaves all. */
+	/* Not before: a load that fails leaves all of a filter that somebody turned off. */
 	for (size_t i = 0; i < ifaces->count && !ret; i++)
 		sweep(&ifaces->items[i].dev);
 	return ret;
 }
 
-static int load_on(const struct loading_request *request, const struct input *input,
-		   struct ifaces *ifaces, struct error *err)
+static void load_done(void *data)
 {
-	auto_free struct attachment **attachments = calloc(ifaces->count, sizeof(*attachments));
-	int ret = 0;
-	auto_fd int lock = -1;
+	struct load_request *request = data;
 
-	if (!attachments)
-		return error_no_memory(err);
-	lock = lock_take(err);
-	if (lock < 0)
-		return lock;
-	for (size_t i = 0; i < ifaces->count && !ret; i++)
-		ret = loading_prepare(request, input, &ifaces->items[i], &attachments[i], err);
-	if (!ret)
-		ret = load_prepared(request, input, ifaces, attachments, err);
-	for (size_t i = 0; i < ifaces->count; i++)
-		attachment_free(attachments[i]);
-	return ret;
-}
-
-static int load(struct options *options, struct error *err)
-{
-	struct loading_request request;
-	struct input input = { 0 };
-	struct ifaces ifaces = { 0 };
-	int ret;
-
-	loading_request_init(&request);
-	ret = parse(&request, options, err);
-	if (!ret)
-		ret = loading_check(&request, &input, err);
-	if (!ret)
-		ret = ifaces_named(&request.names, &ifaces, err);
-	if (!ret)
-		ret = load_on(&request, &input, &ifaces, err);
-	ifaces_done(&ifaces);
-	input_done(&input);
-	loading_request_done(&request);
-	return ret;
+	for (size_t i = 0; i < request->ifaces.count && request->attachments; i++)
+		attachment_free(request->attachments[i]);
+	free(request->attachments);
+	ifaces_done(&request->ifaces);
+	input_done(&request->input);
 }
 
 const struct command cmd_load = {
 	.name = "load",
 	.summary = "put the filter on interfaces, on all of them or on none",
 	.usage = "[OPTION]... IFNAME...",
-	.options = load_options,
-	.needs = CAPABILITY_BPF | CAPABILITY_ATTACH | CAPABILITY_FILES,
 	.notes =
 		"A rule is an address, ADDRESS/LENGTH, ADDRESS/NETMASK or START-END. Under policy allow\n"
 		"rules drop, under policy deny they pass; a file may say it for each rule.\n",
 	.examples = "  xdp-ipfilter load eth0 --ip 192.0.2.66 --ip 2001:db8::/32\n"
 		    "  xdp-ipfilter load -m skb -p deny -f allowed.txt eth0 eth1\n",
-	.run = load,
+	.options = load_options,
+	.request_size = sizeof(struct load_request),
+	.defaults = &load_defaults,
+	.check = check,
+	.read = read_input,
+	.needs = CAPABILITY_BPF | CAPABILITY_ATTACH | CAPABILITY_FILES | CMD_NEEDS_CLOCK,
+	.takes_lock = true,
+	.run = prepare,
+	.commit = load,
+	.done = load_done,
 };

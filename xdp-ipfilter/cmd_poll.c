@@ -8,57 +8,28 @@
 
 #include <dataplane/capability.h>
 #include <util/error.h>
-#include <util/signals.h>
 
-#include "common.h"
 #include "counting.h"
 #include "rounds.h"
 #include "snapshot.h"
-
-enum { POLL_COUNT = OPTION_LONG };
-
-static const struct option_spec poll_options[] = {
-	{ 'i', "interval", "MS", "milliseconds between two prints (default 2000)" },
-	{ POLL_COUNT, "count", "N", "end after N prints" },
-	{ 'j', "json", NULL, "print JSON, one object a line" },
-	OPTIONS_TABLE_END,
-};
 
 struct poll_request {
 	struct option_texts names;
 	unsigned int interval_ms;
 	unsigned int count; /* 0: until a signal comes */
 	bool json;
+	struct ifaces ifaces;
 };
 
-static int parse_option(struct poll_request *request, int id, const struct options *options,
-			struct error *err)
-{
-	switch (id) {
-	case 'i':
-		return number_option(&request->interval_ms, 1, ROUNDS_MAX_INTERVAL_MS, options,
-				     err);
-	case POLL_COUNT:
-		return number_option(&request->count, 1, UINT32_MAX - 1, options, err);
-	case 'j':
-		request->json = true;
-		return 0;
-	case OPTIONS_POSITIONAL:
-		return word_option(&request->names, options, err);
-	default:
-		return -EINVAL;
-	}
-}
+static const struct poll_request poll_defaults = { .interval_ms = ROUNDS_INTERVAL_MS };
 
-static int parse(struct poll_request *request, struct options *options, struct error *err)
-{
-	int ret = 0;
-	int id;
-
-	while (!ret && (id = options_next(options, err)) != OPTIONS_END)
-		ret = parse_option(request, id, options, err);
-	return ret;
-}
+static const struct option_spec poll_options[] = {
+	ROUNDS_INTERVAL_OPTION('i', struct poll_request, interval_ms),
+	ROUNDS_COUNT_OPTION(struct poll_request, count),
+	OPTION_FLAG('j', "json", struct poll_request, json, "Print JSON, one object a line."),
+	OPTION_POSITIONALS("IFNAME", struct poll_request, names),
+	OPTION_END,
+};
 
 /* Rounded to the nearest. */
 static uint64_t per_second(uint64_t difference, uint64_t ms)
@@ -137,50 +108,51 @@ static int poll_round(void *context, struct error *err)
 	return ret;
 }
 
-static int poll_ifaces(const struct poll_request *request, const struct ifaces *ifaces,
-		       struct error *err)
+static int find_ifaces(void *data, struct error *err)
 {
+	struct poll_request *request = data;
+
+	return ifaces_filtering(&request->names, &request->ifaces, err);
+}
+
+/* The signals that end it are held: none gets lost between two rounds. */
+static int poll(void *data, struct error *err)
+{
+	const struct poll_request *request = data;
 	const struct rounds rounds = { request->interval_ms, request->count };
-	struct polling polling = { .ifaces = ifaces, .json = request->json };
+	struct polling polling = { .ifaces = &request->ifaces, .json = request->json };
 	int ret;
 
-	signals_hold();
-	ret = read_totals(ifaces, &polling.before, err);
+	ret = read_totals(&request->ifaces, &polling.before, err);
 	if (!ret)
 		ret = rounds_run(&rounds, poll_round, &polling, err);
 	snapshots_done(&polling.before);
 	return ret;
 }
 
-static int poll(struct options *options, struct error *err)
+static void poll_done(void *data)
 {
-	struct poll_request request = { .interval_ms = ROUNDS_INTERVAL_MS };
-	struct ifaces ifaces = { 0 };
-	int ret = parse(&request, options, err);
+	struct poll_request *request = data;
 
-	if (!ret)
-		ret = ready(err);
-	if (!ret)
-		ret = ifaces_filtering(&request.names, &ifaces, err);
-	if (!ret)
-		ret = poll_ifaces(&request, &ifaces, err);
-	ifaces_done(&ifaces);
-	option_texts_done(&request.names);
-	return ret;
+	ifaces_done(&request->ifaces);
 }
 
 const struct command cmd_poll = {
 	.name = "poll",
 	.summary = "print the counters again and again, with what came each second",
 	.usage = "[OPTION]... [IFNAME]...",
-	.options = poll_options,
-	.needs = CAPABILITY_BPF,
 	.notes =
-		"Without IFNAME, those of every interface that has the filter now. The first print comes after the\n"
-		"first interval.\n",
+		"Without IFNAME, prints the counters of every interface that has the filter now. The first print\n"
+		"comes after the first interval.\n",
 	.examples = "  xdp-ipfilter poll eth0\n"
 		    "  xdp-ipfilter poll --json -i 1000 --count 60 >minute.jsonl\n",
 	.exit_codes = "  0  ended by SIGINT, SIGTERM or after N prints\n"
 		      "  3  the filter is not loaded there, or was unloaded meanwhile\n",
-	.run = poll,
+	.options = poll_options,
+	.request_size = sizeof(struct poll_request),
+	.defaults = &poll_defaults,
+	.needs = CAPABILITY_BPF | CMD_NEEDS_CLOCK,
+	.run = find_ifaces,
+	.commit = poll,
+	.done = poll_done,
 };

@@ -8,30 +8,17 @@
 #include <stdlib.h>
 
 #include <dataplane/capability.h>
-#include <dataplane/lock.h>
 #include <dataplane/repair.h>
 #include <dataplane/sweep.h>
 #include <dataplane/table.h>
 #include <feed/input.h>
 #include <ruleset/tick.h>
-#include <util/auto.h>
 #include <util/error.h>
 #include <util/log.h>
-#include <util/signals.h>
 #include <util/program.h>
 
-#include "transaction.h"
 #include "loading.h"
-
-static const struct option_spec repair_options[] = {
-	{ 'p', "policy", "POLICY", "where the rules are lost: allow (the default) or deny" },
-	{ 'P', "prio", "PRIORITY", "where the rules are lost: the place in the chain" },
-	{ 'i', "ip", "RULE", "a rule, where the rules are lost; may be given several times" },
-	{ 'f', "file", "FILE", "a file of rules, where the rules are lost; - is standard input" },
-	FORMAT_OPTION(LOAD_FORMAT),
-	{ LOAD_FORCE, "force", NULL, "where the rules are lost, load without any" },
-	OPTIONS_TABLE_END,
-};
+#include "transaction.h"
 
 /* What has to be done on an interface. */
 struct repair {
@@ -40,15 +27,31 @@ struct repair {
 	bool turn_on; /* its whole chain was turned off, and the kernel has it still */
 };
 
-static int parse(struct loading_request *request, struct options *options, struct error *err)
-{
-	int ret = 0;
-	int id;
+struct repair_request {
+	struct loading_request loading;
+	struct input input;
+	struct ifaces ifaces;
+	struct repair *repairs; /* one for each interface */
+};
 
-	while (!ret && (id = options_next(options, err)) != OPTIONS_END)
-		ret = loading_option(request, id, options, err);
-	return ret;
-}
+static const struct repair_request repair_defaults = { .loading = LOADING_DEFAULTS };
+
+static const struct option_spec repair_options[] = {
+	OPTION_ENUM('p', "policy", "POLICY", struct repair_request, loading.attach.policy,
+		    loading_policy, "The policy, where the rules are lost."),
+	OPTION_NUMBER('P', "prio", "PRIORITY", struct repair_request, loading.attach.priority, 0,
+		      INT_MAX, "Priority in the chain, where the rules are lost."),
+	OPTION_TEXTS('i', "ip", "RULE", struct repair_request, loading.rules,
+		     "A rule, where the rules are lost. May be repeated."),
+	OPTION_TEXTS('f', "file", "FILE", struct repair_request, loading.files,
+		     "A file of rules, where the rules are lost; - is standard input. May be "
+		     "repeated."),
+	RULE_INPUT_FORMAT_OPTION(struct repair_request, loading.format),
+	OPTION_FLAG(0, "force", struct repair_request, loading.force,
+		    "Load without any rules, where they are lost."),
+	OPTION_POSITIONALS("IFNAME", struct repair_request, loading.names),
+	OPTION_END,
+};
 
 /* The rules of a program that runs no more, though the kernel has it still. */
 static int read_held(struct iface *iface, struct error *err)
@@ -56,9 +59,8 @@ static int read_held(struct iface *iface, struct error *err)
 	__u32 program_id = iface->chain.held.program_id;
 
 	if (filter_open(program_id, &iface->filter, err) ||
-	    table_read(&iface->filter, &iface->rules, NULL, err)) {
+	    table_read(&iface->filter, &iface->rules, NULL, err))
 		return error_prefix(err, -EIO, "%s: cannot recover its rules", iface->dev.name);
-	}
 	log_verbose("%s: its rules are those of program %u", iface->dev.name, program_id);
 	ruleset_tidy(&iface->rules, tick_now());
 	return 0;
@@ -110,8 +112,8 @@ static int prepare_anew(const struct loading_request *request, const struct inpu
 	return loading_prepare(&own, input, repair->iface, &repair->attachment, err);
 }
 
-static int prepare(const struct loading_request *request, const struct input *input,
-		   struct repair *repair, struct error *err)
+static int prepare_iface(const struct loading_request *request, const struct input *input,
+			 struct repair *repair, struct error *err)
 {
 	struct iface *iface = repair->iface;
 
@@ -164,7 +166,7 @@ static int bring_back(const struct repair *repair, struct chain *after, struct e
 	return ret ? ret : chain_read(&iface->dev, after, err);
 }
 
-static int commit(const struct repair *repair, struct error *err)
+static int commit_iface(const struct repair *repair, struct error *err)
 {
 	struct iface *iface = repair->iface;
 	struct chain after;
@@ -178,82 +180,72 @@ static int commit(const struct repair *repair, struct error *err)
 	return ret;
 }
 
-static int repair_prepared(const struct repair *repairs, size_t count, struct error *err)
+static int read_input(void *data, struct error *err)
 {
-	int ret = 0;
+	struct repair_request *request = data;
 
-	signals_hold();
-	for (size_t i = 0; i < count && !ret; i++)
-		ret = commit(&repairs[i], err);
-	return ret;
+	return loading_read(&request->loading, &request->input, err);
 }
 
-static int repair_ifaces(const struct loading_request *request, const struct input *input,
-			 struct ifaces *ifaces, struct error *err)
+static int prepare(void *data, struct error *err)
 {
-	auto_free struct repair *repairs = calloc(ifaces->count + 1, sizeof(*repairs));
-	int ret = 0;
+	struct repair_request *request = data;
+	struct ifaces *ifaces = &request->ifaces;
+	int ret = ifaces_find(&request->loading.names, ifaces, err);
 
-	if (!repairs)
+	if (!ret)
+		ret = ifaces_open(ifaces, err);
+	if (ret)
+		return ret;
+	request->repairs = calloc(ifaces->count + 1, sizeof(*request->repairs));
+	if (!request->repairs)
 		return error_no_memory(err);
 	for (size_t i = 0; i < ifaces->count && !ret; i++) {
-		repairs[i].iface = &ifaces->items[i];
-		ret = prepare(request, input, &repairs[i], err);
+		request->repairs[i].iface = &ifaces->items[i];
+		ret = prepare_iface(&request->loading, &request->input, &request->repairs[i], err);
 	}
-	if (!ret)
-		ret = repair_prepared(repairs, ifaces->count, err);
-	for (size_t i = 0; i < ifaces->count; i++)
-		attachment_free(repairs[i].attachment);
 	return ret;
 }
 
-static int repair_locked(const struct loading_request *request, const struct input *input,
-			 struct error *err)
+static int commit(void *data, struct error *err)
 {
-	struct ifaces ifaces = { 0 };
-	int ret;
-	auto_fd int lock = lock_take(err);
+	const struct repair_request *request = data;
+	int ret = 0;
 
-	if (lock < 0)
-		return lock;
-	ret = ifaces_find(&request->names, &ifaces, err);
-	if (!ret)
-		ret = ifaces_open(&ifaces, err);
-	if (!ret)
-		ret = repair_ifaces(request, input, &ifaces, err);
-	ifaces_done(&ifaces);
+	for (size_t i = 0; i < request->ifaces.count && !ret; i++)
+		ret = commit_iface(&request->repairs[i], err);
 	return ret;
 }
 
-static int repair(struct options *options, struct error *err)
+static void repair_done(void *data)
 {
-	struct loading_request request;
-	struct input input = { 0 };
-	int ret;
+	struct repair_request *request = data;
 
-	loading_request_init(&request);
-	ret = parse(&request, options, err);
-	if (!ret)
-		ret = loading_check(&request, &input, err);
-	if (!ret)
-		ret = repair_locked(&request, &input, err);
-	input_done(&input);
-	loading_request_done(&request);
-	return ret;
+	for (size_t i = 0; i < request->ifaces.count && request->repairs; i++)
+		attachment_free(request->repairs[i].attachment);
+	free(request->repairs);
+	ifaces_done(&request->ifaces);
+	input_done(&request->input);
 }
 
 const struct command cmd_repair = {
 	.name = "repair",
 	.summary = "make a filter work again that was turned off or does not filter",
 	.usage = "[OPTION]... [IFNAME]...",
-	.options = repair_options,
 	.notes =
-		"Without IFNAME, every interface that has the filter, or lost it. The old rules come back where\n"
-		"the kernel still has them. Other programs of the chain run on all the while.\n",
+		"Without IFNAME, repairs every interface that has the filter, or lost it. The old rules come back\n"
+		"where the kernel still has them. Other programs of the chain keep running.\n",
 	.examples = "  xdp-ipfilter repair eth0\n"
 		    "  xdp-ipfilter repair -f rules.txt eth0\n",
 	.exit_codes = "  1  failed, for instance because the rules are lost and none are given\n"
 		      "  3  not loaded on an interface that was named\n",
-	.needs = CAPABILITY_BPF | CAPABILITY_ATTACH | CAPABILITY_FILES,
-	.run = repair,
+	.options = repair_options,
+	.request_size = sizeof(struct repair_request),
+	.defaults = &repair_defaults,
+	.read = read_input,
+	.needs = CAPABILITY_BPF | CAPABILITY_ATTACH | CAPABILITY_FILES | CMD_NEEDS_CLOCK,
+	.takes_lock = true,
+	.run = prepare,
+	.commit = commit,
+	.done = repair_done,
 };

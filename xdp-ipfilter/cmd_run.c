@@ -19,7 +19,6 @@
 #include <util/auto.h>
 #include <util/error.h>
 #include <util/log.h>
-#include <util/signals.h>
 #include <util/text.h>
 
 #include "elsewhere.h"
@@ -27,40 +26,47 @@
 #include "lockout.h"
 #include "rounds.h"
 
-enum { RUN_INTERVAL = LOAD_OPTIONS_END, RUN_COUNT };
-
-static const struct option_spec run_options[] = {
-	LOAD_OPTIONS,
-	{ RUN_INTERVAL, "interval", "MS", "milliseconds between two prints (default 2000)" },
-	{ RUN_COUNT, "count", "N", "end after N prints" },
-	OPTIONS_TABLE_END,
-};
-
 struct run_request {
 	struct loading_request loading;
 	unsigned int interval_ms;
 	unsigned int count; /* 0: until a signal comes */
+	struct input input;
+	struct ifaces ifaces; /* one */
 };
 
-static int parse(struct run_request *request, struct options *options, struct error *err)
-{
-	int ret = 0;
-	int id;
+static const struct run_request run_defaults = {
+	.loading = LOADING_DEFAULTS,
+	.interval_ms = ROUNDS_INTERVAL_MS,
+};
 
-	while (!ret && (id = options_next(options, err)) != OPTIONS_END) {
-		if (id == RUN_INTERVAL)
-			ret = number_option(&request->interval_ms, 1, ROUNDS_MAX_INTERVAL_MS,
-					    options, err);
-		else if (id == RUN_COUNT)
-			ret = number_option(&request->count, 1, UINT32_MAX - 1, options, err);
-		else
-			ret = loading_option(&request->loading, id, options, err);
-	}
-	if (ret || request->loading.names.count == 1)
-		return ret;
-	return options_refuse(options, err,
-			      request->loading.names.count ? "one interface at a time" :
-							     "which interface?");
+static const struct option_spec run_options[] = {
+	LOADING_OPTIONS(struct run_request, loading),
+	ROUNDS_INTERVAL_OPTION(0, struct run_request, interval_ms),
+	ROUNDS_COUNT_OPTION(struct run_request, count),
+	OPTION_END,
+};
+
+static const char *check(const void *data)
+{
+	const struct run_request *request = data;
+
+	if (request->loading.names.count == 1)
+		return NULL;
+	return request->loading.names.count ? "one interface at a time" : "which interface?";
+}
+
+static int read_input(void *data, struct error *err)
+{
+	struct run_request *request = data;
+
+	return loading_read(&request->loading, &request->input, err);
+}
+
+static int find_iface(void *data, struct error *err)
+{
+	struct run_request *request = data;
+
+	return ifaces_named(&request->loading.names, &request->ifaces, err);
 }
 
 /* "lo: 12 packets dropped: cpu 0: 7, cpu 1: 5" */
@@ -92,9 +98,10 @@ static int print_round(void *context, struct error *err)
 	return report_flush(stdout, err);
 }
 
-static int attach(const struct run_request *request, const struct input *input, struct iface *iface,
-		  struct error *err)
+static int attach(struct run_request *request, struct error *err)
 {
+	struct iface *iface = &request->ifaces.items[0];
+	const struct input *input = &request->input;
 	struct attachment *attachment = NULL;
 	int ret;
 	auto_fd int lock = lock_take(err);
@@ -126,9 +133,8 @@ static int detach_own(const struct iface *iface, struct error *err)
 	return detach_program(&iface->dev, iface->chain.program_id, err);
 }
 
-/* What ended the rounds has its words already; those of a failure here must not hide them. Nothing
- * stays behind, also when somebody does not let go of the lock: detaching harms no other command,
- * which then finds the program gone. */
+/* A failure here does not hide the message of what ended the rounds. Takes the filter off even if
+ * somebody keeps the lock: detaching harms no other command, which then finds the program gone. */
 static int take_off(const struct iface *iface, int ret, struct error *err)
 {
 	struct error failure = { 0 };
@@ -151,13 +157,13 @@ static int take_off(const struct iface *iface, int ret, struct error *err)
 	return off;
 }
 
-static int run_attached(const struct run_request *request, struct ifaces *ifaces, struct error *err)
+static int run_attached(struct run_request *request, struct error *err)
 {
 	const struct rounds rounds = { request->interval_ms, request->count };
-	struct iface *iface = &ifaces->items[0];
+	struct iface *iface = &request->ifaces.items[0];
 	int ret;
 
-	ret = ifaces_open(ifaces, err);
+	ret = ifaces_open(&request->ifaces, err);
 	if (!ret) {
 		log_verbose("%s: %s", iface->dev.name, filter_state_text(iface->chain.state));
 		ret = rounds_run(&rounds, print_round, iface, err);
@@ -167,49 +173,42 @@ static int run_attached(const struct run_request *request, struct ifaces *ifaces
 	return take_off(iface, ret, err);
 }
 
-/* Signals wait from before the program is attached until it is off again. */
-static int run_on(const struct run_request *request, const struct input *input,
-		  struct ifaces *ifaces, struct error *err)
+/* Signals are held from before the program is attached until it is off again, the lock only while
+ * it is attached and while it is taken off. */
+static int run(void *data, struct error *err)
 {
-	int ret;
+	struct run_request *request = data;
+	int ret = attach(request, err);
 
-	signals_hold();
-	ret = attach(request, input, &ifaces->items[0], err);
-	return ret ? ret : run_attached(request, ifaces, err);
+	return ret ? ret : run_attached(request, err);
 }
 
-static int run(struct options *options, struct error *err)
+static void run_done(void *data)
 {
-	struct run_request request = { .interval_ms = ROUNDS_INTERVAL_MS };
-	struct input input = { 0 };
-	struct ifaces ifaces = { 0 };
-	int ret;
+	struct run_request *request = data;
 
-	loading_request_init(&request.loading);
-	ret = parse(&request, options, err);
-	if (!ret)
-		ret = loading_check(&request.loading, &input, err);
-	if (!ret)
-		ret = ifaces_named(&request.loading.names, &ifaces, err);
-	if (!ret)
-		ret = run_on(&request, &input, &ifaces, err);
-	ifaces_done(&ifaces);
-	input_done(&input);
-	loading_request_done(&request.loading);
-	return ret;
+	ifaces_done(&request->ifaces);
+	input_done(&request->input);
 }
 
 const struct command cmd_run = {
 	.name = "run",
 	.summary = "filter on one interface while this command runs, and print what is dropped",
 	.usage = "[OPTION]... IFNAME",
-	.options = run_options,
-	.needs = CAPABILITY_BPF | CAPABILITY_ATTACH | CAPABILITY_FILES | CAPABILITY_NAMESPACES,
-	.notes = "Prints the packets dropped on each CPU. When it ends, it takes the filter off.\n",
+	.notes = "Prints the packets dropped on each CPU. Takes the filter off when it ends.\n",
 	.examples = "  xdp-ipfilter run -m skb -i 192.0.2.66 lo\n",
 	.exit_codes =
 		"  0  ended by SIGINT, SIGTERM or after N prints\n"
 		"  3  unloaded by someone else meanwhile, or the interface has gone or moved to\n"
 		"     another network namespace; the filter is off there too\n",
-	.run = run,
+	.options = run_options,
+	.request_size = sizeof(struct run_request),
+	.defaults = &run_defaults,
+	.check = check,
+	.read = read_input,
+	.needs = CAPABILITY_BPF | CAPABILITY_ATTACH | CAPABILITY_FILES | CAPABILITY_NAMESPACES |
+		 CMD_NEEDS_CLOCK,
+	.run = find_iface,
+	.commit = run,
+	.done = run_done,
 };

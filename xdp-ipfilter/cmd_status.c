@@ -15,37 +15,21 @@
 #include <util/log.h>
 #include <util/program.h>
 
-#include "common.h"
 #include "counting.h"
 #include "snapshot.h"
 
 #define MAX_RULES_SHOWN 20
-
-static const struct option_spec status_options[] = {
-	{ 'j', "json", NULL, "print JSON" },
-	OPTIONS_TABLE_END,
-};
 
 struct status_request {
 	struct option_texts names;
 	bool json;
 };
 
-static int parse(struct status_request *request, struct options *options, struct error *err)
-{
-	int ret = 0;
-	int id;
-
-	while (!ret && (id = options_next(options, err)) != OPTIONS_END) {
-		if (id == 'j')
-			request->json = true;
-		else if (id == OPTIONS_POSITIONAL)
-			ret = word_option(&request->names, options, err);
-		else
-			ret = id;
-	}
-	return ret;
-}
+static const struct option_spec status_options[] = {
+	OPTION_FLAG('j', "json", struct status_request, json, "Print JSON."),
+	OPTION_POSITIONALS("IFNAME", struct status_request, names),
+	OPTION_END,
+};
 
 static void describe_position(struct report *report, const struct chain *chain)
 {
@@ -342,20 +326,15 @@ static int find_ifaces(const struct option_texts *names, struct ifaces *ifaces, 
 	return ret ? ret : ifaces_open(ifaces, err);
 }
 
-static int status(struct options *options, struct error *err)
+static int status(void *data, struct error *err)
 {
-	struct status_request request = { 0 };
+	const struct status_request *request = data;
 	struct ifaces ifaces = { 0 };
-	int ret = parse(&request, options, err);
+	int ret = find_ifaces(&request->names, &ifaces, err);
 
 	if (!ret)
-		ret = ready(err);
-	if (!ret)
-		ret = find_ifaces(&request.names, &ifaces, err);
-	if (!ret)
-		ret = status_of(&ifaces, request.json, err);
+		ret = status_of(&ifaces, request->json, err);
 	ifaces_done(&ifaces);
-	option_texts_done(&request.names);
 	return ret;
 }
 
@@ -363,15 +342,16 @@ const struct command cmd_status = {
 	.name = "status",
 	.summary = "show the filter's state, rules and counters",
 	.usage = "[OPTION]... [IFNAME]...",
-	.options = status_options,
-	.needs = CAPABILITY_BPF,
 	.notes =
-		"Without IFNAME, those of every interface that has the filter, or lost it. With -v, the counters\n"
+		"Without IFNAME, shows every interface that has the filter, or lost it. With -v, shows the counters\n"
 		"of each CPU too.\n",
 	.examples = "  xdp-ipfilter status\n"
 		    "  xdp-ipfilter status --json eth0\n",
 	.exit_codes = "  0  filtering\n"
 		      "  1  attached but NOT filtering, or failed\n"
 		      "  3  not loaded on an interface that was named, or turned off on any\n",
+	.options = status_options,
+	.request_size = sizeof(struct status_request),
+	.needs = CAPABILITY_BPF | CMD_NEEDS_CLOCK,
 	.run = status,
 };

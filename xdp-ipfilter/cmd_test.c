@@ -16,70 +16,52 @@
 #include <util/auto.h>
 #include <util/error.h>
 
-#include "common.h"
 #include "snapshot.h"
 
-static const struct option_spec test_options[] = {
-	{ 'd', "dev", "IFNAME", "only this interface; may be given several times" },
-	{ 'q', "quiet", NULL, "print nothing, only the exit code tells" },
-	OPTIONS_TABLE_END,
-};
-
 struct test_request {
-	struct option_texts devs, words;
-	struct address *addresses; /* of the words */
+	struct option_texts devices, texts;
+	struct address *addresses; /* of the texts */
 	bool quiet;
 };
 
-static int parse_option(struct test_request *request, int id, const struct options *options,
-			struct error *err)
-{
-	switch (id) {
-	case 'd':
-		return word_option(&request->devs, options, err);
-	case 'q':
-		request->quiet = true;
-		return 0;
-	case OPTIONS_POSITIONAL:
-		return word_option(&request->words, options, err);
-	default:
-		return -EINVAL;
-	}
-}
+static const struct option_spec test_options[] = {
+	IFACE_OPTION(struct test_request, devices),
+	OPTION_FLAG('q', "quiet", struct test_request, quiet,
+		    "Print nothing; the exit code tells the verdict."),
+	OPTION_POSITIONALS("ADDRESS", struct test_request, texts),
+	OPTION_END,
+};
 
-static int parse(struct test_request *request, struct options *options, struct error *err)
+static const char *check(const void *data)
 {
-	int ret = 0;
-	int id;
+	const struct test_request *request = data;
 
-	while (!ret && (id = options_next(options, err)) != OPTIONS_END)
-		ret = parse_option(request, id, options, err);
-	if (!ret && !request->words.count)
-		return options_refuse(options, err, "which address?");
-	return ret;
+	return request->texts.count ? NULL : "which address?";
 }
 
 /* Would it be an address but for leading zeros? */
-static bool has_zeros(const char *word)
+static bool has_zeros(const char *text)
 {
 	struct address address;
-	const char *end = address_scan_padded(word, &address);
+	const char *end = address_scan_padded(text, &address);
 
 	return end && !*end;
 }
 
-static int parse_addresses(struct test_request *request, struct error *err)
+static int parse_addresses(void *data, struct error *err)
 {
-	request->addresses = calloc(request->words.count, sizeof(*request->addresses));
+	struct test_request *request = data;
+
+	request->addresses = calloc(request->texts.count, sizeof(*request->addresses));
 	if (!request->addresses)
 		return error_no_memory(err);
-	for (size_t i = 0; i < request->words.count; i++) {
-		const char *word = request->words.items[i];
+	for (size_t i = 0; i < request->texts.count; i++) {
+		const char *text = request->texts.items[i];
 
-		if (!address_parse(word, &request->addresses[i], NULL))
+		if (!address_parse(text, &request->addresses[i], NULL))
 			continue;
-		return error_set_usage(err, "'%.80s': %s", word,
-				       has_zeros(word) ? prefix_problem_text(PREFIX_LEADING_ZEROS) :
+		return error_set_usage(err, "'%.80s': %s", text,
+				       has_zeros(text) ? prefix_problem_text(PREFIX_LEADING_ZEROS) :
 							 "not an IPv4 or IPv6 address");
 	}
 	return 0;
@@ -160,7 +142,7 @@ static int test_snapshots(const struct test_request *request, const struct snaps
 		/* A warning has said so already. */
 		if (snapshot->iface->misread.text[0])
 			findings->all_dropped = false;
-		for (size_t j = 0; j < request->words.count && !ret; j++)
+		for (size_t j = 0; j < request->texts.count && !ret; j++)
 			ret = test_address(findings, snapshot, &request->addresses[j], err);
 	}
 	return ret ? ret : report_finish(&findings->report, err);
@@ -188,38 +170,40 @@ static int test_ifaces(const struct test_request *request, const struct ifaces *
 	return findings.all_dropped ? 0 : error_set_kind(err, -ENOENT, ERROR_FAILURE);
 }
 
-static int test(struct options *options, struct error *err)
+static int test(void *data, struct error *err)
 {
-	struct test_request request = { 0 };
+	const struct test_request *request = data;
 	struct ifaces ifaces = { 0 };
-	int ret = parse(&request, options, err);
+	int ret = ifaces_filtering(&request->devices, &ifaces, err);
 
 	if (!ret)
-		ret = parse_addresses(&request, err);
-	if (!ret)
-		ret = ready(err);
-	if (!ret)
-		ret = ifaces_filtering(&request.devs, &ifaces, err);
-	if (!ret)
-		ret = test_ifaces(&request, &ifaces, err);
+		ret = test_ifaces(request, &ifaces, err);
 	ifaces_done(&ifaces);
-	free(request.addresses);
-	option_texts_done(&request.words);
-	option_texts_done(&request.devs);
 	return ret;
+}
+
+static void test_done(void *data)
+{
+	struct test_request *request = data;
+
+	free(request->addresses);
 }
 
 const struct command cmd_test = {
 	.name = "test",
-	.summary = "tell which rule would decide for packets from an address",
+	.summary = "tell which rule would decide on packets from an address",
 	.usage = "[OPTION]... ADDRESS...",
-	.options = test_options,
-	.needs = CAPABILITY_BPF,
-	.notes = "Without --dev, on every interface that has the filter. Nothing is counted.\n",
+	.notes = "Without --dev, asks every interface that has the filter. Nothing is counted.\n",
 	.examples = "  xdp-ipfilter test 192.0.2.66 2001:db8::66\n"
 		    "  xdp-ipfilter test -q 192.0.2.66 && echo blocked\n",
 	.exit_codes = "  0  every address would be dropped\n"
 		      "  1  some would pass, or the test failed\n"
 		      "  3  the filter is not loaded there, or nowhere\n",
+	.options = test_options,
+	.request_size = sizeof(struct test_request),
+	.check = check,
+	.read = parse_addresses,
+	.needs = CAPABILITY_BPF | CMD_NEEDS_CLOCK,
 	.run = test,
+	.done = test_done,
 };

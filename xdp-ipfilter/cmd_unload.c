@@ -10,50 +10,42 @@
 
 #include <dataplane/capability.h>
 #include <dataplane/detach.h>
-#include <dataplane/lock.h>
 #include <dataplane/sweep.h>
 #include <util/auto.h>
 #include <util/error.h>
 #include <util/log.h>
-#include <util/signals.h>
 
-#include "common.h"
 #include "iface.h"
-
-static const struct option_spec unload_options[] = {
-	{ 'a', "all", NULL, "every interface that has the filter, or lost it" },
-	OPTIONS_TABLE_END,
-};
 
 struct unload_request {
 	struct option_texts names;
 	bool all;
+	struct ifaces ifaces;
 };
 
-static int parse(struct unload_request *request, struct options *options, struct error *err)
-{
-	int ret = 0;
-	int id;
+static const struct option_spec unload_options[] = {
+	OPTION_FLAG('a', "all", struct unload_request, all,
+		    "Every interface that has the filter, or lost it."),
+	OPTION_POSITIONALS("IFNAME", struct unload_request, names),
+	OPTION_END,
+};
 
-	while (!ret && (id = options_next(options, err)) != OPTIONS_END) {
-		if (id == 'a')
-			request->all = true;
-		else if (id == OPTIONS_POSITIONAL)
-			ret = word_option(&request->names, options, err);
-		else
-			ret = id;
-	}
-	if (ret || request->all != (request->names.count > 0))
-		return ret;
-	return options_refuse(options, err,
-			      request->all ? "interfaces or --all, not both" :
-					     "which interface? --all means every one");
+static const char *check(const void *data)
+{
+	const struct unload_request *request = data;
+
+	if (request->all != (request->names.count > 0))
+		return NULL;
+	return request->all ? "interfaces or --all, not both" :
+			      "which interface? --all means every one";
 }
 
 /* All are looked at before the first is touched. */
-static int find_ifaces(const struct option_texts *names, struct ifaces *ifaces, struct error *err)
+static int find_ifaces(void *data, struct error *err)
 {
-	int ret = ifaces_find(names, ifaces, err);
+	struct unload_request *request = data;
+	struct ifaces *ifaces = &request->ifaces;
+	int ret = ifaces_find(&request->names, ifaces, err);
 
 	for (size_t i = 0; i < ifaces->count && !ret; i++) {
 		const struct iface *iface = &ifaces->items[i];
@@ -107,15 +99,16 @@ static int unload_round(const struct ifaces *ifaces, bool *done, size_t *left, s
 	return 0;
 }
 
-static int unload_ifaces(const struct ifaces *ifaces, struct error *err)
+static int unload(void *data, struct error *err)
 {
+	const struct unload_request *request = data;
+	const struct ifaces *ifaces = &request->ifaces;
 	auto_free bool *done = calloc(ifaces->count + 1, sizeof(*done));
 	size_t before, left = ifaces->count;
 	int ret;
 
 	if (!done)
 		return error_no_memory(err);
-	signals_hold();
 	do {
 		before = left;
 		ret = unload_round(ifaces, done, &left, err);
@@ -126,44 +119,26 @@ static int unload_ifaces(const struct ifaces *ifaces, struct error *err)
 	return 0;
 }
 
-static int unload_locked(const struct unload_request *request, struct error *err)
+static void unload_done(void *data)
 {
-	struct ifaces ifaces = { 0 };
-	int ret;
-	auto_fd int lock = -1;
+	struct unload_request *request = data;
 
-	ret = capability_check(err);
-	if (ret)
-		return ret;
-	lock = lock_take(err);
-	if (lock < 0)
-		return lock;
-	ret = find_ifaces(&request->names, &ifaces, err);
-	if (!ret)
-		ret = unload_ifaces(&ifaces, err);
-	ifaces_done(&ifaces);
-	return ret;
-}
-
-static int unload(struct options *options, struct error *err)
-{
-	struct unload_request request = { 0 };
-	int ret = parse(&request, options, err);
-
-	if (!ret)
-		ret = unload_locked(&request, err);
-	option_texts_done(&request.names);
-	return ret;
+	ifaces_done(&request->ifaces);
 }
 
 const struct command cmd_unload = {
 	.name = "unload",
 	.summary = "take the filter off interfaces, and leave all other programs there",
 	.usage = "-a | IFNAME...",
-	.options = unload_options,
-	.needs = CAPABILITY_BPF | CAPABILITY_ATTACH,
 	.examples = "  xdp-ipfilter unload eth0\n"
 		    "  xdp-ipfilter unload --all\n",
 	.exit_codes = "  3  not loaded on an interface that was named; none is unloaded then\n",
-	.run = unload,
+	.options = unload_options,
+	.request_size = sizeof(struct unload_request),
+	.check = check,
+	.needs = CAPABILITY_BPF | CAPABILITY_ATTACH,
+	.takes_lock = true,
+	.run = find_ifaces,
+	.commit = unload,
+	.done = unload_done,
 };

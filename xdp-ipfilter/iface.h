@@ -21,6 +21,11 @@ struct error;
  * opened: it makes up to 64 maps at a time. */
 #define IFACE_DESCRIPTORS 96
 
+/* The option and the hint of commands that work on some of the interfaces that have the filter. */
+#define IFACE_OPTION(request, field_) \
+	OPTION_TEXTS('d', "dev", "IFNAME", request, field_, "Only this interface. May be repeated.")
+#define IFACE_NO_POSITIONALS OPTION_NO_POSITIONALS("an interface follows --dev")
+
 struct iface {
 	struct netdev dev;
 	struct chain chain;

@@ -1,13 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What do load and run ask for, and how is it brought onto an interface?
+ * What do load and run ask for, and how does it get onto an interface?
  */
 #include "loading.h"
 
 #include <errno.h>
-#include <limits.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include <cli/report.h>
 #include <feed/input.h>
@@ -22,47 +19,19 @@
 #include "progress.h"
 #include "rule_input.h"
 
-void loading_request_init(struct loading_request *request)
+const char *loading_mode(unsigned int mode)
 {
-	*request = (struct loading_request){
-		.attach = {
-			.mode = ATTACH_MODE_NATIVE,
-			.policy = IPF_PASS,
-			.priority = IPF_PRIORITY,
-		},
-	};
+	return mode <= ATTACH_MODE_HW ? attach_mode_name((enum attach_mode)mode) : NULL;
 }
 
-void loading_request_done(struct loading_request *request)
+const char *loading_policy(unsigned int policy)
 {
-	option_texts_done(&request->names);
-	option_texts_done(&request->files);
-	option_texts_done(&request->rules);
+	static const char *const names[] = { [IPF_PASS] = "allow", [IPF_DROP] = "deny" };
+
+	return policy <= IPF_DROP ? names[policy] : NULL;
 }
 
-static int mode_option(enum attach_mode *mode, const struct options *options, struct error *err)
-{
-	if (!attach_mode_parse(options->value, mode))
-		return 0;
-	return options_refuse(options, err, "'%s': not a mode; one of native, skb, hw, unspecified",
-			      options->value);
-}
-
-static int policy_option(enum ipf_verdict *policy, const struct options *options, struct error *err)
-{
-	if (!strcmp(options->value, "allow")) {
-		*policy = IPF_PASS;
-	} else if (!strcmp(options->value, "deny")) {
-		*policy = IPF_DROP;
-	} else {
-		return options_refuse(options, err, "'%s': not a policy; allow or deny",
-				      options->value);
-	}
-	return 0;
-}
-
-static int counting_option(enum ipf_counting *counting, const struct options *options,
-			   struct error *err)
+const char *loading_counting(unsigned int counting)
 {
 	static const char *const names[] = {
 		[IPF_COUNT_AUTO] = "auto",
@@ -70,50 +39,10 @@ static int counting_option(enum ipf_counting *counting, const struct options *op
 		[IPF_COUNT_NEVER] = "never",
 	};
 
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		if (strcmp(options->value, names[i]) != 0)
-			continue;
-		*counting = (enum ipf_counting)i;
-		return 0;
-	}
-	return options_refuse(options, err, "'%s': one of auto, always, never", options->value);
+	return counting <= IPF_COUNT_NEVER ? names[counting] : NULL;
 }
 
-int loading_option(struct loading_request *request, int id, const struct options *options,
-		   struct error *err)
-{
-	switch (id) {
-	case 'm':
-		return mode_option(&request->attach.mode, options, err);
-	case 'p':
-		return policy_option(&request->attach.policy, options, err);
-	case 'P':
-		return number_option(&request->attach.priority, 0, INT_MAX, options, err);
-	case 'i':
-		return word_option(&request->rules, options, err);
-	case 'f':
-		return word_option(&request->files, options, err);
-	case LOAD_FORMAT:
-		return format_option(&request->format, options, err);
-	case LOAD_REQUIRE_DISPATCHER:
-		request->attach.require_dispatcher = true;
-		return 0;
-	case LOAD_TRACE:
-		request->attach.trace = true;
-		return 0;
-	case LOAD_COUNTERS:
-		return counting_option(&request->attach.counting, options, err);
-	case LOAD_FORCE:
-		request->force = true;
-		return 0;
-	case OPTIONS_POSITIONAL:
-		return word_option(&request->names, options, err);
-	default:
-		return -EINVAL; /* the message is there already */
-	}
-}
-
-int loading_check(const struct loading_request *request, struct input *input, struct error *err)
+int loading_read(const struct loading_request *request, struct input *input, struct error *err)
 {
 	int ret;
 
@@ -121,14 +50,10 @@ int loading_check(const struct loading_request *request, struct input *input, st
 		.verdict = request->attach.policy == IPF_PASS ? VERDICT_DROP : VERDICT_PASS,
 		.expires = IPF_NEVER,
 		.now = tick_now(),
-		.format = request->format,
+		.format = rule_input_format(request->format),
 	};
 	ret = rule_input_read(input, &request->files, &request->rules, err);
-	if (ret)
-		return ret;
-	if (!request->force)
-		ret = lockout_check_input(input, err);
-	return ret ? ret : ready(err);
+	return ret || request->force ? ret : lockout_check_input(input, err);
 }
 
 /* Each interface gets a copy of the rules: preparing numbers their counters. */

@@ -1,63 +1,69 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What do load and run ask for, and how is it brought onto an interface?
+ * What do load and run ask for, and how does it get onto an interface?
  */
 #ifndef LOADING_H
 #define LOADING_H
 
+#include <cli/options.h>
 #include <dataplane/attach.h>
 #include <feed/input.h>
+#include <limits.h>
 #include <stdbool.h>
 
-#include "common.h"
 #include "iface.h"
+#include "rule_input.h"
 
 struct error;
 
-enum {
-	LOAD_REQUIRE_DISPATCHER = OPTION_LONG,
-	LOAD_TRACE,
-	LOAD_COUNTERS,
-	LOAD_FORCE,
-	LOAD_FORMAT,
-	LOAD_OPTIONS_END,
-};
-
-/* The options that both have. */
-/* clang-format off */
-#define LOAD_OPTIONS \
-	{ 'm', "mode", "MODE", \
-	  "native (the default), skb, hw, or unspecified: native where the driver has it, else skb" }, \
-	{ 'p', "policy", "POLICY", \
-	  "what happens to a source without a rule: allow (the default) or deny" }, \
-	{ 'P', "prio", "PRIORITY", "place in the chain, lower runs earlier (default 5)" }, \
-	{ 'i', "ip", "RULE", "a rule to begin with; may be given several times" }, \
-	{ 'f', "file", "FILE", "rules to begin with, one a line; - is standard input" }, \
-	FORMAT_OPTION(LOAD_FORMAT), \
-	{ LOAD_REQUIRE_DISPATCHER, "require-dispatcher", NULL, \
-	  "fail rather than run alone, outside a chain" }, \
-	{ LOAD_TRACE, "trace", NULL, "log each verdict to the kernel's trace_pipe" }, \
-	{ LOAD_COUNTERS, "counters", "WHEN", \
-	  "count each rule's packets: auto (up to 65536 rules; the default), always or never" }, \
-	{ LOAD_FORCE, "force", NULL, "accept what is likely an accident: rules that drop nearly all" }
-/* clang-format on */
-
 struct loading_request {
 	struct option_texts names, files, rules;
-	const struct format *format;
+	const char *format;
 	struct attach_options attach;
 	bool force;
 };
-void loading_request_init(struct loading_request *request);
-void loading_request_done(struct loading_request *request);
 
-/* Reads one option of LOAD_OPTIONS, or an interface. */
-int loading_option(struct loading_request *request, int id, const struct options *options,
-		   struct error *err);
+#define LOADING_DEFAULTS                            \
+	{                                           \
+		.attach = {                         \
+			.mode = ATTACH_MODE_NATIVE, \
+			.policy = IPF_PASS,         \
+			.priority = IPF_PRIORITY,   \
+		},                                  \
+	}
 
-/* Reads the rules, then checks all that can be checked without looking at the interfaces. Release
+/* The names of values, for options. */
+const char *loading_mode(unsigned int mode);         /* enum attach_mode */
+const char *loading_policy(unsigned int policy);     /* enum ipf_verdict: allow, deny */
+const char *loading_counting(unsigned int counting); /* enum ipf_counting */
+
+/* The options of load and run, whose requests have a struct loading_request in this field. */
+/* clang-format off */
+#define LOADING_OPTIONS(request, field_)                                                            \
+	OPTION_ENUM('m', "mode", "MODE", request, field_.attach.mode, loading_mode,                 \
+		    "How to attach; unspecified takes native where the driver has it, else skb."),  \
+	OPTION_ENUM('p', "policy", "POLICY", request, field_.attach.policy, loading_policy,         \
+		    "What happens to a source without a rule."),                                    \
+	OPTION_NUMBER('P', "prio", "PRIORITY", request, field_.attach.priority, 0, INT_MAX,         \
+		      "Priority in the chain; lower runs earlier."),                                \
+	OPTION_TEXTS('i', "ip", "RULE", request, field_.rules,                                      \
+		     "A rule to begin with. May be repeated."),                                     \
+	RULE_INPUT_FILE_OPTION(request, field_.files),                                              \
+	RULE_INPUT_FORMAT_OPTION(request, field_.format),                                           \
+	OPTION_FLAG(0, "require-dispatcher", request, field_.attach.require_dispatcher,             \
+		    "Fail rather than run alone, outside a chain."),                                \
+	OPTION_FLAG(0, "trace", request, field_.attach.trace,                                       \
+		    "Log each verdict to the kernel's trace_pipe."),                                \
+	OPTION_ENUM(0, "counters", "WHEN", request, field_.attach.counting, loading_counting,       \
+		    "Count the packets of each rule; auto does up to 65536 rules."),                \
+	OPTION_FLAG(0, "force", request, field_.force,                                              \
+		    "Accept what is likely an accident: rules that drop nearly all sources."),      \
+	OPTION_POSITIONALS("IFNAME", request, field_.names)
+/* clang-format on */
+
+/* Reads the rules, then checks what can be checked without looking at the interfaces. Release
  * *input with input_done(), also after a failure. Returns 0, or a negative errno and sets *err. */
-int loading_check(const struct loading_request *request, struct input *input, struct error *err);
+int loading_read(const struct loading_request *request, struct input *input, struct error *err);
 
 /* Makes the input the rules of the iface, and prepares the filter for it. The caller holds the
  * lock. Returns as attach_prepare(), or what lockout_check_rules() refuses. */

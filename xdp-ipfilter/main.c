@@ -17,6 +17,7 @@
 #include <dataplane/capability.h>
 #include <dataplane/libbpf_log.h>
 #include <dataplane/lock.h>
+#include <ruleset/tick.h>
 #include <util/descriptors.h>
 #include <util/error.h>
 #include <util/log.h>
@@ -36,24 +37,39 @@ static const struct command *const commands[] = {
 	&cmd_flush, &cmd_list, &cmd_test,   &cmd_status, &cmd_poll, &cmd_help, NULL,
 };
 
-/* Before anything is looked at: what runs out of them later, in libraries, is told as something else. */
+/* Before anything is looked at: libraries that run out of descriptors later report something else. */
 static int check_descriptors(unsigned int needs, struct error *err)
 {
-	if (!needs)
-		return 0;
 	return descriptors_check(needs & CAPABILITY_ATTACH ? ATTACH_DESCRIPTORS : IFACE_DESCRIPTORS,
 				 err);
 }
 
-const struct command_table command_table = {
+static int start(unsigned int needs, struct error *err)
+{
+	return capability_limit(needs & ~CMD_NEEDS_CLOCK, err);
+}
+
+static int ready(unsigned int needs, struct error *err)
+{
+	int ret = needs ? check_descriptors(needs, err) : 0;
+
+	if (!ret && needs)
+		ret = capability_check(err);
+	if (!ret && needs & CMD_NEEDS_CLOCK)
+		ret = tick_check(err);
+	return ret;
+}
+
+const struct command_table cmd_table = {
 	.version = XDP_IPFILTER_VERSION,
 	.summary =
-		"Drops or passes packets by their source address, in XDP, before the kernel's network\n"
-		"stack sees them.",
+		"Drops or passes packets by their source address, in XDP, before they reach the\n"
+		"kernel's network stack.",
 	.commands = commands,
-	.start = capability_limit,
-	.ready = check_descriptors,
+	.start = start,
+	.ready = ready,
 	.set_lock_timeout = lock_set_timeout,
+	.take_lock = lock_take,
 };
 
 /* A map that got one of the first three descriptors would be written to by a message. */
@@ -93,7 +109,7 @@ int main(int argc, char **argv)
 	descriptors_raise();
 	libbpf_log_init();
 
-	ret = command_main(&command_table, argc, argv, &err);
+	ret = command_main(&cmd_table, argc, argv, &err);
 	if (!err.text[0]) {
 		flushed = report_flush(stdout, &err);
 		ret = flushed < 0 ? flushed : ret;

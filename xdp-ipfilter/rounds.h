@@ -5,12 +5,20 @@
 #ifndef ROUNDS_H
 #define ROUNDS_H
 
+#include <cli/options.h>
+#include <stdint.h>
 #include <util/loop.h>
 
 struct error;
 
 #define ROUNDS_INTERVAL_MS 2000
 #define ROUNDS_MAX_INTERVAL_MS 86400000u
+
+#define ROUNDS_INTERVAL_OPTION(letter_, request, field_)                                     \
+	OPTION_NUMBER(letter_, "interval", "MS", request, field_, 1, ROUNDS_MAX_INTERVAL_MS, \
+		      "Milliseconds between two prints.")
+#define ROUNDS_COUNT_OPTION(request, field_) \
+	OPTION_NUMBER(0, "count", "N", request, field_, 1, UINT32_MAX - 1, "End after N prints.")
 
 struct rounds {
 	unsigned int interval_ms; /* above 0 */

@@ -18,6 +18,16 @@
 
 #include "progress.h"
 
+const char *rule_input_format_name(unsigned int index)
+{
+	return format_names[index];
+}
+
+const struct format *rule_input_format(const char *name)
+{
+	return name ? format_find(name) : NULL;
+}
+
 static int read_stream(struct input *input, FILE *file, const char *name, struct error *err)
 {
 	size_t before = input->count;

@@ -7,8 +7,27 @@
 
 #include <cli/options.h>
 #include <feed/input.h>
+#include <ruleset/ruleset.h>
 
 struct error;
+struct format;
+
+#define RULE_INPUT_FILE_OPTION(request, field_)            \
+	OPTION_TEXTS('f', "file", "FILE", request, field_, \
+		     "Read rules from FILE, one a line; - is standard input. May be repeated.")
+#define RULE_INPUT_FORMAT_OPTION(request, field_)                                   \
+	OPTION_CHOICE(0, "format", "NAME", request, field_, rule_input_format_name, \
+		      "How the files are written; without it, found out for each.")
+#define RULE_INPUT_SET_OPTION(request, field_, help_)                                              \
+	OPTION_NAME('s', "set", "NAME", request, field_, ruleset_name_valid,                       \
+		    "a set's name is 1 to 31 of A-Z a-z 0-9 . _ -, the first a letter or a digit", \
+		    help_)
+
+/* The names of the formats, for options. */
+const char *rule_input_format_name(unsigned int index);
+
+/* The format of this name; NULL for NULL. */
+const struct format *rule_input_format(const char *name);
 
 /* Reads the files ("-" is standard input), then the rules, into the input, whose first members are
  * set. Gives one warning for all rules whose host bits were cleared; with -v, names the format of

@@ -13,18 +13,15 @@
 #include <dataplane/lock.h>
 #include <dataplane/table.h>
 #include <ruleset/tick.h>
-#include <util/auto.h>
 #include <util/error.h>
 #include <util/log.h>
 #include <util/number.h>
-#include <util/signals.h>
 
-#include "common.h"
 #include "preview.h"
 #include "progress.h"
 
 /* What is to become of an interface. */
-struct pending {
+struct transaction_part {
 	struct iface *iface;
 	struct ruleset before; /* a copy of its rules, where it is needed */
 	struct table_change table;
@@ -53,105 +50,72 @@ static int copy_rules(const struct ruleset *from, struct ruleset *to, struct err
 	return 0;
 }
 
-static int apply(struct pending *pending, const struct transaction *transaction, __u32 now,
+static int apply(struct transaction_part *part, const struct transaction *transaction, __u32 now,
 		 struct error *err)
 {
-	struct iface *iface = pending->iface;
-	int ret = transaction->apply(iface, transaction->context, &pending->changed, err);
+	struct iface *iface = part->iface;
+	int ret = transaction->apply(iface, transaction, &part->changed, err);
 
 	if (!ret)
 		ruleset_tidy(&iface->rules, now);
 	return ret;
 }
 
-/* Keeps the rules as they were in pending->before, and refuses a change that is guarded against. */
-static int apply_guarded(struct pending *pending, const struct transaction *transaction, __u32 now,
-			 struct error *err)
+/* Keeps the rules as they were in part->before, and refuses a change that is guarded against. */
+static int apply_guarded(struct transaction_part *part, const struct transaction *transaction,
+			 __u32 now, struct error *err)
 {
-	struct iface *iface = pending->iface;
-	int ret = copy_rules(&iface->rules, &pending->before, err);
+	struct iface *iface = part->iface;
+	int ret = copy_rules(&iface->rules, &part->before, err);
 
 	if (!ret)
-		ret = apply(pending, transaction, now, err);
+		ret = apply(part, transaction, now, err);
 	if (ret || !transaction->is_guarded)
 		return ret;
-	return lockout_check_rules(&iface->dev, transaction->input, &pending->before, &iface->rules,
+	return lockout_check_rules(&iface->dev, &transaction->input, &part->before, &iface->rules,
 				   iface_policy(iface), err);
 }
 
 /* The copy is only made where it is needed: it takes as much memory as the rules. */
-static int plan(struct pending *pending, const struct transaction *transaction, __u32 now,
+static int plan(struct transaction_part *part, const struct transaction *transaction, __u32 now,
 		struct error *err)
 {
-	struct iface *iface = pending->iface;
+	struct iface *iface = part->iface;
 	int ret = iface_read_rules(iface, now, err);
 
 	if (ret)
 		return ret;
-	if (!transaction->is_guarded || !lockout_may_refuse(transaction->input, &iface->rules,
+	if (!transaction->is_guarded || !lockout_may_refuse(&transaction->input, &iface->rules,
 							    iface_policy(iface), transaction->kind))
-		return apply(pending, transaction, now, err);
-	ret = apply_guarded(pending, transaction, now, err);
-	ruleset_done(&pending->before);
+		return apply(part, transaction, now, err);
+	ret = apply_guarded(part, transaction, now, err);
+	ruleset_done(&part->before);
 	return ret;
 }
 
-static int prepare(struct pending *pending, bool *again, struct error *err)
+static int prepare(struct transaction_part *part, bool *again, struct error *err)
 {
-	struct iface *iface = pending->iface;
+	struct iface *iface = part->iface;
 	int ret;
 
-	if (!pending->changed)
+	if (!part->changed)
 		return 0;
 	progress_rules(iface->dev.name, iface->rules.count);
-	ret = table_prepare(&iface->filter, &iface->live, &iface->rules, &pending->table, err);
+	ret = table_prepare(&iface->filter, &iface->live, &iface->rules, &part->table, err);
 	progress_erase();
 	if (ret) {
 		*again = lost_race(ret);
 		return error_prefix(err, ret, "%s", iface->dev.name);
 	}
-	pending->prepared = true;
+	part->prepared = true;
 	return 0;
 }
 
-static void warn(const struct pending *pending, const struct input *input, __u32 now)
+static void warn(const struct transaction_part *part, const struct input *input, __u32 now)
 {
-	const struct iface *iface = pending->iface;
+	const struct iface *iface = part->iface;
 
 	lockout_warn(&iface->dev, &iface->rules, iface_policy(iface), input, now);
-}
-
-/* Nothing fails from here on, unless another process overwrites the memory of the filter, and no
- * signal but SIGKILL interrupts. */
-static int commit_all(struct pending *pending, size_t count, const struct input *input, __u32 now,
-		      struct error *err)
-{
-	char text[NUMBER_COUNT_SIZE];
-	int ret = 0;
-
-	for (size_t i = 0; i < count; i++)
-		if (pending[i].prepared)
-			warn(&pending[i], input, now);
-	signals_hold();
-	for (size_t i = 0; i < count; i++) {
-		int failure = pending[i].prepared ? table_commit(&pending[i].table, err) : 0;
-
-		if (!failure)
-			continue;
-		ret = error_prefix(err, failure, "%s", pending[i].iface->dev.name);
-		pending[i].changed = 0;
-	}
-	for (size_t i = 0; i < count; i++)
-		log_verbose("%s: %s changed", pending[i].iface->dev.name,
-			    number_count(pending[i].changed, "rule", text));
-	return ret;
-}
-
-static void abort_all(struct pending *pending, size_t count)
-{
-	for (size_t i = 0; i < count; i++)
-		if (pending[i].prepared)
-			table_abort(&pending[i].table);
 }
 
 /* One program can be attached to several interfaces by hand. Its rules change once. */
@@ -163,108 +127,118 @@ static bool shares_filter(const struct ifaces *ifaces, size_t i)
 	return false;
 }
 
-static int change_ifaces(struct ifaces *ifaces, const struct transaction *transaction, bool *again,
-			 struct error *err)
+/* Finds the interfaces, and makes a part for each. */
+static int start(struct transaction *transaction, struct error *err)
 {
-	auto_free struct pending *pending = calloc(ifaces->count, sizeof(*pending));
-	__u32 now = tick_now();
-	int ret = 0;
+	struct ifaces *ifaces = &transaction->ifaces;
+	int ret = ifaces_filtering(&transaction->devices, ifaces, err);
 
-	if (!pending)
+	if (ret)
+		return ret;
+	transaction->parts = calloc(ifaces->count, sizeof(*transaction->parts));
+	if (!transaction->parts)
 		return error_no_memory(err);
-	for (size_t i = 0; i < ifaces->count && !ret; i++) {
-		pending[i].iface = &ifaces->items[i];
-		if (!shares_filter(ifaces, i))
-			ret = plan(&pending[i], transaction, now, err);
-	}
-	for (size_t i = 0; i < ifaces->count && !ret; i++)
-		ret = prepare(&pending[i], again, err);
-	if (!ret)
-		return commit_all(pending, ifaces->count, transaction->input, now, err);
-	abort_all(pending, ifaces->count);
-	return ret;
+	for (size_t i = 0; i < ifaces->count; i++)
+		transaction->parts[i].iface = &ifaces->items[i];
+	return 0;
 }
 
-static int try_change(const struct option_texts *names, const struct transaction *transaction,
-		      bool *again, struct error *err)
+static int try_prepare(struct transaction *transaction, bool *again, struct error *err)
 {
-	struct ifaces ifaces = { 0 };
-	int ret = ifaces_filtering(names, &ifaces, err);
+	struct transaction_part *parts;
+	__u32 now = tick_now();
+	int ret;
 
 	*again = false;
-	if (!ret)
-		ret = change_ifaces(&ifaces, transaction, again, err);
-	ifaces_done(&ifaces);
+	ret = start(transaction, err);
+	parts = transaction->parts;
+	for (size_t i = 0; i < transaction->ifaces.count && !ret; i++)
+		if (!shares_filter(&transaction->ifaces, i))
+			ret = plan(&parts[i], transaction, now, err);
+	for (size_t i = 0; i < transaction->ifaces.count && !ret; i++)
+		ret = prepare(&parts[i], again, err);
+	for (size_t i = 0; i < transaction->ifaces.count && !ret; i++)
+		if (parts[i].prepared)
+			warn(&parts[i], &transaction->input, now);
 	return ret;
 }
 
-int transaction_run(const struct option_texts *names, const struct transaction *transaction,
-		    struct error *err)
+static void undo(struct transaction *transaction)
+{
+	for (size_t i = 0; i < transaction->ifaces.count && transaction->parts; i++) {
+		if (transaction->parts[i].prepared)
+			table_abort(&transaction->parts[i].table);
+		ruleset_done(&transaction->parts[i].before);
+	}
+	free(transaction->parts);
+	transaction->parts = NULL;
+	ifaces_done(&transaction->ifaces);
+}
+
+int transaction_prepare(void *request, struct error *err)
 {
 	struct lock_patience patience = { 0 };
-	auto_fd int lock = -1;
+	struct transaction *transaction = request;
 	bool again;
 	int ret;
 
-	ret = ready(err);
-	if (ret)
-		return ret;
-	lock = lock_take(err);
-	if (lock < 0)
-		return lock;
 	for (;;) {
-		ret = try_change(names, transaction, &again, err);
+		ret = try_prepare(transaction, &again, err);
 		if (!again || !lock_pause(&patience))
 			return ret;
+		undo(transaction);
 		error_clear(err);
 	}
 }
 
-/* -- Preview ----------------------------------------------------------------------------------- */
-
-static int plan_aside(struct pending *pending, const struct transaction *transaction, __u32 now,
-		      struct error *err)
+int transaction_commit(void *request, struct error *err)
 {
-	int ret = iface_read_rules(pending->iface, now, err);
-
-	return ret ? ret : apply_guarded(pending, transaction, now, err);
-}
-
-static int preview_ifaces(struct ifaces *ifaces, const struct transaction *transaction,
-			  struct error *err)
-{
-	auto_free struct pending *pending = calloc(ifaces->count, sizeof(*pending));
-	__u32 now = tick_now();
+	struct transaction *transaction = request;
+	char text[NUMBER_COUNT_SIZE];
 	int ret = 0;
 
-	if (!pending)
-		return error_no_memory(err);
-	for (size_t i = 0; i < ifaces->count && !ret; i++) {
-		pending[i].iface = &ifaces->items[i];
-		ret = plan_aside(&pending[i], transaction, now, err);
-	}
-	for (size_t i = 0; i < ifaces->count && !ret; i++) {
-		const struct iface *iface = &ifaces->items[i];
+	for (size_t i = 0; i < transaction->ifaces.count; i++) {
+		struct transaction_part *part = &transaction->parts[i];
+		int failure = part->prepared ? table_commit(&part->table, err) : 0;
 
-		warn(&pending[i], transaction->input, now);
-		ret = preview_print(ifaces->count > 1 ? iface->dev.name : NULL, &pending[i].before,
-				    &iface->rules, now, err);
+		part->prepared = false;
+		if (!failure)
+			continue;
+		ret = error_prefix(err, failure, "%s", part->iface->dev.name);
+		part->changed = 0;
 	}
-	for (size_t i = 0; i < ifaces->count; i++)
-		ruleset_done(&pending[i].before);
-	return ret < 0 ? ret : 0;
+	for (size_t i = 0; i < transaction->ifaces.count; i++)
+		log_verbose("%s: %s changed", transaction->ifaces.items[i].dev.name,
+			    number_count(transaction->parts[i].changed, "rule", text));
+	return ret;
 }
 
-int transaction_preview(const struct option_texts *names, const struct transaction *transaction,
-			struct error *err)
+void transaction_done(void *request)
 {
-	struct ifaces ifaces = { 0 };
-	int ret = ready(err);
+	struct transaction *transaction = request;
 
-	if (!ret)
-		ret = ifaces_filtering(names, &ifaces, err);
-	if (!ret)
-		ret = preview_ifaces(&ifaces, transaction, err);
-	ifaces_done(&ifaces);
-	return ret;
+	undo(transaction);
+	input_done(&transaction->input);
+}
+
+int transaction_preview(struct transaction *transaction, struct error *err)
+{
+	const struct ifaces *ifaces = &transaction->ifaces;
+	struct transaction_part *part;
+	__u32 now = tick_now();
+	int ret = start(transaction, err);
+
+	for (size_t i = 0; i < ifaces->count && !ret; i++) {
+		part = &transaction->parts[i];
+		ret = iface_read_rules(part->iface, now, err);
+		if (!ret)
+			ret = apply_guarded(part, transaction, now, err);
+	}
+	for (size_t i = 0; i < ifaces->count && !ret; i++) {
+		part = &transaction->parts[i];
+		warn(part, &transaction->input, now);
+		ret = preview_print(ifaces->count > 1 ? part->iface->dev.name : NULL, &part->before,
+				    &part->iface->rules, now, err);
+	}
+	return ret < 0 ? ret : 0;
 }

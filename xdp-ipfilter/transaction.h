@@ -14,30 +14,46 @@
 #include "lockout.h"
 
 struct error;
+struct transaction;
 
 /* Makes iface->rules what they are to become; *changed is the number of rules that became
  * different. Called again from the start if another process changes the rules meanwhile. Returns 0,
  * or a negative errno and sets *err: then nothing changes on any interface. */
-typedef int (*transaction_apply)(struct iface *iface, const void *context, size_t *changed,
-				 struct error *err);
+typedef int (*transaction_apply)(struct iface *iface, const struct transaction *transaction,
+				 size_t *changed, struct error *err);
 
+/* An interface, on its way to new rules. */
+struct transaction_part;
+
+/* The request of a command that changes rules begins with this. */
 struct transaction {
+	struct option_texts devices; /* none: all that have the filter */
+	struct input input;          /* the rules that were read; zeroed: none */
 	transaction_apply apply;
-	const void *context;
-	const struct input *input; /* the rules that were read; NULL: none */
-	bool is_guarded; /* refuse what lockout_check_rules() refuses; there is an input then */
+	bool is_guarded;          /* refuse what lockout_check_rules() refuses */
 	enum lockout_change kind; /* for the guard */
+
+	struct ifaces ifaces;
+	struct transaction_part *parts; /* one for each interface */
 };
 
-/* Reads the rules of each interface named (or of all that have the filter), changes them, and makes
- * all changes live once every one is ready. Takes the lock. Leaves an interface alone whose rules
- * do not change. Returns 0, or a negative errno and sets *err, ERROR_ABSENT where the filter is not
- * loaded. */
-int transaction_run(const struct option_texts *names, const struct transaction *transaction,
-		    struct error *err);
+/* These are steps of such commands (struct command), whose requests they get. */
 
-/* Prints to stdout what transaction_run() would change, and changes nothing. Takes no lock. */
-int transaction_preview(const struct option_texts *names, const struct transaction *transaction,
-			struct error *err);
+/* Reads the rules of each interface, changes them, and prepares their tables; nothing is live yet.
+ * Leaves an interface alone whose rules do not change. The caller holds the lock. Returns 0, or a
+ * negative errno and sets *err, ERROR_ABSENT where the filter is not loaded. */
+int transaction_prepare(void *request, struct error *err);
+
+/* Makes everything that was prepared live. The caller holds the lock, and holds signals back. Fails
+ * only where another process overwrote the memory of a filter; all other interfaces have changed
+ * then. */
+int transaction_commit(void *request, struct error *err);
+
+/* Releases the input, and what was prepared and is not live. */
+void transaction_done(void *request);
+
+/* Instead of transaction_prepare(): prints to stdout what would change, and prepares nothing. Needs
+ * no lock. */
+int transaction_preview(struct transaction *transaction, struct error *err);
 
 #endif

@@ -1,24 +1,49 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Which command does the user mean, and how is it explained?
+ * Which command does the user mean, how is it explained, and in which order does it work?
  */
-#include "command.h"
+#include <cli/command.h>
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include <util/auto.h>
 #include <util/error.h>
 #include <util/log.h>
-#include <util/number.h>
 #include <util/program.h>
+#include <util/signals.h>
 
-enum { OPTION_VERSION = OPTION_LONG };
+#define LOCK_TIMEOUT_S 10
+#define LOCK_TIMEOUT_MAX_S 86400
 
-#define LOCK_TIMEOUT_MAX_S 86400u
+/* What every command can be asked, after its name or before. */
+struct common {
+	bool help, verbose;
+	unsigned int lock_timeout_s;
+};
+
+static const struct common common_defaults = { .lock_timeout_s = LOCK_TIMEOUT_S };
+
+static const struct option_spec common_options[] = {
+	OPTION_STOP('h', "help", struct common, help, "Show this help."),
+	OPTION_FLAG('v', "verbose", struct common, verbose, "Report each step on standard error."),
+	OPTION_NUMBER(0, "lock-timeout", "SECONDS", struct common, lock_timeout_s, 0,
+		      LOCK_TIMEOUT_MAX_S,
+		      "Wait this long for another command that changes something."),
+	OPTION_END,
+};
+
+/* What is asked before the command. */
+struct top {
+	bool version;
+	struct option_rest rest; /* from the command's name on */
+};
 
 static const struct option_spec top_options[] = {
-	{ OPTION_VERSION, "version", NULL, "show the version" },
-	OPTIONS_TABLE_END,
+	OPTION_STOP(0, "version", struct top, version, "Show the version."),
+	OPTION_REST("COMMAND", struct top, rest),
+	OPTION_END,
 };
 
 static const struct command *find_exact(const struct command_table *table, const char *name)
@@ -57,11 +82,22 @@ const struct command *command_find(const struct command_table *table, const char
 	return NULL;
 }
 
+/* Help shows the defaults, not what was asked for. */
+static void print_options(const struct option_spec *specs, const void *defaults, FILE *out)
+{
+	const struct options options = {
+		.own = { specs, (void *)defaults },
+		.common = { common_options, (void *)&common_defaults },
+	};
+
+	options_print(&options, out);
+}
+
 void command_help(const struct command *command, FILE *out)
 {
 	fprintf(out, "usage: " PROGRAM_NAME " %s %s\n\n", command->name, command->usage);
 	fprintf(out, "%c%s.\n\noptions:\n", command->summary[0] - 'a' + 'A', command->summary + 1);
-	options_print(command->options, out);
+	print_options(command->options, command->defaults, out);
 	if (command->notes)
 		fprintf(out, "\n%s", command->notes);
 	if (command->examples)
@@ -78,108 +114,127 @@ void command_table_help(const struct command_table *table, FILE *out)
 	for (const struct command *const *command = table->commands; *command; command++)
 		fprintf(out, "  %-8s  %s\n", (*command)->name, (*command)->summary);
 	fprintf(out, "\noptions:\n");
-	options_print(top_options, out);
-	fprintf(out, "\nA command may be cut short where what is left is unique.\n"
+	print_options(top_options, NULL, out);
+	fprintf(out, "\nA command may be abbreviated as long as no other begins alike.\n"
 		     "'" PROGRAM_NAME " help COMMAND' explains a command.\n\n"
 		     "exit codes:\n"
 		     "  0  done\n"
-		     "  1  failed, nothing changed (of status and test: see their help)\n"
+		     "  1  failed, nothing changed (status and test: see their help)\n"
 		     "  2  wrong usage or bad input\n"
 		     "  3  the filter is not loaded there\n");
 }
 
-/* An option that every command has, but --help. */
-static int common_option(const struct command_table *table, int id, const struct options *options,
-			 struct error *err)
+static void apply_common(const struct command_table *table, const struct common *common)
 {
-	uint64_t seconds;
-
-	if (id == OPTION_VERBOSE) {
+	if (common->verbose)
 		log_set_level(LOG_VERBOSE);
-	} else if (id == OPTION_LOCK_TIMEOUT) {
-		if (number_parse(options->value, 0, LOCK_TIMEOUT_MAX_S, &seconds))
-			return options_refuse(options, err,
-					      "'%s': not a number of seconds from 0 to %u",
-					      options->value, LOCK_TIMEOUT_MAX_S);
-		table->set_lock_timeout((unsigned int)seconds);
-	}
-	return 0;
+	table->set_lock_timeout(common->lock_timeout_s);
 }
 
-/* They are read before the command starts: --help wins over all that stands behind it. */
-static int read_common(const struct command_table *table, const struct command *command, int argc,
-		       char **argv, bool *help, struct error *err)
+/* Returns 0 with *lock unchanged where the request needs none. */
+static int take_lock(const struct command_table *table, const struct command *command,
+		     const void *request, int *lock, struct error *err)
 {
-	struct options options;
-	int ret = 0;
-	int id;
+	if (!command->takes_lock || (command->only_reads && command->only_reads(request)))
+		return 0;
+	*lock = table->take_lock(err);
+	return *lock < 0 ? *lock : 0;
+}
 
-	*help = false;
-	options_start(&options, command->name, command->options, argc, argv);
-	while (!*help && (id = options_next_any(&options, NULL)) > OPTIONS_END) {
-		*help = id == OPTION_HELP;
-		if (!ret)
-			ret = common_option(table, id, &options, err);
+static int take_steps(const struct command_table *table, const struct command *command,
+		      void *request, int *lock, struct error *err)
+{
+	int ret = 0;
+
+	if (command->read)
+		ret = command->read(request, err);
+	if (!ret)
+		ret = table->ready(command->needs, err);
+	if (!ret)
+		ret = take_lock(table, command, request, lock, err);
+	if (!ret && command->run)
+		ret = command->run(request, err);
+	if (ret || !command->commit)
+		return ret;
+	signals_hold();
+	return command->commit(request, err);
+}
+
+static int run_request(const struct command_table *table, const struct command *command,
+		       const struct option_rest *rest, void *request, struct common *common,
+		       struct error *err)
+{
+	const struct options options = {
+		.command = command->name,
+		.own = { command->options, request },
+		.common = { common_options, common },
+	};
+	const char *complaint = NULL;
+	/* Held until the request is released: what was prepared in vain is undone under it. */
+	auto_fd int lock = -1;
+	int ret = options_read(&options, rest->argc, rest->argv, err);
+
+	if (!ret && common->help) {
+		command_help(command, stdout);
+	} else if (!ret) {
+		apply_common(table, common);
+		complaint = command->check ? command->check(request) : NULL;
+		ret = complaint ? options_refuse(&options, err, "%s", complaint) :
+				  take_steps(table, command, request, &lock, err);
 	}
+	if (command->done)
+		command->done(request);
+	options_done(&options);
 	return ret;
 }
 
-static int cmd_run(const struct command_table *table, const struct command *command, int argc,
-		   char **argv, struct error *err)
+static int run_command(const struct command_table *table, const struct command *command,
+		       const struct option_rest *rest, struct common *common, struct error *err)
 {
-	struct error refusal = { 0 };
-	struct options options;
-	bool help;
+	auto_free void *request = calloc(1, command->request_size + 1);
+
+	if (!request)
+		return error_no_memory(err);
+	if (command->defaults)
+		memcpy(request, command->defaults, command->request_size);
+	return run_request(table, command, rest, request, common, err);
+}
+
+static int find_and_run(const struct command_table *table, const struct option_rest *rest,
+			struct common *common, struct error *err)
+{
+	const struct command *command;
 	int ret;
 
-	ret = read_common(table, command, argc, argv, &help, &refusal);
-	if (help) {
-		command_help(command, stdout);
-		return 0;
-	}
-	if (ret) {
-		*err = refusal;
-		return ret;
-	}
-	ret = table->ready(command->needs, err);
-	if (ret)
-		return ret;
-	options_start(&options, command->name, command->options, argc, argv);
-	return command->run(&options, err);
+	if (!rest->argc)
+		return error_set_usage(err,
+				       "usage: " PROGRAM_NAME " COMMAND [OPTION]... [ARGUMENT]...; "
+				       "see '" PROGRAM_NAME " --help'");
+	command = command_find(table, rest->argv[0], err);
+	if (!command)
+		return -EINVAL;
+	apply_common(table, common);
+	ret = table->start(command->needs, err);
+	return ret ? ret : run_command(table, command, rest, common, err);
 }
 
 int command_main(const struct command_table *table, int argc, char **argv, struct error *err)
 {
-	const struct command *command;
-	struct options options;
-	int used, id;
-	int ret = 0;
+	struct common common = common_defaults;
+	struct top top = { 0 };
+	const struct options options = {
+		.own = { top_options, &top },
+		.common = { common_options, &common },
+	};
+	int ret = options_read(&options, argc, argv, err);
 
-	options_start(&options, NULL, top_options, argc, argv);
-	while (!ret && (id = options_next_any(&options, err)) > OPTIONS_POSITIONAL) {
-		switch (id) {
-		case OPTION_HELP:
-			command_table_help(table, stdout);
-			return 0;
-		case OPTION_VERSION:
-			printf(PROGRAM_NAME " %s\n", table->version);
-			return 0;
-		default:
-			ret = common_option(table, id, &options, err);
-		}
-	}
-	if (ret || id < 0)
-		return ret ? ret : id;
-	if (id == OPTIONS_END)
-		return error_set_usage(err,
-				       "usage: " PROGRAM_NAME " COMMAND [OPTION]... [ARGUMENT]...; "
-				       "see '" PROGRAM_NAME " --help'");
-	command = command_find(table, options.value, err);
-	if (!command)
-		return -EINVAL;
-	ret = table->start(command->needs, err);
 	if (ret)
 		return ret;
-	used = options_used(&options);
-	return cmd_run(table, command, argc - used + 1, argv + used - 1, err);
+	if (common.help)
+		command_table_help(table, stdout);
+	else if (top.version)
+		printf(PROGRAM_NAME " %s\n", table->version);
+	else
+		ret = find_and_run(table, &top.rest, &common, err);
+	return ret;
 }

@@ -1,45 +1,72 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Which command does the user mean, and how is it explained?
+ * Which command does the user mean, how is it explained, and in which order does it work?
  */
 #ifndef CLI_COMMAND_H
 #define CLI_COMMAND_H
 
 #include <cli/options.h>
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdio.h>
 
 struct error;
 
+/* A command, as one row. Its steps are taken in the order of their members, until one fails; those that
+ * return int return 0 or a negative errno with *err set: its kind, and a message unless the output says
+ * it all. Any of them may be NULL. */
 struct command {
 	const char *name;
-	const char *summary; /* a sentence without its full stop: "put the filter on interfaces" */
-	const char *usage;   /* behind the command's name */
-	const struct option_spec *options;
-	unsigned int needs;     /* for command_table.start */
+	const char *summary;    /* without its full stop: "put the filter on interfaces" */
+	const char *usage;      /* after the command's name */
 	const char *notes;      /* whole lines; NULL: none */
 	const char *examples;   /* whole lines, each a command as typed; NULL: none */
 	const char *exit_codes; /* whole lines, where there is more to say than 0, 1, 2; NULL */
-	/* Reads its options, does its work. Returns 0 or a negative errno with *err set: its kind, and a
-	 * message unless the output says it all. */
-	int (*run)(struct options *options, struct error *err);
+
+	/* Options are read into a request of this size, which is the defaults (NULL: all zero) before. */
+	const struct option_spec *options;
+	size_t request_size;
+	const void *defaults;
+
+	/* What is wrong with the request as a whole; NULL: nothing. */
+	const char *(*check)(const void *request);
+	/* Reads the input, such as rule files: bad input is told without any privilege, and slow input
+	 * does not keep others waiting. */
+	int (*read)(void *request, struct error *err);
+	/* What must hold from here on, for command_table.start and .ready. 0: nothing. */
+	unsigned int needs;
+	/* Waits for other commands that change something, and keeps them waiting until the end. */
+	bool takes_lock;
+	/* Does this request change nothing, so that it goes without the lock? NULL: no. */
+	bool (*only_reads)(const void *request);
+	/* Does the work. Of a command that changes something: prepares it, and may fail or be killed
+	 * without a trace. */
+	int (*run)(void *request, struct error *err);
+	/* What no signal may interrupt: they are held back from before it to the end of the program. */
+	int (*commit)(void *request, struct error *err);
+
+	/* Releases what the request owns besides its lists of texts, whatever happened before. */
+	void (*done)(void *request);
 };
 
 struct command_table {
 	const char *version;
 	const char *summary;
 	const struct command *const *commands; /* the last is NULL */
-	/* Called with command.needs when the command is known, before its options are read. */
+	/* Called when the command is known, before its options are read. */
 	int (*start)(unsigned int needs, struct error *err);
-	/* Called likewise when they are read, before the command runs; not for --help. */
+	/* Called when its input is read; refuses what cannot work. Not called for --help. */
 	int (*ready)(unsigned int needs, struct error *err);
 	void (*set_lock_timeout)(unsigned int seconds);
+	/* Returns a descriptor that holds the lock until it is closed, or a negative errno. */
+	int (*take_lock)(struct error *err);
 };
 
-/* Finds the command in argv, handles --version and the options that every command has, and runs it.
- * Returns what the command returns. */
+/* Finds the command in argv, reads the options, handles those that every command has, and takes the
+ * command's steps. Returns 0 or a negative errno, as the steps do. */
 int command_main(const struct command_table *table, int argc, char **argv, struct error *err);
 
-/* A whole name, or the beginning of just one. NULL with a message when it is not. */
+/* A whole name, or the beginning of just one. Returns NULL and sets *err when it is not. */
 const struct command *command_find(const struct command_table *table, const char *name,
 				   struct error *err);
 

@@ -4,10 +4,6 @@
  */
 #include <dataplane/attach_mode.h>
 
-#include <errno.h>
-#include <stddef.h>
-#include <string.h>
-
 #include <linux/if_link.h>
 #include <xdp/libxdp.h>
 
@@ -25,17 +21,6 @@ static const struct mode {
 const char *attach_mode_name(enum attach_mode mode)
 {
 	return modes[mode].name;
-}
-
-int attach_mode_parse(const char *text, enum attach_mode *out)
-{
-	for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++) {
-		if (strcmp(text, modes[i].name) != 0)
-			continue;
-		*out = (enum attach_mode)i;
-		return 0;
-	}
-	return -EINVAL;
 }
 
 __u32 attach_mode_flags(enum attach_mode mode)

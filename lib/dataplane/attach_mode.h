@@ -13,9 +13,6 @@ enum attach_mode { ATTACH_MODE_UNSPECIFIED, ATTACH_MODE_NATIVE, ATTACH_MODE_SKB,
 /* "unspecified", "native", "skb" or "hw". */
 const char *attach_mode_name(enum attach_mode mode);
 
-/* The inverse. -EINVAL: no mode is called that. */
-int attach_mode_parse(const char *text, enum attach_mode *out);
-
 /* What the kernel calls it: XDP_FLAGS_..._MODE, <linux/if_link.h>; 0 for
  * ATTACH_MODE_UNSPECIFIED. */
 __u32 attach_mode_flags(enum attach_mode mode);
