@@ -109,7 +109,7 @@ def test_a_trace_that_would_show_nothing_is_refused(lab):
         lab.refused(FAILED, "load", "--trace", "f0", words=["--trace", "Linux 5.13"])
 
 
-@on_kernels_before(5, 18, "native XDP takes frames of one buffer")
+@on_kernels_before(5, 18, "native XDP has no multi-buffer frames")
 def test_an_mtu_of_several_buffers_is_named(own_lab):
     own_lab.add_pair("j0", "j1", mtu=9000)
     with own_lab.unchanged("j0"):
