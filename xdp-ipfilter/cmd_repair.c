@@ -139,7 +139,7 @@ static int print_result(const struct repair *repair, const struct chain *after, 
 
 	iface->chain = *after;
 	if (!iface->chain.program_id)
-		return error_set(err, -EIO, "%s: repaired, but the filter is not there any more",
+		return error_set(err, -EIO, "%s: repaired, but the filter is gone again",
 				 iface->dev.name);
 	loading_print(iface);
 	if (iface->chain.count < expected)

@@ -109,8 +109,8 @@ static int find_verdict(const struct snapshot *snapshot, const struct address *a
 	address_format(address, text);
 	return error_set(
 		err, -EBADMSG,
-		"%s: the rule table is damaged: packets from %s meet another verdict than the rules "
-		"say; 'xdp-ipfilter replace' with all rules writes it anew",
+		"%s: the rule table is damaged: packets from %s get another verdict than the rules "
+		"give; 'xdp-ipfilter replace' with all rules rewrites it",
 		snapshot->iface->dev.name, text);
 }
 

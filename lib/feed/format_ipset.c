@@ -271,7 +271,7 @@ static int read_create_option(struct cursor *cursor, struct token option, struct
 	/* With a mask, an entry stands for more than it says. */
 	if (token_is(&option, "netmask") || token_is(&option, "bitmask"))
 		return line_refuse(cursor->line, &option, err,
-				   "an ipset with a mask is not read; make a hash:net of it");
+				   "ipsets with a mask are not supported; use a hash:net");
 	return skip_option(cursor, &option, ignored_of_create,
 			   "create SET TYPE [family FAMILY] [timeout SECONDS]", err);
 }
@@ -287,7 +287,7 @@ static int read_create(struct state *state, struct cursor *cursor, struct error 
 
 	if (!made.type)
 		return line_refuse(line, &type, err,
-				   "only ipsets of source addresses are read: hash:ip, hash:net, "
+				   "only ipsets of source addresses are supported: hash:ip, hash:net, "
 				   "bitmap:ip");
 	ret = open_set(state, line, &name, &set, err);
 	while (!ret && (option = next_token(cursor), *option.text))

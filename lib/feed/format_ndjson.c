@@ -53,11 +53,12 @@ static int read_metadata(struct state *state, const struct line *line, const str
 			 const json_t *records, struct error *err)
 {
 	if (!json_is_integer(records) || json_integer_value(records) < 0)
-		return line_refuse(line, whole, err, "the metadata lack the number of records");
+		return line_refuse(line, whole, err,
+				   "the metadata line lacks the number of records");
 	if (json_integer_value(records) != (json_int_t)state->records)
 		return line_refuse(line, whole, err,
-				   "the metadata count %zu records before this line, but there are "
-				   "%zu; the file is not complete",
+				   "the metadata line counts %zu records, but %zu come before it; the "
+				   "file is not complete",
 				   (size_t)json_integer_value(records), state->records);
 	*state = (struct state){ .complete = true };
 	return 0;
@@ -102,9 +103,10 @@ static int finish(const void *state, const struct line *line, struct error *err)
 {
 	if (((const struct state *)state)->complete)
 		return 0;
-	return error_set(err, -EINVAL,
-			 "%s:%zu:1: no metadata line ends it, so the file is not complete",
-			 line->file, line->number + 1);
+	return error_set(
+		err, -EINVAL,
+		"%s:%zu:1: the metadata line at the end is missing, so the file is not complete",
+		line->file, line->number + 1);
 }
 
 const struct format format_ndjson = {

@@ -55,10 +55,10 @@ static int next_line(struct line *line, struct lines *lines, char **text, struct
 		*text = NULL;
 		return 0;
 	case LINE_TOO_LONG:
-		return error_set(err, -EINVAL, "%s:%zu:%zu: a line has at most %d bytes",
+		return error_set(err, -EINVAL, "%s:%zu:%zu: a line can have at most %d bytes",
 				 line->file, line->number, length + 1, LINES_MAX_LENGTH);
 	case LINE_HAS_NUL:
-		return error_set(err, -EINVAL, "%s:%zu:%zu: a NUL byte; this is not a text",
+		return error_set(err, -EINVAL, "%s:%zu:%zu: a NUL byte; this is not a text file",
 				 line->file, line->number, length + 1);
 	case LINE_FAILED:
 		break;

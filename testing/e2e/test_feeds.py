@@ -120,9 +120,9 @@ def test_a_list_of_nothing_replaces_nothing(loaded, tmp_path, name, content):
 #: a broken download -> where the error is found
 DAMAGED = [
     ("ndjson", lambda text: text[:len(text) // 2], r"\d+:1: .*(not a JSON object|not complete)"),
-    ("ndjson", lambda text: "".join(text.splitlines(True)[:-1]), r"21:1: no metadata line"),
+    ("ndjson", lambda text: "".join(text.splitlines(True)[:-1]), r"21:1: the metadata line at the end is missing"),
     ("ndjson", lambda text: "".join(text.splitlines(True)[3:]),
-     "18:1: .*the metadata count 20 records before this line, but there are 17"),
+     "18:1: .*the metadata line counts 20 records, but 17 come before it"),
     ("ndjson", lambda text: text + "<html>\n", "22:1: '<html>'"),
     ("dshield", lambda text: text[:-len("2\t7\tX\n")], r"22:\d+: .* ends elsewhere"),
     ("dshield", lambda text: text + "<html>\n", "23:1: '<html>'"),

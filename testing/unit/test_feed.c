@@ -188,31 +188,32 @@ struct bad_case {
 
 static const struct bad_case bad_cases[] = {
 	{ "no metadata line", NULL, CIDR("192.0.2.1") CIDR("192.0.2.2"),
-	  "f:3:1: no metadata line ends it, so the file is not complete" },
+	  "f:3:1: the metadata line at the end is missing, so the file is not complete" },
 	{ "records behind the last metadata line", NULL,
 	  CIDR("192.0.2.1") METADATA("1") CIDR("192.0.2.2"),
-	  "f:4:1: no metadata line ends it, so the file is not complete" },
+	  "f:4:1: the metadata line at the end is missing, so the file is not complete" },
 	{ "an empty JSON list", "ndjson", "",
-	  "f:1:1: no metadata line ends it, so the file is not complete" },
+	  "f:1:1: the metadata line at the end is missing, so the file is not complete" },
 	{ "fewer records than the metadata say", NULL,
 	  CIDR("192.0.2.1") "{\"type\":\"metadata\",\"records\":2}\n",
 	  "f:2:1: '{\"type\":\"metadata\",\"records\":2}': "
-	  "the metadata count 2 records before this line, but there are 1; the file is not complete" },
+	  "the metadata line counts 2 records, but 1 come before it; the file is not complete" },
 	{ "more records than the metadata say", NULL,
 	  CIDR("192.0.2.1") CIDR("192.0.2.2") "{\"type\":\"metadata\",\"records\":1}\n",
 	  "f:3:1: '{\"type\":\"metadata\",\"records\":1}': "
-	  "the metadata count 1 records before this line, but there are 2; the file is not complete" },
+	  "the metadata line counts 1 records, but 2 come before it; the file is not complete" },
 	{ "metadata without records", NULL, "{\"type\":\"metadata\"}\n",
-	  NDJSON_WHOLE("1", "{\"type\":\"metadata\"}") "the metadata lack the number of records" },
+	  NDJSON_WHOLE("1",
+		       "{\"type\":\"metadata\"}") "the metadata line lacks the number of records" },
 	{ "metadata with records that are no number", NULL,
 	  "{\"type\":\"metadata\",\"records\":\"1\"}\n",
 	  NDJSON_WHOLE(
 		  "1",
-		  "{\"type\":\"metadata\",\"records\":\"1\"}") "the metadata lack the number of records" },
+		  "{\"type\":\"metadata\",\"records\":\"1\"}") "the metadata line lacks the number of records" },
 	{ "metadata with less than no records", NULL, "{\"type\":\"metadata\",\"records\":-1}\n",
 	  NDJSON_WHOLE(
 		  "1",
-		  "{\"type\":\"metadata\",\"records\":-1}") "the metadata lack the number of records" },
+		  "{\"type\":\"metadata\",\"records\":-1}") "the metadata line lacks the number of records" },
 	{ "a line of JSON that is cut", NULL, "{\"cidr\":\"192.0.2.1",
 	  NDJSON_WHOLE("1", "{\"cidr\":\"192.0.2.1") "not a JSON object on one line" },
 	{ "text behind a JSON object", NULL, "{\"cidr\":\"192.0.2.1\"} x\n",
@@ -277,14 +278,14 @@ static const struct bad_case bad_cases[] = {
 
 	{ "an ipset of addresses and ports", NULL, "create bad hash:ip,port family inet\n",
 	  "f:1:12: 'hash:ip,port': "
-	  "only ipsets of source addresses are read: hash:ip, hash:net, bitmap:ip" },
+	  "only ipsets of source addresses are supported: hash:ip, hash:net, bitmap:ip" },
 	{ "an ipset of ipsets", NULL, "create bad list:set size 8\n",
 	  "f:1:12: 'list:set': "
-	  "only ipsets of source addresses are read: hash:ip, hash:net, bitmap:ip" },
+	  "only ipsets of source addresses are supported: hash:ip, hash:net, bitmap:ip" },
 	{ "an ipset without a type", NULL, "create bad\n",
-	  "f:1:11: '': only ipsets of source addresses are read: hash:ip, hash:net, bitmap:ip" },
+	  "f:1:11: '': only ipsets of source addresses are supported: hash:ip, hash:net, bitmap:ip" },
 	{ "an ipset with a mask", NULL, "create bad hash:ip netmask 24\n",
-	  "f:1:20: 'netmask': an ipset with a mask is not read; make a hash:net of it" },
+	  "f:1:20: 'netmask': ipsets with a mask are not supported; use a hash:net" },
 	{ "an ipset of no family", NULL, "create bad hash:ip family unix\n",
 	  "f:1:27: 'unix': not a family; inet or inet6" },
 	{ "an ipset made twice", NULL, HASH_NET HASH_NET, "f:2:8: 'bad': created a second time" },
@@ -310,7 +311,7 @@ static const struct bad_case bad_cases[] = {
 	  "f:1:5: 'abcdefghijklmnopqrstuvwxyz012345': the name of an ipset has 1 to 31 bytes" },
 	{ "an ipset of nets and interfaces", NULL, "create bad -exist hash:net,iface\n",
 	  "f:1:19: 'hash:net,iface': "
-	  "only ipsets of source addresses are read: hash:ip, hash:net, bitmap:ip" },
+	  "only ipsets of source addresses are supported: hash:ip, hash:net, bitmap:ip" },
 	{ "an ipset with an option that is not known", NULL, "create bad hash:net wildcard\n",
 	  "f:1:21: 'wildcard': "
 	  "unexpected; a line is create SET TYPE [family FAMILY] [timeout SECONDS]" },

@@ -187,10 +187,11 @@ static const struct bad_case bad_cases[] = {
 	{ "a word behind a set", TEXT("set a b\n"),
 	  "rules:1:7: 'b': unexpected; a line is set NAME" },
 	{ "a NUL byte", TEXT("10.0.0.1\n10.0\0.0.1\n"),
-	  "rules:2:5: a NUL byte; this is not a text" },
-	{ "a NUL byte in a comment", TEXT("# \0\n"), "rules:1:3: a NUL byte; this is not a text" },
+	  "rules:2:5: a NUL byte; this is not a text file" },
+	{ "a NUL byte in a comment", TEXT("# \0\n"),
+	  "rules:1:3: a NUL byte; this is not a text file" },
 	{ "a NUL byte at the end", TEXT("10.0.0.1\n\0"),
-	  "rules:2:1: a NUL byte; this is not a text" },
+	  "rules:2:1: a NUL byte; this is not a text file" },
 };
 
 static void check_bad(void **state)
@@ -247,7 +248,7 @@ static void check_length(void **state)
 	assert_int_equal(reader_read(&input, file, "f", &err), c->ret);
 	if (c->ret)
 		assert_string_equal(err.text,
-				    "f:2:4097: a line has at most 4096 bytes" READ_AS_RULES);
+				    "f:2:4097: a line can have at most 4096 bytes" READ_AS_RULES);
 	else
 		assert_int_equal(input.count, *c->end ? 2 : 1);
 	input_done(&input);
