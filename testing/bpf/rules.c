@@ -8,10 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tap.h"
-
 #include <ruleset/tick.h>
 #include <table/compile.h>
+
+#include "tap.h"
 
 void table_done(struct table *table)
 {

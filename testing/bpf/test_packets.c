@@ -17,13 +17,13 @@
 
 #include <bpf/bpf.h>
 
+#include <ruleset/tick.h>
+
 #include "corpus.h"
 #include "oracle.h"
 #include "program.h"
 #include "rules.h"
 #include "tap.h"
-
-#include <ruleset/tick.h>
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 

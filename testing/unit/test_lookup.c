@@ -7,12 +7,12 @@
  * sets).
  */
 #include <ruleset/tick.h>
-#include <table/compile.h>
-#include <table/image.h>
 
 #include <stdlib.h>
 #include <string.h>
 
+#include <table/compile.h>
+#include <table/image.h>
 #include <util/error.h>
 
 #include "support.h"

@@ -2,12 +2,13 @@
 /*
  * Are numbers and durations read strictly, and texts shown safely?
  */
-#include <util/duration.h>
-#include <util/number.h>
 #include <util/text.h>
 
 #include <errno.h>
 #include <string.h>
+
+#include <util/duration.h>
+#include <util/number.h>
 
 #include "support.h"
 
