@@ -146,7 +146,7 @@ static void note_wide(struct input *input, const struct rule *rule,
 }
 
 int input_add_rules(struct input *input, const struct rule *like,
-		    const struct prefix_list *prefixes, const struct token *token)
+		    const struct prefix_list *prefixes, const struct token *token, size_t line)
 {
 	struct rule rule = *like;
 
@@ -154,6 +154,7 @@ int input_add_rules(struct input *input, const struct rule *like,
 			  sizeof(*input->rules)))
 		return -ENOMEM;
 	input->sets[rule.set].filled = true;
+	rule.origin = input_origin(input, line);
 	rule.column = token->column <= UINT8_MAX ? (__u8)token->column : 0;
 	for (size_t i = 0; i < prefixes->count; i++) {
 		rule.prefix = prefixes->items[i];

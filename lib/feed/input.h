@@ -110,9 +110,9 @@ __u32 input_origin(struct input *input, size_t line);
 /* Finds or makes the set, whose name is valid. Returns its index, -ENOMEM or -E2BIG. */
 int input_name_set(struct input *input, const char *name);
 
-/* Adds a rule like this one for each of the prefixes, of which there is at least one; the token asks for
- * them. Returns 0 or -ENOMEM. */
+/* Adds a rule like this one for each of the prefixes, of which there is at least one; this token of that
+ * line of the last source asks for them. Returns 0 or -ENOMEM. */
 int input_add_rules(struct input *input, const struct rule *like,
-		    const struct prefix_list *prefixes, const struct token *token);
+		    const struct prefix_list *prefixes, const struct token *token, size_t line);
 
 #endif

@@ -140,10 +140,7 @@ static void note_truncated(struct line *line)
 
 int line_add_rules(struct line *line, const struct rule *like, struct error *err)
 {
-	struct rule rule = *like;
-
-	rule.origin = input_origin(line->input, line->number);
-	if (input_add_rules(line->input, &rule, &line->prefixes, &line->target))
+	if (input_add_rules(line->input, like, &line->prefixes, &line->target, line->number))
 		return error_no_memory(err);
 	note_truncated(line);
 	return 0;

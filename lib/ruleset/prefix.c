@@ -24,16 +24,6 @@ void prefix_list_done(struct prefix_list *list)
 	*list = (struct prefix_list){ 0 };
 }
 
-__u8 prefix_list_shortest(const struct prefix_list *list)
-{
-	__u8 shortest = list->items[0].bits;
-
-	for (size_t i = 1; i < list->count; i++)
-		if (list->items[i].bits < shortest)
-			shortest = list->items[i].bits;
-	return shortest;
-}
-
 /* The bits behind the first `bits`. Shifting by the whole width is undefined, hence the cases. */
 static struct ipf_key host_mask(unsigned int bits)
 {

@@ -25,8 +25,17 @@ struct prefix_list {
 	size_t capacity;
 };
 void prefix_list_done(struct prefix_list *list);
+
 /* The fewest bits of a prefix in a list that is not empty. */
-__u8 prefix_list_shortest(const struct prefix_list *list);
+static inline __u8 prefix_list_shortest(const struct prefix_list *list)
+{
+	__u8 shortest = list->items[0].bits;
+
+	for (size_t i = 1; i < list->count; i++)
+		if (list->items[i].bits < shortest)
+			shortest = list->items[i].bits;
+	return shortest;
+}
 
 /* Family, then address, then length (shorter first): a cover comes before what it covers. */
 static inline int prefix_compare(const struct prefix *a, const struct prefix *b)
