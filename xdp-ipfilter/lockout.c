@@ -68,8 +68,11 @@ static void measure(struct wide_drops *drops, const struct ruleset *before,
 		drops->lines[drops->count].origin = wide[drops->count].origin;
 		drops->count++;
 	}
-	coverage_compare(before, after, drops->family, policy, drops->lines, drops->count,
-			 &drops->all);
+	drops->all = (struct coverage){ .family = drops->family,
+					.policy = policy,
+					.lines = drops->lines,
+					.line_count = drops->count };
+	coverage_compare(&drops->all, before, after);
 }
 
 /* The line that newly drops most; drops->count if none drops anything. */

@@ -21,8 +21,8 @@ struct format {
 	/* What a format keeps from one line of a file to the next: so many bytes, zeroed before the
 	 * first line. 0: nothing, and `state` is NULL below. */
 	size_t state_size;
-	/* Reads a line that says something: its text, without the line end, which may be written to.
-	 * Returns 0, or a negative errno with a message. */
+	/* Reads a line that says something: its text, without the line end, which may be written
+	 * to. Returns 0, or a negative errno with a message. */
 	int (*read_line)(void *state, struct line *line, char *text, struct error *err);
 	/* May the file end after this line? Returns as above. NULL: it may end anywhere. */
 	int (*finish)(const void *state, const struct line *line, struct error *err);
@@ -30,9 +30,9 @@ struct format {
 	void (*done)(void *state);
 };
 
-/* The one list of formats: a new one is a new name here, and a format_NAME.c. In this order they are
- * listed for users. A file is asked whether it is of the second one, then of those after it; the first
- * format gets what none of them knows, because its messages are the plainest. */
+/* The one list of formats: a new one is a new name here, and a format_NAME.c. In this order they
+ * are listed for users. A file is asked whether it is of the second one, then of those after it;
+ * the first format gets what none of them knows, because its messages are the plainest. */
 #define FORMAT_LIST(each) \
 	each(rules) each(ndjson) each(dshield) each(ipsascii) each(dat) each(ipset) each(p2p)
 
@@ -47,7 +47,8 @@ extern const char *const format_names[];
 const struct format *format_find(const char *name);
 const char *format_name(const struct format *format);
 
-/* The format of a file whose first line that says something is this text, "" where there is none. */
+/* The format of a file whose first line that says something is this text, "" where there is
+ * none. */
 const struct format *format_of(const char *text);
 
 #endif

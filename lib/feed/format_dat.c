@@ -4,9 +4,9 @@
  *
  *     192.000.002.000 - 192.000.002.255 , 000 , DESCRIPTION
  *
- * Numbers are decimal, padded with zeros or not. The level after the range decides: up to 127 the range
- * is blocked; above that it is allowed, which makes no exception from other lines, and so no rule. The
- * description may be missing. A line that begins with // is a comment.
+ * Numbers are decimal, padded with zeros or not. The level after the range decides: up to 127 the
+ * range is blocked; above that it is allowed, which makes no exception from other lines, and so no
+ * rule. The description may be missing. A line that begins with // is a comment.
  */
 #include <feed/format.h>
 #include <feed/line.h>
@@ -23,7 +23,8 @@ static bool is_comment(const char *text)
 	return !strncmp(text, "//", 2);
 }
 
-/* START - END, with blanks or without. Returns what follows, or NULL where the text begins otherwise. */
+/* START - END, with blanks or without. Returns what follows, or NULL where the text begins
+ * otherwise. */
 static const char *scan_range(const char *text, struct address *first, struct address *last)
 {
 	text = address_scan_padded(text, first);
@@ -44,8 +45,8 @@ static bool begins(const char *text)
 	return text && *token_skip_blanks(text) == ',';
 }
 
-/* Reads the level at text[at], and ends the text after it. A last line without its end may have lost
- * digits. */
+/* Reads the level at text[at], and ends the text after it. A last line without its end may have
+ * lost digits. */
 static int read_level(const struct line *line, char *text, size_t at, long *level,
 		      struct error *err)
 {

@@ -5,8 +5,8 @@
  *     Start TAB End TAB Netblock ...                     (the heading)
  *     192.0.2.0 TAB 192.0.2.255 TAB 24 TAB ...           (more columns, for people)
  *
- * Start and length give the prefix. It must end at the end that is given: a line whose columns disagree
- * is damaged.
+ * Start and length give the prefix. It must end at the end that is given: a line whose columns
+ * disagree is damaged.
  */
 #include <feed/format.h>
 #include <feed/line.h>

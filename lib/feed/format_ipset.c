@@ -6,12 +6,12 @@
  *     flush SET
  *     add SET ADDR [timeout SECONDS] [nomatch] [comment "..."] [packets N] [bytes N]
  *
- * An ipset becomes a set of ours of that name, unless --set says where all rules go. From `create` come
- * the type (only sets of source addresses are rules), the family, and the timeout of entries that have
- * none. nomatch makes an exception: a rule with the opposite verdict. A timeout of 0 never ends. A set
- * that is flushed before its first entry gets exactly the entries of the file. All other lines of
- * `ipset restore` would change what other lines mean, and are refused. -exist and -! may be anywhere, as
- * there; an entry that is given twice is no error even without them.
+ * An ipset becomes a set of ours of that name, unless --set says where all rules go. From `create`
+ * come the type (only sets of source addresses are rules), the family, and the timeout of entries
+ * that have none. nomatch makes an exception: a rule with the opposite verdict. A timeout of 0
+ * never ends. A set that is flushed before its first entry gets exactly the entries of the file.
+ * All other lines of `ipset restore` would change what other lines mean, and are refused. -exist
+ * and -! may be anywhere, as there; an entry that is given twice is no error even without them.
  */
 #include <feed/format.h>
 #include <feed/line.h>
@@ -92,7 +92,8 @@ struct cursor {
 	bool exist; /* -exist was among the tokens so far */
 };
 
-/* Cuts the next token off, in place; a quoted one ends at its quote. Empty at the end of the line. */
+/* Cuts the next token off, in place; a quoted one ends at its quote. Empty at the end of the
+ * line. */
 static struct token cut_token(struct cursor *cursor)
 {
 	char *start = cursor->next, *end;
@@ -163,8 +164,8 @@ static const char *type_of(const struct token *token)
 	return NULL;
 }
 
-/* The index of the set of this name, or -ENOENT where no line has named it yet. Lines of one set come
- * together, so the last one is asked first. */
+/* The index of the set of this name, or -ENOENT where no line has named it yet. Lines of one set
+ * come together, so the last one is asked first. */
 static int find_set(const struct state *state, const char *name)
 {
 	if (state->count && !strcmp(state->ipsets[state->last].name, name))
@@ -352,8 +353,8 @@ static int read_options(struct cursor *cursor, struct rule *rule, struct error *
 	return ret;
 }
 
-/* `add pass 192.0.2.1` is what people write who mean a rule. An ipset of such a name is believed where
- * a line created it, or --format says what the file is. */
+/* `add pass 192.0.2.1` is what people write who mean a rule. An ipset of such a name is believed
+ * where a line created it, or --format says what the file is. */
 static int refuse_mistaken_rule(const struct line *line, const struct token *command,
 				const struct token *name, const struct token *target,
 				struct error *err)

@@ -19,8 +19,8 @@ static const char *range_of(const char *text)
 	return colon && strchr(colon, '-') ? colon + 1 : NULL;
 }
 
-/* A label may hold anything, so a line may also be a rule, with a comment or of IPv4-mapped addresses.
- * Then it is one. */
+/* A label may hold anything, so a line may also be a rule, with a comment or of IPv4-mapped
+ * addresses. Then it is one. */
 static bool begins(const char *text)
 {
 	const char *range = range_of(text);

@@ -5,9 +5,9 @@
  *     set NAME
  *     [pass|drop] RULE [timeout DURATION]
  *
- * A comment follows # or ;. So lists of one prefix a line (FireHOL's .ipset and .netset, blocklist.de)
- * and `PREFIX ; SBL1` (Spamhaus DROP) are such texts as they come. A line is split into tokens, which
- * are read from left to right: the first of two faults is told.
+ * A comment follows # or ;. So lists of one prefix a line (FireHOL's .ipset and .netset,
+ * blocklist.de) and `PREFIX ; SBL1` (Spamhaus DROP) are such texts as they come. A line is split
+ * into tokens, which are read from left to right: the first of two faults is told.
  */
 #include <feed/format.h>
 #include <feed/line.h>
@@ -60,8 +60,8 @@ static bool begins(const char *text)
 	return ends_line(*token_skip_blanks(next));
 }
 
-/* Splits the text into tokens, in place, up to a comment. Tokens beyond MAX_TOKENS are left: the line is
- * bad already. */
+/* Splits the text into tokens, in place, up to a comment. Tokens beyond MAX_TOKENS are left: the
+ * line is bad already. */
 static size_t split(char *text, struct token tokens[MAX_TOKENS])
 {
 	size_t count = 0;

@@ -26,7 +26,7 @@ void input_done(struct input *input)
 	input->set_count = input->set_capacity = 0;
 }
 
-/* --- Sources and sets ---------------------------------------------------------------------------- */
+/* --- Sources and sets ------------------------------------------------------------------------- */
 
 int input_open_source(struct input *input, const char *name, const char *argument)
 {
@@ -81,9 +81,10 @@ int input_name_set(struct input *input, const char *name)
 	return (int)input->set_count++;
 }
 
-/* --- Rules --------------------------------------------------------------------------------------- */
+/* --- Rules ------------------------------------------------------------------------------------ */
 
-/* How much the prefixes cover at most, found cheaply. A range has at most two prefixes of each length. */
+/* How much the prefixes cover at most, found cheaply. A range has at most two prefixes of each
+ * length. */
 static __u64 most_covered(const struct prefix_list *list)
 {
 	unsigned int shortest = prefix_list_shortest(list);
@@ -166,7 +167,7 @@ int input_add_rules(struct input *input, const struct rule *like,
 	return 0;
 }
 
-/* --- Messages ------------------------------------------------------------------------------------ */
+/* --- Messages --------------------------------------------------------------------------------- */
 
 /* "FILE:LINE:COLUMN: ", "FILE:LINE: ", or nothing. Returns its length. */
 static size_t describe_position(const struct input_source *source, __u32 line, size_t column,

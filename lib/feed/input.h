@@ -15,8 +15,8 @@
 
 struct format;
 
-/* A file or an argument whose rules were read. The lines of all sources are numbered through, and the
- * `origin` of a rule is that number: it costs nothing, where a name and a text would. */
+/* A file or an argument whose rules were read. The lines of all sources are numbered through, and
+ * the `origin` of a rule is that number: it costs nothing, where a name and a text would. */
 struct input_source {
 	const char *name;     /* of the file; NULL: an argument */
 	const char *argument; /* its text */
@@ -49,12 +49,13 @@ struct input_set {
  * first members set; the owner calls input_done(). */
 struct input {
 	/* In: */
-	enum verdict verdict;        /* of a line that names none */
-	bool verdict_forced;         /* refuse the opposite in a line: --pass or --drop was given */
-	__u32 expires;               /* of a line without a timeout */
-	__u32 now;                   /* tick from which timeouts count */
-	const char *set;             /* all rules go there, and lines may name no other one; NULL:
-				      * lines may name sets, and rules before them go to `default` */
+	enum verdict verdict; /* of a line that names none */
+	bool verdict_forced;  /* refuse the opposite in a line: --pass or --drop was given */
+	__u32 expires;        /* of a line without a timeout */
+	__u32 now;            /* tick from which timeouts count */
+	/* All rules go there, and lines may name no other set; NULL: lines may name sets, and
+	 * rules before them go to `default`. */
+	const char *set;
 	const struct format *format; /* of every file; NULL: found out for each */
 	bool deletes;                /* the rules are to go: lines that empty a set are refused */
 	/* Told now and then how many lines of a file were read; NULL: nobody asks. */
@@ -85,8 +86,8 @@ struct input {
 void input_done(struct input *input);
 
 /* What the rule is called in messages: FILE:LINE:COLUMN, and its text where it is known, else its
- * prefix. "drop.txt:3:1: '::ffff:0:0/96' means 0.0.0.0/0"; for an argument "'10.0.0.1-10.0.0.9'"; for
- * a rule that was not read from this input "10.0.0.0/8". */
+ * prefix. "drop.txt:3:1: '::ffff:0:0/96' means 0.0.0.0/0"; for an argument "'10.0.0.1-10.0.0.9'";
+ * for a rule that was not read from this input "10.0.0.0/8". */
 #define INPUT_POSITION_SIZE 320
 void input_describe(const struct input *input, const struct rule *rule,
 		    char text[INPUT_POSITION_SIZE]);
@@ -98,10 +99,10 @@ void input_describe_wide(const struct input *input, const struct input_wide *lin
 /* The source that an origin is in, and the number of the line there. NULL: no source. */
 const struct input_source *input_find_source(const struct input *input, __u32 origin, __u32 *line);
 
-/* --- For those who read --------------------------------------------------------------------------- */
+/* --- For those who read ----------------------------------------------------------------------- */
 
-/* The lines that follow are of this file, or of this argument. Opens the set for rules before any other
- * is named, which is the first one. Returns 0 or -ENOMEM. */
+/* The lines that follow are of this file, or of this argument. Opens the set for rules before any
+ * other is named, which is the first one. Returns 0 or -ENOMEM. */
 int input_open_source(struct input *input, const char *name, const char *argument);
 
 /* The origin of what a line of the last source asks for; 0 beyond what 32 bits can number. */
@@ -110,8 +111,8 @@ __u32 input_origin(struct input *input, size_t line);
 /* Finds or makes the set, whose name is valid. Returns its index, -ENOMEM or -E2BIG. */
 int input_name_set(struct input *input, const char *name);
 
-/* Adds a rule like this one for each of the prefixes, of which there is at least one; this token of that
- * line of the last source asks for them. Returns 0 or -ENOMEM. */
+/* Adds a rule like this one for each of the prefixes, of which there is at least one; this token of
+ * that line of the last source asks for them. Returns 0 or -ENOMEM. */
 int input_add_rules(struct input *input, const struct rule *like,
 		    const struct prefix_list *prefixes, const struct token *token, size_t line);
 

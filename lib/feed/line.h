@@ -32,20 +32,21 @@ void line_done(struct line *line);
 
 /* Each of these returns 0, or a negative errno with a message. */
 
-/* Refuses a token: -EINVAL, "FILE:LINE:COLUMN: 'TOKEN': PROBLEM", or for an argument "'TOKEN': PROBLEM". */
+/* Refuses a token: -EINVAL, "FILE:LINE:COLUMN: 'TOKEN': PROBLEM", or for an argument "'TOKEN':
+ * PROBLEM". */
 int line_refuse(const struct line *line, const struct token *token, struct error *err,
 		const char *problem, ...) __attribute__((format(printf, 4, 5)));
 
-/* Reads a RULE, as prefix_parse() does, into line->prefixes. Notes it in the input when host bits were
- * cleared. */
+/* Reads a RULE, as prefix_parse() does, into line->prefixes. Notes it in the input when host bits
+ * were cleared. */
 int line_read_target(struct line *line, const struct token *token, struct error *err);
 
 /* The same for a range whose ends the caller has read; messages show the token. */
 int line_read_range(struct line *line, const struct token *token, const struct address *first,
 		    const struct address *last, struct error *err);
 
-/* A rule as the options ask for it, in the set for lines that name none: for a line that says nothing of
- * verdict, set and time. */
+/* A rule as the options ask for it, in the set for lines that name none: for a line that says
+ * nothing of verdict, set and time. */
 struct rule line_plain_rule(const struct line *line);
 
 /* Adds a rule like this one for each prefix that was read last. */

@@ -25,8 +25,8 @@ static inline const char *token_skip_blanks(const char *text)
 	return text;
 }
 
-/* Not strcmp(3): the token was cut out with a NUL a moment ago, and a load of many bytes at once would
- * wait for that NUL to arrive. */
+/* Not strcmp(3): the token was cut out with a NUL a moment ago, and a load of many bytes at once
+ * would wait for that NUL to arrive. */
 static inline bool token_is(const struct token *token, const char *keyword)
 {
 	const char *text = token->text;
@@ -36,8 +36,8 @@ static inline bool token_is(const struct token *token, const char *keyword)
 	return *text == *keyword;
 }
 
-/* The text for a message. A long one is shortened, so that what is wrong with it still fits. Returns
- * `text`. */
+/* The text for a message. A long one is shortened, so that what is wrong with it still fits.
+ * Returns `text`. */
 #define TOKEN_TEXT_SIZE 84
 const char *token_show(const struct token *token, char text[TOKEN_TEXT_SIZE]);
 

@@ -3,8 +3,8 @@
  * What is an address, and how is it written?
  *
  * Text is read and written here, not by inet_pton(3) and inet_ntop(3): C libraries disagree on
- * leading zeros, on ::1.2.3.4 and on short runs of zeros, but a text must mean the same everywhere;
- * and lists have millions of lines. The unit tests compare it with the C library.
+ * leading zeros, on ::1.2.3.4 and on short sequences of zeros, but a text must mean the same
+ * everywhere; and lists have millions of lines. The unit tests compare it with the C library.
  */
 #include <ruleset/address.h>
 
@@ -23,7 +23,7 @@ const char *address_family_name(enum ipf_family family)
 	return family == IPF_IPV4 ? "IPv4" : "IPv6";
 }
 
-/* Some C libraries take 010 for 8. */
+/* What leading zeros are: some C libraries read 010 as 8. */
 enum zeros { ZEROS_REFUSED, ZEROS_SKIPPED };
 
 /* Four decimal octets of one to three digits. Returns what follows, or NULL. */
@@ -48,8 +48,8 @@ static const char *scan_quad(const char *text, enum zeros zeros, __u32 *out)
 	return text;
 }
 
-/* One more than the digit's value, 0 of what is none. Digits and letters come at random, which makes
- * a table faster than comparing. */
+/* The digit's value and one; 0: not a digit. Digits and letters come at random, so a table is
+ * faster than comparisons. */
 static const unsigned char hex_digits[256] = {
 	['0'] = 1,  ['1'] = 2,  ['2'] = 3,  ['3'] = 4,  ['4'] = 5,  ['5'] = 6,
 	['6'] = 7,  ['7'] = 8,  ['8'] = 9,  ['9'] = 10, ['a'] = 11, ['b'] = 12,
@@ -57,13 +57,13 @@ static const unsigned char hex_digits[256] = {
 	['C'] = 13, ['D'] = 14, ['E'] = 15, ['F'] = 16,
 };
 
-/* -1: none. */
+/* -1: not a digit. */
 static int hex_digit(char c)
 {
 	return hex_digits[(unsigned char)c] - 1;
 }
 
-/* Up to four hexadecimal digits; what is wrong behind them is seen there. */
+/* Up to four hexadecimal digits. The caller looks at what follows. */
 static const char *scan_group(const char *text, __u16 *out)
 {
 	unsigned int number = 0;
@@ -75,16 +75,16 @@ static const char *scan_group(const char *text, __u16 *out)
 	return text;
 }
 
-/* Groups with colons between them, of which the last two may be a dotted quad. *cut is the number
- * of groups before "::", -1 where none stands. Returns what follows, or NULL. */
-static const char *scan_groups(const char *text, __u16 groups[GROUPS], int *count, int *cut)
+/* Groups with colons between them; the last two may be a dotted quad. *elided becomes the number of
+ * groups before "::", or -1 without one. Returns what follows, or NULL. */
+static const char *scan_groups(const char *text, __u16 groups[GROUPS], int *count, int *elided)
 {
 	*count = 0;
-	*cut = -1;
+	*elided = -1;
 	if (text[0] == ':') {
 		if (text[1] != ':')
 			return NULL;
-		*cut = 0;
+		*elided = 0;
 		text += 2;
 	}
 	while (*count < GROUPS && hex_digit(*text) >= 0) {
@@ -104,9 +104,9 @@ static const char *scan_groups(const char *text, __u16 groups[GROUPS], int *coun
 		if (text[0] != ':')
 			return text;
 		if (text[1] == ':') {
-			if (*cut >= 0)
+			if (*elided >= 0)
 				return NULL;
-			*cut = *count;
+			*elided = *count;
 			text++;
 		} else if (hex_digit(text[1]) < 0) {
 			return NULL;
@@ -119,15 +119,15 @@ static const char *scan_groups(const char *text, __u16 groups[GROUPS], int *coun
 static const char *scan_ipv6(const char *text, struct ipf_key *out)
 {
 	__u16 groups[GROUPS];
-	int count, cut;
+	int count, elided;
 
-	text = scan_groups(text, groups, &count, &cut);
-	if (!text || (cut < 0 ? count != GROUPS : count == GROUPS))
+	text = scan_groups(text, groups, &count, &elided);
+	if (!text || (elided < 0 ? count != GROUPS : count == GROUPS))
 		return NULL;
 	*out = (struct ipf_key){ 0, 0 };
 	for (int i = 0; i < count; i++) {
-		/* The groups behind the cut stand at the end. */
-		int at = cut >= 0 && i >= cut ? i + GROUPS - count : i;
+		/* The groups after "::" are the last ones. */
+		int at = elided >= 0 && i >= elided ? i + GROUPS - count : i;
 		__u64 *half = at < GROUPS / 2 ? &out->high : &out->low;
 
 		*half |= (__u64)groups[i] << (48 - at % (GROUPS / 2) * 16);
@@ -213,17 +213,17 @@ static unsigned int group_of(const struct ipf_key *key, int index)
 	return half >> (48 - index % (GROUPS / 2) * 16) & 0xffff;
 }
 
-/* The run that "::" stands for: the longest of two and more zero groups, the first among equals
- * (RFC 5952, 4.2). Returns its length, 0 for none. */
-static int longest_zero_run(const struct ipf_key *key, int *first)
+/* The groups that are written as "::": the longest sequence of two or more zero groups, the first
+ * among equals (RFC 5952, 4.2). Returns its length, 0: there is none. */
+static int longest_zeros(const struct ipf_key *key, int *first)
 {
-	int best = 1, run = 0;
+	int best = 1, length = 0;
 
 	for (int i = 0; i < GROUPS; i++) {
-		run = group_of(key, i) ? 0 : run + 1;
-		if (run > best) {
-			best = run;
-			*first = i + 1 - run;
+		length = group_of(key, i) ? 0 : length + 1;
+		if (length > best) {
+			best = length;
+			*first = i + 1 - length;
 		}
 	}
 	return best > 1 ? best : 0;
@@ -243,7 +243,7 @@ static char *put_hex(char *text, unsigned int group)
 static void format_ipv6(const struct ipf_key *key, char *text)
 {
 	int zeros_at = GROUPS;
-	int zeros = longest_zero_run(key, &zeros_at);
+	int zeros = longest_zeros(key, &zeros_at);
 
 	for (int i = 0; i < GROUPS;) {
 		if (i == zeros_at) {

@@ -22,7 +22,7 @@ struct address {
 unsigned int address_family_bits(enum ipf_family family);
 const char *address_family_name(enum ipf_family family); /* "IPv4", "IPv6" */
 
-/* -1, 0, 1 by number. Here, because sorting a million rules is little else. */
+/* -1, 0, 1 by number. Inline, because sorting a million rules is little else. */
 static inline int address_key_compare(const struct ipf_key *a, const struct ipf_key *b)
 {
 	if (a->high != b->high)
@@ -31,17 +31,17 @@ static inline int address_key_compare(const struct ipf_key *a, const struct ipf_
 }
 
 /* Reads the IPv4 dotted quad (four decimal octets, no leading zeros) or the IPv6 address (RFC 4291,
- * no zone) that the text begins with. Returns where it ends, or NULL where none stands. What is
- * wrong right behind it (a fifth octet, a letter) is the caller's to refuse. IPv4-mapped comes out as
- * IPv4; *mapped (may be NULL) says so. */
+ * no zone) that the text begins with. Returns where it ends, or NULL where the text begins
+ * otherwise. The caller refuses what must not follow (a fifth octet, a letter). An IPv4-mapped
+ * address comes out as IPv4; *mapped (may be NULL) becomes whether it was one. */
 const char *address_scan(const char *text, struct address *out, bool *mapped);
 
-/* The same, of lists whose numbers have leading zeros: 192.000.002.001 is 192.0.2.1. Other tools take
- * such a number for octal, so only a format that is known to mean decimals is read this way. */
+/* The same for lists whose numbers have leading zeros: 192.000.002.001 is 192.0.2.1. Other tools
+ * read such numbers as octal, so only formats that are known to mean decimals are read this way. */
 const char *address_scan_padded(const char *text, struct address *out);
 
-/* The same of a text that is an address and nothing else. Returns 0, or -EINVAL with *out and
- * *mapped unchanged. */
+/* Reads a text that is an address and nothing else. Returns 0, or -EINVAL with *out and *mapped
+ * unchanged. */
 int address_parse(const char *text, struct address *out, bool *mapped);
 
 /* Canonical text: dotted quad, or RFC 5952. */

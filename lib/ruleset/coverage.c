@@ -2,9 +2,9 @@
 /*
  * How much of the addresses that are in use do rules drop?
  *
- * The walk goes from one address at which a rule begins or ends to the next. The rules that cover the
- * place at hand are nested, so they lie on a stack, of which the top decides. All of this needs
- * only the upper half of the keys.
+ * The walk goes from one address at which a rule begins or ends to the next. The rules that cover
+ * an address are nested, so they are kept on a stack, whose top decides. Only the upper half of a
+ * key is needed.
  */
 #include <ruleset/coverage.h>
 
@@ -23,7 +23,8 @@ static const struct window windows4[] = {
 	{ 0x80000000, 0xdfffffff }, /* 128.0.0.0 - 223.255.255.255 */
 };
 
-/* IANA's registry of IPv6 global unicast, as of 2025. One that is given later does not count yet. */
+/* IANA's registry of IPv6 global unicast, as of 2025. Blocks that are given later do not count
+ * yet. */
 static const struct window windows6[] = {
 	{ 0x20010000, 0x2001ffff }, /* 2001::/16 */
 	{ 0x20030000, 0x20033fff }, /* 2003::/18 */
@@ -64,7 +65,7 @@ __u64 coverage_total(enum ipf_family family)
 	return total;
 }
 
-/* Of the prefix, as far as 64 bits tell. */
+/* The upper half of the last address of the prefix. */
 static __u64 last_of(const struct prefix *prefix)
 {
 	return prefix->key.high | (prefix->bits < 64 ? UINT64_MAX >> prefix->bits : 0);
@@ -99,19 +100,19 @@ struct walk {
 	} open[DEEPEST];
 };
 
-static void walk_start(struct walk *walk, const struct ruleset *set, enum ipf_family family,
-		       enum ipf_verdict policy)
+static void walk_start(struct walk *walk, const struct ruleset *rules,
+		       const struct coverage *coverage)
 {
-	size_t count4 = ruleset_count_family(set, IPF_IPV4);
+	size_t count4 = ruleset_count_family(rules, IPF_IPV4);
 
-	walk->rules = set->rules;
-	walk->next = family == IPF_IPV4 ? 0 : count4;
-	walk->count = family == IPF_IPV4 ? count4 : set->count;
-	walk->policy = policy;
+	walk->rules = rules->rules;
+	walk->next = coverage->family == IPF_IPV4 ? 0 : count4;
+	walk->count = coverage->family == IPF_IPV4 ? count4 : rules->count;
+	walk->policy = coverage->policy;
 	walk->depth = 0;
 }
 
-/* Of a prefix the first rule decides; longer ones than /64 do not count. */
+/* The first rule of a prefix decides; prefixes longer than /64 do not count. */
 static void walk_open(struct walk *walk, const struct rule *rule)
 {
 	if (rule->prefix.bits > 64)
@@ -125,8 +126,8 @@ static void walk_open(struct walk *walk, const struct rule *rule)
 	walk->open[walk->depth++].last = last_of(&rule->prefix);
 }
 
-/* The rule that decides at this place, which is none before that of the last call; NULL: the policy.
- * *last is brought down to the last place before which nothing changes. */
+/* The rule that decides at this address, which is not before that of the last call; NULL: the
+ * policy. *last is lowered to the last address up to which the same rule decides. */
 static const struct rule *walk_to(struct walk *walk, __u64 at, __u64 *last)
 {
 	while (walk->next < walk->count && walk->rules[walk->next].prefix.key.high <= at)
@@ -145,15 +146,15 @@ static bool drops(const struct walk *walk, const struct rule *rule)
 	return (rule ? (enum ipf_verdict)rule->verdict : walk->policy) == IPF_DROP;
 }
 
-static void count_line(struct coverage_line *lines, size_t count, __u32 origin, __u64 width)
+static void count_line(const struct coverage *coverage, __u32 origin, __u64 width)
 {
-	for (size_t i = 0; i < count; i++)
-		if (lines[i].origin == origin)
-			lines[i].dropped += width;
+	for (size_t i = 0; i < coverage->line_count; i++)
+		if (coverage->lines[i].origin == origin)
+			coverage->lines[i].dropped += width;
 }
 
-static void compare_window(struct walk *before, struct walk *after, const struct window *window,
-			   struct coverage_line *lines, size_t line_count, struct coverage *out)
+static void compare_window(struct coverage *coverage, struct walk *before, struct walk *after,
+			   const struct window *window)
 {
 	__u64 at = window_first(window), end = window_last(window);
 
@@ -164,12 +165,12 @@ static void compare_window(struct walk *before, struct walk *after, const struct
 		bool is_dropped = drops(after, rule);
 
 		width = last - at + 1;
-		out->passed_before += was_dropped ? 0 : width;
-		out->passed_after += is_dropped ? 0 : width;
+		coverage->passed_before += was_dropped ? 0 : width;
+		coverage->passed_after += is_dropped ? 0 : width;
 		if (is_dropped && !was_dropped) {
-			out->dropped += width;
+			coverage->dropped += width;
 			if (rule)
-				count_line(lines, line_count, rule->origin, width);
+				count_line(coverage, rule->origin, width);
 		}
 		if (last == end)
 			return;
@@ -177,18 +178,17 @@ static void compare_window(struct walk *before, struct walk *after, const struct
 	}
 }
 
-void coverage_compare(const struct ruleset *before, const struct ruleset *after,
-		      enum ipf_family family, enum ipf_verdict policy, struct coverage_line *lines,
-		      size_t line_count, struct coverage *out)
+void coverage_compare(struct coverage *coverage, const struct ruleset *before,
+		      const struct ruleset *after)
 {
-	const struct windows *windows = &in_use[family];
+	const struct windows *windows = &in_use[coverage->family];
 	struct walk old, fresh;
 
-	*out = (struct coverage){ 0 };
-	for (size_t i = 0; i < line_count; i++)
-		lines[i].dropped = 0;
-	walk_start(&old, before, family, policy);
-	walk_start(&fresh, after, family, policy);
+	coverage->passed_before = coverage->passed_after = coverage->dropped = 0;
+	for (size_t i = 0; i < coverage->line_count; i++)
+		coverage->lines[i].dropped = 0;
+	walk_start(&old, before, coverage);
+	walk_start(&fresh, after, coverage);
 	for (size_t i = 0; i < windows->count; i++)
-		compare_window(&old, &fresh, &windows->items[i], lines, line_count, out);
+		compare_window(coverage, &old, &fresh, &windows->items[i]);
 }

@@ -2,11 +2,11 @@
 /*
  * How much of the addresses that are in use do rules drop?
  *
- * Counted is what packets on the internet come from: of IPv4 1.0.0.0 to 223.255.255.255 without 10/8
- * and 127/8, of IPv6 the blocks of 2000::/3 that IANA gave to the registries. So a list of bogons, which
- * covers 7/8 of all IPv6 addresses, weighs next to nothing, and half of a family means half of those
- * that might be locked out. An amount is in 2^-64ths of all addresses of the family; what is
- * smaller than an IPv6 /64 does not count.
+ * Counted are the addresses that packets on the internet come from: 1.0.0.0 to 223.255.255.255
+ * without 10/8 and 127/8, and the blocks of 2000::/3 that IANA has given to the registries. So a
+ * list of bogons, which covers 7/8 of all IPv6 addresses, weighs next to nothing, and half of a
+ * family is half of those who might be locked out. The unit is 2^-64 of all addresses of the
+ * family; prefixes longer than an IPv6 /64 do not count.
  */
 #ifndef RULESET_COVERAGE_H
 #define RULESET_COVERAGE_H
@@ -14,26 +14,31 @@
 #include <ruleset/ruleset.h>
 #include <stddef.h>
 
+/* Of the family, and of the prefix. */
 __u64 coverage_total(enum ipf_family family);
 __u64 coverage_of(const struct prefix *prefix);
 
-/* What a change of rules does. */
-struct coverage {
-	__u64 passed_before;
-	__u64 passed_after;
-	__u64 dropped; /* after it and not before */
-};
-
-/* What of ->dropped the rules of one line decide. */
+/* The share of one line's rules in coverage.dropped. */
 struct coverage_line {
-	__u32 origin; /* In; not 0 */
+	__u32 origin; /* in: of the line; not 0 */
 	__u64 dropped;
 };
 
-/* Compares two rule sets under one policy, in one walk over both. Rules that have ended must be out of
- * them (ruleset_tidy()). `lines`: those whose share is asked for, may be none. */
-void coverage_compare(const struct ruleset *before, const struct ruleset *after,
-		      enum ipf_family family, enum ipf_verdict policy, struct coverage_line *lines,
-		      size_t line_count, struct coverage *out);
+/* What a change of rules does to a family. */
+struct coverage {
+	/* In: */
+	enum ipf_family family;
+	enum ipf_verdict policy;
+	struct coverage_line *lines; /* whose share is asked for */
+	size_t line_count;
+	/* Out: */
+	__u64 passed_before;
+	__u64 passed_after;
+	__u64 dropped; /* after the change and not before it */
+};
+
+/* Compares two rule sets without ended rules (ruleset_tidy()), in one walk over both. */
+void coverage_compare(struct coverage *coverage, const struct ruleset *before,
+		      const struct ruleset *after);
 
 #endif

@@ -61,7 +61,8 @@ static void compare_peers(struct walk *walk, const struct peers *before, const s
 	}
 }
 
-/* Moves on to the rules after peers->end that have this prefix; none where the next one has another. */
+/* Moves on to the rules after peers->end that have this prefix; none where the next one has
+ * another. */
 static void next_peers(struct peers *peers, const struct prefix *prefix)
 {
 	const struct ruleset *rules = peers->rules;

@@ -15,7 +15,7 @@
 #include <util/array.h>
 #include <util/number.h>
 
-/* "::ffff:" and an IPv4 address: that many bits lie before the IPv4 part. */
+/* Bits before the IPv4 address in ::ffff:a.b.c.d. */
 #define MAPPED_BITS 96
 
 void prefix_list_done(struct prefix_list *list)
@@ -24,7 +24,7 @@ void prefix_list_done(struct prefix_list *list)
 	*list = (struct prefix_list){ 0 };
 }
 
-/* The bits behind the first `bits`. Shifting by the whole width is undefined, hence the cases. */
+/* All bits but the first `bits`. Shifting by the whole width is undefined, hence the cases. */
 static struct ipf_key host_mask(unsigned int bits)
 {
 	return (struct ipf_key){
@@ -35,14 +35,6 @@ static struct ipf_key host_mask(unsigned int bits)
 	};
 }
 
-static bool covers_key(const struct prefix *prefix, const struct ipf_key *key)
-{
-	struct ipf_key mask = host_mask(prefix->bits);
-
-	return !((prefix->key.high ^ key->high) & ~mask.high) &&
-	       !((prefix->key.low ^ key->low) & ~mask.low);
-}
-
 struct prefix prefix_of_address(const struct address *address, unsigned int bits)
 {
 	struct ipf_key mask = host_mask(bits);
@@ -51,17 +43,6 @@ struct prefix prefix_of_address(const struct address *address, unsigned int bits
 					 address->key.low & ~mask.low },
 				.family = (__u8)address->family,
 				.bits = (__u8)bits };
-}
-
-bool prefix_contains(const struct prefix *outer, const struct prefix *inner)
-{
-	return outer->family == inner->family && outer->bits <= inner->bits &&
-	       covers_key(outer, &inner->key);
-}
-
-struct ipf_key prefix_first(const struct prefix *prefix)
-{
-	return prefix->key;
 }
 
 struct ipf_key prefix_last(const struct prefix *prefix)
@@ -118,7 +99,7 @@ static enum prefix_problem append(struct prefix_list *list, const struct prefix 
 	return PREFIX_OK;
 }
 
-/* How many ones lead a netmask, where only zeros follow. */
+/* *bits becomes the number of ones that a netmask begins with; only zeros may follow. */
 static enum prefix_problem parse_netmask(const char *text, uint64_t *bits)
 {
 	struct address mask;
@@ -161,7 +142,7 @@ static enum prefix_problem parse_prefix(const struct address *address, bool mapp
 	struct ipf_key mask;
 	uint64_t bits;
 
-	if (strchr(length, '-')) /* A range of prefixes: its end is unclear. */
+	if (strchr(length, '-')) /* A range of prefixes, which is not read. */
 		return PREFIX_NOT_A_RULE;
 	problem = parse_length(length, address, mapped, &bits);
 	if (problem)
@@ -184,7 +165,7 @@ static struct ipf_key key_after(const struct ipf_key *key)
 	return (struct ipf_key){ key->high + (key->low == UINT64_MAX), key->low + 1 };
 }
 
-/* The largest prefix that starts at the key and ends at `end` or before. */
+/* The largest prefix that begins at `start` and does not reach beyond `end`. */
 static struct prefix largest_prefix(enum ipf_family family, const struct ipf_key *start,
 				    const struct ipf_key *end)
 {
@@ -209,8 +190,8 @@ static bool is_mapped_block(const struct prefix *prefix)
 	       prefix->key.low >> 32 == 0xffff;
 }
 
-/* Cuts [start, end] greedily: what starts first is made as large as it can be, which gives the
- * smallest set. `end` has its host bits set, as prefix_last() gives it. */
+/* Splits [start, end] greedily: each prefix is the largest that fits where the one before it ends,
+ * which gives the fewest. `end` has all host bits set, as prefix_last() returns it. */
 static enum prefix_problem append_range(enum ipf_family family, struct ipf_key start,
 					const struct ipf_key *end, struct prefix_list *out)
 {
@@ -221,7 +202,7 @@ static enum prefix_problem append_range(enum ipf_family family, struct ipf_key s
 		struct ipf_key last = prefix_last(&next);
 		enum prefix_problem problem = append(out, &next);
 
-		/* As a piece of its own it would be written, and read back, as IPv4. */
+		/* It would be written, and read back, as IPv4. */
 		if (is_mapped_block(&next))
 			problem = PREFIX_RANGE_OVER_MAPPED;
 		if (problem) {
@@ -286,7 +267,8 @@ static bool is_digit(char c)
 	return c >= '0' && c <= '9';
 }
 
-/* The text without the zeros in front of its decimal numbers. False where it has none, or no room. */
+/* Copies the text without the leading zeros of its decimal numbers. False: it has none, or does not
+ * fit. */
 static bool strip_zeros(const char *text, char *out, size_t size)
 {
 	bool at_start = true, stripped = false;

@@ -18,7 +18,7 @@ struct prefix {
 
 #define PREFIX_TEXT_SIZE 52
 
-/* A growing list. Zeroed is empty; the owner calls prefix_list_done(). */
+/* A list that grows. Zeroed is empty; the owner calls prefix_list_done(). */
 struct prefix_list {
 	struct prefix *items;
 	size_t count;
@@ -37,7 +37,8 @@ static inline __u8 prefix_list_shortest(const struct prefix_list *list)
 	return shortest;
 }
 
-/* Family, then address, then length (shorter first): a cover comes before what it covers. */
+/* -1, 0, 1 by family, then address, then length (shorter first): a prefix comes before those that
+ * it covers. */
 static inline int prefix_compare(const struct prefix *a, const struct prefix *b)
 {
 	int order;
@@ -49,38 +50,38 @@ static inline int prefix_compare(const struct prefix *a, const struct prefix *b)
 		return order;
 	return (a->bits > b->bits) - (a->bits < b->bits);
 }
-bool prefix_contains(const struct prefix *outer, const struct prefix *inner);
+
 /* The prefix of this length over the address. */
 struct prefix prefix_of_address(const struct address *address, unsigned int bits);
-struct ipf_key prefix_first(const struct prefix *prefix);
-struct ipf_key prefix_last(const struct prefix *prefix); /* of IPv4: the low 96 bits all one */
+/* The last address that it covers; for IPv4, with the low 96 bits all one. */
+struct ipf_key prefix_last(const struct prefix *prefix);
 
-/* Canonical text: lower case, shortest, no /32 or /128. */
+/* Canonical text: lower case, shortest form, without /32 or /128. */
 void prefix_format(const struct prefix *prefix, char text[PREFIX_TEXT_SIZE]);
 
-/* Why a text is not a rule; PREFIX_OK is 0. prefix_problem_text() is the words for a message:
- * "not an address, prefix or range", "the range ends before it starts", ... */
+/* Why a text is not a rule. */
 enum prefix_problem {
-	PREFIX_OK,
+	PREFIX_OK, /* 0: it is one */
 	PREFIX_NOT_A_RULE,
 	PREFIX_BAD_LENGTH,
 	PREFIX_BAD_NETMASK,
 	PREFIX_RANGE_BACKWARDS,
 	PREFIX_RANGE_MIXED_FAMILIES,
-	PREFIX_MAPPED_TOO_SHORT,  /* ::ffff:0:0/95 and shorter mean more than IPv4 */
-	PREFIX_RANGE_OVER_MAPPED, /* an IPv6 range with ::ffff:0:0/96 as a piece of its own */
-	PREFIX_LEADING_ZEROS,     /* but for which it would be a rule */
+	PREFIX_MAPPED_TOO_SHORT,  /* ::ffff:0:0/95 and shorter cover more than IPv4 */
+	PREFIX_RANGE_OVER_MAPPED, /* an IPv6 range that ::ffff:0:0/96 is a piece of */
+	PREFIX_LEADING_ZEROS,     /* without them it would be a rule */
 	PREFIX_NO_MEMORY,
 };
+/* For a message: "not an address, prefix or range", "the range ends before it starts", ... */
 const char *prefix_problem_text(enum prefix_problem problem);
 
-/* Reads RULE of DESIGN section 4: address, address/length, IPv4 address/netmask, start-end, and
- * appends the prefixes it means to the list (one, or for a range the smallest set, ascending).
- * *host_bits (may be NULL) tells that host bits were set and cleared. On a problem the list has the
- * prefixes that it had; it is to be released all the same. */
+/* Reads a RULE, as the manual describes it: ADDRESS, ADDRESS/LENGTH, an IPv4 ADDRESS/NETMASK, or
+ * START-END. Appends the prefixes that it means to the list: one, or for a range the fewest that
+ * cover it, ascending. *host_bits (may be NULL) becomes whether host bits were set and cleared. On
+ * a problem the list keeps the prefixes that it had, and must be released all the same. */
 enum prefix_problem prefix_parse(const char *text, struct prefix_list *out, bool *host_bits);
 
-/* The same of a range whose first and last address are known. */
+/* The same for a range from one address to another. */
 enum prefix_problem prefix_range(const struct address *first, const struct address *last,
 				 struct prefix_list *out);
 

@@ -10,12 +10,12 @@
 
 struct rule {
 	struct prefix prefix;
-	__u8 verdict;  /* enum ipf_verdict */
-	__u8 column;   /* where it stands in its line, from 1; 0: not known, or too far */
+	__u8 verdict;  /* enum ipf_verdict; of a rule just read, enum verdict */
+	__u8 column;   /* in the line that it was read from, from 1; 0: not known, or too far */
 	__u16 set;     /* index into the rule set's names */
 	__u32 expires; /* tick of the kernel's boot clock, or IPF_NEVER */
 	__u32 counter; /* slot, or IPF_NO_COUNTER while it has none */
-	__u32 origin;  /* of a rule that was read, its line: input_describe(); else 0 */
+	__u32 origin;  /* the line that it was read from, for messages; 0: not read */
 };
 
 #define RULE_DEFAULT_SET "default"

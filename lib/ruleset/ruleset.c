@@ -4,7 +4,8 @@
  *
  * A change joins two lists sorted by prefix and set: the rules that are there and those that come
  * in. Within one prefix the join needs another order than the one that the rule set is kept in, so
- * the rules of a prefix ("peers", nearly always one rule) are sorted for the join, and back after it.
+ * the rules of a prefix ("peers", nearly always one rule) are sorted for the join, and back after
+ * it.
  */
 #include <ruleset/ruleset.h>
 
@@ -267,8 +268,8 @@ static size_t find_prefix(const struct ruleset *rules, const struct prefix *pref
 	return low;
 }
 
-/* Joins `count` rules of the rule set, which are all that it has for some prefixes, with those that come
- * in for these prefixes. The result is in join->out, in the order of the rule set. */
+/* Joins `count` rules of the rule set, which are all that it has for some prefixes, with those that
+ * come in for these prefixes. The result is in join->out, in the order of the rule set. */
 static void join_rules(struct join *join, struct rule *rules, size_t count,
 		       const struct part *incoming)
 {
@@ -455,8 +456,8 @@ static int compare_rules(const void *a, const void *b)
 	return rule_compare(a, b);
 }
 
-/* Sorts the rules of each prefix anew. No two of a prefix are equal, so that qsort(3) will do, which
- * cannot fail. */
+/* Sorts the rules of each prefix anew. No two of a prefix are equal, so that qsort(3) will do,
+ * which cannot fail. */
 static void sort_again(struct ruleset *rules)
 {
 	for (size_t i = 0; i < rules->count;) {
@@ -551,8 +552,8 @@ static bool *taken_slots(const struct ruleset *rules, const __u32 *reserved, siz
 	return taken;
 }
 
-/* How many rules from the first on share its counter: those of one prefix and verdict, which are side by
- * side. *slot is the one that they have, or IPF_NO_COUNTER. */
+/* How many rules from the first on share its counter: those of one prefix and verdict, which are
+ * side by side. *slot is the one that they have, or IPF_NO_COUNTER. */
 static size_t count_sharers(const struct rule *rules, size_t count, __u32 *slot)
 {
 	size_t sharers = 0;
@@ -564,7 +565,8 @@ static size_t count_sharers(const struct rule *rules, size_t count, __u32 *slot)
 	return sharers;
 }
 
-/* The next free slot from *next on, of `count`. Beyond the last one a rule works, but isn't counted. */
+/* The next free slot from *next on, of `count`. Beyond the last one a rule works, but isn't
+ * counted. */
 static __u32 take_slot(const bool *taken, size_t count, size_t *next)
 {
 	while (*next < count && taken[*next])

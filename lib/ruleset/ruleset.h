@@ -43,21 +43,21 @@ int ruleset_name_set(struct ruleset *rules, const char *name);
  * a set counts. They stay the caller's, and may be reordered. */
 
 /* Adds rules, or replaces those of the same prefix and set. A rule that replaces one with the same
- * verdict keeps its counter, and so does one whose prefix and verdict are in another set. The `counter`
- * of an incoming rule is ignored. */
+ * verdict keeps its counter, and so does one whose prefix and verdict are in another set. The
+ * `counter` of an incoming rule is ignored. */
 int ruleset_add(struct ruleset *rules, struct rule *incoming, size_t count, size_t *changed);
 /* Removes the rules of these prefixes and sets, whatever their verdict and end. */
 int ruleset_remove(struct ruleset *rules, struct rule *incoming, size_t count, size_t *changed);
-/* Makes the sets that `sets` marks (set_count flags) exactly these rules, and adds those that are for
- * other sets. Counters are kept as by ruleset_add(). */
+/* Makes the sets that `sets` marks (set_count flags) exactly these rules, and adds those that are
+ * for other sets. Counters are kept as by ruleset_add(). */
 int ruleset_replace(struct ruleset *rules, const bool *sets, struct rule *incoming, size_t count,
 		    size_t *changed);
 
 /* Makes the rule set canonical: drops the rules that have ended by tick `now` and the sets without
- * rules, and numbers the other sets by name (as strcmp() orders them). Rule sets with the same rules in
- * sets of the same names are then equal, whatever the order in which they came, except for counters and
- * origins, which tell of the past. Costs one look at each rule, and a second one where numbers
- * change. */
+ * rules, and numbers the other sets by name (as strcmp() orders them). Rule sets with the same
+ * rules in sets of the same names are then equal, whatever the order in which they came, except for
+ * counters and origins, which tell of the past. Costs one look at each rule, and a second one where
+ * numbers change. */
 void ruleset_tidy(struct ruleset *rules, __u32 now);
 
 /* The rule that decides for the address at tick `now`: the first that has not ended, of the longest
@@ -75,10 +75,10 @@ struct ruleset_slots {
 	size_t count;
 };
 
-/* Gives each rule without a counter the lowest free slot: one that no other rule has, and that is not
- * reserved. (Reserved are the slots of the live table, which must not be cleared while packets are
- * counted in them.) Rules with the same prefix and verdict in several sets share a slot. *fresh becomes
- * the slots newly given. Returns 0, or -ENOMEM with all unchanged. */
+/* Gives each rule without a counter the lowest free slot: one that no other rule has, and that is
+ * not reserved. (Reserved are the slots of the live table, which must not be cleared while packets
+ * are counted in them.) Rules with the same prefix and verdict in several sets share a slot. *fresh
+ * becomes the slots newly given. Returns 0, or -ENOMEM with all unchanged. */
 int ruleset_assign_counters(struct ruleset *rules, const __u32 *reserved, size_t reserved_count,
 			    struct ruleset_slots *fresh);
 /* Takes all counters away. */

@@ -18,8 +18,8 @@
 
 #define TICK_NS (1ull << IPF_TICK_SHIFT)
 
-/* What tick_after() adds at most to the seconds asked for: one tick because `now` is rounded down,
- * and nearly one for the end, which is rounded up. */
+/* tick_after() adds at most so much to the seconds asked for: one tick because `now` is rounded
+ * down, and nearly one because the end is rounded up. */
 #define SLACK_TICKS 2
 
 int tick_parse_offset(const char *text, __s64 *offset_ns)
@@ -52,8 +52,8 @@ static int read_offsets(__s64 *offset_ns)
 	return tick_parse_offset(text, offset_ns);
 }
 
-/* The kernel tells the offsets of the namespace that our children would be in. Before 6.2 a process that
- * changed its own and then executed us is not in that one yet. */
+/* The kernel shows the offsets of the namespace that our children would be in. Before Linux 6.2, a
+ * process that entered a new one and then executed us is not in that one yet. */
 static int find_offset(__s64 *offset_ns)
 {
 	struct stat own, children;
@@ -70,7 +70,7 @@ static int find_offset(__s64 *offset_ns)
 	return own.st_ino == children.st_ino ? read_offsets(offset_ns) : -EXDEV;
 }
 
-/* Of this process, as its time namespace is. */
+/* The offset of this process, which its time namespace gives. */
 static struct {
 	bool known;
 	int ret;
@@ -111,7 +111,8 @@ __u32 tick_after(__u32 now, uint64_t seconds)
 {
 	__u64 after;
 
-	if (seconds >= UINT32_MAX) /* Beyond 32 bits of ticks by far; the product stays in 64. */
+	if (seconds >=
+	    UINT32_MAX) /* Far more ticks than 32 bits hold. Below, the product fits 64 bits. */
 		return UINT32_MAX;
 	after = now + 1ull + (seconds * CLOCK_NS_PER_S + TICK_NS - 1) / TICK_NS;
 	return after < UINT32_MAX ? (__u32)after : UINT32_MAX;

@@ -13,23 +13,25 @@
 
 struct error;
 
-/* The tick now, by the kernel's own boot clock, which packets go by: in a time namespace a process sees
- * another one. And the tick `seconds` from now (rounded up: never ends early). */
+/* The tick now, by the kernel's own boot clock, which packets go by. In a time namespace a process
+ * sees another clock. */
 __u32 tick_now(void);
+/* The tick `seconds` after `now`, rounded up so that no rule ends early. */
 __u32 tick_after(__u32 now, uint64_t seconds);
-/* Whole seconds from `now` to `expires`, rounded up; 0 when it has ended. Not for IPF_NEVER. What
- * tick_after() added for the clock's grain is left out, so the seconds asked for are read back. */
+/* Whole seconds from `now` to `expires`, rounded up; 0: it has ended. Not for IPF_NEVER. Leaves out
+ * what tick_after() added for rounding, so that the seconds asked for are read back. */
 uint64_t tick_seconds_left(__u32 expires, __u32 now);
 static inline bool tick_ended(__u32 expires, __u32 now)
 {
 	return expires != IPF_NEVER && now >= expires;
 }
 
-/* Is tick_now() right? -EIO (with the words) where the time namespace's offset cannot be told: whoever
- * goes on would end rules that have time left. */
+/* Is tick_now() right? Returns 0, or -EIO with a message where the offset of the time namespace
+ * cannot be found: a command that went on would end rules that have time left. */
 int tick_check(struct error *err);
 
-/* The offset of the boot clock in ns out of the text of /proc/PID/timens_offsets. Returns 0 or -EINVAL. */
+/* Reads the offset of the boot clock, in ns, from the text of /proc/PID/timens_offsets. Returns 0
+ * or -EINVAL. Public for tests. */
 int tick_parse_offset(const char *text, __s64 *offset_ns);
 
 #endif

@@ -7,8 +7,8 @@
 
 #include <ipfilter/abi.h>
 
-/* What a line that was read asks for. One that names no verdict gets the opposite of the policy of each
- * interface, and an exception from it gets the policy. No number of the last two is an enum
+/* What a line that was read asks for. One that names no verdict gets the opposite of the policy of
+ * each interface, and an exception from it gets the policy. No number of the last two is an enum
  * ipf_verdict, so that nobody takes them for one. */
 enum verdict {
 	VERDICT_PASS = IPF_PASS,

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Runs the tool and says what the contract (DESIGN.md, sections 3 to 6) demands of every run."""
+"""Runs the tool and checks what the manual demands of every run."""
 import contextlib
 import json
 import os

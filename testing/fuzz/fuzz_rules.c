@@ -17,9 +17,9 @@ static void check_coverage(const struct ruleset *rules)
 	static const struct ruleset nothing;
 
 	for (unsigned int family = 0; family < IPF_FAMILIES; family++) {
-		struct coverage got;
+		struct coverage got = { .family = family, .policy = IPF_PASS };
 
-		coverage_compare(&nothing, rules, family, IPF_PASS, NULL, 0, &got);
+		coverage_compare(&got, &nothing, rules);
 		assert(got.passed_before == coverage_total(family));
 		assert(got.passed_before == got.passed_after + got.dropped);
 	}

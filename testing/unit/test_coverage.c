@@ -146,11 +146,14 @@ static void check_change(void **state)
 	const struct change_case *c = *state;
 	struct coverage_line lines[] = { { .origin = 1 }, { .origin = 2 } };
 	struct ruleset before, after;
-	struct coverage got;
+	struct coverage got = { .family = IPF_IPV4,
+				.policy = c->policy,
+				.lines = lines,
+				.line_count = COUNT_OF(lines) };
 
 	ruleset_from_text(&before, c->before);
 	ruleset_from_text(&after, c->after);
-	coverage_compare(&before, &after, IPF_IPV4, c->policy, lines, COUNT_OF(lines), &got);
+	coverage_compare(&got, &before, &after);
 	assert_true(got.passed_before == c->passed_before * SLASH8);
 	assert_true(got.passed_after == c->passed_after * SLASH8);
 	assert_true(got.dropped == c->dropped * SLASH8);
@@ -172,7 +175,7 @@ static int compare_places(const void *left, const void *right)
 static void add_places(const struct ruleset *set, __u64 *places, size_t *count)
 {
 	for (size_t i = 0; i < set->count; i++) {
-		places[(*count)++] = prefix_first(&set->rules[i].prefix).high;
+		places[(*count)++] = set->rules[i].prefix.key.high;
 		places[(*count)++] = prefix_last(&set->rules[i].prefix).high + 1;
 	}
 }
@@ -214,7 +217,7 @@ static void compare_with_oracle(const struct ruleset *before, const struct rules
 				enum ipf_family family, enum ipf_verdict policy)
 {
 	__u64 *places = malloc((2 * (before->count + after->count) + 1) * sizeof(*places));
-	struct coverage got, want = { 0 };
+	struct coverage got = { .family = family, .policy = policy }, want = got;
 	size_t count = 0;
 
 	places[count++] = 0;
@@ -236,7 +239,7 @@ static void compare_with_oracle(const struct ruleset *before, const struct rules
 		want.passed_after += is ? 0 : used;
 		want.dropped += is && !was ? used : 0;
 	}
-	coverage_compare(before, after, family, policy, NULL, 0, &got);
+	coverage_compare(&got, before, after);
 	assert_memory_equal(&got, &want, sizeof(got));
 	free(places);
 }

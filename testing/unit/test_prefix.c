@@ -242,10 +242,9 @@ static void check_cover(void **state)
 	struct prefix outer = prefix_of(c->outer), inner = prefix_of(c->inner);
 	struct address address = { inner.family, inner.key };
 	struct prefix over = prefix_of_address(&address, outer.bits);
+	bool is_over = !prefix_compare(&over, &outer) && outer.bits <= inner.bits;
 
-	assert_int_equal(prefix_contains(&outer, &inner), c->contains);
-	if (inner.bits == address_family_bits(inner.family))
-		assert_int_equal(!prefix_compare(&over, &outer), c->contains);
+	assert_int_equal(is_over, c->contains);
 }
 
 struct edge_case {
@@ -275,9 +274,9 @@ static void check_edges(void **state)
 {
 	const struct edge_case *c = *state;
 	struct prefix prefix = prefix_of(c->prefix);
-	struct ipf_key first = prefix_first(&prefix), last = prefix_last(&prefix);
+	struct ipf_key last = prefix_last(&prefix);
 
-	assert_int_equal(address_key_compare(&first, &c->first), 0);
+	assert_int_equal(address_key_compare(&prefix.key, &c->first), 0);
 	assert_int_equal(address_key_compare(&last, &c->last), 0);
 }
 
@@ -339,7 +338,7 @@ static void check_cut(struct address first, struct address last)
 		const struct prefix *piece = &list.items[i];
 
 		assert_int_equal(piece->family, first.family);
-		assert_true(same_key(prefix_first(piece), next));
+		assert_true(same_key(piece->key, next));
 		next = after(prefix_last(piece));
 		if (i && piece[-1].bits == piece->bits)
 			/* Of two neighbours of one length the first must be an upper half. */
