@@ -187,8 +187,8 @@ int filter_open(__u32 program_id, struct filter *out, struct error *err)
 		ret = open_maps(&info, map_ids, &filter);
 	if (ret) {
 		filter_close(&filter);
-		return error_set(err, ret, "program %u is not a whole xdp-ipfilter: %s", program_id,
-				 kernel_strerror(ret));
+		return error_set(err, ret, "program %u is not a complete xdp-ipfilter: %s",
+				 program_id, kernel_strerror(ret));
 	}
 	*out = filter;
 	return 0;
