@@ -53,6 +53,10 @@ lint:
 map:
 	$(Q)testing/lint/check-map --write
 
+# The lists in the completion, made from what --help says.
+completion: all
+	$(Q)testing/docs/make-completion
+
 format:
 	$(Q)bash -c '. testing/lib.sh && tree_files "*.c" "*.h"' | xargs clang-format -i
 
@@ -123,6 +127,7 @@ help:
 #:   campaigns  the long forms of tests, for hours; WHERE="host 6.12" for some
 #:   lint       layers, names, layout, shell, static checks, both compilers, 32 bits
 #:   map        the layers and what each file is for; also written to docs/architecture.md
+#:   completion the lists in completion.bash, from what --help says
 #:   format     lays out all C files with clang-format
 #:   bench      measures the filter against its peers, as root; QUICK=1 checks verdicts in a minute
 #:   fuzz       feeds broken input to the parsers
@@ -135,5 +140,5 @@ help:
 #:
 #: V=1 shows the commands, STRICT=1 makes warnings errors.
 
-.PHONY: all bpf lib $(LAYERS) xdp-ipfilter tests man check campaigns bench fuzz demo lint map format \
-	install uninstall dist reconfigure tidy clean help compile_commands.json
+.PHONY: all bpf lib $(LAYERS) xdp-ipfilter tests man check campaigns bench fuzz demo lint map completion \
+	format 	install uninstall dist reconfigure tidy clean help compile_commands.json

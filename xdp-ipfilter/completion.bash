@@ -1,34 +1,65 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # Completes xdp-ipfilter's commands, options, interfaces, files and sets in bash.
-#
-# The lists below are checked against the option tables (testing/docs): each command has one line
-# in _xdp_ipfilter_options, with all its options as --help shows them.
 # shellcheck shell=bash
+
+# Made by `make completion`: do not edit from here on ...
 
 _xdp_ipfilter_commands='load run unload repair add del replace flush list test status poll help'
 
+# The options of a command.
 _xdp_ipfilter_options()
 {
-	local common='-h --help -v --verbose --lock-timeout'
-
 	case $1 in
-	load) echo "-m --mode -p --policy -P --prio -i --ip -f --file --format --require-dispatcher --trace --counters --force $common" ;;
-	run) echo "-m --mode -p --policy -P --prio -i --ip -f --file --format --require-dispatcher --trace --counters --force --interval --count $common" ;;
-	unload) echo "-a --all $common" ;;
-	repair) echo "-p --policy -P --prio -i --ip -f --file --format --force $common" ;;
-	add) echo "-d --dev -s --set -t --timeout --pass --drop --force -f --file --format $common" ;;
-	del) echo "-d --dev -s --set -f --file --format $common" ;;
-	replace) echo "-d --dev -s --set -n --dry-run --force -f --file --format $common" ;;
-	flush) echo "-d --dev -s --set -a --all $common" ;;
-	list) echo "-d --dev -s --set -j --json $common" ;;
-	test) echo "-d --dev -q --quiet $common" ;;
-	status) echo "-j --json $common" ;;
-	poll) echo "-i --interval --count -j --json $common" ;;
-	help) echo "$common" ;;
-	*) echo "--version $common" ;;
+	load) echo '-m --mode -p --policy -P --prio -i --ip -f --file --format --require-dispatcher --trace --counters --force -h --help -v --verbose --lock-timeout' ;;
+	run) echo '-m --mode -p --policy -P --prio -i --ip -f --file --format --require-dispatcher --trace --counters --force --interval --count -h --help -v --verbose --lock-timeout' ;;
+	unload) echo '-a --all -h --help -v --verbose --lock-timeout' ;;
+	repair) echo '-p --policy -P --prio -i --ip -f --file --format --force -h --help -v --verbose --lock-timeout' ;;
+	add) echo '-d --dev -s --set -t --timeout --pass --drop --force -f --file --format -h --help -v --verbose --lock-timeout' ;;
+	del) echo '-d --dev -s --set -f --file --format -h --help -v --verbose --lock-timeout' ;;
+	replace) echo '-d --dev -s --set -n --dry-run --force -f --file --format -h --help -v --verbose --lock-timeout' ;;
+	flush) echo '-d --dev -s --set -a --all -h --help -v --verbose --lock-timeout' ;;
+	list) echo '-d --dev -s --set -j --json -h --help -v --verbose --lock-timeout' ;;
+	test) echo '-d --dev -q --quiet -h --help -v --verbose --lock-timeout' ;;
+	status) echo '-j --json -h --help -v --verbose --lock-timeout' ;;
+	poll) echo '-i --interval --count -j --json -h --help -v --verbose --lock-timeout' ;;
+	help) echo '-h --help -v --verbose --lock-timeout' ;;
+	*) echo '--version -h --help -v --verbose --lock-timeout' ;;
 	esac
 }
+
+# What COMMAND:OPTION takes: its choices, or what --help calls it.
+_xdp_ipfilter_value()
+{
+	case $1 in
+	*:--lock-timeout) echo 'SECONDS' ;;
+	*:-m | *:--mode) echo 'unspecified native skb hw' ;;
+	*:-p | *:--policy) echo 'allow deny' ;;
+	*:-P | *:--prio) echo 'PRIORITY' ;;
+	load:-i | run:-i | repair:-i | *:--ip) echo 'RULE' ;;
+	poll:-i | *:--interval) echo 'MS' ;;
+	*:-f | *:--file) echo 'FILE' ;;
+	*:--format) echo 'rules ndjson dshield ipsascii dat ipset p2p' ;;
+	*:--counters) echo 'auto always never' ;;
+	*:--count) echo 'N' ;;
+	*:-d | *:--dev) echo 'IFNAME' ;;
+	*:-s | *:--set) echo 'NAME' ;;
+	*:-t | *:--timeout) echo 'DURATION' ;;
+	esac
+}
+
+# What --help calls the arguments of a command.
+_xdp_ipfilter_positional()
+{
+	case $1 in
+	load | run | unload | repair | status | poll) echo 'IFNAME' ;;
+	add | del) echo 'RULE' ;;
+	test) echo 'ADDRESS' ;;
+	help) echo 'COMMAND' ;;
+	esac
+}
+
+# ... to here.
 
 _xdp_ipfilter_interfaces()
 {
@@ -40,7 +71,7 @@ _xdp_ipfilter_interfaces()
 	done
 }
 
-# The names stand one a line between "sets": { and }.
+# The names are one a line between "sets": { and }.
 _xdp_ipfilter_sets()
 {
 	xdp-ipfilter status --json 2>/dev/null |
@@ -48,24 +79,22 @@ _xdp_ipfilter_sets()
 		tr -d '":' | sort -u
 }
 
-# What the option takes; fails for one that takes nothing, or what cannot be guessed.
-_xdp_ipfilter_argument()
+# What can be typed for what --help calls VALUE, or for one of several choices. Nothing for what
+# cannot be guessed.
+_xdp_ipfilter_candidates()
 {
 	case $1 in
-	-m | --mode) echo 'native skb hw unspecified' ;;
-	-p | --policy) echo 'allow deny' ;;
-	--counters) echo 'auto always never' ;;
-	-d | --dev) _xdp_ipfilter_interfaces ;;
-	--format) echo 'rules ndjson dshield ipsascii dat p2p ipset' ;;
-	-s | --set) _xdp_ipfilter_sets ;;
-	*) return 1 ;;
+	COMMAND) echo "$_xdp_ipfilter_commands" ;;
+	IFNAME) _xdp_ipfilter_interfaces ;;
+	NAME) _xdp_ipfilter_sets ;;
+	*[!A-Z]*) echo "$1" ;;
 	esac
 }
 
 _xdp_ipfilter()
 {
 	local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
-	local command='' candidates='' i
+	local command='' candidates='' value i
 
 	COMPREPLY=()
 	for ((i = 1; i < COMP_CWORD; i++)); do
@@ -79,26 +108,17 @@ _xdp_ipfilter()
 		esac
 	done
 
-	case $command:$previous in
-	:*) candidates="$_xdp_ipfilter_commands" ;;
-	*:-f | *:--file)
+	value=$(_xdp_ipfilter_value "$command:$previous")
+	case $value:$command:$current in
+	FILE:*)
 		compopt -o filenames 2>/dev/null
 		mapfile -t COMPREPLY < <(compgen -f -- "$current")
 		return
 		;;
-	load:-[iP] | load:--ip | load:--prio | run:-[iP] | run:--ip | run:--prio | repair:-[iP] | repair:--ip | repair:--prio) return ;;
-	add:-t | add:--timeout | poll:-i | *:--lock-timeout | *:--interval | *:--count) return ;;
-	*)
-		if ! candidates=$(_xdp_ipfilter_argument "$previous"); then
-			case $command in
-			load | run | unload | repair | status | poll) candidates=$(_xdp_ipfilter_interfaces) ;;
-			help) candidates="$_xdp_ipfilter_commands" ;;
-			esac
-		fi
-		;;
-	esac
-	case $current in
-	-*) candidates=$(_xdp_ipfilter_options "$command") ;;
+	:*:-*) candidates=$(_xdp_ipfilter_options "$command") ;;
+	::*) candidates=$_xdp_ipfilter_commands ;;
+	:*) candidates=$(_xdp_ipfilter_candidates "$(_xdp_ipfilter_positional "$command")") ;;
+	*) candidates=$(_xdp_ipfilter_candidates "$value") ;;
 	esac
 	mapfile -t COMPREPLY < <(compgen -W "$candidates" -- "$current")
 }

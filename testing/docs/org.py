@@ -91,3 +91,17 @@ def subsections(lines):
 def items(lines):
     """The terms of the description lists at the left margin, without org's marks."""
     return [plain(match.group(1)) for match in map(ITEM.match, lines) if match]
+
+
+def described(lines):
+    """[(term, text)] of the description lists at the left margin; the text keeps org's marks."""
+    found = []
+    for line in lines:
+        match = ITEM.match(line)
+        if match:
+            found.append((plain(match.group(1)), line[match.end():]))
+        elif found and line.startswith("  "):
+            found[-1] = (found[-1][0], f"{found[-1][1]} {line.strip()}")
+        elif found:
+            found.append(("", ""))
+    return found
