@@ -138,13 +138,13 @@ const struct command cmd_add = {
 	.summary = "add rules, or replace those of the same prefix and set",
 	.usage = "[OPTION]... [RULE]...",
 	.notes =
-		"A rule is an address, ADDRESS/LENGTH, ADDRESS/NETMASK or START-END. Where neither --pass nor\n"
-		"--drop nor the file says it, a rule drops under policy allow and passes under policy deny.\n"
+		"A rule is an address, ADDRESS/LENGTH, ADDRESS/NETMASK or START-END. Without --pass, --drop\n"
+		"or a verdict in the file, a rule drops under policy allow and passes under policy deny.\n"
 		"Without --dev, every interface that has the filter gets the rules.\n",
 	.examples = "  xdp-ipfilter add 192.0.2.66 198.51.100.0/24\n"
 		    "  xdp-ipfilter add --pass 198.51.100.7\n"
 		    "  xdp-ipfilter add -d eth0 -s fail2ban -t 10m 2001:db8::66\n",
-	.exit_codes = "  3  the filter is not loaded there, or nowhere\n",
+	.exit_codes = "  3  the filter is not loaded there, or not loaded anywhere\n",
 	.options = add_options,
 	.request_size = sizeof(struct add_request),
 	.defaults = &add_defaults,

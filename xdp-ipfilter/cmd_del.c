@@ -70,12 +70,12 @@ static const struct del_request del_defaults = { .change.apply = del_from };
 
 const struct command cmd_del = {
 	.name = "del",
-	.summary = "delete rules; rules that are not there are no error",
+	.summary = "delete rules; a rule that does not exist is no error",
 	.usage = "[OPTION]... [RULE]...",
 	.notes = "Without --dev, deletes them on every interface that has the filter.\n",
 	.examples = "  xdp-ipfilter del 192.0.2.66\n"
 		    "  xdp-ipfilter del -d eth0 -s fail2ban 2001:db8::66\n",
-	.exit_codes = "  3  the filter is not loaded there, or nowhere\n",
+	.exit_codes = "  3  the filter is not loaded there, or not loaded anywhere\n",
 	.options = del_options,
 	.request_size = sizeof(struct del_request),
 	.defaults = &del_defaults,

@@ -61,7 +61,7 @@ const struct command cmd_flush = {
 	.examples = "  xdp-ipfilter flush\n"
 		    "  xdp-ipfilter flush -s spamhaus\n"
 		    "  xdp-ipfilter flush --all -d eth0\n",
-	.exit_codes = "  3  the filter is not loaded there, or nowhere\n",
+	.exit_codes = "  3  the filter is not loaded there, or not loaded anywhere\n",
 	.options = flush_options,
 	.request_size = sizeof(struct flush_request),
 	.defaults = &flush_defaults,

@@ -36,7 +36,7 @@ static int help(void *data, struct error *err)
 
 const struct command cmd_help = {
 	.name = "help",
-	.summary = "explain a command, or show all of them",
+	.summary = "explain a command, or list all of them",
 	.usage = "[COMMAND]",
 	.examples = "  xdp-ipfilter help load\n",
 	.options = help_options,

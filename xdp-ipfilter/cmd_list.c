@@ -140,7 +140,7 @@ static int list(void *data, struct error *err)
 
 const struct command cmd_list = {
 	.name = "list",
-	.summary = "print the live rules as 'replace' reads them",
+	.summary = "print the live rules in the form that 'replace' reads",
 	.usage = "[OPTION]...",
 	.notes =
 		"Without --dev, prints the rules of every interface that has the filter. A set without rules does\n"
@@ -148,7 +148,7 @@ const struct command cmd_list = {
 	.examples =
 		"  xdp-ipfilter list -d eth0 >rules.txt\n"
 		"  xdp-ipfilter list --json | jq '.interfaces[].rules[] | select(.packets > 0)'\n",
-	.exit_codes = "  3  the filter is not loaded there, or nowhere\n",
+	.exit_codes = "  3  the filter is not loaded there, or not loaded anywhere\n",
 	.options = list_options,
 	.request_size = sizeof(struct list_request),
 	.needs = CAPABILITY_BPF | CMD_NEEDS_CLOCK,

@@ -124,11 +124,11 @@ static void load_done(void *data)
 
 const struct command cmd_load = {
 	.name = "load",
-	.summary = "put the filter on interfaces, on all of them or on none",
+	.summary = "load the filter on interfaces, on all of them or on none",
 	.usage = "[OPTION]... IFNAME...",
 	.notes =
-		"A rule is an address, ADDRESS/LENGTH, ADDRESS/NETMASK or START-END. Under policy allow\n"
-		"rules drop, under policy deny they pass; a file may say it for each rule.\n",
+		"A rule is an address, ADDRESS/LENGTH, ADDRESS/NETMASK or START-END. Without a\n"
+		"verdict in the file, a rule drops under policy allow and passes under policy deny.\n",
 	.examples = "  xdp-ipfilter load eth0 --ip 192.0.2.66 --ip 2001:db8::/32\n"
 		    "  xdp-ipfilter load -m skb -p deny -f allowed.txt eth0 eth1\n",
 	.options = load_options,

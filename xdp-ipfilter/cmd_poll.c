@@ -26,7 +26,7 @@ static const struct poll_request poll_defaults = { .interval_ms = ROUNDS_INTERVA
 static const struct option_spec poll_options[] = {
 	ROUNDS_INTERVAL_OPTION('i', struct poll_request, interval_ms),
 	ROUNDS_COUNT_OPTION(struct poll_request, count),
-	OPTION_FLAG('j', "json", struct poll_request, json, "Print JSON, one object a line."),
+	OPTION_FLAG('j', "json", struct poll_request, json, "Print JSON, one object per line."),
 	OPTION_POSITIONALS("IFNAME", struct poll_request, names),
 	OPTION_END,
 };
@@ -139,7 +139,7 @@ static void poll_done(void *data)
 
 const struct command cmd_poll = {
 	.name = "poll",
-	.summary = "print the counters again and again, with what came each second",
+	.summary = "print the counters and their rates repeatedly",
 	.usage = "[OPTION]... [IFNAME]...",
 	.notes =
 		"Without IFNAME, prints the counters of every interface that has the filter now. The first print\n"

@@ -38,17 +38,17 @@ static const struct repair_request repair_defaults = { .loading = LOADING_DEFAUL
 
 static const struct option_spec repair_options[] = {
 	OPTION_ENUM('p', "policy", "POLICY", struct repair_request, loading.attach.policy,
-		    loading_policy, "The policy, where the rules are lost."),
+		    loading_policy, "The policy, if the rules are lost."),
 	OPTION_NUMBER('P', "prio", "PRIORITY", struct repair_request, loading.attach.priority, 0,
-		      INT_MAX, "Priority in the chain, where the rules are lost."),
+		      INT_MAX, "Priority in the chain, if the rules are lost."),
 	OPTION_TEXTS('i', "ip", "RULE", struct repair_request, loading.rules,
-		     "A rule, where the rules are lost. May be repeated."),
+		     "A rule, if the rules are lost. May be repeated."),
 	OPTION_TEXTS('f', "file", "FILE", struct repair_request, loading.files,
-		     "A file of rules, where the rules are lost; - is standard input. May be "
+		     "A file of rules, if the rules are lost; - is standard input. May be "
 		     "repeated."),
 	RULE_INPUT_FORMAT_OPTION(struct repair_request, loading.format),
 	OPTION_FLAG(0, "force", struct repair_request, loading.force,
-		    "Load without any rules, where they are lost."),
+		    "If the rules are lost, load the filter without any."),
 	OPTION_POSITIONALS("IFNAME", struct repair_request, loading.names),
 	OPTION_END,
 };
@@ -230,7 +230,7 @@ static void repair_done(void *data)
 
 const struct command cmd_repair = {
 	.name = "repair",
-	.summary = "make a filter work again that was turned off or does not filter",
+	.summary = "bring back a filter that does not filter or was turned off",
 	.usage = "[OPTION]... [IFNAME]...",
 	.notes =
 		"Without IFNAME, repairs every interface that has the filter, or lost it. The old rules come back\n"
@@ -238,7 +238,7 @@ const struct command cmd_repair = {
 	.examples = "  xdp-ipfilter repair eth0\n"
 		    "  xdp-ipfilter repair -f rules.txt eth0\n",
 	.exit_codes = "  1  failed, for instance because the rules are lost and none are given\n"
-		      "  3  not loaded on an interface that was named\n",
+		      "  3  not loaded on a named interface\n",
 	.options = repair_options,
 	.request_size = sizeof(struct repair_request),
 	.defaults = &repair_defaults,

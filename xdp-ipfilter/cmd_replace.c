@@ -33,7 +33,7 @@ static const struct option_spec replace_options[] = {
 	OPTION_FLAG(
 		0, "force", struct replace_request, force,
 		"Accept what is likely an accident: rules that drop nearly all sources, no rules at "
-		"all, less than half of a large set."),
+		"all, or the loss of more than half of a large set."),
 	RULE_INPUT_FILE_OPTION(struct replace_request, files),
 	RULE_INPUT_FORMAT_OPTION(struct replace_request, format),
 	OPTION_NO_POSITIONALS("rules come from --file, an interface follows --dev"),
@@ -123,7 +123,7 @@ static int commit(void *data, struct error *err)
 
 const struct command cmd_replace = {
 	.name = "replace",
-	.summary = "make sets exactly what files say, at once",
+	.summary = "replace whole sets by the contents of files, in one step",
 	.usage = "[OPTION]... -f FILE...",
 	.notes =
 		"Without --set, replaces the sets that the files name by 'set NAME' lines; rules before such a line\n"
@@ -133,7 +133,7 @@ const struct command cmd_replace = {
 		    "  xdp-ipfilter replace --dry-run -f rules.txt\n"
 		    "  xdp-ipfilter list -d eth0 | xdp-ipfilter replace -d eth1 -f -\n",
 	.exit_codes = "  1  failed, or refused without --force; nothing changed\n"
-		      "  3  the filter is not loaded there, or nowhere\n",
+		      "  3  the filter is not loaded there, or not loaded anywhere\n",
 	.options = replace_options,
 	.request_size = sizeof(struct replace_request),
 	.defaults = &replace_defaults,

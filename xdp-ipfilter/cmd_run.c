@@ -193,7 +193,7 @@ static void run_done(void *data)
 
 const struct command cmd_run = {
 	.name = "run",
-	.summary = "filter on one interface while this command runs, and print what is dropped",
+	.summary = "filter on one interface while this command runs, and print the drops",
 	.usage = "[OPTION]... IFNAME",
 	.notes = "Prints the packets dropped on each CPU. Takes the filter off when it ends.\n",
 	.examples = "  xdp-ipfilter run -m skb -i 192.0.2.66 lo\n",

@@ -349,7 +349,7 @@ const struct command cmd_status = {
 		    "  xdp-ipfilter status --json eth0\n",
 	.exit_codes = "  0  filtering\n"
 		      "  1  attached but NOT filtering, or failed\n"
-		      "  3  not loaded on an interface that was named, or turned off on any\n",
+		      "  3  not loaded on a named interface, or turned off on any interface\n",
 	.options = status_options,
 	.request_size = sizeof(struct status_request),
 	.needs = CAPABILITY_BPF | CMD_NEEDS_CLOCK,

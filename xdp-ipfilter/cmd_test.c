@@ -27,7 +27,7 @@ struct test_request {
 static const struct option_spec test_options[] = {
 	IFACE_OPTION(struct test_request, devices),
 	OPTION_FLAG('q', "quiet", struct test_request, quiet,
-		    "Print nothing; the exit code tells the verdict."),
+		    "Print nothing; the exit code is the answer."),
 	OPTION_POSITIONALS("ADDRESS", struct test_request, texts),
 	OPTION_END,
 };
@@ -191,14 +191,14 @@ static void test_done(void *data)
 
 const struct command cmd_test = {
 	.name = "test",
-	.summary = "tell which rule would decide on packets from an address",
+	.summary = "show which rule would decide for packets from an address",
 	.usage = "[OPTION]... ADDRESS...",
 	.notes = "Without --dev, asks every interface that has the filter. Nothing is counted.\n",
 	.examples = "  xdp-ipfilter test 192.0.2.66 2001:db8::66\n"
 		    "  xdp-ipfilter test -q 192.0.2.66 && echo blocked\n",
 	.exit_codes = "  0  every address would be dropped\n"
 		      "  1  some would pass, or the test failed\n"
-		      "  3  the filter is not loaded there, or nowhere\n",
+		      "  3  the filter is not loaded there, or not loaded anywhere\n",
 	.options = test_options,
 	.request_size = sizeof(struct test_request),
 	.check = check,

@@ -132,7 +132,7 @@ const struct command cmd_unload = {
 	.usage = "-a | IFNAME...",
 	.examples = "  xdp-ipfilter unload eth0\n"
 		    "  xdp-ipfilter unload --all\n",
-	.exit_codes = "  3  not loaded on an interface that was named; none is unloaded then\n",
+	.exit_codes = "  3  not loaded on a named interface; then none is unloaded\n",
 	.options = unload_options,
 	.request_size = sizeof(struct unload_request),
 	.check = check,

@@ -47,11 +47,11 @@ const char *loading_counting(unsigned int counting); /* enum ipf_counting */
 	OPTION_NUMBER('P', "prio", "PRIORITY", request, field_.attach.priority, 0, INT_MAX,         \
 		      "Priority in the chain; lower runs earlier."),                                \
 	OPTION_TEXTS('i', "ip", "RULE", request, field_.rules,                                      \
-		     "A rule to begin with. May be repeated."),                                     \
+		     "A rule to start with. May be repeated."),                                     \
 	RULE_INPUT_FILE_OPTION(request, field_.files),                                              \
 	RULE_INPUT_FORMAT_OPTION(request, field_.format),                                           \
 	OPTION_FLAG(0, "require-dispatcher", request, field_.attach.require_dispatcher,             \
-		    "Fail rather than run alone, outside a chain."),                                \
+		    "Fail instead of running single, outside a chain."),                                \
 	OPTION_FLAG(0, "trace", request, field_.attach.trace,                                       \
 		    "Log each verdict to the kernel's trace_pipe."),                                \
 	OPTION_ENUM(0, "counters", "WHEN", request, field_.attach.counting, loading_counting,       \

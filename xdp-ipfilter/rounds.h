@@ -18,7 +18,7 @@ struct error;
 	OPTION_NUMBER(letter_, "interval", "MS", request, field_, 1, ROUNDS_MAX_INTERVAL_MS, \
 		      "Milliseconds between two prints.")
 #define ROUNDS_COUNT_OPTION(request, field_) \
-	OPTION_NUMBER(0, "count", "N", request, field_, 1, UINT32_MAX - 1, "End after N prints.")
+	OPTION_NUMBER(0, "count", "N", request, field_, 1, UINT32_MAX - 1, "Exit after N prints.")
 
 struct rounds {
 	unsigned int interval_ms; /* above 0 */

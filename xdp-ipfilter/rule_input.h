@@ -14,10 +14,10 @@ struct format;
 
 #define RULE_INPUT_FILE_OPTION(request, field_)            \
 	OPTION_TEXTS('f', "file", "FILE", request, field_, \
-		     "Read rules from FILE, one a line; - is standard input. May be repeated.")
+		     "Read rules from FILE, one per line; - is standard input. May be repeated.")
 #define RULE_INPUT_FORMAT_OPTION(request, field_)                                   \
 	OPTION_CHOICE(0, "format", "NAME", request, field_, rule_input_format_name, \
-		      "How the files are written; without it, found out for each.")
+		      "The format of the files; by default, each is detected.")
 #define RULE_INPUT_SET_OPTION(request, field_, help_)                                              \
 	OPTION_NAME('s', "set", "NAME", request, field_, ruleset_name_valid,                       \
 		    "a set's name is 1 to 31 of A-Z a-z 0-9 . _ -, the first a letter or a digit", \

@@ -115,13 +115,14 @@ void command_table_help(const struct command_table *table, FILE *out)
 		fprintf(out, "  %-8s  %s\n", (*command)->name, (*command)->summary);
 	fprintf(out, "\noptions:\n");
 	print_options(top_options, NULL, out);
-	fprintf(out, "\nA command may be abbreviated as long as no other begins alike.\n"
-		     "'" PROGRAM_NAME " help COMMAND' explains a command.\n\n"
-		     "exit codes:\n"
-		     "  0  done\n"
-		     "  1  failed, nothing changed (status and test: see their help)\n"
-		     "  2  wrong usage or bad input\n"
-		     "  3  the filter is not loaded there\n");
+	fprintf(out,
+		"\nCommands and long options can be abbreviated, as long as the abbreviation is unique.\n"
+		"'" PROGRAM_NAME " help COMMAND' explains a command.\n\n"
+		"exit codes:\n"
+		"  0  done\n"
+		"  1  failed, nothing changed (status and test: see their help)\n"
+		"  2  wrong usage or bad input\n"
+		"  3  the filter is not loaded there\n");
 }
 
 static void apply_common(const struct command_table *table, const struct common *common)
