@@ -9,10 +9,11 @@
  * rule. The description may be missing. A line that begins with // is a comment.
  */
 #include <feed/format.h>
-#include <feed/line.h>
 
 #include <stdlib.h>
 #include <string.h>
+
+#include <feed/line.h>
 
 #define LEVEL_DIGITS 3
 #define LEVEL_BLOCKED 127

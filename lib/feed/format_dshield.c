@@ -9,10 +9,11 @@
  * disagree is damaged.
  */
 #include <feed/format.h>
-#include <feed/line.h>
 
 #include <stdio.h>
 #include <string.h>
+
+#include <feed/line.h>
 
 #define HEADING "Start\tEnd\t"
 #define FIELDS 3

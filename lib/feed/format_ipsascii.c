@@ -9,9 +9,10 @@
  * shows a line that was truncated.
  */
 #include <feed/format.h>
-#include <feed/line.h>
 
 #include <string.h>
+
+#include <feed/line.h>
 
 /* Each returns what follows, or NULL where the text begins otherwise; NULL gives NULL. */
 

@@ -14,15 +14,15 @@
  * and -! may be anywhere, as there; an entry that is given twice is no error even without them.
  */
 #include <feed/format.h>
-#include <feed/line.h>
-#include <ruleset/tick.h>
-#include <ruleset/verdict.h>
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include <feed/line.h>
+#include <ruleset/tick.h>
+#include <ruleset/verdict.h>
 #include <util/array.h>
 #include <util/duration.h>
 #include <util/error.h>

@@ -9,12 +9,12 @@
  * line, shows a list that was truncated. Lists may be joined: each has its metadata line.
  */
 #include <feed/format.h>
-#include <feed/line.h>
 
 #include <errno.h>
 #include <jansson.h>
 #include <string.h>
 
+#include <feed/line.h>
 #include <util/error.h>
 
 struct state {

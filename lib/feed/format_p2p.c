@@ -7,9 +7,10 @@
  * The label may hold anything, colons too: the last colon ends it. Addresses are IPv4.
  */
 #include <feed/format.h>
-#include <feed/line.h>
 
 #include <string.h>
+
+#include <feed/line.h>
 
 /* What follows the label; NULL where that is nothing like a range. */
 static const char *range_of(const char *text)

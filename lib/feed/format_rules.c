@@ -10,13 +10,14 @@
  * into tokens, which are read from left to right: the first of two faults is told.
  */
 #include <feed/format.h>
+
+#include <errno.h>
+#include <string.h>
+
 #include <feed/line.h>
 #include <ruleset/tick.h>
 #include <ruleset/verdict.h>
 #include <util/duration.h>
-
-#include <errno.h>
-#include <string.h>
 
 #define MAX_TOKENS 5 /* one more than the longest good line has */
 

@@ -3,11 +3,12 @@
  * Which differences between two rule sets are reported, and in which order?
  */
 #include <ruleset/diff.h>
-#include <ruleset/verdict.h>
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include <ruleset/verdict.h>
 
 #include "support.h"
 

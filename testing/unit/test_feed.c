@@ -3,14 +3,14 @@
  * Which published lists are read, in which format, and what is refused?
  */
 #include <feed/format.h>
-#include <feed/input.h>
-#include <feed/reader.h>
-#include <ruleset/verdict.h>
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include <feed/input.h>
+#include <feed/reader.h>
+#include <ruleset/verdict.h>
 #include <util/error.h>
 
 #include "support.h"

@@ -3,12 +3,13 @@
  * Which names can sets have, and when do rules end?
  */
 #include <ruleset/rule.h>
-#include <ruleset/tick.h>
-#include <ruleset/verdict.h>
 
 #include <errno.h>
 #include <string.h>
 #include <time.h>
+
+#include <ruleset/tick.h>
+#include <ruleset/verdict.h>
 
 #include "support.h"
 

@@ -5,16 +5,16 @@
  * Tables show it with rule files. Random changes are compared with a model, which is a plain list.
  */
 #include <feed/input.h>
-#include <feed/reader.h>
-#include <ruleset/ruleset.h>
-#include <ruleset/tick.h>
-#include <ruleset/verdict.h>
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include <feed/reader.h>
+#include <ruleset/ruleset.h>
+#include <ruleset/tick.h>
+#include <ruleset/verdict.h>
 #include <util/error.h>
 
 #include "support.h"
