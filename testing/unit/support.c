@@ -94,7 +94,7 @@ bool key_bit(const struct ipf_key *key, unsigned int bit)
 	return (bit < 64 ? key->high >> (63 - bit) : key->low >> (127 - bit)) & 1;
 }
 
-static struct prefix cut(struct address address, unsigned int bits)
+static struct prefix shorten(struct address address, unsigned int bits)
 {
 	for (unsigned int i = bits; i < 128; i++) {
 		if (i < 64)
@@ -129,29 +129,30 @@ static struct prefix random_prefix(enum shape shape, const struct address centre
 		address.key = shift_key(address.key, most, random_below(9));
 		if (bits)
 			address.key = shift_key(address.key, bits, random_below(3));
-		return cut(address, bits);
+		return shorten(address, bits);
 	case SHAPE_NESTED:
-		return cut(centres[i % 2],
-			   (unsigned int)(i / 2) %
-				   (address_family_bits(centres[i % 2].family) + 1));
+		return shorten(centres[i % 2],
+			       (unsigned int)(i / 2) %
+				       (address_family_bits(centres[i % 2].family) + 1));
 	case SHAPE_NEIGHBOURS:
 		bits = most - (unsigned int)random_below(most < 128 ? 24 : 100);
-		address.key = shift_key(cut(address, bits).key, bits, random_below(40));
-		return cut(address, bits);
+		address.key = shift_key(shorten(address, bits).key, bits, random_below(40));
+		return shorten(address, bits);
 	case SHAPE_EDGES:
 		bits = random_below(3) ? (unsigned int)random_below(3) :
 					 most - (unsigned int)random_below(3);
 		address.key = random_below(2) ? (struct ipf_key){ 0, 0 } :
 						(struct ipf_key){ UINT64_MAX, UINT64_MAX };
-		return cut(address, bits);
+		return shorten(address, bits);
 	case SHAPE_DUPLICATES:
-		return cut(address, most / 2 + (unsigned int)random_below(3));
+		return shorten(address, most / 2 + (unsigned int)random_below(3));
 	default:
-		return cut(random_address(centre->family), (unsigned int)random_below(most + 1));
+		return shorten(random_address(centre->family),
+			       (unsigned int)random_below(most + 1));
 	}
 }
 
-void random_rules(struct ruleset *set, enum shape shape, size_t count, struct rule **rules)
+void random_rules(struct ruleset *rules, enum shape shape, size_t count, struct rule **incoming)
 {
 	static const char *const names[RANDOM_MAX_SETS] = { "default", "b", "a", "long.set-name_1",
 							    "z-31-bytes-long-name-of-a-set-0" };
@@ -159,7 +160,7 @@ void random_rules(struct ruleset *set, enum shape shape, size_t count, struct ru
 	struct address centres[4];
 
 	for (size_t i = 0; i < set_count; i++)
-		assert_true(ruleset_name_set(set, names[i]) >= 0);
+		assert_true(ruleset_name_set(rules, names[i]) >= 0);
 	for (size_t i = 0; i < COUNT_OF(centres); i++) {
 		enum ipf_family family = i % 2 ? IPF_IPV6 : IPF_IPV4;
 
@@ -169,10 +170,10 @@ void random_rules(struct ruleset *set, enum shape shape, size_t count, struct ru
 			family = IPF_IPV6;
 		centres[i] = random_address(family);
 	}
-	*rules = calloc(count + 1, sizeof(**rules));
-	assert_non_null(*rules);
+	*incoming = calloc(count + 1, sizeof(**incoming));
+	assert_non_null(*incoming);
 	for (size_t i = 0; i < count; i++)
-		(*rules)[i] = (struct rule){
+		(*incoming)[i] = (struct rule){
 			.prefix = random_prefix(shape, centres, i),
 			.verdict = random_below(2) ? IPF_DROP : IPF_PASS,
 			.set = (__u16)random_below(set_count),
@@ -182,23 +183,23 @@ void random_rules(struct ruleset *set, enum shape shape, size_t count, struct ru
 		};
 }
 
-void assign_counters(struct ruleset *set)
+void assign_counters(struct ruleset *rules)
 {
 	struct ruleset_slots fresh;
 
-	assert_int_equal(ruleset_assign_counters(set, NULL, 0, &fresh), 0);
+	assert_int_equal(ruleset_assign_counters(rules, NULL, 0, &fresh), 0);
 	free(fresh.items);
 }
 
-void random_ruleset(struct ruleset *set, enum shape shape, size_t count)
+void random_ruleset(struct ruleset *rules, enum shape shape, size_t count)
 {
-	struct rule *rules;
+	struct rule *incoming;
 
-	ruleset_init(set);
-	random_rules(set, shape, count, &rules);
-	assert_int_equal(ruleset_add(set, rules, count, NULL), 0);
-	assign_counters(set);
-	free(rules);
+	ruleset_init(rules);
+	random_rules(rules, shape, count, &incoming);
+	assert_int_equal(ruleset_add(rules, incoming, count, NULL), 0);
+	assign_counters(rules);
+	free(incoming);
 }
 
 FILE *open_text(const char *text, size_t length)
@@ -210,17 +211,17 @@ FILE *open_text(const char *text, size_t length)
 	return file;
 }
 
-void ruleset_from_input(struct ruleset *set, struct input *input)
+void ruleset_from_input(struct ruleset *rules, struct input *input)
 {
-	ruleset_init(set);
+	ruleset_init(rules);
 	for (size_t i = 0; i < input->set_count; i++)
-		assert_int_equal(ruleset_name_set(set, input->sets[i].name), i);
-	assert_int_equal(ruleset_add(set, input->rules, input->count, NULL), 0);
-	ruleset_tidy(set, 0);
+		assert_int_equal(ruleset_name_set(rules, input->sets[i].name), i);
+	assert_int_equal(ruleset_add(rules, input->rules, input->count, NULL), 0);
+	ruleset_tidy(rules, 0);
 	input_done(input);
 }
 
-void ruleset_from_text(struct ruleset *set, const char *text)
+void ruleset_from_text(struct ruleset *rules, const char *text)
 {
 	struct input input = { .verdict = VERDICT_DROP };
 	FILE *file = open_text(text, strlen(text));
@@ -229,17 +230,17 @@ void ruleset_from_text(struct ruleset *set, const char *text)
 	if (reader_read(&input, file, "text", &err))
 		fail_msg("%s", err.text);
 	fclose(file);
-	ruleset_from_input(set, &input);
+	ruleset_from_input(rules, &input);
 }
 
-char *ruleset_to_text(const struct ruleset *set)
+char *ruleset_to_text(const struct ruleset *rules)
 {
 	char *text = NULL;
 	size_t size = 0;
 	FILE *out = open_memstream(&text, &size);
 
 	assert_non_null(out);
-	assert_int_equal(writer_write(set, 0, out), 0);
+	assert_int_equal(writer_write(rules, 0, out), 0);
 	fclose(out);
 	return text;
 }
@@ -267,15 +268,15 @@ void assert_same_ruleset(const struct ruleset *a, const struct ruleset *b)
 		assert_same_rule(&a->rules[i], &b->rules[i]);
 }
 
-void assert_sound_ruleset(const struct ruleset *set)
+void assert_sound_ruleset(const struct ruleset *rules)
 {
-	for (size_t i = 0; i < set->count; i++) {
-		assert_true(set->rules[i].set < set->set_count);
+	for (size_t i = 0; i < rules->count; i++) {
+		assert_true(rules->rules[i].set < rules->set_count);
 		if (i)
-			assert_true(rule_compare(&set->rules[i - 1], &set->rules[i]) < 0);
-		for (size_t k = i + 1; k < set->count && !prefix_compare(&set->rules[i].prefix,
-									 &set->rules[k].prefix);
+			assert_true(rule_compare(&rules->rules[i - 1], &rules->rules[i]) < 0);
+		for (size_t k = i + 1; k < rules->count && !prefix_compare(&rules->rules[i].prefix,
+									   &rules->rules[k].prefix);
 		     k++)
-			assert_true(set->rules[i].set != set->rules[k].set);
+			assert_true(rules->rules[i].set != rules->rules[k].set);
 	}
 }

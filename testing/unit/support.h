@@ -68,26 +68,26 @@ extern const char *const shape_names[SHAPES];
 #define RANDOM_MAX_SETS 5u
 
 /* Makes random rules, and their sets in `set`. The caller frees *rules. */
-void random_rules(struct ruleset *set, enum shape shape, size_t count, struct rule **rules);
+void random_rules(struct ruleset *rules, enum shape shape, size_t count, struct rule **out);
 /* Release with ruleset_done(). */
-void random_ruleset(struct ruleset *set, enum shape shape, size_t count);
+void random_ruleset(struct ruleset *rules, enum shape shape, size_t count);
 
 /* Gives each rule a counter, as in a filter that had none. */
-void assign_counters(struct ruleset *set);
+void assign_counters(struct ruleset *rules);
 
 /* Makes the rules of a rule file, tidied at tick 0, from which timeouts count. Release them with
  * ruleset_done(). */
-void ruleset_from_text(struct ruleset *set, const char *text);
+void ruleset_from_text(struct ruleset *rules, const char *text);
 /* Takes the rules that were read, tidied at tick 0, and releases the input. */
-void ruleset_from_input(struct ruleset *set, struct input *input);
+void ruleset_from_input(struct ruleset *rules, struct input *input);
 /* The text of the rules from writer_write() at tick 0. The caller frees it. */
-char *ruleset_to_text(const struct ruleset *set);
+char *ruleset_to_text(const struct ruleset *rules);
 /* The text must stay in memory until the file is closed. */
 FILE *open_text(const char *text, size_t length);
 
 void assert_same_rule(const struct rule *a, const struct rule *b);
 void assert_same_ruleset(const struct ruleset *a, const struct ruleset *b);
 /* The rules are sorted, and no set has a prefix twice. */
-void assert_sound_ruleset(const struct ruleset *set);
+void assert_sound_ruleset(const struct ruleset *rules);
 
 #endif

@@ -172,18 +172,18 @@ static int compare_places(const void *left, const void *right)
 	return (*a > *b) - (*a < *b);
 }
 
-static void add_places(const struct ruleset *set, __u64 *places, size_t *count)
+static void add_places(const struct ruleset *rules, __u64 *places, size_t *count)
 {
-	for (size_t i = 0; i < set->count; i++) {
-		places[(*count)++] = set->rules[i].prefix.key.high;
-		places[(*count)++] = prefix_last(&set->rules[i].prefix).high + 1;
+	for (size_t i = 0; i < rules->count; i++) {
+		places[(*count)++] = rules->rules[i].prefix.key.high;
+		places[(*count)++] = prefix_last(&rules->rules[i].prefix).high + 1;
 	}
 }
 
-static bool is_dropped(const struct ruleset *set, const struct address *address,
+static bool is_dropped(const struct ruleset *rules, const struct address *address,
 		       enum ipf_verdict policy)
 {
-	const struct rule *rule = ruleset_decide(set, address, 0);
+	const struct rule *rule = ruleset_decide(rules, address, 0);
 
 	return (rule ? (enum ipf_verdict)rule->verdict : policy) == IPF_DROP;
 }
@@ -203,14 +203,14 @@ static __u64 used_between(enum ipf_family family, __u64 first, __u64 end)
 }
 
 /* The walk expects one family, and prefixes up to /64. */
-static void keep_family(struct ruleset *set, enum ipf_family family)
+static void keep_family(struct ruleset *rules, enum ipf_family family)
 {
 	size_t kept = 0;
 
-	for (size_t i = 0; i < set->count; i++)
-		if (set->rules[i].prefix.bits <= 64 && set->rules[i].prefix.family == family)
-			set->rules[kept++] = set->rules[i];
-	set->count = kept;
+	for (size_t i = 0; i < rules->count; i++)
+		if (rules->rules[i].prefix.bits <= 64 && rules->rules[i].prefix.family == family)
+			rules->rules[kept++] = rules->rules[i];
+	rules->count = kept;
 }
 
 static void compare_with_oracle(const struct ruleset *before, const struct ruleset *after,

@@ -163,18 +163,18 @@ static void check_good(void **state)
 	struct input input = { .verdict = VERDICT_DROP };
 	FILE *file = open_text(c->text, strlen(c->text));
 	struct error err = { 0 };
-	struct ruleset set;
+	struct ruleset rules;
 	char *text;
 
 	if (reader_read(&input, file, "feed", &err))
 		fail_msg("%s", err.text);
 	fclose(file);
 	assert_string_equal(format_name(input.read_as), c->format);
-	ruleset_from_input(&set, &input);
-	text = ruleset_to_text(&set);
+	ruleset_from_input(&rules, &input);
+	text = ruleset_to_text(&rules);
 	assert_string_equal(text, c->canonical);
 	free(text);
-	ruleset_done(&set);
+	ruleset_done(&rules);
 }
 
 struct bad_case {
@@ -189,7 +189,7 @@ struct bad_case {
 static const struct bad_case bad_cases[] = {
 	{ "no metadata line", NULL, CIDR("192.0.2.1") CIDR("192.0.2.2"),
 	  "f:3:1: the metadata line at the end is missing, so the file is not complete" },
-	{ "records behind the last metadata line", NULL,
+	{ "records after the last metadata line", NULL,
 	  CIDR("192.0.2.1") METADATA("1") CIDR("192.0.2.2"),
 	  "f:4:1: the metadata line at the end is missing, so the file is not complete" },
 	{ "an empty JSON list", "ndjson", "",
@@ -214,9 +214,9 @@ static const struct bad_case bad_cases[] = {
 	  NDJSON_WHOLE(
 		  "1",
 		  "{\"type\":\"metadata\",\"records\":-1}") "the metadata line lacks the number of records" },
-	{ "a line of JSON that is cut", NULL, "{\"cidr\":\"192.0.2.1",
+	{ "a line of JSON that is truncated", NULL, "{\"cidr\":\"192.0.2.1",
 	  NDJSON_WHOLE("1", "{\"cidr\":\"192.0.2.1") "not a JSON object on one line" },
-	{ "text behind a JSON object", NULL, "{\"cidr\":\"192.0.2.1\"} x\n",
+	{ "text after a JSON object", NULL, "{\"cidr\":\"192.0.2.1\"} x\n",
 	  NDJSON_WHOLE("1", "{\"cidr\":\"192.0.2.1\"} x") "not a JSON object on one line" },
 	{ "a JSON list on one line", "ndjson", "[{\"cidr\":\"192.0.2.1\"}]\n",
 	  NDJSON_WHOLE("1", "[{\"cidr\":\"192.0.2.1\"}]") "not a JSON object on one line" },
@@ -240,7 +240,7 @@ static const struct bad_case bad_cases[] = {
 	{ "a block that ends elsewhere", NULL,
 	  HEADING "192.0.2.0\t192.0.2.255\t24\n192.0.3.0\t192.0.3.255\t25\n",
 	  "f:3:11: '192.0.3.255': 192.0.3.0/25 ends elsewhere" },
-	{ "a block whose length was cut", NULL, "192.0.2.0\t192.0.2.255\t2",
+	{ "a block whose length was truncated", NULL, "192.0.2.0\t192.0.2.255\t2",
 	  "f:1:11: '192.0.2.255': 192.0.2.0/2 ends elsewhere" },
 	{ "a block whose end is of the other family", NULL, "192.0.2.0\t::\t24\n",
 	  "f:1:11: '::': 192.0.2.0/24 ends elsewhere" },
@@ -269,11 +269,12 @@ static const struct bad_case bad_cases[] = {
 	  "f:2:1: 'b:192.0.2.3': a line is LABEL:START-END" },
 	{ "a P2P line without label", NULL, "a:192.0.2.1-192.0.2.2\n192.0.2.3-192.0.2.4\n",
 	  "f:2:1: '192.0.2.3-192.0.2.4': a line is LABEL:START-END" },
-	{ "a P2P range that was cut", NULL, "a:192.0.2.1-192.0.2.2\nbb:192.0.2.3-192.0.\n",
+	{ "a P2P range that was truncated", NULL, "a:192.0.2.1-192.0.2.2\nbb:192.0.2.3-192.0.\n",
 	  "f:2:4: '192.0.2.3-192.0.': not an address, prefix or range" },
 	{ "a P2P range backwards", NULL, "a:192.0.2.2-192.0.2.1\n",
 	  "f:1:3: '192.0.2.2-192.0.2.1': the range ends before it starts" },
-	{ "a P2P range with text behind", NULL, "a:192.0.2.1-192.0.2.2\nb:192.0.2.1-192.0.2.2 x\n",
+	{ "a P2P range with text after it", NULL,
+	  "a:192.0.2.1-192.0.2.2\nb:192.0.2.1-192.0.2.2 x\n",
 	  "f:2:3: '192.0.2.1-192.0.2.2 x': not an address, prefix or range" },
 
 	{ "an ipset of addresses and ports", NULL, "create bad hash:ip,port family inet\n",
@@ -301,7 +302,7 @@ static const struct bad_case bad_cases[] = {
 	  "f:1:26: '': not a number of seconds from 0 to 315360000" },
 	{ "an entry with a timeout that is no number", NULL, "add bad 192.0.2.1 timeout 1h\n",
 	  "f:1:27: '1h': not a number of seconds from 0 to 315360000" },
-	{ "an entry whose option was cut", NULL, "add bad 192.0.2.1 packets\n",
+	{ "an entry whose option was truncated", NULL, "add bad 192.0.2.1 packets\n",
 	  "f:1:19: 'packets': its value is missing" },
 	{ "an ipset with a name that sets can't have", NULL, "add b@d 192.0.2.1\n",
 	  "f:1:5: 'b@d': a set's name is 1 to 31 of A-Z a-z 0-9 . _ -, "
@@ -356,13 +357,14 @@ static const struct bad_case bad_cases[] = {
 	  "f:2:25: '-1 ': not a level from 0 to 255" },
 	{ "an ipfilter.dat with a level of four digits", NULL, DAT "192.0.2.1 - 192.0.2.2,0000,X\n",
 	  "f:2:23: '0000': not a level from 0 to 255" },
-	{ "an ipfilter.dat with text behind the level", NULL,
+	{ "an ipfilter.dat with text after the level", NULL,
 	  DAT "192.0.2.1 - 192.0.2.2 , 0 x , X\n", "f:2:25: '0': not a level from 0 to 255" },
-	{ "an ipfilter.dat that was cut within a level", NULL, DAT "192.0.2.1 - 192.0.2.2 , 12",
+	{ "an ipfilter.dat that was truncated within a level", NULL,
+	  DAT "192.0.2.1 - 192.0.2.2 , 12",
 	  "f:2:25: '12': the file ends here, so the level may have lost digits" },
-	{ "an ipfilter.dat that was cut before a level", NULL, DAT "192.0.2.1 - 192.0.2.2 , ",
+	{ "an ipfilter.dat that was truncated before a level", NULL, DAT "192.0.2.1 - 192.0.2.2 , ",
 	  "f:2:25: '': not a level from 0 to 255" },
-	{ "an ipfilter.dat that was cut within a range", NULL, DAT "192.000.002.000 - 192.0",
+	{ "an ipfilter.dat that was truncated within a range", NULL, DAT "192.000.002.000 - 192.0",
 	  "f:2:1: '192.000.002.000 - 192.0': a line is START - END , LEVEL , DESCRIPTION" },
 	{ "four digits in an octet", NULL, DAT "0192.0.2.1 - 192.0.2.2 , 000 , X\n",
 	  "f:2:1: '0192.0.2.1 - 192.0.2.2 , 000 , X': "
@@ -370,9 +372,10 @@ static const struct bad_case bad_cases[] = {
 	{ "a rule in an ipfilter.dat", NULL, DAT "192.0.2.0/24\n",
 	  "f:2:1: '192.0.2.0/24': a line is START - END , LEVEL , DESCRIPTION" },
 
-	{ "DShield sources that were cut", NULL, "192.000.002.001\t1741\t29\t2025-10-01\t2025-10-0",
+	{ "DShield sources that were truncated", NULL,
+	  "192.000.002.001\t1741\t29\t2025-10-01\t2025-10-0",
 	  "f:1:1: '192.000.002.001\\x091741\\x0929\\x092025-10-01\\x092025-10-0': " IPSASCII_LINE },
-	{ "DShield sources with more behind", NULL,
+	{ "DShield sources with more after them", NULL,
 	  "192.000.002.001\t1\t2\t2025-10-01\t2025-10-06\t\n",
 	  "f:1:1: '192.000.002.001\\x091\\x092\\x092025-10-01\\x092025-10-06\\x09': " IPSASCII_LINE },
 	{ "a rule among DShield sources", "ipsascii", "192.0.2.1\n",

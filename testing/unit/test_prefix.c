@@ -45,7 +45,7 @@ static const struct prefix_case prefix_cases[] = {
 	  "0000000000000000000000000000000000000000000000000000000000000000000000000000000010.0.0.1",
 	  PREFIX_LEADING_ZEROS, NULL },
 	{ "a length with a blank", "10.0.0.0/ 8", PREFIX_BAD_LENGTH, NULL },
-	{ "a length with text behind", "10.0.0.0/8x", PREFIX_BAD_LENGTH, NULL },
+	{ "a length with text after it", "10.0.0.0/8x", PREFIX_BAD_LENGTH, NULL },
 	{ "two lengths", "10.0.0.0/8/8", PREFIX_BAD_LENGTH, NULL },
 	{ "a short IPv4 prefix, which some take", "10/8", PREFIX_NOT_A_RULE, NULL },
 	{ "no address", "/8", PREFIX_NOT_A_RULE, NULL },
@@ -206,7 +206,7 @@ static const struct cover_case cover_cases[] = {
 	{ "a prefix contains a longer one", "10.0.0.0/8", "10.255.255.255", true },
 	{ "a prefix doesn't contain a shorter one", "10.0.0.0/9", "10.0.0.0/8", false },
 	{ "a prefix doesn't contain the one before", "10.0.0.0/8", "9.255.255.255", false },
-	{ "a prefix doesn't contain the one behind", "10.0.0.0/8", "11.0.0.0", false },
+	{ "a prefix doesn't contain the one after it", "10.0.0.0/8", "11.0.0.0", false },
 	{ "the whole of IPv4 contains its last address", "0.0.0.0/0", "255.255.255.255", true },
 	{ "the whole of IPv4 contains no IPv6", "0.0.0.0/0", "::", false },
 	{ "the whole of IPv6 contains no IPv4", "::/0", "0.0.0.0", false },
@@ -324,7 +324,7 @@ static bool same_key(struct ipf_key a, struct ipf_key b)
 
 /* The pieces follow each other from start to end without a gap, and no two of them make one prefix.
  * Then they are the fewest possible prefixes. */
-static void check_cut(struct address first, struct address last)
+static void check_range(struct address first, struct address last)
 {
 	char text[2 * ADDRESS_TEXT_SIZE + 1], start[ADDRESS_TEXT_SIZE], end[ADDRESS_TEXT_SIZE];
 	struct prefix_list list = { 0 };
@@ -368,7 +368,7 @@ static void ranges_are_cut_into_the_smallest_set(void **state)
 		}
 		if (address_key_compare(&first.key, &last.key) > 0)
 			continue;
-		check_cut(first, last);
+		check_range(first, last);
 	}
 }
 

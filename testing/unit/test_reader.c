@@ -44,7 +44,7 @@ static const struct good_case good_cases[] = {
 	       "192.0.2.1\n"),
 	  "drop 192.0.2.1\n" },
 	{ "a BOM alone", TEXT("\xef\xbb\xbf"), "" },
-	{ "a comment behind a rule", TEXT("192.0.2.1 # why\n192.0.2.2 ; SBL1\n"),
+	{ "a comment after a rule", TEXT("192.0.2.1 # why\n192.0.2.2 ; SBL1\n"),
 	  "drop 192.0.2.1\ndrop 192.0.2.2\n" },
 	{ "a comment that touches the rule", TEXT("192.0.2.1#why\n192.0.2.2;SBL1\n"),
 	  "drop 192.0.2.1\ndrop 192.0.2.2\n" },
@@ -58,7 +58,7 @@ static const struct good_case good_cases[] = {
 	{ "a range", TEXT("192.0.2.1-192.0.2.4\n"),
 	  "drop 192.0.2.1\ndrop 192.0.2.2/31\ndrop 192.0.2.4\n" },
 	{ "a netmask", TEXT("192.0.2.0/255.255.255.0\n"), "drop 192.0.2.0/24\n" },
-	{ "IPv6 behind IPv4", TEXT("2001:DB8::1\n192.0.2.1\n"),
+	{ "IPv6 after IPv4", TEXT("2001:DB8::1\n192.0.2.1\n"),
 	  "drop 192.0.2.1\ndrop 2001:db8::1\n" },
 	{ "the same rule twice", TEXT("192.0.2.1\n192.0.2.1/32\n::ffff:192.0.2.1\n"),
 	  "drop 192.0.2.1\n" },
@@ -79,7 +79,7 @@ static const struct good_case good_cases[] = {
 	  "set b\ndrop 192.0.2.1\n" },
 	{ "the same prefix in two sets", TEXT("set a\n192.0.2.1\nset b\npass 192.0.2.1\n"),
 	  "set a\ndrop 192.0.2.1\nset b\npass 192.0.2.1\n" },
-	{ "a comment behind a set", TEXT("set a # mine\n192.0.2.1\n"), "set a\ndrop 192.0.2.1\n" },
+	{ "a comment after a set", TEXT("set a # mine\n192.0.2.1\n"), "set a\ndrop 192.0.2.1\n" },
 };
 
 static void check_good(void **state)
@@ -88,17 +88,17 @@ static void check_good(void **state)
 	struct input input = { .verdict = VERDICT_DROP };
 	FILE *file = open_text(c->text, c->length);
 	struct error err = { 0 };
-	struct ruleset set;
+	struct ruleset rules;
 	char *text;
 
 	if (reader_read(&input, file, "rules", &err))
 		fail_msg("%s", err.text);
 	fclose(file);
-	ruleset_from_input(&set, &input);
-	text = ruleset_to_text(&set);
+	ruleset_from_input(&rules, &input);
+	text = ruleset_to_text(&rules);
 	assert_string_equal(text, c->canonical);
 	free(text);
-	ruleset_done(&set);
+	ruleset_done(&rules);
 }
 
 struct bad_case {
@@ -111,13 +111,13 @@ struct bad_case {
 static const struct bad_case bad_cases[] = {
 	{ "a bad address", TEXT("10.0.0.300\n"),
 	  "rules:1:1: '10.0.0.300': not an address, prefix or range" },
-	{ "a bad address behind good lines", TEXT("10.0.0.1\n\n# x\n  10.0.0.300\n10.0.0.2\n"),
+	{ "a bad address after good lines", TEXT("10.0.0.1\n\n# x\n  10.0.0.300\n10.0.0.2\n"),
 	  "rules:4:3: '10.0.0.300': not an address, prefix or range" },
-	{ "a bad address behind a verdict", TEXT("drop 10.0.0.300\n"),
+	{ "a bad address after a verdict", TEXT("drop 10.0.0.300\n"),
 	  "rules:1:6: '10.0.0.300': not an address, prefix or range" },
-	{ "a bad address behind CR LF", TEXT("10.0.0.1\r\nx\r\n"),
+	{ "a bad address after CR LF", TEXT("10.0.0.1\r\nx\r\n"),
 	  "rules:2:1: 'x': not an address, prefix or range" },
-	{ "columns count from behind a BOM", TEXT("\xef\xbb\xbf x\n"),
+	{ "columns count from after a BOM", TEXT("\xef\xbb\xbf x\n"),
 	  "rules:1:2: 'x': not an address, prefix or range" },
 	{ "a BOM that isn't in front",
 	  TEXT("10.0.0.1\n\xef\xbb\xbf"
@@ -155,7 +155,7 @@ static const struct bad_case bad_cases[] = {
 	  "rules:1:6: 'pass': not an address, prefix or range" },
 	{ "an upper case verdict", TEXT("DROP 10.0.0.1\n"),
 	  "rules:1:1: 'DROP': not an address, prefix or range" },
-	{ "a verdict behind", TEXT("10.0.0.1 drop\n"),
+	{ "a verdict after it", TEXT("10.0.0.1 drop\n"),
 	  "rules:1:10: 'drop': unexpected; a line is [pass|drop] RULE [timeout DURATION]" },
 	{ "two addresses", TEXT("10.0.0.1 10.0.0.2\n"),
 	  "rules:1:10: '10.0.0.2': unexpected; a line is [pass|drop] RULE [timeout DURATION]" },
@@ -169,7 +169,7 @@ static const struct bad_case bad_cases[] = {
 	  "rules:1:18: '3651d': a timeout lasts from 1s to 3650d" },
 	{ "two timeouts", TEXT("10.0.0.1 timeout 5 timeout 6\n"),
 	  "rules:1:20: 'timeout': unexpected; a line is [pass|drop] RULE [timeout DURATION]" },
-	{ "a word behind a whole line", TEXT("drop 10.0.0.1 timeout 5 x\n"),
+	{ "a word after a whole line", TEXT("drop 10.0.0.1 timeout 5 x\n"),
 	  "rules:1:25: 'x': unexpected; a line is [pass|drop] RULE [timeout DURATION]" },
 	{ "many words", TEXT("drop 10.0.0.1 timeout 5 a b c d e f\n"),
 	  "rules:1:25: 'a': unexpected; a line is [pass|drop] RULE [timeout DURATION]" },
@@ -184,7 +184,7 @@ static const struct bad_case bad_cases[] = {
 	{ "a name of a set that is too long", TEXT("set abcdefghijklmnopqrstuvwxyz012345\n"),
 	  "rules:1:5: 'abcdefghijklmnopqrstuvwxyz012345': a set's name is 1 to 31 of "
 	  "A-Z a-z 0-9 . _ -, the first a letter or a digit" },
-	{ "a word behind a set", TEXT("set a b\n"),
+	{ "a word after a set", TEXT("set a b\n"),
 	  "rules:1:7: 'b': unexpected; a line is set NAME" },
 	{ "a NUL byte", TEXT("10.0.0.1\n10.0\0.0.1\n"),
 	  "rules:2:5: a NUL byte; this is not a text file" },
@@ -256,7 +256,7 @@ static void check_length(void **state)
 	free(text);
 }
 
-static void long_words_are_shortened(void **state)
+static void long_tokens_are_shortened(void **state)
 {
 	struct input input = { .verdict = VERDICT_DROP };
 	struct error err = { 0 };
@@ -452,20 +452,20 @@ static void a_line_that_stands_twice_is_kept_once(void **state)
 	input_done(&input);
 }
 
-struct cut_case {
+struct truncated_case {
 	const char *name;
 	const char *text;
 	const char *example; /* "": it does not look truncated */
 };
 
-static const struct cut_case cut_cases[] = {
+static const struct truncated_case truncated_cases[] = {
 	{ "a last line with its end", "192.0.2.0/24\n128.0.0.0/1\n", "" },
 	{ "a last line without its end", "192.0.2.0/24\n128.0.0.0/1", "-:2:1: '128.0.0.0/1'" },
 	{ "a CR is no end", "192.0.2.0/24\n128.0.0.0/1\r", "-:2:1: '128.0.0.0/1'" },
 	{ "one as wide as another", "128.0.0.0/2\n64.0.0.0/2", "" },
 	{ "one that is narrower", "192.0.2.0/24\n192.0.2.128/25", "" },
 	{ "one that is wider only than the other family", "192.0.2.0/24\n2001::/16", "" },
-	{ "a comment behind it is no end", "192.0.2.0/24\n drop 128.0.0.0/1 # x",
+	{ "a comment after it is no end", "192.0.2.0/24\n drop 128.0.0.0/1 # x",
 	  "-:2:7: '128.0.0.0/1'" },
 	{ "a comment is no rule", "192.0.2.0/24\n128.0.0.0/1\n# x", "" },
 	{ "alone and narrow", "16.0.0.0/8", "" },
@@ -476,9 +476,9 @@ static const struct cut_case cut_cases[] = {
 	{ "an entry of an ipset", "add a 192.0.2.0/24\nadd a 64.0.0.0/2", "-:2:7: '64.0.0.0/2'" },
 };
 
-static void check_cut(void **state)
+static void check_truncated(void **state)
 {
-	const struct cut_case *c = *state;
+	const struct truncated_case *c = *state;
 	struct input input = { .verdict = VERDICT_DROP };
 	struct error err = { 0 };
 
@@ -523,11 +523,11 @@ static const struct argument_case argument_cases[] = {
 	{ "a bad address as argument", "10.0.0.300",
 	  "'10.0.0.300': not an address, prefix or range" },
 	{ "an empty argument", "", "'': not an address, prefix or range" },
-	{ "a blank behind an argument", "10.0.0.1 ",
+	{ "a blank after an argument", "10.0.0.1 ",
 	  "'10.0.0.1 ': not an address, prefix or range" },
 	{ "a line of a file as argument", "drop 10.0.0.1",
 	  "'drop 10.0.0.1': not an address, prefix or range" },
-	{ "a comment behind an argument", "10.0.0.1#x",
+	{ "a comment after an argument", "10.0.0.1#x",
 	  "'10.0.0.1#x': not an address, prefix or range" },
 	{ "a bad range as argument", "10.0.0.2-10.0.0.1",
 	  "'10.0.0.2-10.0.0.1': the range ends before it starts" },
@@ -563,34 +563,34 @@ static void a_directory_is_not_a_file(void **state)
 static void what_has_ended_is_not_written(void **state)
 {
 	char *text = NULL;
-	struct ruleset set;
+	struct ruleset rules;
 	size_t size;
 	FILE *out;
 
 	(void)state;
-	ruleset_from_text(&set,
+	ruleset_from_text(&rules,
 			  "10.0.0.1\nset a\n10.0.0.2 timeout 10\nset b\n10.0.0.3 timeout 100\n");
 	out = open_memstream(&text, &size);
-	assert_int_equal(writer_write(&set, tick_after(0, 10), out), 0);
+	assert_int_equal(writer_write(&rules, tick_after(0, 10), out), 0);
 	fclose(out);
 	assert_string_equal(text,
 			    "set default\ndrop 10.0.0.1\nset b\ndrop 10.0.0.3 timeout 1m30s\n");
 	free(text);
-	ruleset_done(&set);
+	ruleset_done(&rules);
 }
 
 static void a_full_device_is_noticed(void **state)
 {
 	FILE *out = fopen("/dev/full", "w");
-	struct ruleset set;
+	struct ruleset rules;
 
 	(void)state;
 	if (!out)
 		skip();
-	ruleset_from_text(&set, "10.0.0.1\n");
-	assert_int_equal(writer_write(&set, 0, out), -ENOSPC);
+	ruleset_from_text(&rules, "10.0.0.1\n");
+	assert_int_equal(writer_write(&rules, 0, out), -ENOSPC);
 	fclose(out);
-	ruleset_done(&set);
+	ruleset_done(&rules);
 }
 
 static void more_sets_than_there_may_be(void **state)
@@ -621,21 +621,22 @@ static void rules_survive_their_text(void **state)
 	(void)state;
 	random_restart();
 	for (int i = 0; i < 400; i++) {
-		struct ruleset set, back;
+		struct ruleset rules, back;
 		char *text, *again;
 
-		random_ruleset(&set, (enum shape)(i % SHAPES), random_below(80));
-		for (size_t k = 0; k < set.count; k++) /* A text has only whole seconds. */
-			if (set.rules[k].expires != IPF_NEVER)
-				set.rules[k].expires = tick_after(0, set.rules[k].expires * 100);
-		ruleset_tidy(&set, 0);
-		text = ruleset_to_text(&set);
+		random_ruleset(&rules, (enum shape)(i % SHAPES), random_below(80));
+		for (size_t k = 0; k < rules.count; k++) /* A text has only whole seconds. */
+			if (rules.rules[k].expires != IPF_NEVER)
+				rules.rules[k].expires =
+					tick_after(0, rules.rules[k].expires * 100);
+		ruleset_tidy(&rules, 0);
+		text = ruleset_to_text(&rules);
 		ruleset_from_text(&back, text);
 		again = ruleset_to_text(&back);
 		assert_string_equal(again, text);
-		assert_int_equal(back.count, set.count);
-		for (size_t k = 0; k < set.count; k++) {
-			const struct rule *a = &set.rules[k], *b = &back.rules[k];
+		assert_int_equal(back.count, rules.count);
+		for (size_t k = 0; k < rules.count; k++) {
+			const struct rule *a = &rules.rules[k], *b = &back.rules[k];
 
 			assert_int_equal(prefix_compare(&a->prefix, &b->prefix), 0);
 			assert_int_equal(a->verdict, b->verdict);
@@ -644,7 +645,7 @@ static void rules_survive_their_text(void **state)
 		}
 		free(text);
 		free(again);
-		ruleset_done(&set);
+		ruleset_done(&rules);
 		ruleset_done(&back);
 	}
 }
@@ -691,7 +692,7 @@ int main(void)
 	SUITE_TABLE(&suite, check_bad, bad_cases);
 	SUITE_TABLE(&suite, check_length, length_cases);
 	SUITE_TABLE(&suite, check_argument, argument_cases);
-	suite_add(&suite, "long words are shortened", long_words_are_shortened, NULL);
+	suite_add(&suite, "long tokens are shortened", long_tokens_are_shortened, NULL);
 	suite_add(&suite, "a set by option", a_set_by_option, NULL);
 	suite_add(&suite, "a file's set ends with the file", sets_end_with_their_file, NULL);
 	suite_add(&suite, "the first set may be named", the_first_set_may_be_named, NULL);
@@ -701,7 +702,7 @@ int main(void)
 	suite_add(&suite, "the widest lines are kept", the_widest_lines_are_kept, NULL);
 	suite_add(&suite, "a line that stands twice is kept once",
 		  a_line_that_stands_twice_is_kept_once, NULL);
-	SUITE_TABLE(&suite, check_cut, cut_cases);
+	SUITE_TABLE(&suite, check_truncated, truncated_cases);
 	suite_add(&suite, "cleared host bits are noted", cleared_host_bits_are_noted, NULL);
 	suite_add(&suite, "a directory is not a file", a_directory_is_not_a_file, NULL);
 	suite_add(&suite, "what has ended is not written", what_has_ended_is_not_written, NULL);

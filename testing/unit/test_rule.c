@@ -37,7 +37,7 @@ static const struct name_case name_cases[] = {
 	{ "a slash inside", "a/b", false },
 	{ "a comment sign inside", "a;b", false },
 	{ "a colon inside", "a:b", false },
-	{ "a line end behind", "a\n", false },
+	{ "a line end after it", "a\n", false },
 	{ "a letter beyond ASCII", "caf\xc3\xa9", false },
 };
 
@@ -88,7 +88,7 @@ static const struct offset_case offset_cases[] = {
 	{ "negative ns", "boottime 0 -1\n", -EINVAL, 0 },
 	{ "cut short", "monotonic 0 0\nboottime 12", -EINVAL, 0 },
 	{ "cut inside its last number", "boottime 1 23", -EINVAL, 0 },
-	{ "more behind it", "boottime 1 2 3\n", -EINVAL, 0 },
+	{ "more after it", "boottime 1 2 3\n", -EINVAL, 0 },
 	{ "another clock alone", "monotonic 0 0\n", -EINVAL, 0 },
 	{ "its name inside another", "monotonic 0 0\nxboottime 1 2\n", -EINVAL, 0 },
 	{ "words", "boottime one two\n", -EINVAL, 0 },

@@ -35,7 +35,8 @@ static const struct change_case change_cases[] = {
 	{ "adding nothing to nothing", "", ADD, "", 0, "" },
 	{ "adding nothing", "10.0.0.1", ADD, "", 0, "drop 10.0.0.1\n" },
 	{ "adding in front", "10.0.0.2", ADD, "10.0.0.1", 1, "drop 10.0.0.1\ndrop 10.0.0.2\n" },
-	{ "adding behind", "10.0.0.1", ADD, "10.0.0.2", 1, "drop 10.0.0.1\ndrop 10.0.0.2\n" },
+	{ "adding after what is there", "10.0.0.1", ADD, "10.0.0.2", 1,
+	  "drop 10.0.0.1\ndrop 10.0.0.2\n" },
 	{ "adding between", "10.0.0.1\n10.0.0.3", ADD, "10.0.0.2", 1,
 	  "drop 10.0.0.1\ndrop 10.0.0.2\ndrop 10.0.0.3\n" },
 	{ "adding what is there", "10.0.0.1", ADD, "10.0.0.1", 0, "drop 10.0.0.1\n" },
@@ -90,7 +91,7 @@ static const struct change_case change_cases[] = {
 };
 
 /* The rules of a text with the set indexes of the rule set. */
-static void incoming_rules(struct ruleset *set, const char *text, struct input *input,
+static void incoming_rules(struct ruleset *rules, const char *text, struct input *input,
 			   bool *replaced)
 {
 	FILE *file = open_text(text, strlen(text));
@@ -101,14 +102,14 @@ static void incoming_rules(struct ruleset *set, const char *text, struct input *
 		fail_msg("%s", err.text);
 	fclose(file);
 	for (size_t i = 0; i < input->set_count; i++) {
-		int index = ruleset_name_set(set, input->sets[i].name);
+		int index = ruleset_name_set(rules, input->sets[i].name);
 
 		assert_true(index >= 0 && index < 16);
 		replaced[index] = true;
 	}
 	for (size_t k = 0; k < input->count; k++)
 		input->rules[k].set =
-			(__u16)ruleset_find_set(set, input->sets[input->rules[k].set].name);
+			(__u16)ruleset_find_set(rules, input->sets[input->rules[k].set].name);
 }
 
 static void check_change(void **state)
@@ -116,29 +117,29 @@ static void check_change(void **state)
 	const struct change_case *c = *state;
 	bool replaced[16] = { false };
 	struct input input;
-	struct ruleset set;
+	struct ruleset rules;
 	size_t changed = 77;
 	char *text;
 	int ret;
 
-	ruleset_from_text(&set, c->before);
-	incoming_rules(&set, c->incoming, &input, replaced);
+	ruleset_from_text(&rules, c->before);
+	incoming_rules(&rules, c->incoming, &input, replaced);
 	if (c->change == ADD)
-		ret = ruleset_add(&set, input.rules, input.count, &changed);
+		ret = ruleset_add(&rules, input.rules, input.count, &changed);
 	else if (c->change == REMOVE)
-		ret = ruleset_remove(&set, input.rules, input.count, &changed);
+		ret = ruleset_remove(&rules, input.rules, input.count, &changed);
 	else
-		ret = ruleset_replace(&set, replaced, input.rules, input.count, &changed);
+		ret = ruleset_replace(&rules, replaced, input.rules, input.count, &changed);
 	assert_int_equal(ret, 0);
 	assert_int_equal(changed, c->changed);
-	assert_sound_ruleset(&set);
-	ruleset_tidy(&set, 0);
-	assert_sound_ruleset(&set);
-	text = ruleset_to_text(&set);
+	assert_sound_ruleset(&rules);
+	ruleset_tidy(&rules, 0);
+	assert_sound_ruleset(&rules);
+	text = ruleset_to_text(&rules);
 	assert_string_equal(text, c->after);
 	free(text);
 	input_done(&input);
-	ruleset_done(&set);
+	ruleset_done(&rules);
 }
 
 struct order_case {
@@ -161,302 +162,304 @@ static const struct order_case order_cases[] = {
 static void check_order(void **state)
 {
 	const struct order_case *c = *state;
-	struct ruleset set;
+	struct ruleset rules;
 
-	ruleset_from_text(&set, c->rules);
-	assert_sound_ruleset(&set);
-	assert_string_equal(set.sets[set.rules[0].set].name, c->first);
-	ruleset_done(&set);
+	ruleset_from_text(&rules, c->rules);
+	assert_sound_ruleset(&rules);
+	assert_string_equal(rules.sets[rules.rules[0].set].name, c->first);
+	ruleset_done(&rules);
 }
 
 static void names_of_sets(void **state)
 {
-	struct ruleset set;
+	struct ruleset rules;
 
 	(void)state;
-	ruleset_init(&set);
-	assert_int_equal(ruleset_find_set(&set, "a"), -ENOENT);
-	assert_int_equal(ruleset_name_set(&set, "a"), 0);
-	assert_int_equal(ruleset_name_set(&set, "abcdefghijklmnopqrstuvwxyz01234"), 1);
-	assert_int_equal(ruleset_name_set(&set, "a"), 0);
-	assert_int_equal(ruleset_find_set(&set, "abcdefghijklmnopqrstuvwxyz01234"), 1);
-	assert_int_equal(ruleset_find_set(&set, "abcdefghijklmnopqrstuvwxyz0123"), -ENOENT);
-	assert_int_equal(set.set_count, 2);
-	ruleset_done(&set);
-	assert_null(set.sets);
-	ruleset_done(&set);
+	ruleset_init(&rules);
+	assert_int_equal(ruleset_find_set(&rules, "a"), -ENOENT);
+	assert_int_equal(ruleset_name_set(&rules, "a"), 0);
+	assert_int_equal(ruleset_name_set(&rules, "abcdefghijklmnopqrstuvwxyz01234"), 1);
+	assert_int_equal(ruleset_name_set(&rules, "a"), 0);
+	assert_int_equal(ruleset_find_set(&rules, "abcdefghijklmnopqrstuvwxyz01234"), 1);
+	assert_int_equal(ruleset_find_set(&rules, "abcdefghijklmnopqrstuvwxyz0123"), -ENOENT);
+	assert_int_equal(rules.set_count, 2);
+	ruleset_done(&rules);
+	assert_null(rules.sets);
+	ruleset_done(&rules);
 }
 
 static void a_set_too_many(void **state)
 {
-	struct ruleset set;
+	struct ruleset rules;
 
 	(void)state;
-	ruleset_init(&set);
-	set.sets = calloc(IPF_MAX_SETS, sizeof(*set.sets));
-	set.set_capacity = set.set_count = IPF_MAX_SETS;
+	ruleset_init(&rules);
+	rules.sets = calloc(IPF_MAX_SETS, sizeof(*rules.sets));
+	rules.set_capacity = rules.set_count = IPF_MAX_SETS;
 	for (unsigned int i = 0; i < IPF_MAX_SETS; i++)
-		snprintf(set.sets[i].name, IPF_SET_NAME_SIZE, "s%u", i);
-	assert_int_equal(ruleset_name_set(&set, "s65534"), IPF_MAX_SETS - 1);
-	assert_int_equal(ruleset_name_set(&set, "more"), -E2BIG);
-	assert_int_equal(set.set_count, IPF_MAX_SETS);
+		snprintf(rules.sets[i].name, IPF_SET_NAME_SIZE, "s%u", i);
+	assert_int_equal(ruleset_name_set(&rules, "s65534"), IPF_MAX_SETS - 1);
+	assert_int_equal(ruleset_name_set(&rules, "more"), -E2BIG);
+	assert_int_equal(rules.set_count, IPF_MAX_SETS);
 
 	/* Tidying can handle that many. */
-	assert_int_equal(ruleset_add(&set,
+	assert_int_equal(ruleset_add(&rules,
 				     &(struct rule){ .prefix.bits = 32, .set = IPF_MAX_SETS - 1 },
 				     1, NULL),
 			 0);
-	ruleset_tidy(&set, 0);
-	assert_int_equal(set.set_count, 1);
-	assert_int_equal(set.rules[0].set, 0);
-	assert_string_equal(set.sets[0].name, "s65534");
-	ruleset_done(&set);
+	ruleset_tidy(&rules, 0);
+	assert_int_equal(rules.set_count, 1);
+	assert_int_equal(rules.rules[0].set, 0);
+	assert_string_equal(rules.sets[0].name, "s65534");
+	ruleset_done(&rules);
 }
 
 static void tidying_up(void **state)
 {
-	struct ruleset set;
+	struct ruleset rules;
 	char *text;
 
 	(void)state;
-	ruleset_from_text(&set, "set a\n10.0.0.1 timeout 5\nset b\n10.0.0.1\n10.0.0.2 timeout 10\n"
-				"set c\nset d\n10.0.0.3 timeout 5\n10.0.0.4 timeout 6\n");
-	ruleset_tidy(&set, tick_after(0, 5) - 1);
-	assert_int_equal(set.count, 5);
-	assert_int_equal(set.set_count, 3);
-	ruleset_tidy(&set, tick_after(0, 5));
-	assert_sound_ruleset(&set);
-	assert_int_equal(set.set_count, 2);
-	text = ruleset_to_text(&set);
+	ruleset_from_text(&rules,
+			  "set a\n10.0.0.1 timeout 5\nset b\n10.0.0.1\n10.0.0.2 timeout 10\n"
+			  "set c\nset d\n10.0.0.3 timeout 5\n10.0.0.4 timeout 6\n");
+	ruleset_tidy(&rules, tick_after(0, 5) - 1);
+	assert_int_equal(rules.count, 5);
+	assert_int_equal(rules.set_count, 3);
+	ruleset_tidy(&rules, tick_after(0, 5));
+	assert_sound_ruleset(&rules);
+	assert_int_equal(rules.set_count, 2);
+	text = ruleset_to_text(&rules);
 	assert_string_equal(text, "set b\ndrop 10.0.0.1\ndrop 10.0.0.2 timeout 10s\n"
 				  "set d\ndrop 10.0.0.4 timeout 6s\n");
 	free(text);
-	ruleset_tidy(&set, UINT32_MAX);
-	assert_int_equal(set.count, 1);
-	assert_int_equal(set.set_count, 1);
-	ruleset_remove(&set, &(struct rule){ .prefix = set.rules[0].prefix }, 1, NULL);
-	ruleset_tidy(&set, 0);
-	assert_int_equal(set.count, 0);
-	assert_int_equal(set.set_count, 0);
-	ruleset_done(&set);
+	ruleset_tidy(&rules, UINT32_MAX);
+	assert_int_equal(rules.count, 1);
+	assert_int_equal(rules.set_count, 1);
+	ruleset_remove(&rules, &(struct rule){ .prefix = rules.rules[0].prefix }, 1, NULL);
+	ruleset_tidy(&rules, 0);
+	assert_int_equal(rules.count, 0);
+	assert_int_equal(rules.set_count, 0);
+	ruleset_done(&rules);
 }
 
 static void sets_are_numbered_by_name(void **state)
 {
-	struct ruleset set;
+	struct ruleset rules;
 
 	(void)state;
-	ruleset_from_text(&set,
+	ruleset_from_text(&rules,
 			  "set c\n10.0.0.1\nset a\nset B\n10.0.0.1\nset b\n10.0.0.1\npass ::1\n"
 			  "set a.b\n10.0.0.1\n::1\n");
-	assert_sound_ruleset(&set);
-	assert_int_equal(set.set_count, 4);
-	assert_string_equal(set.sets[0].name, "B");
-	assert_string_equal(set.sets[1].name, "a.b");
-	assert_string_equal(set.sets[2].name, "b");
-	assert_string_equal(set.sets[3].name, "c");
+	assert_sound_ruleset(&rules);
+	assert_int_equal(rules.set_count, 4);
+	assert_string_equal(rules.sets[0].name, "B");
+	assert_string_equal(rules.sets[1].name, "a.b");
+	assert_string_equal(rules.sets[2].name, "b");
+	assert_string_equal(rules.sets[3].name, "c");
 	for (__u16 i = 0; i < 4; i++)
-		assert_int_equal(set.rules[i].set, i);
-	assert_int_equal(set.rules[4].set, 2);
-	assert_int_equal(set.rules[5].set, 1);
-	ruleset_done(&set);
+		assert_int_equal(rules.rules[i].set, i);
+	assert_int_equal(rules.rules[4].set, 2);
+	assert_int_equal(rules.rules[5].set, 1);
+	ruleset_done(&rules);
 }
 
 /* Every set at once, in the worst order. */
 static void all_sets_are_numbered_by_name(void **state)
 {
-	struct rule *rules = calloc(IPF_MAX_SETS, sizeof(*rules));
-	struct ruleset set = { .sets = calloc(IPF_MAX_SETS, sizeof(*set.sets)),
-			       .set_count = IPF_MAX_SETS,
-			       .set_capacity = IPF_MAX_SETS };
+	struct rule *incoming = calloc(IPF_MAX_SETS, sizeof(*incoming));
+	struct ruleset rules = { .sets = calloc(IPF_MAX_SETS, sizeof(*rules.sets)),
+				 .set_count = IPF_MAX_SETS,
+				 .set_capacity = IPF_MAX_SETS };
 
 	(void)state;
 	for (unsigned int i = 0; i < IPF_MAX_SETS; i++) {
-		snprintf(set.sets[i].name, IPF_SET_NAME_SIZE, "s%05u", IPF_MAX_SETS - 1 - i);
-		rules[i] = (struct rule){ .prefix.bits = 8, .set = (__u16)i };
+		snprintf(rules.sets[i].name, IPF_SET_NAME_SIZE, "s%05u", IPF_MAX_SETS - 1 - i);
+		incoming[i] = (struct rule){ .prefix.bits = 8, .set = (__u16)i };
 	}
-	assert_int_equal(ruleset_add(&set, rules, IPF_MAX_SETS, NULL), 0);
-	ruleset_tidy(&set, 0);
-	assert_int_equal(set.set_count, IPF_MAX_SETS);
+	assert_int_equal(ruleset_add(&rules, incoming, IPF_MAX_SETS, NULL), 0);
+	ruleset_tidy(&rules, 0);
+	assert_int_equal(rules.set_count, IPF_MAX_SETS);
 	for (unsigned int i = 0; i < IPF_MAX_SETS; i++) {
 		char name[IPF_SET_NAME_SIZE];
 
 		snprintf(name, sizeof(name), "s%05u", i);
-		assert_string_equal(set.sets[i].name, name);
-		assert_int_equal(set.rules[i].set, i);
+		assert_string_equal(rules.sets[i].name, name);
+		assert_int_equal(rules.rules[i].set, i);
 	}
-	ruleset_done(&set);
-	free(rules);
+	ruleset_done(&rules);
+	free(incoming);
 }
 
 static void counting(void **state)
 {
-	struct ruleset set;
+	struct ruleset rules;
 
 	(void)state;
-	ruleset_from_text(&set, "10.0.0.1\n10.0.0.2\n::1\nset e\n::1\n");
-	assert_int_equal(ruleset_name_set(&set, "f"), 2);
-	assert_int_equal(ruleset_count_family(&set, IPF_IPV4), 2);
-	assert_int_equal(ruleset_count_family(&set, IPF_IPV6), 2);
-	assert_int_equal(ruleset_count_set(&set, 0), 3);
-	assert_int_equal(ruleset_count_set(&set, 1), 1);
-	assert_int_equal(ruleset_count_set(&set, 2), 0);
-	ruleset_done(&set);
-	assert_int_equal(ruleset_count_family(&set, IPF_IPV4), 0);
-	assert_int_equal(ruleset_count_family(&set, IPF_IPV6), 0);
+	ruleset_from_text(&rules, "10.0.0.1\n10.0.0.2\n::1\nset e\n::1\n");
+	assert_int_equal(ruleset_name_set(&rules, "f"), 2);
+	assert_int_equal(ruleset_count_family(&rules, IPF_IPV4), 2);
+	assert_int_equal(ruleset_count_family(&rules, IPF_IPV6), 2);
+	assert_int_equal(ruleset_count_set(&rules, 0), 3);
+	assert_int_equal(ruleset_count_set(&rules, 1), 1);
+	assert_int_equal(ruleset_count_set(&rules, 2), 0);
+	ruleset_done(&rules);
+	assert_int_equal(ruleset_count_family(&rules, IPF_IPV4), 0);
+	assert_int_equal(ruleset_count_family(&rules, IPF_IPV6), 0);
 	for (size_t only4 = 0; only4 < 5; only4++) {
 		random_restart();
-		random_ruleset(&set, SHAPE_IPV4_ONLY, only4);
-		assert_int_equal(ruleset_count_family(&set, IPF_IPV4), set.count);
-		assert_int_equal(ruleset_count_family(&set, IPF_IPV6), 0);
-		ruleset_done(&set);
-		random_ruleset(&set, SHAPE_IPV6_ONLY, only4);
-		assert_int_equal(ruleset_count_family(&set, IPF_IPV4), 0);
-		assert_int_equal(ruleset_count_family(&set, IPF_IPV6), set.count);
-		ruleset_done(&set);
+		random_ruleset(&rules, SHAPE_IPV4_ONLY, only4);
+		assert_int_equal(ruleset_count_family(&rules, IPF_IPV4), rules.count);
+		assert_int_equal(ruleset_count_family(&rules, IPF_IPV6), 0);
+		ruleset_done(&rules);
+		random_ruleset(&rules, SHAPE_IPV6_ONLY, only4);
+		assert_int_equal(ruleset_count_family(&rules, IPF_IPV4), 0);
+		assert_int_equal(ruleset_count_family(&rules, IPF_IPV6), rules.count);
+		ruleset_done(&rules);
 	}
 }
 
 /* --- Counters --------------------------------------------------------------------------------- */
 
 /* "prefix verdict set slot" of each rule in order. */
-static void assert_counters(const struct ruleset *set, const char *expected)
+static void assert_counters(const struct ruleset *rules, const char *expected)
 {
 	char text[1024] = "", prefix[PREFIX_TEXT_SIZE];
 	size_t length = 0;
 
-	for (size_t i = 0; i < set->count; i++) {
-		const struct rule *rule = &set->rules[i];
+	for (size_t i = 0; i < rules->count; i++) {
+		const struct rule *rule = &rules->rules[i];
 
 		prefix_format(&rule->prefix, prefix);
 		length += (size_t)snprintf(text + length, sizeof(text) - length, "%s %s %s %d\n",
 					   prefix, verdict_name(rule->verdict),
-					   set->sets[rule->set].name, (int)rule->counter);
+					   rules->sets[rule->set].name, (int)rule->counter);
 	}
 	assert_string_equal(text, expected);
 }
 
-static void apply(struct ruleset *set, enum change change, const char *incoming)
+static void apply(struct ruleset *rules, enum change change, const char *incoming)
 {
 	bool replaced[16] = { false };
 	struct input input;
 
-	incoming_rules(set, incoming, &input, replaced);
+	incoming_rules(rules, incoming, &input, replaced);
 	if (change == ADD)
-		assert_int_equal(ruleset_add(set, input.rules, input.count, NULL), 0);
+		assert_int_equal(ruleset_add(rules, input.rules, input.count, NULL), 0);
 	else if (change == REMOVE)
-		assert_int_equal(ruleset_remove(set, input.rules, input.count, NULL), 0);
+		assert_int_equal(ruleset_remove(rules, input.rules, input.count, NULL), 0);
 	else
-		assert_int_equal(ruleset_replace(set, replaced, input.rules, input.count, NULL), 0);
+		assert_int_equal(ruleset_replace(rules, replaced, input.rules, input.count, NULL),
+				 0);
 	input_done(&input);
 }
 
 static void slots_are_the_lowest_free_ones(void **state)
 {
 	struct ruleset_slots fresh;
-	struct ruleset set;
+	struct ruleset rules;
 
 	(void)state;
-	ruleset_from_text(&set, "10.0.0.1\n10.0.0.2\n10.0.0.3\n10.0.0.4");
-	assert_int_equal(ruleset_assign_counters(&set, NULL, 0, &fresh), 0);
+	ruleset_from_text(&rules, "10.0.0.1\n10.0.0.2\n10.0.0.3\n10.0.0.4");
+	assert_int_equal(ruleset_assign_counters(&rules, NULL, 0, &fresh), 0);
 	assert_int_equal(fresh.count, 4);
 	for (__u32 i = 0; i < 4; i++)
 		assert_int_equal(fresh.items[i], i);
 	free(fresh.items);
-	apply(&set, REMOVE, "10.0.0.1\n10.0.0.3");
-	apply(&set, ADD, "10.0.0.5\n10.0.0.6\n10.0.0.7");
-	assert_int_equal(ruleset_assign_counters(&set, NULL, 0, &fresh), 0);
+	apply(&rules, REMOVE, "10.0.0.1\n10.0.0.3");
+	apply(&rules, ADD, "10.0.0.5\n10.0.0.6\n10.0.0.7");
+	assert_int_equal(ruleset_assign_counters(&rules, NULL, 0, &fresh), 0);
 	assert_int_equal(fresh.count, 3);
 	assert_int_equal(fresh.items[0], 0);
 	assert_int_equal(fresh.items[1], 2);
 	assert_int_equal(fresh.items[2], 4);
 	free(fresh.items);
-	assert_counters(&set, "10.0.0.2 drop default 1\n10.0.0.4 drop default 3\n"
-			      "10.0.0.5 drop default 0\n10.0.0.6 drop default 2\n"
-			      "10.0.0.7 drop default 4\n");
-	assert_int_equal(ruleset_assign_counters(&set, NULL, 0, &fresh), 0);
+	assert_counters(&rules, "10.0.0.2 drop default 1\n10.0.0.4 drop default 3\n"
+				"10.0.0.5 drop default 0\n10.0.0.6 drop default 2\n"
+				"10.0.0.7 drop default 4\n");
+	assert_int_equal(ruleset_assign_counters(&rules, NULL, 0, &fresh), 0);
 	assert_int_equal(fresh.count, 0);
 	free(fresh.items);
-	ruleset_done(&set);
+	ruleset_done(&rules);
 }
 
 static void reserved_slots_are_left(void **state)
 {
 	static const __u32 reserved[] = { 3, 0, 0, 4000000000u, IPF_NO_COUNTER };
 	struct ruleset_slots fresh;
-	struct ruleset set;
+	struct ruleset rules;
 
 	(void)state;
-	ruleset_from_text(&set, "10.0.0.1\n10.0.0.2\n10.0.0.3");
-	assert_int_equal(ruleset_assign_counters(&set, reserved, COUNT_OF(reserved), &fresh), 0);
+	ruleset_from_text(&rules, "10.0.0.1\n10.0.0.2\n10.0.0.3");
+	assert_int_equal(ruleset_assign_counters(&rules, reserved, COUNT_OF(reserved), &fresh), 0);
 	assert_int_equal(fresh.count, 3);
 	free(fresh.items);
-	assert_counters(&set, "10.0.0.1 drop default 1\n10.0.0.2 drop default 2\n"
-			      "10.0.0.3 drop default 4\n");
-	ruleset_done(&set);
+	assert_counters(&rules, "10.0.0.1 drop default 1\n10.0.0.2 drop default 2\n"
+				"10.0.0.3 drop default 4\n");
+	ruleset_done(&rules);
 }
 
 static void sets_share_a_slot(void **state)
 {
 	struct ruleset_slots fresh;
-	struct ruleset set;
+	struct ruleset rules;
 
 	(void)state;
-	ruleset_from_text(&set, "set a\n10.0.0.1\nset b\n10.0.0.1\nset c\npass 10.0.0.1");
-	assert_int_equal(ruleset_assign_counters(&set, NULL, 0, &fresh), 0);
+	ruleset_from_text(&rules, "set a\n10.0.0.1\nset b\n10.0.0.1\nset c\npass 10.0.0.1");
+	assert_int_equal(ruleset_assign_counters(&rules, NULL, 0, &fresh), 0);
 	assert_int_equal(fresh.count, 2);
 	free(fresh.items);
-	assert_counters(&set, "10.0.0.1 pass c 0\n10.0.0.1 drop a 1\n10.0.0.1 drop b 1\n");
-	apply(&set, ADD, "set d\n10.0.0.1");
-	assert_counters(&set, "10.0.0.1 pass c 0\n10.0.0.1 drop a 1\n10.0.0.1 drop b 1\n"
-			      "10.0.0.1 drop d 1\n");
-	apply(&set, REMOVE, "set a\n10.0.0.1");
-	assert_counters(&set, "10.0.0.1 pass c 0\n10.0.0.1 drop b 1\n10.0.0.1 drop d 1\n");
-	ruleset_done(&set);
+	assert_counters(&rules, "10.0.0.1 pass c 0\n10.0.0.1 drop a 1\n10.0.0.1 drop b 1\n");
+	apply(&rules, ADD, "set d\n10.0.0.1");
+	assert_counters(&rules, "10.0.0.1 pass c 0\n10.0.0.1 drop a 1\n10.0.0.1 drop b 1\n"
+				"10.0.0.1 drop d 1\n");
+	apply(&rules, REMOVE, "set a\n10.0.0.1");
+	assert_counters(&rules, "10.0.0.1 pass c 0\n10.0.0.1 drop b 1\n10.0.0.1 drop d 1\n");
+	ruleset_done(&rules);
 }
 
 static void a_counter_stays_with_prefix_and_verdict(void **state)
 {
-	struct ruleset set;
+	struct ruleset rules;
 
 	(void)state;
-	ruleset_from_text(&set, "10.0.0.1\n10.0.0.2");
-	assign_counters(&set);
-	apply(&set, ADD, "10.0.0.1 timeout 9");
-	assert_counters(&set, "10.0.0.1 drop default 0\n10.0.0.2 drop default 1\n");
-	apply(&set, REPLACE, "10.0.0.2\n10.0.0.3");
-	assert_counters(&set, "10.0.0.2 drop default 1\n10.0.0.3 drop default -1\n");
-	apply(&set, ADD, "pass 10.0.0.2");
-	assert_counters(&set, "10.0.0.2 pass default -1\n10.0.0.3 drop default -1\n");
-	assign_counters(&set);
-	assert_counters(&set, "10.0.0.2 pass default 0\n10.0.0.3 drop default 1\n");
+	ruleset_from_text(&rules, "10.0.0.1\n10.0.0.2");
+	assign_counters(&rules);
+	apply(&rules, ADD, "10.0.0.1 timeout 9");
+	assert_counters(&rules, "10.0.0.1 drop default 0\n10.0.0.2 drop default 1\n");
+	apply(&rules, REPLACE, "10.0.0.2\n10.0.0.3");
+	assert_counters(&rules, "10.0.0.2 drop default 1\n10.0.0.3 drop default -1\n");
+	apply(&rules, ADD, "pass 10.0.0.2");
+	assert_counters(&rules, "10.0.0.2 pass default -1\n10.0.0.3 drop default -1\n");
+	assign_counters(&rules);
+	assert_counters(&rules, "10.0.0.2 pass default 0\n10.0.0.3 drop default 1\n");
 	/* The rule moves to another set within one change. */
-	apply(&set, REPLACE, "10.0.0.1\nset a\n10.0.0.3");
-	assert_counters(&set, "10.0.0.1 drop default -1\n10.0.0.3 drop a 1\n");
-	ruleset_done(&set);
+	apply(&rules, REPLACE, "10.0.0.1\nset a\n10.0.0.3");
+	assert_counters(&rules, "10.0.0.1 drop default -1\n10.0.0.3 drop a 1\n");
+	ruleset_done(&rules);
 }
 
 static void an_incoming_counter_is_ignored(void **state)
 {
-	struct rule rules[] = {
+	struct rule incoming[] = {
 		{ .prefix.bits = 32, .verdict = IPF_DROP, .counter = 5 },
 		{ .prefix.bits = 31, .verdict = IPF_DROP, .counter = 6 },
 	};
-	struct ruleset set;
+	struct ruleset rules;
 
 	(void)state;
-	ruleset_init(&set);
-	ruleset_name_set(&set, "default");
-	assert_int_equal(ruleset_add(&set, rules, 2, NULL), 0);
-	assert_int_equal(set.rules[0].counter, IPF_NO_COUNTER);
-	assert_int_equal(set.rules[1].counter, IPF_NO_COUNTER);
-	set.rules[0].counter = 3;
-	rules[0].counter = 9;
-	rules[1].counter = 9;
-	assert_int_equal(ruleset_add(&set, rules, 2, NULL), 0);
-	assert_int_equal(set.rules[0].counter, 3);
-	assert_int_equal(set.rules[1].counter, IPF_NO_COUNTER);
-	ruleset_done(&set);
+	ruleset_init(&rules);
+	ruleset_name_set(&rules, "default");
+	assert_int_equal(ruleset_add(&rules, incoming, 2, NULL), 0);
+	assert_int_equal(rules.rules[0].counter, IPF_NO_COUNTER);
+	assert_int_equal(rules.rules[1].counter, IPF_NO_COUNTER);
+	rules.rules[0].counter = 3;
+	incoming[0].counter = 9;
+	incoming[1].counter = 9;
+	assert_int_equal(ruleset_add(&rules, incoming, 2, NULL), 0);
+	assert_int_equal(rules.rules[0].counter, 3);
+	assert_int_equal(rules.rules[1].counter, IPF_NO_COUNTER);
+	ruleset_done(&rules);
 }
 
 /* --- Random changes against a model
@@ -521,48 +524,49 @@ static size_t model_difference(const struct model *before, const struct model *a
 	return changed;
 }
 
-static void assert_same_as_model(const struct ruleset *set, const struct model *model)
+static void assert_same_as_model(const struct ruleset *rules, const struct model *model)
 {
-	assert_sound_ruleset(set);
-	assert_int_equal(set->count, model->count);
-	for (size_t i = 0; i < set->count; i++) {
-		size_t at = model_find(model, &set->rules[i]);
+	assert_sound_ruleset(rules);
+	assert_int_equal(rules->count, model->count);
+	for (size_t i = 0; i < rules->count; i++) {
+		size_t at = model_find(model, &rules->rules[i]);
 
 		assert_true(at < model->count);
-		assert_same_rule(&set->rules[i], &model->rules[at]);
+		assert_same_rule(&rules->rules[i], &model->rules[at]);
 	}
 }
 
-static void assert_counters_sound(const struct ruleset *set)
+static void assert_counters_sound(const struct ruleset *rules)
 {
-	for (size_t i = 0; i < set->count; i++)
-		for (size_t k = 0; k < set->count; k++) {
-			bool same = set->rules[i].verdict == set->rules[k].verdict &&
-				    !prefix_compare(&set->rules[i].prefix, &set->rules[k].prefix);
+	for (size_t i = 0; i < rules->count; i++)
+		for (size_t k = 0; k < rules->count; k++) {
+			bool same =
+				rules->rules[i].verdict == rules->rules[k].verdict &&
+				!prefix_compare(&rules->rules[i].prefix, &rules->rules[k].prefix);
 
-			assert_int_equal(set->rules[i].counter == set->rules[k].counter, same);
+			assert_int_equal(rules->rules[i].counter == rules->rules[k].counter, same);
 		}
 }
 
-static void change_both(struct ruleset *set, struct model *model, enum shape shape)
+static void change_both(struct ruleset *rules, struct model *model, enum shape shape)
 {
 	static struct model before;
 	enum change change = (enum change)random_below(3);
 	bool replaced[RANDOM_MAX_SETS] = { false };
 	size_t changed, count = random_below(40);
-	struct rule *rules;
+	struct rule *incoming;
 	uint64_t known = random_below(3);
 
-	random_rules(set, shape, count, &rules);
+	random_rules(rules, shape, count, &incoming);
 	/* Some of the incoming rules should exist already. */
-	for (size_t i = 0; known && set->count && i < count; i += known)
-		rules[i] = set->rules[random_below(set->count)];
+	for (size_t i = 0; known && rules->count && i < count; i += known)
+		incoming[i] = rules->rules[random_below(rules->count)];
 	for (size_t i = 0; i < count; i++)
 		if (random_below(3) == 0)
-			rules[i].verdict = !rules[i].verdict;
+			incoming[i].verdict = !incoming[i].verdict;
 
 	before = *model;
-	for (size_t i = 0; change == REPLACE && i < set->set_count; i++)
+	for (size_t i = 0; change == REPLACE && i < rules->set_count; i++)
 		replaced[i] = random_below(2);
 	for (size_t i = 0; change == REPLACE && i < model->count;) {
 		if (replaced[model->rules[i].set])
@@ -571,10 +575,10 @@ static void change_both(struct ruleset *set, struct model *model, enum shape sha
 			i++;
 	}
 	for (size_t i = 0; i < count; i++) {
-		size_t at = model_find(model, &rules[i]);
+		size_t at = model_find(model, &incoming[i]);
 
 		if (change != REMOVE)
-			model_put(model, &rules[i]);
+			model_put(model, &incoming[i]);
 		else if (at < model->count)
 			model_remove(model, at);
 	}
@@ -582,14 +586,14 @@ static void change_both(struct ruleset *set, struct model *model, enum shape sha
 		model->rules[i].counter = model_counter(&before, &model->rules[i]);
 
 	if (change == ADD)
-		assert_int_equal(ruleset_add(set, rules, count, &changed), 0);
+		assert_int_equal(ruleset_add(rules, incoming, count, &changed), 0);
 	else if (change == REMOVE)
-		assert_int_equal(ruleset_remove(set, rules, count, &changed), 0);
+		assert_int_equal(ruleset_remove(rules, incoming, count, &changed), 0);
 	else
-		assert_int_equal(ruleset_replace(set, replaced, rules, count, &changed), 0);
+		assert_int_equal(ruleset_replace(rules, replaced, incoming, count, &changed), 0);
 	assert_int_equal(changed, model_difference(&before, model));
-	assert_same_as_model(set, model);
-	free(rules);
+	assert_same_as_model(rules, model);
+	free(incoming);
 }
 
 static void random_changes_agree_with_a_model(void **state)
@@ -599,20 +603,20 @@ static void random_changes_agree_with_a_model(void **state)
 	(void)state;
 	random_restart();
 	for (int i = 0; i < 160; i++) {
-		struct ruleset set;
+		struct ruleset rules;
 
-		ruleset_init(&set);
+		ruleset_init(&rules);
 		model.count = 0;
 		for (uint64_t k = 2 + random_below(12); k > 0; k--) {
-			change_both(&set, &model, (enum shape)(i % SHAPES));
+			change_both(&rules, &model, (enum shape)(i % SHAPES));
 			if (random_below(2))
 				continue;
-			assign_counters(&set);
-			assert_counters_sound(&set);
-			for (size_t r = 0; r < set.count; r++)
-				model_put(&model, &set.rules[r]);
+			assign_counters(&rules);
+			assert_counters_sound(&rules);
+			for (size_t r = 0; r < rules.count; r++)
+				model_put(&model, &rules.rules[r]);
 		}
-		ruleset_done(&set);
+		ruleset_done(&rules);
 	}
 }
 
@@ -620,30 +624,30 @@ static void random_changes_agree_with_a_model(void **state)
 static void one_prefix_in_many_sets(void **state)
 {
 	const size_t count = 20000;
-	struct rule *rules = calloc(count, sizeof(*rules));
-	struct ruleset set;
+	struct rule *incoming = calloc(count, sizeof(*incoming));
+	struct ruleset rules;
 	size_t changed;
 
 	(void)state;
-	ruleset_init(&set);
-	set.sets = calloc(count, sizeof(*set.sets));
-	set.set_count = set.set_capacity = count;
+	ruleset_init(&rules);
+	rules.sets = calloc(count, sizeof(*rules.sets));
+	rules.set_count = rules.set_capacity = count;
 	for (size_t i = 0; i < count; i++) {
-		snprintf(set.sets[i].name, IPF_SET_NAME_SIZE, "s%zu", i);
-		rules[i] = (struct rule){ .prefix.bits = 8,
-					  .set = (__u16)(count - 1 - i),
-					  .expires = (__u32)(1 + i * 7919 % count) };
+		snprintf(rules.sets[i].name, IPF_SET_NAME_SIZE, "s%zu", i);
+		incoming[i] = (struct rule){ .prefix.bits = 8,
+					     .set = (__u16)(count - 1 - i),
+					     .expires = (__u32)(1 + i * 7919 % count) };
 	}
-	assert_int_equal(ruleset_add(&set, rules, count, &changed), 0);
+	assert_int_equal(ruleset_add(&rules, incoming, count, &changed), 0);
 	assert_int_equal(changed, count);
-	assert_int_equal(set.rules[0].expires, count);
-	assert_int_equal(ruleset_add(&set, rules, count, &changed), 0);
+	assert_int_equal(rules.rules[0].expires, count);
+	assert_int_equal(ruleset_add(&rules, incoming, count, &changed), 0);
 	assert_int_equal(changed, 0);
-	assert_int_equal(ruleset_remove(&set, rules, count / 2, &changed), 0);
+	assert_int_equal(ruleset_remove(&rules, incoming, count / 2, &changed), 0);
 	assert_int_equal(changed, count / 2);
-	assert_int_equal(set.count, count / 2);
-	ruleset_done(&set);
-	free(rules);
+	assert_int_equal(rules.count, count / 2);
+	ruleset_done(&rules);
+	free(incoming);
 }
 
 int main(void)
