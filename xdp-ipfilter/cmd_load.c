@@ -105,7 +105,7 @@ static int load(void *data, struct error *err)
 	struct ifaces *ifaces = &request->ifaces;
 	int ret = attach_all(ifaces, request->attachments, err);
 
-	/* Not before: a load that fails leaves all of a filter that somebody turned off. */
+	/* Not earlier: a load that fails must leave all of a filter that somebody turned off. */
 	for (size_t i = 0; i < ifaces->count && !ret; i++)
 		sweep(&ifaces->items[i].dev);
 	return ret;

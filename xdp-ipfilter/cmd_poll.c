@@ -15,17 +15,15 @@
 
 struct poll_request {
 	struct option_texts names;
-	unsigned int interval_ms;
-	unsigned int count; /* 0: until a signal comes */
+	struct rounds rounds;
 	bool json;
 	struct ifaces ifaces;
 };
 
-static const struct poll_request poll_defaults = { .interval_ms = ROUNDS_INTERVAL_MS };
+static const struct poll_request poll_defaults = { .rounds = ROUNDS_DEFAULTS };
 
 static const struct option_spec poll_options[] = {
-	ROUNDS_INTERVAL_OPTION('i', struct poll_request, interval_ms),
-	ROUNDS_COUNT_OPTION(struct poll_request, count),
+	ROUNDS_OPTIONS('i', struct poll_request, rounds),
 	OPTION_FLAG('j', "json", struct poll_request, json, "Print JSON, one object per line."),
 	OPTION_POSITIONALS("IFNAME", struct poll_request, names),
 	OPTION_END,
@@ -77,16 +75,7 @@ static int print(const struct snapshots *before, const struct snapshots *now, bo
 	return report_finish(&report, err);
 }
 
-/* Totals that no packet adds to any more end the command. */
-static int read_totals(const struct ifaces *ifaces, struct snapshots *out, struct error *err)
-{
-	static const struct snapshot_parts parts = { .totals = true };
-	int ret = 0;
-
-	for (size_t i = 0; i < ifaces->count && !ret; i++)
-		ret = iface_check(&ifaces->items[i], err);
-	return ret ? ret : snapshots_read(out, ifaces, &parts, err);
-}
+static const struct snapshot_parts parts = { .still_filters = true, .totals = true };
 
 struct polling {
 	const struct ifaces *ifaces;
@@ -98,7 +87,7 @@ static int poll_round(void *context, struct error *err)
 {
 	struct polling *polling = context;
 	struct snapshots now;
-	int ret = read_totals(polling->ifaces, &now, err);
+	int ret = snapshots_read(&now, polling->ifaces, &parts, err);
 
 	if (ret)
 		return ret;
@@ -119,13 +108,12 @@ static int find_ifaces(void *data, struct error *err)
 static int poll(void *data, struct error *err)
 {
 	const struct poll_request *request = data;
-	const struct rounds rounds = { request->interval_ms, request->count };
 	struct polling polling = { .ifaces = &request->ifaces, .json = request->json };
 	int ret;
 
-	ret = read_totals(&request->ifaces, &polling.before, err);
+	ret = snapshots_read(&polling.before, &request->ifaces, &parts, err);
 	if (!ret)
-		ret = rounds_run(&rounds, poll_round, &polling, err);
+		ret = rounds_run(&request->rounds, poll_round, &polling, err);
 	snapshots_done(&polling.before);
 	return ret;
 }

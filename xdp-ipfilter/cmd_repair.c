@@ -20,11 +20,11 @@
 #include "loading.h"
 #include "transaction.h"
 
-/* What has to be done on an interface. */
+/* What is to be done on an interface. */
 struct repair {
 	struct iface *iface;
-	struct attachment *attachment; /* NULL: our program is not missing, or comes by itself */
-	bool turn_on; /* its whole chain was turned off, and the kernel has it still */
+	struct attachment *attachment; /* NULL: our program is there, or comes back by itself */
+	bool turn_on; /* its whole chain was turned off, and is still in the kernel */
 };
 
 struct repair_request {
@@ -53,7 +53,7 @@ static const struct option_spec repair_options[] = {
 	OPTION_END,
 };
 
-/* The rules of a program that runs no more, though the kernel has it still. */
+/* Reads the rules of a program that does not run any more, but is still in the kernel. */
 static int read_held(struct iface *iface, struct error *err)
 {
 	__u32 program_id = iface->chain.held.program_id;
@@ -66,7 +66,7 @@ static int read_held(struct iface *iface, struct error *err)
 	return 0;
 }
 
-/* What the kernel holds is not trusted. */
+/* Does not trust what the kernel holds. */
 static enum attach_mode mode_at_load(const struct ipf_config *config)
 {
 	return config->mode <= ATTACH_MODE_HW ? (enum attach_mode)config->mode :
@@ -88,7 +88,7 @@ static int prepare_recovered(struct repair *repair, struct error *err)
 		return 0;
 	}
 	options.mode = chain->main_id ? chain->mode : mode_at_load(config);
-	options.policy = config->policy == IPF_DROP ? IPF_DROP : IPF_PASS;
+	options.policy = iface_policy(iface);
 	options.priority = config->priority;
 	options.trace = config->trace;
 	options.counting = config->counting;
@@ -130,7 +130,7 @@ static int prepare_iface(const struct loading_request *request, const struct inp
 	return iface_refuse(iface, err);
 }
 
-/* Prints what runs now, and says which neighbours are to be loaded again. */
+/* Prints what runs now, and names the neighbours that must be loaded again. */
 static int print_result(const struct repair *repair, const struct chain *after, struct error *err)
 {
 	struct iface *iface = repair->iface;
@@ -174,7 +174,7 @@ static int commit_iface(const struct repair *repair, struct error *err)
 
 	if (!ret)
 		ret = print_result(repair, &after, err);
-	/* Not before: until now the rules were perhaps held by nothing else. */
+	/* Not earlier: until now, perhaps nothing else held the rules. */
 	if (!ret)
 		sweep(&iface->dev);
 	return ret;

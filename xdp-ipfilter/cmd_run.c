@@ -13,7 +13,6 @@
 #include <dataplane/detach.h>
 #include <dataplane/lock.h>
 #include <dataplane/sweep.h>
-#include <dataplane/totals.h>
 #include <feed/input.h>
 #include <ruleset/tick.h>
 #include <util/auto.h>
@@ -25,24 +24,23 @@
 #include "loading.h"
 #include "lockout.h"
 #include "rounds.h"
+#include "snapshot.h"
 
 struct run_request {
 	struct loading_request loading;
-	unsigned int interval_ms;
-	unsigned int count; /* 0: until a signal comes */
+	struct rounds rounds;
 	struct input input;
 	struct ifaces ifaces; /* one */
 };
 
 static const struct run_request run_defaults = {
 	.loading = LOADING_DEFAULTS,
-	.interval_ms = ROUNDS_INTERVAL_MS,
+	.rounds = ROUNDS_DEFAULTS,
 };
 
 static const struct option_spec run_options[] = {
 	LOADING_OPTIONS(struct run_request, loading),
-	ROUNDS_INTERVAL_OPTION(0, struct run_request, interval_ms),
-	ROUNDS_COUNT_OPTION(struct run_request, count),
+	ROUNDS_OPTIONS(0, struct run_request, rounds),
 	OPTION_END,
 };
 
@@ -70,12 +68,13 @@ static int find_iface(void *data, struct error *err)
 }
 
 /* "lo: 12 packets dropped: cpu 0: 7, cpu 1: 5" */
-static void print_drops(const struct iface *iface, const struct totals *totals)
+static void print_drops(const struct snapshot *snapshot)
 {
 	char ifname[4 * IF_NAMESIZE];
+	const struct totals *totals = &snapshot->totals;
 	uint64_t packets = totals->sum[IPF_DROPPED].packets;
 
-	text_printable(iface->dev.name, ifname, sizeof(ifname));
+	text_printable(snapshot->iface->dev.name, ifname, sizeof(ifname));
 	printf("%s: %" PRIu64 " packet%s dropped:", ifname, packets, packets == 1 ? "" : "s");
 	for (unsigned int cpu = 0; cpu < totals->cpus; cpu++)
 		printf("%s cpu %u: %" PRIu64, cpu ? "," : "", cpu,
@@ -85,16 +84,15 @@ static void print_drops(const struct iface *iface, const struct totals *totals)
 
 static int print_round(void *context, struct error *err)
 {
-	const struct iface *iface = context;
-	struct totals totals;
-	int ret = iface_check(iface, err);
+	static const struct snapshot_parts parts = { .still_filters = true, .totals = true };
+	const struct run_request *request = context;
+	struct snapshots snapshots;
+	int ret = snapshots_read(&snapshots, &request->ifaces, &parts, err);
 
-	if (!ret)
-		ret = totals_read(&iface->filter, &totals, err);
 	if (ret)
 		return ret;
-	print_drops(iface, &totals);
-	totals_done(&totals);
+	print_drops(&snapshots.items[0]);
+	snapshots_done(&snapshots);
 	return report_flush(stdout, err);
 }
 
@@ -159,14 +157,13 @@ static int take_off(const struct iface *iface, int ret, struct error *err)
 
 static int run_attached(struct run_request *request, struct error *err)
 {
-	const struct rounds rounds = { request->interval_ms, request->count };
 	struct iface *iface = &request->ifaces.items[0];
 	int ret;
 
 	ret = ifaces_open(&request->ifaces, err);
 	if (!ret) {
 		log_verbose("%s: %s", iface->dev.name, filter_state_text(iface->chain.state));
-		ret = rounds_run(&rounds, print_round, iface, err);
+		ret = rounds_run(&request->rounds, print_round, request, err);
 	}
 	/* The open maps would keep the program in memory. */
 	filter_close(&iface->filter);

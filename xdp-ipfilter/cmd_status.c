@@ -16,6 +16,7 @@
 #include <util/program.h>
 
 #include "counting.h"
+#include "loading.h"
 #include "snapshot.h"
 
 #define MAX_RULES_SHOWN 20
@@ -44,7 +45,7 @@ static void describe_position(struct report *report, const struct chain *chain)
 	report_string(report, NULL, "position", text);
 }
 
-/* In a chain the one in effect: other loaders choose their own. */
+/* In a chain, the priority in effect: other loaders choose their own. */
 static void describe_priority(struct report *report, const struct iface *iface)
 {
 	const struct chain *chain = &iface->chain;
@@ -59,7 +60,6 @@ static void describe_priority(struct report *report, const struct iface *iface)
 
 static void describe_program(struct report *report, const struct iface *iface)
 {
-	const struct ipf_config *config = &iface->filter.config;
 	bool loaded = iface->chain.program_id;
 
 	describe_priority(report, iface);
@@ -69,9 +69,7 @@ static void describe_program(struct report *report, const struct iface *iface)
 	else
 		report_null(report, "program_id");
 	report_string(report, "policy", "policy",
-		      !loaded                    ? NULL :
-		      config->policy == IPF_DROP ? "deny" :
-						   "allow");
+		      loaded ? loading_policy(iface_policy(iface)) : NULL);
 }
 
 static void describe_rule_numbers(struct report *report, const struct ruleset *rules)
@@ -199,7 +197,7 @@ static void describe_contents(struct report *report, const struct snapshot *snap
 	describe_rules(report, snapshot);
 }
 
-/* In text it looks like an interface of its own. */
+/* One more filter of the interface. In text it looks like an interface of its own. */
 static void describe_another(struct report *report, const struct snapshot *snapshot)
 {
 	const struct iface *iface = snapshot->iface;
@@ -215,7 +213,7 @@ static void describe_another(struct report *report, const struct snapshot *snaps
 	report_close(report);
 }
 
-/* In JSON the other filters of the interface are below the first, which is the interface's own. */
+/* In JSON, the other filters of the interface are inside the object of the first one. */
 static void describe_interface(struct report *report, const struct snapshot *snapshot,
 			       size_t others)
 {
@@ -281,8 +279,8 @@ static int print(const struct snapshots *snapshots, bool json, struct error *err
 	return ret < 0 ? ret : 0;
 }
 
-/* What the states add up to, without a message: the output says it. Not filtering is worse than not
- * loaded. */
+/* Fails for the worst state, without a message, as the output says it: not filtering is worse than
+ * not loaded. */
 static int judge(const struct ifaces *ifaces, struct error *err)
 {
 	int ret = 0;

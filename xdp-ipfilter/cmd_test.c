@@ -2,7 +2,7 @@
 /*
  * test: would packets from these addresses be dropped, and by which rule?
  *
- * Looked up in the live table by the lines that the XDP program runs.
+ * Looks the addresses up in the live table, with the code that the XDP program runs.
  */
 #include "cmd.h"
 
@@ -67,7 +67,7 @@ static int parse_addresses(void *data, struct error *err)
 	return 0;
 }
 
-/* What is found while the interfaces are asked. */
+/* What the interfaces answer, all together. */
 struct findings {
 	struct report report;
 	bool quiet;
@@ -103,7 +103,7 @@ static int find_verdict(const struct snapshot *snapshot, const struct address *a
 	char text[ADDRESS_TEXT_SIZE];
 
 	*rule = ruleset_decide(&snapshot->rules, address, snapshot->tick);
-	*verdict = *rule ? (*rule)->verdict : snapshot->iface->filter.config.policy;
+	*verdict = *rule ? (*rule)->verdict : iface_policy(snapshot->iface);
 	if (match.verdict == (*rule ? (*rule)->verdict : IPF_NO_VERDICT))
 		return 0;
 	address_format(address, text);
@@ -166,7 +166,7 @@ static int test_ifaces(const struct test_request *request, const struct ifaces *
 	snapshots_done(&snapshots);
 	if (ret < 0)
 		return ret;
-	/* Without a message: the output says which. */
+	/* Without a message: the output says which addresses pass. */
 	return findings.all_dropped ? 0 : error_set_kind(err, -ENOENT, ERROR_FAILURE);
 }
 

@@ -40,7 +40,7 @@ static const char *check(const void *data)
 			      "which interface? --all means every one";
 }
 
-/* All are looked at before the first is touched. */
+/* Looks at all before the first is touched. */
 static int find_ifaces(void *data, struct error *err)
 {
 	struct unload_request *request = data;
@@ -58,9 +58,9 @@ static int find_ifaces(void *data, struct error *err)
 	return ret;
 }
 
-/* What runs goes first, then what pins still hold, by which the next unload finds what a killed one left; then
- * what else a dead chain has there. */
-static int unload_target(const struct netdev *dev, struct error *err)
+/* First what runs, then what only pins hold, then what else is left of a dead chain. So, if unload is
+ * killed, the next one finds by the pins what is left. */
+static int unload_iface(const struct netdev *dev, struct error *err)
 {
 	struct error failure = { 0 };
 	int ret = detach_filters(dev, &failure);
@@ -78,8 +78,9 @@ static int unload_target(const struct netdev *dev, struct error *err)
 	return ret;
 }
 
-/* One round over those that are left. The kernel changes no interface below one that has a program, so
- * what it refuses for that reason stays for the next round, and *err keeps the words. */
+/* One round over those that are left. While an interface above another has a program, the kernel
+ * does not change the lower one. Such an interface stays for the next round, and *err keeps the
+ * message. */
 static int unload_round(const struct ifaces *ifaces, bool *done, size_t *left, struct error *err)
 {
 	*left = 0;
@@ -88,7 +89,7 @@ static int unload_round(const struct ifaces *ifaces, bool *done, size_t *left, s
 
 		if (done[i])
 			continue;
-		ret = unload_target(&ifaces->items[i].dev, err);
+		ret = unload_iface(&ifaces->items[i].dev, err);
 		done[i] = !ret;
 		if (ret == -EEXIST)
 			++*left;

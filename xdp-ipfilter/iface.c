@@ -319,7 +319,7 @@ int ifaces_filtering(const struct option_texts *names, struct ifaces *out, struc
 
 enum ipf_verdict iface_policy(const struct iface *iface)
 {
-	return (enum ipf_verdict)iface->filter.config.policy;
+	return iface->filter.config.policy == IPF_DROP ? IPF_DROP : IPF_PASS;
 }
 
 int iface_read_rules(struct iface *iface, __u32 now, struct error *err)

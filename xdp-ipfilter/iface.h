@@ -73,7 +73,7 @@ enum filter_state iface_state(const struct iface *iface);
  * off. */
 bool iface_lost(const struct iface *iface);
 
-/* What happens to a source without a rule. The filter is open. */
+/* What happens to a source without a rule: IPF_PASS or IPF_DROP. The filter is open. */
 enum ipf_verdict iface_policy(const struct iface *iface);
 
 /* Reads the live rules into iface->rules and iface->live, without those that have ended by `now`.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What do load and run ask for, and how does it get onto an interface?
+ * How do load, run and repair prepare a filter with its first rules?
  */
 #include "loading.h"
 

@@ -54,6 +54,10 @@ static int read_parts(struct snapshot *snapshot, const struct snapshot_parts *pa
 
 	if (!iface->chain.program_id)
 		return 0;
+	if (parts->still_filters)
+		ret = iface_check(iface, err);
+	if (ret)
+		return ret;
 	if (parts->repair)
 		snapshot->needs_repair = repair_is_needed(&iface->dev, &iface->chain);
 	if (parts->rules)

@@ -19,8 +19,9 @@
 
 struct error;
 
-/* What is wanted besides the chain and the configuration. */
+/* What is wanted besides the chain and the configuration, which were read before. */
 struct snapshot_parts {
+	bool still_filters; /* fail as iface_check() does where the filter does not run any more */
 	bool rules;
 	bool table;    /* that the rules were read from; needs the rules */
 	bool counters; /* of each rule; needs the rules */
