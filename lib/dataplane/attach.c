@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * How does the filter come onto an interface?
+ * How is the filter attached to an interface?
  *
  * Two objects of the same program are in play. The first is loaded as a plain XDP program: it
  * proves that the kernel accepts the program, it owns the maps, and it is what runs when we run

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * How does the filter come onto an interface?
+ * How is the filter attached to an interface?
  *
- * It is prepared first: the interface is looked at, the program verified, its maps made and filled
- * with the rules. Then it is attached: by libxdp into the chain, or single where the kernel or the
- * environment has no dispatcher.
+ * First it is prepared: the interface is checked, the program is verified, and its maps are made
+ * and filled with the rules. Then it is attached: by libxdp to the chain, or single if the kernel
+ * or the environment has no dispatcher.
  */
 #ifndef DATAPLANE_ATTACH_H
 #define DATAPLANE_ATTACH_H
@@ -17,8 +17,8 @@
 struct error;
 struct attachment;
 
-/* How many file descriptors attaching and detaching take at most: libxdp opens each program and
- * each link of a chain, the old ones beside the new ones. */
+/* The most file descriptors that attaching and detaching take: libxdp opens each program and each
+ * link of both the old and the new chain. */
 #define ATTACH_DESCRIPTORS 128
 
 struct attach_options {
@@ -40,8 +40,8 @@ int attach_prepare(const struct netdev *dev, const struct attach_options *option
 		   struct ruleset *rules, struct attachment **out, struct error *err);
 
 /* Attaches, reads the chain back and finds our program in it; *after is that chain. Logs one
- * warning where the filter runs single: why, and what follows. On failure the interface is as it
- * was. Where a repair comes first and brings the lost filter back, that one stays instead. */
+ * warning where the filter runs single: why, and what follows. On failure, the interface is
+ * unchanged. If a repair came first and brought a lost filter back, that filter stays instead. */
 int attach_commit(struct attachment *attachment, struct chain *after, struct error *err);
 
 void attachment_free(struct attachment *attachment);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * How is a change of an interface tried that others may be changing too?
+ * How is an interface changed that others may be changing too?
  *
- * Whoever loads at the same moment makes libxdp lose the race, but the interface is not lost:
- * another try finds what they left.
+ * If another process loads a program at the same moment, libxdp loses the race. Another try then
+ * starts from what that process left.
  */
 #ifndef DATAPLANE_ATTEMPT_H
 #define DATAPLANE_ATTEMPT_H

@@ -2,8 +2,8 @@
 /*
  * Is there a BPF file system for libxdp's pins?
  *
- * A chain lives by its pins: a bpffs that goes away takes the filter with it. So we mount one only
- * in the mount namespace of process 1, where it stays.
+ * A chain depends on its pins: a bpffs that goes away takes the filter with it. So we mount one
+ * only in the mount namespace of process 1, where it stays.
  */
 #ifndef DATAPLANE_BPFFS_H
 #define DATAPLANE_BPFFS_H

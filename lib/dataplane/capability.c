@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What may this process do, and what does it give up before it starts?
+ * What can this process do, and which capabilities does it give up before it starts?
  *
  * Calls capget(2) and capset(2) directly: two system calls are not worth libcap. The bounding set
  * is left alone: nothing is executed, and no_new_privs makes it moot. Dropping an inheritable

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What may this process do, and what does it give up before it starts?
+ * What can this process do, and which capabilities does it give up before it starts?
  */
 #ifndef DATAPLANE_CAPABILITY_H
 #define DATAPLANE_CAPABILITY_H
@@ -13,15 +13,15 @@ struct error;
  * and 6.18 (testing/e2e/test_capabilities.py). */
 enum capability_need {
 	/* CAP_SYS_ADMIN: opening programs, maps and links by their ids, which is the only way to
-	 * read what a chain really is. CAP_BPF is not enough for that. */
+	 * read the real state of a chain. CAP_BPF is not enough for that. */
 	CAPABILITY_BPF = 1 << 0,
 	/* CAP_NET_ADMIN: attaching programs to interfaces and detaching them. */
 	CAPABILITY_ATTACH = 1 << 1,
-	/* CAP_DAC_READ_SEARCH: rule files of other users, such as the one who calls sudo. Kept if
-	 * the process has it, never demanded. */
+	/* CAP_DAC_READ_SEARCH: rule files of other users, such as the caller of sudo. Kept if the
+	 * process has it, but not required. */
 	CAPABILITY_FILES = 1 << 2,
 	/* CAP_SYS_PTRACE: the network namespaces of processes, to find an interface that moved to
-	 * one. Kept if the process has it, never demanded. */
+	 * one. Kept if the process has it, but not required. */
 	CAPABILITY_NAMESPACES = 1 << 3,
 };
 

@@ -2,13 +2,13 @@
 /*
  * What runs on an interface, are we in it, and were we?
  *
- * Only the kernel tells what runs: the program of the interface and, if that is libxdp's
- * dispatcher, the links that put components into it. Pins tell nothing of that: they can be hidden,
- * stale or gone while the chain runs, and be there while it does not.
+ * Only the kernel knows what runs: the program of the interface and, if that is libxdp's
+ * dispatcher, the links that put components into it. Pins do not show it: they can be hidden, stale
+ * or gone while the chain runs, and they can exist while it does not.
  *
- * Where our filter does not run, two signs tell that it should: our mark in the dispatcher at the
+ * If our filter does not run, two signs show that it should: our mark in the dispatcher at the
  * position of a lost component, and pins that still hold our program. Without a sign, a broken
- * chain is somebody else's. These are the states of an interface (FILTER_STATE_...); the column
+ * chain belongs to others. These are the states of an interface (FILTER_STATE_...); the column
  * "status" is that command's exit code:
  *
  *   state                           status  load            unload           repair
@@ -75,8 +75,8 @@ struct chain {
 	char main_name[16];
 	bool dispatcher; /* the main program is libxdp's dispatcher */
 
-	/* The kernel does not tell what the dispatcher runs (before 5.13). Then only this is known
-	 * of it: we are not in it. */
+	/* The kernel does not report what the dispatcher runs (before 5.13). Then only this is
+	 * known: we are not in it. */
 	bool untold;
 	unsigned int dispatcher_version;
 	unsigned int expected; /* components that the dispatcher was built for; where we do not know
@@ -94,9 +94,9 @@ struct chain {
 	struct held_filter held; /* only where we do not filter */
 };
 
-/* Reads the chain of an interface; an interface that has gone has none. Pins that may be those of a
- * loader at work are looked at again for up to three seconds, so that a chain that is about to come
- * is not taken for one that was turned off. -EPERM without the capability, -EBUSY where the chain
+/* Reads the chain of an interface; an interface that has gone has none. Pins that may belong to a
+ * loader at work are read again for up to three seconds: a chain that is about to be attached must
+ * not look like one that was turned off. -EPERM without the capability, -EBUSY where the chain
  * keeps changing, or what else the kernel says, with a message; *out is unchanged then. */
 int chain_read(const struct netdev *dev, struct chain *out, struct error *err);
 

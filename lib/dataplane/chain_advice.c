@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What helps on an interface where our filter does not run?
+ * Which command helps on an interface where our filter does not run?
  */
 #include <dataplane/chain_advice.h>
 

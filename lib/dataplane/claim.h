@@ -10,7 +10,7 @@
  * they share a lock or not.
  *
  * A claim is the id of a ticket (ticket.h), so it ends with its holder. A number that is no ticket,
- * in memory that somebody overwrote, counts as ended too.
+ * in memory that another program overwrote, counts as ended too.
  */
 #ifndef DATAPLANE_CLAIM_H
 #define DATAPLANE_CLAIM_H
@@ -39,8 +39,8 @@ __u32 claim_live(const struct ipf_root *root);
  * stay open until then. */
 int claim_take(const struct filter *filter, __u32 live, struct claim *out, struct error *err);
 
-/* Do we still hold the claim? If somebody overwrote it, the half that is not live may be another
- * command's by now. */
+/* Do we still hold the claim? If another program overwrote it, another command may own the other
+ * half by now. */
 bool claim_is_held(const struct claim *claim);
 
 /* Makes the table in the other half live, whole, for every packet that arrives from now on. Returns
@@ -58,7 +58,7 @@ int claim_wait(const struct claim *claim);
 /* Notes the same without waiting, for a filter that no packet reaches yet. */
 void claim_settle(const struct claim *claim);
 
-/* Gives the claim up, where we still hold it, and releases what `claim` owns. */
+/* Gives the claim up, if we still hold it, and releases what `claim` owns. */
 void claim_release(struct claim *claim);
 
 #endif

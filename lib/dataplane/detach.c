@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * How does the filter leave an interface?
+ * How is the filter taken off an interface?
  */
 #include <dataplane/detach.h>
 

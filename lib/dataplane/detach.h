@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * How does the filter leave an interface?
+ * How is the filter taken off an interface?
  *
- * Only programs of ours are taken off. A broken chain is repaired first: otherwise libxdp takes
- * nothing out of it.
+ * Only our programs are taken off. A broken chain is repaired first: otherwise, libxdp removes
+ * nothing from it.
  */
 #ifndef DATAPLANE_DETACH_H
 #define DATAPLANE_DETACH_H

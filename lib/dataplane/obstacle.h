@@ -14,7 +14,7 @@
  *   -E2BIG       a full chain
  *   -EPROTO      a dispatcher of another version
  *   -EXDEV       a chain whose pins are not seen in this mount namespace
- *   -EOPNOTSUPP  a dispatcher, and the kernel does not tell what it runs */
+ *   -EOPNOTSUPP  a dispatcher, and the kernel does not report what it runs */
 int obstacle_check(const struct netdev *dev, const struct chain *chain,
 		   const struct attach_options *options, struct error *err);
 

@@ -2,11 +2,11 @@
 /*
  * How is a chain repaired that lost components?
  *
- * Where pins were removed, the dispatcher stays on the interface and runs what is left. libxdp
- * takes such a chain for a single program and refuses to touch it. So we fill its positions again:
- * what runs is pinned again, programs that are still pinned are linked again, and programs that do
- * nothing fill the gaps. Then libxdp knows the chain again and takes those out. All the while, the
- * components that are left run.
+ * If pins were removed, the dispatcher stays on the interface and runs the components that are
+ * left. libxdp takes such a chain for a single program and refuses to change it. So we fill its
+ * positions again: running components are pinned again, programs that are still pinned are linked
+ * again, and programs that do nothing fill the gaps. libxdp then recognises the chain and removes
+ * those programs. The components that are left run all the time.
  */
 #ifndef DATAPLANE_REPAIR_H
 #define DATAPLANE_REPAIR_H
@@ -16,7 +16,7 @@
 struct error;
 
 /* Is the chain broken, or not pinned as libxdp needs it? Missing pins count only where pins are
- * seen: in a mount namespace with another bpffs, nobody can tell. */
+ * seen: in a mount namespace with another bpffs, it is unknown whether they exist. */
 bool repair_is_needed(const struct netdev *dev, const struct chain *chain);
 
 /* 0: libxdp can work on the chain, perhaps after repair_chain(). -EXDEV with a message: this mount

@@ -2,8 +2,8 @@
 /*
  * What does the kernel say of the interfaces of this network namespace?
  *
- * It is asked by netlink: names of 16 bytes and more do not fit into an ioctl, and nothing else
- * tells which interface is above another. (sysfs may be that of another network namespace.)
+ * Netlink answers this: names of 16 bytes and more do not fit into an ioctl, and nothing else shows
+ * which interface is above another. (sysfs may be that of another network namespace.)
  */
 #ifndef DATAPLANE_RTNL_H
 #define DATAPLANE_RTNL_H

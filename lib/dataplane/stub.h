@@ -2,8 +2,8 @@
 /*
  * How is a program made that only returns a verdict?
  *
- * By plain system calls. What libbpf does for larger programs begins with probes of the kernel, and
- * a probe that fails for another reason would look as if the kernel could not do it.
+ * It uses plain system calls. For larger programs, libbpf first probes the kernel, and a probe that
+ * fails for another reason would look as if the kernel lacked the feature.
  */
 #ifndef DATAPLANE_STUB_H
 #define DATAPLANE_STUB_H

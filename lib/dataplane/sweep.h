@@ -7,8 +7,8 @@
  * somebody takes off the interface ('ip link set IFNAME xdp off'). They keep programs and maps in
  * the kernel for ever.
  *
- * An interface that was moved to another network namespace keeps its chain and its pins. What may
- * be that is left alone.
+ * An interface that was moved to another network namespace keeps its chain and its pins. Pins that
+ * may belong to such an interface are left alone.
  */
 #ifndef DATAPLANE_SWEEP_H
 #define DATAPLANE_SWEEP_H
@@ -21,7 +21,7 @@ struct netdev;
 /* A loader at work is done long before. */
 #define SWEEP_AGE_S 10
 
-/* Removes the pins of chains that surely were this interface's and surely are no more:
+/* Removes the pins of chains that certainly belonged to this interface and certainly no longer run:
  * - the interface has another main program,
  * - nothing was pinned there for SWEEP_AGE_S seconds, and
  * - a component is in the interface's live chain; or it is ours and was loaded on this very
@@ -42,8 +42,8 @@ bool sweep_program(const struct netdev *dev, __u32 program_id);
 bool sweep_filters(const struct netdev *dev);
 
 /* Logs with -v which chains are pinned that no interface of this network namespace runs, and how to
- * remove them: nobody can tell whether their interfaces are gone or are in another namespace.
- * Leaves out filters that repair can bring back: status tells of those. */
+ * remove them: their interfaces may be deleted, or in another namespace. Leaves out filters that
+ * repair can bring back: status reports those. */
 void sweep_log_orphans(void);
 
 #endif

@@ -3,12 +3,11 @@
  * How do rules get to the packets, and back?
  *
  * A change is prepared, which may fail at any step, and then committed, which is one
- * compare-and-swap. So the changes of several interfaces are prepared one after the other and then
- * committed together, or not at all.
+ * compare-and-swap. The changes of several interfaces are therefore prepared one after the other,
+ * and then committed together or not at all.
  *
- * Whenever no command is at work, the invariants of half.h and blocks.h hold. A command that is
- * killed leaves them true for the live table; whatever it left in the other half, the next command
- * takes out.
+ * Whenever no command is at work, the invariants of half.h and blocks.h hold. A killed command
+ * leaves them true for the live table. The next command removes whatever is left in the other half.
  */
 #ifndef DATAPLANE_TABLE_H
 #define DATAPLANE_TABLE_H
@@ -54,10 +53,10 @@ int table_prepare(const struct filter *filter, const struct table_snapshot *live
 
 /* Makes the new table live for every packet that arrives from now on. When it returns, no packet
  * uses the old table, and its memory is given back. Returns 0, or -EAGAIN with a message and
- * nothing changed: somebody overwrote the claim in the filter's memory. */
+ * nothing changed: another program overwrote the claim in the filter's memory. */
 int table_commit(struct table_change *change, struct error *err);
 
-/* Takes the new table out again. */
+/* Discards the new table. */
 void table_abort(struct table_change *change);
 
 /* Gives a filter that no packet reaches yet its first rules. Returns 0 or a negative errno with a
