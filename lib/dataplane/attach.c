@@ -2,13 +2,13 @@
 /*
  * How is the filter attached to an interface?
  *
- * Two objects of the same program are in play. The first is loaded as a plain XDP program: it
+ * There are two objects of the same program. The first is loaded as a plain XDP program: it
  * proves that the kernel accepts the program, it owns the maps, and it is what runs when we run
  * single. The second goes to libxdp, which loads it as a component. Both share the maps of the
  * first, so the rules are complete before the first packet meets any of them.
  *
  * Before that, we try whether the kernel lets a program extend another, as the dispatcher needs it.
- * If it does, we do not let libxdp do without the dispatcher.
+ * If it does, libxdp must not go on without the dispatcher.
  */
 #include <dataplane/attach.h>
 
@@ -288,7 +288,7 @@ static int check_result(const struct attachment *attachment, struct chain *after
 	return 0;
 }
 
-/* A failure leaves nothing: what is not surely right is taken off again. */
+/* A failure leaves nothing: a filter that may not work is taken off again. */
 static int confirm(const struct attachment *attachment, struct chain *after, struct error *err)
 {
 	int ret = check_result(attachment, after, err);

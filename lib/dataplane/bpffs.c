@@ -27,8 +27,8 @@ static bool is_mounted(void)
 	return !statfs(BPFFS_PATH, &fs) && (unsigned int)fs.f_type == BPF_FS_MAGIC;
 }
 
-/* The id of the mount that a path leads to, or 0. (statx(2) tells it too, but not every C library
- * has that field.) */
+/* The id of the mount that a path leads to, or 0. (statx(2) has it too, but not in every C
+ * library.) */
 static unsigned long long mount_id(const char *path)
 {
 	auto_fd int fd = open(path, O_PATH | O_CLOEXEC);
@@ -48,8 +48,8 @@ static unsigned long long mount_id(const char *path)
 	return 0;
 }
 
-/* What process 1 sees stays as long as the system or the container does. Each mount namespace has
- * its own mount ids, so the id of our mount tells whether we are in that of process 1. (Comparing
+/* What process 1 sees stays as long as the system or the container. Each mount namespace has its
+ * own mount ids, so the id of our mount shows whether we are in that of process 1. (Comparing
  * /proc/1/ns/mnt with ours would take every capability that process 1 has.) */
 bool bpffs_lasts(void)
 {

@@ -76,8 +76,8 @@ static void choose_main(const struct rtnl_xdp *xdp, struct chain *chain)
 	}
 }
 
-/* An interface that has gone runs no program. (libbpf would ask for all interfaces to tell of one:
- * a look at each would take the square of their number.) */
+/* An interface that has gone runs no program. (libbpf would list all interfaces to answer for one:
+ * for all of them, that takes the square of their number.) */
 static int read_main(const struct netdev *dev, struct chain *chain, struct error *err)
 {
 	struct rtnl_link link = {};
@@ -141,9 +141,9 @@ static int add_component(struct chain *chain, const struct bpf_link_info *link,
 	return ours < 0 ? ours : 0;
 }
 
-/* The kernel does not tell the target of this link: it may be a component of this dispatcher, of
- * another, or none. Nothing of ours should be linked there, since load looks first. If it is all
- * the same, nobody can say where it filters. */
+/* The kernel does not report the target of this link: it may be a component of this dispatcher, of
+ * another one, or none. Our filter should not be linked there, because load checks first. If it is
+ * anyway, it is unknown where it filters. */
 static int meet_untold(struct chain *chain, const struct bpf_link_info *link)
 {
 	auto_fd int program = bpf_prog_get_fd_by_id(link->prog_id);
@@ -339,7 +339,7 @@ static int read_consistently(const struct netdev *dev, struct chain *chain, stru
 	if (ret == -EAGAIN)
 		return error_set(err, -EBUSY, "%s: its XDP chain keeps changing; try again",
 				 dev->name);
-	/* The message of a look that was repeated is not for the user. */
+	/* The user does not need the message of a repeated look. */
 	if (ret)
 		return error_set(err, ret, "%s", failure.text);
 	find_held(dev, chain);

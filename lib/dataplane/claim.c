@@ -168,7 +168,7 @@ void claim_settle(const struct claim *claim)
 	claim->root->settled = claim->live;
 }
 
-/* The kernel returns from an update of an array of maps only after every packet in flight is done
+/* The kernel returns from an update of an array of maps only after all in-flight packets are done
  * (synchronize_rcu). */
 int claim_wait(const struct claim *claim)
 {

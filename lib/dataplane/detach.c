@@ -55,8 +55,8 @@ static int detach_once(const struct netdev *dev, const struct chain *chain, __u3
 }
 
 /* Brings the chain into a state from which programs can be taken out, and reads it. If the
- * dispatcher has lost all its components, it can go even where the repair fails: nobody misses
- * anything. */
+ * dispatcher has lost all its components, it can go even if the repair fails: no program is
+ * lost. */
 static int make_ready(const struct netdev *dev, struct chain *chain, bool *repaired,
 		      struct error *err)
 {
@@ -109,7 +109,8 @@ static int detach_each(const struct netdev *dev, const __u32 *only, struct attem
 		int read;
 
 		next = next_to_detach(&first, &now, only);
-		/* Whatever the library said of it: if it is gone, this command did that. */
+		/* Whatever the library returned: if the program is gone, this command removed
+		 * it. */
 		if (!next && now.state != FILTER_STATE_NOT_FILTERING)
 			return touched ?
 				       0 :

@@ -119,8 +119,9 @@ static unsigned int number_in_btf(const struct btf *btf, const char *name)
 	return type && btf_is_array(type) ? btf_array(type)->nelems : 0;
 }
 
-/* libxdp has no call that tells its version, but it finds its dispatcher for everybody, and the
- * version is in the BTF of that object. Returns 0 where it finds none, and so can load none. */
+/* libxdp has no call that returns its version, but it finds its dispatcher for any caller, and the
+ * BTF of that object has the version. Returns 0 if libxdp finds no dispatcher and therefore cannot
+ * load one. */
 static unsigned int read_version(void)
 {
 	struct xdp_program *program = xdp_program__find_file("xdp-dispatcher.o", NULL, NULL);

@@ -81,10 +81,10 @@ static const struct hardware *find_hardware(unsigned short type)
 	return &unknown;
 }
 
-/* -- Kinds of device
- * ---------------------------------------------------------------------------- */
+/* -- Kinds of device --------------------------------------------------------------------------- */
 
-/* Their frames begin with the packet: seen in frames, on each kernel that the tests run on. */
+/* Their frames begin with the packet: tests of real frames show it, on each kernel that they run
+ * on. */
 static const struct bare_kind {
 	const char *kind;
 	bool tunnel; /* up to Linux 5.13, its driver left the outer headers in front */
@@ -158,7 +158,7 @@ static bool runs_no_program(const struct rtnl_link *link)
 }
 
 /* The type of a tun device can be set to anything (TUNSETLINK), but that does not change its
- * frames. / */
+ * frames. */
 static bool is_mislabelled(const struct rtnl_link *link, enum frames frames)
 {
 	return link->tun != RTNL_NO_TUN && (link->tun == RTNL_TAP) != (frames == FRAMES_ETHERNET);

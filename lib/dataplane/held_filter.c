@@ -12,8 +12,7 @@
 #include <dataplane/pins.h>
 #include <util/auto.h>
 
-/* A loader attaches a chain at once after it has pinned it, and unpins the old one at once after
- * that. */
+/* A loader attaches a chain right after pinning it, and then unpins the old chain. */
 #define FRESH_SECONDS 2
 
 static __u32 program_id(int program)

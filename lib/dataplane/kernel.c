@@ -18,7 +18,7 @@
 #include <util/auto.h>
 #include <util/error.h>
 
-/* ENOTSUPP of the kernel's <linux/errno.h>. Programs were never to see it, so the C library has no
+/* ENOTSUPP of the kernel's <linux/errno.h>. It is internal to the kernel, so the C library has no
  * text for it. */
 #define KERNEL_ENOTSUPP 524
 
@@ -46,7 +46,7 @@ bool kernel_has_multi_buffer(void)
 	return has == 1;
 }
 
-/* Does a link into another program tell which program that is? */
+/* Does the kernel report the target of a link into another program? */
 static int link_tells_target(int link)
 {
 	struct bpf_link_info info = {};

@@ -44,12 +44,12 @@ bool lock_pause(struct lock_patience *patience)
 	pause_ns = PAUSE_NS + patience->tries * (PAUSE_NS / 16);
 	if (pause_ns > MAX_PAUSE_NS)
 		pause_ns = MAX_PAUSE_NS;
-	/* Not the same for all that wait, so that they do not all wake at once. */
+	/* The pause differs between waiting commands, so they do not all wake at once. */
 	nanosleep(&(struct timespec){ .tv_nsec = (long)(pause_ns + now % pause_ns) }, NULL);
 	return true;
 }
 
-/* Network namespaces that the kernel does not tell apart (before 5.14) share one queue. So do any
+/* Network namespaces that the kernel does not distinguish (before 5.14) share one queue. So do any
  * two others with a probability of 1 in 2^28. */
 static void queue_name(char name[16])
 {

@@ -12,7 +12,7 @@
 #include <util/auto.h>
 #include <util/error.h>
 
-/* A page less the headroom and tail that drivers reserve is what fits into one buffer. */
+/* One buffer holds a page minus the headroom and tail that drivers reserve. */
 #define SINGLE_BUFFER_MTU 3498
 
 bool refusal_is_from_above(int ret)
@@ -29,7 +29,7 @@ bool refusal_is_race(int ret)
 
 /* -- Interfaces above and below ---------------------------------------------------------------- */
 
-/* An interface with a program that the kernel does not want beside ours. */
+/* An interface whose program excludes ours. */
 struct blocker {
 	const char *where; /* "above it" or "below it" */
 	struct netdev dev;

@@ -2,8 +2,8 @@
 /*
  * How is a chain repaired that lost components?
  *
- * If this is killed halfway, the next call goes on with what it left: each step is done only where
- * its result is not there yet.
+ * If the repair is killed halfway, the next call continues: each step is done only if its result is
+ * not there yet.
  */
 #include <dataplane/repair.h>
 
@@ -172,7 +172,7 @@ int repair_check_pins(const struct netdev *dev, const struct chain *chain, struc
 
 	if (!chain->dispatcher || bpffs_lasts() || is_pinned(dev, chain))
 		return 0;
-	/* Whoever has rebuilt the chain since it was read has removed the pins of that one. */
+	/* If others have rebuilt the chain since it was read, they have removed the old pins. */
 	ret = chain_read(dev, &now, err);
 	if (ret || now.main_id != chain->main_id)
 		return ret;
@@ -286,7 +286,7 @@ int repair_turn_on(const struct netdev *dev, enum attach_mode mode, struct chain
 	return ret || !repair_is_needed(dev, chain) ? ret : repair_chain(dev, err);
 }
 
-/* Also under another id: then somebody has loaded it again. */
+/* Even under another id: then it has been loaded again. */
 static bool runs_in(const struct chain *chain, const char *name)
 {
 	for (unsigned int i = 0; i < chain->count; i++) {

@@ -128,7 +128,7 @@ static void sweep_chain(DIR *pins, const struct pin_name_chain *chain,
 		remove_chain(folder, chain, sweeping);
 }
 
-/* What libxdp had no time to remove after it had learnt what the kernel can do. */
+/* Removes what a killed libxdp left of its tests of the kernel. */
 static void sweep_probes(DIR *pins)
 {
 	struct dirent *entry;

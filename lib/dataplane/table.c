@@ -16,7 +16,7 @@
 #include <util/error.h>
 #include <util/log.h>
 
-/* A reader rarely meets a writer that is faster than it, and never one that always is. */
+/* A writer is rarely faster than a reader, and never every time. */
 #define MAX_READS 1000
 
 /* -- Read -------------------------------------------------------------------------------------- */
@@ -198,7 +198,7 @@ int table_prepare(const struct filter *filter, const struct table_snapshot *live
 	return ret;
 }
 
-/* Gives back what the old table has and the new one has not, and what killed commands left. */
+/* Releases what only the old table has, and what killed commands left. */
 static void clean_up(const struct table_change *change)
 {
 	const struct half old = half_of(change, change->claim.live - 1);

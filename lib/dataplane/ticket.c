@@ -45,8 +45,8 @@ int ticket_make(const char *name, __u32 *id)
 
 	if (ret)
 		return ret;
-	/* If libbpf could not find out whether the kernel keeps names, it silently leaves them out:
-	 * nobody would find this ticket. */
+	/* If libbpf could not find out whether the kernel keeps names, it silently leaves them out,
+	 * and no command would find this ticket. */
 	if (strcmp(info.name, name) != 0)
 		return -EAGAIN;
 	bpf_map_update_elem(fd, NULL, &maker, BPF_ANY);

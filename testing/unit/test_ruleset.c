@@ -462,8 +462,7 @@ static void an_incoming_counter_is_ignored(void **state)
 	ruleset_done(&rules);
 }
 
-/* --- Random changes against a model
- * ------------------------------------------------------------ */
+/* --- Random changes against a model ----------------------------------------------------------- */
 
 /* At most one rule for each prefix and set, unordered. */
 struct model {
