@@ -187,7 +187,7 @@ int attach_prepare(const struct netdev *dev, const struct attach_options *option
 		return ret;
 	attachment = calloc(1, sizeof(*attachment));
 	if (!attachment)
-		return error_set(err, -ENOMEM, "out of memory");
+		return error_no_memory(err);
 	attachment->dev = *dev;
 	attachment->options = *options;
 	attachment->config = make_config(dev, options, link);

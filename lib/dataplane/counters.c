@@ -43,7 +43,7 @@ static int reader_open(const struct filter *filter, struct reader *out, struct e
 	out->keys = calloc(IPF_COUNTER_BLOCK, sizeof(*out->keys));
 	out->values = calloc((size_t)IPF_COUNTER_BLOCK * out->cpus, sizeof(*out->values));
 	if (!out->blocks || !out->keys || !out->values)
-		return error_set(err, -ENOMEM, "out of memory");
+		return error_no_memory(err);
 	out->slots = slots_map(filter, PROT_READ);
 	if (out->slots)
 		return 0;

@@ -72,7 +72,7 @@ int netdev_all(struct netdev **out, size_t *count, struct error *err)
 	all = calloc(n ? n : 1, sizeof(*all));
 	if (!all) {
 		if_freenameindex(names);
-		return error_set(err, -ENOMEM, "out of memory");
+		return error_no_memory(err);
 	}
 	for (size_t i = 0; i < n; i++) {
 		all[i].ifindex = names[i].if_index;

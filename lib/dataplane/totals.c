@@ -45,7 +45,7 @@ int totals_read(const struct filter *filter, struct totals *out, struct error *e
 	values = calloc(totals.cpus, sizeof(*values));
 	totals.per_cpu = calloc(totals.cpus, sizeof(*totals.per_cpu));
 	if (!values || !totals.per_cpu)
-		ret = error_set(err, -ENOMEM, "out of memory");
+		ret = error_no_memory(err);
 	if (!ret) {
 		ret = read_totals(filter, values, &totals);
 		if (ret)

@@ -131,7 +131,7 @@ int decompile_rules(const struct image *image, struct ruleset *out, struct error
 	seen = calloc(header->set_count, sizeof(*seen));
 	if (!seen || ruleset_reserve(out, count, header->set_count)) {
 		ruleset_done(out);
-		return error_set(err, -ENOMEM, "out of memory");
+		return error_no_memory(err);
 	}
 	fault = read_rules(
 		&(struct reader){

@@ -150,7 +150,7 @@ static int check_sets(const struct image *image, struct error *err)
 	auto_free const struct ipf_set **sorted = calloc(header->set_count, sizeof(*sorted));
 
 	if (!sorted)
-		return error_set(err, -ENOMEM, "out of memory");
+		return error_no_memory(err);
 	for (__u32 i = 0; i < header->set_count; i++) {
 		struct ipf_set clean = { 0 };
 

@@ -71,7 +71,7 @@ int descriptors_check(unsigned int need, struct error *err)
 	int ret = 0;
 
 	if (!fds)
-		return error_set(err, -ENOMEM, "out of memory");
+		return error_no_memory(err);
 	for (opened = 0; opened < tried; opened++) {
 		/* Duplicates of one descriptor would not count towards the limit of the system. */
 		fds[opened] = open("/", O_PATH | O_CLOEXEC);
