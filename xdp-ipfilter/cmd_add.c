@@ -69,7 +69,7 @@ static bool is_flushed(const struct input *input, size_t set)
 	return input->sets[set].flushed;
 }
 
-/* And any? */
+/* Does any line empty a set? */
 static bool flushes(const struct input *input)
 {
 	for (size_t i = 0; i < input->set_count; i++)
@@ -78,7 +78,7 @@ static bool flushes(const struct input *input)
 	return false;
 }
 
-/* A flush and nothing after it is more likely a download that failed. */
+/* Refuses a flush with nothing after it: that is more likely a download that failed. */
 static int check_input(const struct input *input, struct error *err)
 {
 	int ret = lockout_check_input(input, err);

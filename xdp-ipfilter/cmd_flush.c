@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * flush: how does a set, or every one, become empty?
+ * flush: how is a set emptied, or every set?
  */
 #include "cmd.h"
 

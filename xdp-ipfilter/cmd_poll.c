@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * poll: what is counted from moment to moment?
+ * poll: what does the filter count from moment to moment?
  */
 #include "cmd.h"
 
@@ -104,7 +104,7 @@ static int find_ifaces(void *data, struct error *err)
 	return ifaces_filtering(&request->names, &request->ifaces, err);
 }
 
-/* The signals that end it are held: none gets lost between two rounds. */
+/* The signals that end it are held back, so that none gets lost between two rounds. */
 static int poll(void *data, struct error *err)
 {
 	const struct poll_request *request = data;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * repair: how does a filter that somebody turned off, or broke, come to work again?
+ * repair: how does a filter work again that somebody turned off or broke?
  */
 #include "cmd.h"
 

@@ -116,7 +116,7 @@ static int attach(struct run_request *request, struct error *err)
 	return ret;
 }
 
-/* Only the program that this run attached: another one may have come since. */
+/* Detaches only the program that this run attached: somebody may have loaded another one since. */
 static int detach_own(const struct iface *iface, struct error *err)
 {
 	int ret = 0;

@@ -2,8 +2,8 @@
 /*
  * Where does the program start, and how does it end?
  *
- * The message of a failure is printed here, once. Whatever was written is on its way before the
- * exit code says so.
+ * Prints the message of a failure, once, and makes the exit code. Flushes the output before that:
+ * output that could not be written is a failure too.
  */
 #include "cmd.h"
 
@@ -72,7 +72,7 @@ const struct command_table cmd_table = {
 	.take_lock = lock_take,
 };
 
-/* A map that got one of the first three descriptors would be written to by a message. */
+/* If a map got one of the first three descriptors, messages would be written to it. */
 static void open_standard_streams(void)
 {
 	int fd;
@@ -100,11 +100,11 @@ int main(int argc, char **argv)
 	struct error err = { 0 };
 	int ret, flushed;
 
-	/* What libxdp makes in the BPF file system is root's, whatever we were started with: folders
-	 * that lack root's own bits could not be entered again. */
+	/* For the folders that libxdp makes in the BPF file system: an inherited umask could take
+	 * root's own bits away, and then nobody could enter them again. */
 	umask(S_IRWXG | S_IRWXO);
 	open_standard_streams();
-	/* A reader that goes away is an error of the write that follows, not the end of us. */
+	/* If a reader goes away, the next write fails; no signal ends us. */
 	signal(SIGPIPE, SIG_IGN);
 	descriptors_raise();
 	libbpf_log_init();

@@ -55,7 +55,7 @@ static int read_file(struct input *input, const char *name, struct error *err)
 	file = fopen(name, "re");
 	if (!file) {
 		ret = -errno;
-		/* Who is not root at all hears of that, when it is time. */
+		/* A user without any privilege is told about that later. */
 		if (ret == -EACCES && capability_has(CAPABILITY_BPF) &&
 		    !capability_has(CAPABILITY_FILES))
 			return error_set(err, ret,

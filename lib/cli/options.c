@@ -24,8 +24,7 @@
 #define HELP_WIDTH 79
 #define NAMES_SIZE 256 /* of a list of choices or candidates */
 
-/* What getopt_long() returns for a positional, and for options without a letter: those, from the
- * first row of all on. */
+/* What getopt_long() returns for a positional and, from here on, for options without a letter. */
 enum { FOUND_POSITIONAL = 1, FOUND_LONG = 256 };
 
 static int add_text(struct option_texts *texts, const char *text, struct error *err)
@@ -107,7 +106,7 @@ static void start(struct reading *reading, const struct options *options, int ar
 	reading->options = options;
 	reading->argc = argc;
 	reading->argv = argv;
-	/* "-": positionals come in their place; ":": a missing argument is told from an unknown option. */
+	/* "-" returns positionals in their place; ":" tells a missing argument from an unknown option. */
 	strcpy(reading->letters, "-:");
 	reading->positional = (struct row){ .spec = &none, .request = options->own.request };
 	add_table(reading, &options->own);
@@ -189,8 +188,8 @@ static int refuse_missing(struct reading *reading, struct error *err)
 			      row ? ", " : "", row ? row->spec->argument : "");
 }
 
-/* Finds the next row that an argument means. Returns 1, 0 at the end, or -EINVAL for an argument after
- * which nothing can be understood. */
+/* Finds the row that the next argument means. Returns 1, 0 at the end, or -EINVAL for an argument
+ * that no row explains: what follows cannot be understood then. */
 static int find_next(struct reading *reading, struct row **row, struct error *err)
 {
 	int id = -1;
