@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * add: how are rules added to those that are there?
+ * add: how are rules added to the live ones?
  */
 #include "cmd.h"
 

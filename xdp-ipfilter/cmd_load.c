@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * load: how does the filter get onto interfaces, all of them or none?
+ * load: how is the filter attached to interfaces, to all of them or to none?
  */
 #include "cmd.h"
 

@@ -20,7 +20,7 @@
 #include "loading.h"
 #include "transaction.h"
 
-/* What is to be done on an interface. */
+/* The repair of an interface. */
 struct repair {
 	struct iface *iface;
 	struct attachment *attachment; /* NULL: our program is there, or comes back by itself */
@@ -53,7 +53,7 @@ static const struct option_spec repair_options[] = {
 	OPTION_END,
 };
 
-/* Reads the rules of a program that does not run any more, but is still in the kernel. */
+/* Reads the rules of a program that no longer runs, but is still in the kernel. */
 static int read_held(struct iface *iface, struct error *err)
 {
 	__u32 program_id = iface->chain.held.program_id;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * replace: how do sets become exactly what a file says, and what would change?
+ * replace: how do sets get exactly the rules of files, and what would change?
  */
 #include "cmd.h"
 

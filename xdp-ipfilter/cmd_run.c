@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * run: how does one interface have the filter for as long as this command runs?
+ * run: how is an interface filtered while this command runs?
  */
 #include "cmd.h"
 
@@ -123,7 +123,7 @@ static int detach_own(const struct iface *iface, struct error *err)
 
 	if (iface->chain.program_id)
 		ret = iface_check(iface, err);
-	/* What somebody turned off stays in the kernel by its pins. */
+	/* Pins keep a filter in the kernel that somebody turned off. */
 	if (ret && error_is(err, ERROR_ABSENT)) {
 		sweep_program(&iface->dev, iface->chain.program_id);
 		return ret;

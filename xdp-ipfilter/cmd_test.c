@@ -39,7 +39,7 @@ static const char *check(const void *data)
 	return request->texts.count ? NULL : "which address?";
 }
 
-/* Would it be an address but for leading zeros? */
+/* Would it be an address without its leading zeros? */
 static bool has_zeros(const char *text)
 {
 	struct address address;
@@ -67,7 +67,7 @@ static int parse_addresses(void *data, struct error *err)
 	return 0;
 }
 
-/* What the interfaces answer, all together. */
+/* The combined answer of all interfaces. */
 struct findings {
 	struct report report;
 	bool quiet;
@@ -95,7 +95,7 @@ static void print_verdict(struct findings *findings, const struct snapshot *snap
 		    verdict_name(verdict), prefix, snapshot->rules.sets[rule->set].name);
 }
 
-/* Asks twice: the table, by the code that packets run, and the rules, which know their names. */
+/* Asks both the table, with the code that packets run, and the rules, which have the names. */
 static int find_verdict(const struct snapshot *snapshot, const struct address *address,
 			const struct rule **rule, enum ipf_verdict *verdict, struct error *err)
 {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * unload: how does the filter leave interfaces, and nothing else with it?
+ * unload: how is the filter, and nothing else, taken off interfaces?
  */
 #include "cmd.h"
 
@@ -40,7 +40,7 @@ static const char *check(const void *data)
 			      "which interface? --all means every one";
 }
 
-/* Looks at all before the first is touched. */
+/* Checks all interfaces before it changes the first one. */
 static int find_ifaces(void *data, struct error *err)
 {
 	struct unload_request *request = data;
@@ -58,8 +58,8 @@ static int find_ifaces(void *data, struct error *err)
 	return ret;
 }
 
-/* First what runs, then what only pins hold, then what else is left of a dead chain. So, if unload is
- * killed, the next one finds by the pins what is left. */
+/* First removes running filters, then those that only pins hold, then the rest of a dead chain. If
+ * unload is killed, the pins show the next one what is left. */
 static int unload_iface(const struct netdev *dev, struct error *err)
 {
 	struct error failure = { 0 };

@@ -69,7 +69,7 @@ int ifaces_filtering(const struct option_texts *names, struct ifaces *out, struc
  * the frames. */
 enum filter_state iface_state(const struct iface *iface);
 
-/* Should the filter run there, and does not? It is attached but not filtering, or was turned
+/* Should the filter run there, but does not? It is attached but not filtering, or was turned
  * off. */
 bool iface_lost(const struct iface *iface);
 

@@ -16,7 +16,7 @@
 
 struct error;
 
-/* The rules of an input as rules of an interface. Neither may go before it. */
+/* The rules of an input as rules of an interface. Both must outlive it. */
 struct incoming {
 	const struct input *input;
 	struct iface *iface;

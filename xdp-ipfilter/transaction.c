@@ -20,7 +20,7 @@
 #include "preview.h"
 #include "progress.h"
 
-/* What is to become of an interface. */
+/* The change of an interface. */
 struct transaction_part {
 	struct iface *iface;
 	struct ruleset before; /* a copy of its rules, where it is needed */
@@ -29,7 +29,7 @@ struct transaction_part {
 	bool prepared;
 };
 
-/* Did another process change the rules first, or is it about to? Both are over soon. */
+/* Did another process change the rules first, or is it about to? Both pass soon. */
 static bool lost_race(int ret)
 {
 	return ret == -EAGAIN || ret == -EBUSY;

@@ -16,7 +16,7 @@
 struct error;
 struct transaction;
 
-/* Makes iface->rules what they are to become; *changed is the number of rules that became
+/* Makes the new rules in iface->rules; *changed is the number of rules that became
  * different. Called again from the start if another process changes the rules meanwhile. Returns 0,
  * or a negative errno and sets *err: then nothing changes on any interface. */
 typedef int (*transaction_apply)(struct iface *iface, const struct transaction *transaction,

@@ -302,7 +302,7 @@ int report_flush(FILE *out, struct error *err)
 		return report_failure(-errno, err);
 	if (!ferror(out))
 		return 0;
-	/* An earlier write failed, and the stream does not tell why. */
+	/* An earlier write failed, and the stream does not say why. */
 	return is_closed(out) ? REPORT_CLOSED : error_set(err, -EIO, "cannot write the output");
 }
 
