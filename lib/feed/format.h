@@ -2,8 +2,8 @@
 /*
  * In which formats are lists read, and which one is this file's?
  *
- * A format reads line by line. In every format, blank lines and lines that begin with # or ; say
- * nothing; the first other line tells which format it is. A line that is not of that format is
+ * A format reads line by line. In every format, blank lines and lines that begin with # or ; are
+ * skipped; the first other line shows which format it is. A line that is not of that format is
  * refused, so a mixed or damaged file is refused as a whole.
  */
 #ifndef FEED_FORMAT_H
@@ -18,10 +18,10 @@ struct line;
 struct format {
 	/* Is this text the first line of a file of this format? */
 	bool (*begins)(const char *text);
-	/* What a format keeps from one line of a file to the next: so many bytes, zeroed before the
+	/* The size of what a format keeps from one line of a file to the next, zeroed before the
 	 * first line. 0: nothing, and `state` is NULL below. */
 	size_t state_size;
-	/* Reads a line that says something: its text, without the line end, which may be written
+	/* Reads a line that is not skipped: its text, without the line end, which may be written
 	 * to. Returns 0, or a negative errno with a message. */
 	int (*read_line)(void *state, struct line *line, char *text, struct error *err);
 	/* May the file end after this line? Returns as above. NULL: it may end anywhere. */
@@ -47,8 +47,7 @@ extern const char *const format_names[];
 const struct format *format_find(const char *name);
 const char *format_name(const struct format *format);
 
-/* The format of a file whose first line that says something is this text, "" where there is
- * none. */
+/* The format of a file whose first line that is not skipped is this text, "" if there is none. */
 const struct format *format_of(const char *text);
 
 #endif

@@ -5,8 +5,8 @@
  *     192.000.002.001 TAB 1741 TAB 29 TAB 2025-10-01 TAB 2025-10-06
  *
  * A source, the numbers of its reports and targets, and the days of the first and the last report.
- * The numbers of the address are decimal, padded with zeros. All five columns must be there, which
- * shows a line that was truncated.
+ * The numbers of the address are decimal, padded with zeros. All five columns must be there: fewer
+ * show that the line was truncated.
  */
 #include <feed/format.h>
 

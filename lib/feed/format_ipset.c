@@ -50,7 +50,7 @@ static const struct {
 	{ "nethash", "hash:net" },  { "iphash", "hash:ip" },  { "ipmap", "bitmap:ip" },
 };
 
-/* Options that say nothing about verdict and time. */
+/* Options that do not affect verdict and time. */
 struct ignored {
 	const char *name; /* NULL after the last one */
 	bool has_value;
@@ -269,7 +269,7 @@ static int read_create_option(struct cursor *cursor, struct token option, struct
 	}
 	if (token_is(&option, "timeout"))
 		return read_timeout(cursor, &made->expires, err);
-	/* With a mask, an entry stands for more than it says. */
+	/* With a mask, an entry matches more than its own address. */
 	if (token_is(&option, "netmask") || token_is(&option, "bitmask"))
 		return line_refuse(cursor->line, &option, err,
 				   "ipsets with a mask are not supported; use a hash:net");
@@ -353,8 +353,8 @@ static int read_options(struct cursor *cursor, struct rule *rule, struct error *
 	return ret;
 }
 
-/* `add pass 192.0.2.1` is what people write who mean a rule. An ipset of such a name is believed
- * where a line created it, or --format says what the file is. */
+/* Some users write `add pass 192.0.2.1` for a rule. The name is taken for that of an ipset only if
+ * a line created it, or --format names the format. */
 static int refuse_mistaken_rule(const struct line *line, const struct token *command,
 				const struct token *name, const struct token *target,
 				struct error *err)

@@ -7,7 +7,7 @@
  *
  * A comment follows # or ;. So lists of one prefix a line (FireHOL's .ipset and .netset,
  * blocklist.de) and `PREFIX ; SBL1` (Spamhaus DROP) are such texts as they come. A line is split
- * into tokens, which are read from left to right: the first of two faults is told.
+ * into tokens, which are read from left to right: the first of two faults is reported.
  */
 #include <feed/format.h>
 
@@ -168,7 +168,7 @@ static int read_set(struct state *state, const struct line *line, const struct t
 
 	if (count == 1)
 		return line_refuse(line, &tokens[0], err, "a name must follow");
-	/* The output of list --set names that set, and may be read back. */
+	/* The output of list --set names that set, and can be read back. */
 	if (line->input->set && !token_is(&tokens[1], line->input->set))
 		return line_refuse(line, &tokens[1], err, "not the set that --set names, %s",
 				   line->input->set);

@@ -161,7 +161,7 @@ int input_add_rules(struct input *input, const struct rule *like,
 		rule.prefix = prefixes->items[i];
 		input->rules[input->count++] = rule;
 	}
-	/* A rule that passes locks nobody out. */
+	/* A rule that passes cannot lock out the operator. */
 	if (rule.verdict != VERDICT_PASS)
 		note_wide(input, &rule, prefixes, token);
 	return 0;
@@ -181,7 +181,7 @@ static size_t describe_position(const struct input_source *source, __u32 line, s
 		return 0;
 	if (column)
 		snprintf(after, sizeof(after), ":%zu", column);
-	/* A longer name is shortened: its first half tells which file it is. */
+	/* A longer name is shortened: its first half identifies the file. */
 	length = snprintf(text, INPUT_POSITION_SIZE, "%.*s:%u%s: ", INPUT_POSITION_SIZE / 2,
 			  source->name, line, after);
 	return (size_t)length;

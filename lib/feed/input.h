@@ -45,8 +45,8 @@ struct input_set {
 	bool flushed; /* by a line: it gets exactly these rules */
 };
 
-/* What the reader is told before the first line, and where it puts what it read. Zeroed, then the
- * first members set; the owner calls input_done(). */
+/* What the reader needs before the first line, and its results. Zeroed, then the first members are
+ * set; the owner calls input_done(). */
 struct input {
 	/* In: */
 	enum verdict verdict; /* of a line that names none */
@@ -56,9 +56,10 @@ struct input {
 	/* All rules go there, and lines may name no other set; NULL: lines may name sets, and
 	 * rules before them go to `default`. */
 	const char *set;
-	const struct format *format; /* of every file; NULL: found out for each */
-	bool deletes;                /* the rules are to go: lines that empty a set are refused */
-	/* Told now and then how many lines of a file were read; NULL: nobody asks. */
+	const struct format *format; /* of every file; NULL: detected for each */
+	bool deletes;                /* the rules are to be deleted: lines that empty a set are refused */
+	/* Called now and then with the number of lines of a file that were read; NULL: not
+	 * called. */
 	void (*progress)(const char *name, size_t lines);
 	/* Out: */
 	struct rule *rules; /* .set indexes sets, .verdict is an enum verdict, no .counter */
@@ -75,7 +76,7 @@ struct input {
 	 * others of its file: it may have lost digits. Empty: there is none. */
 	char truncated_example[512];
 	struct input_wide wide[IPF_FAMILIES][INPUT_WIDE]; /* widest first; unused: origin 0 */
-	/* All rules that don't pass cover at most so much, in the unit of coverage.h. */
+	/* All rules that do not pass cover at most this much, in the unit of coverage.h. */
 	__u64 most_covered[IPF_FAMILIES];
 	/* For the functions below: */
 	struct input_source *sources;
@@ -85,7 +86,7 @@ struct input {
 };
 void input_done(struct input *input);
 
-/* What the rule is called in messages: FILE:LINE:COLUMN, and its text where it is known, else its
+/* The name of the rule in messages: FILE:LINE:COLUMN, and its text where it is known, else its
  * prefix. "drop.txt:3:1: '::ffff:0:0/96' means 0.0.0.0/0"; for an argument "'10.0.0.1-10.0.0.9'";
  * for a rule that was not read from this input "10.0.0.0/8". */
 #define INPUT_POSITION_SIZE 320
@@ -99,7 +100,7 @@ void input_describe_wide(const struct input *input, const struct input_wide *lin
 /* The source that an origin is in, and the number of the line there. NULL: no source. */
 const struct input_source *input_find_source(const struct input *input, __u32 origin, __u32 *line);
 
-/* --- For those who read ----------------------------------------------------------------------- */
+/* --- For readers ------------------------------------------------------------------------------ */
 
 /* The lines that follow are of this file, or of this argument. Opens the set for rules before any
  * other is named, which is the first one. Returns 0 or -ENOMEM. */

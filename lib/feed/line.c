@@ -111,7 +111,7 @@ struct rule line_plain_rule(const struct line *line)
 /* The shortest prefix that seems intended in a file that has no other one of the family. */
 static const __u8 wide_alone[IPF_FAMILIES] = { [IPF_IPV4] = 8, [IPF_IPV6] = 16 };
 
-/* Does any prefix cover addresses in use? No other one can lock anybody out. */
+/* Does any prefix cover addresses in use? Other prefixes cannot lock out the operator. */
 static bool covers_any(const struct prefix_list *list)
 {
 	for (size_t i = 0; i < list->count; i++)

@@ -2,7 +2,7 @@
 /*
  * Which rules does a file, standard input or an argument ask for?
  *
- * Here a file is split into lines; what they say is the business of its format.
+ * This splits a file into lines. Its format reads them.
  */
 #include <feed/reader.h>
 

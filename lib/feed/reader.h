@@ -18,9 +18,9 @@ struct error;
  *
  * Refuses with -EINVAL a line that its format does not know, a line of more than 4096 bytes or with
  * a NUL byte, and a file that by its own account is not complete. The message is "FILE:LINE:COLUMN:
- * 'TOKEN': PROBLEM" (columns count bytes from 1; some have no TOKEN) and names the format that the
- * file was taken for, unless the input told it. Other failures are -EIO and -ENOMEM, with a
- * message. After a failure the input can only be released. */
+ * 'TOKEN': PROBLEM" (columns count bytes from 1; some have no TOKEN) and names the format in which
+ * the file was read, unless the input gave it. Other failures are -EIO and -ENOMEM, with a message.
+ * After a failure the input can only be released. */
 int reader_read(struct input *input, FILE *file, const char *name, struct error *err);
 
 /* Reads one RULE from the command line. Its text must live as long as the input. Returns as above;

@@ -36,8 +36,8 @@ static inline bool token_is(const struct token *token, const char *keyword)
 	return *text == *keyword;
 }
 
-/* The text for a message. A long one is shortened, so that what is wrong with it still fits.
- * Returns `text`. */
+/* The text for a message. A long one is shortened, to leave room for the problem. Returns
+ * `text`. */
 #define TOKEN_TEXT_SIZE 84
 const char *token_show(const struct token *token, char text[TOKEN_TEXT_SIZE]);
 

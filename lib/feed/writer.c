@@ -63,7 +63,7 @@ struct writer {
 	FILE *out;
 };
 
-/* The stream keeps that a write failed, not why: errno tells at once. */
+/* A stream remembers that a write failed, but not why; errno says that right after the write. */
 static int write_set(const struct writer *writer, size_t index)
 {
 	const struct set_rules *set = &writer->sets[index];

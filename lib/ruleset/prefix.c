@@ -288,7 +288,7 @@ static bool strip_zeros(const char *text, char *out, size_t size)
 	return stripped;
 }
 
-/* Are leading zeros all that is wrong with it? */
+/* Are leading zeros its only mistake? */
 static bool has_only_zeros_wrong(const char *text)
 {
 	struct prefix_list list = { 0 };

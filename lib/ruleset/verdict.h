@@ -8,8 +8,8 @@
 #include <ipfilter/abi.h>
 
 /* What a line that was read asks for. One that names no verdict gets the opposite of the policy of
- * each interface, and an exception from it gets the policy. No number of the last two is an enum
- * ipf_verdict, so that nobody takes them for one. */
+ * each interface, and an exception from it gets the policy. The numbers of the last two are not in
+ * enum ipf_verdict, so they cannot be mistaken for one. */
 enum verdict {
 	VERDICT_PASS = IPF_PASS,
 	VERDICT_DROP = IPF_DROP,
