@@ -57,7 +57,7 @@ struct input {
 	 * rules before them go to `default`. */
 	const char *set;
 	const struct format *format; /* of every file; NULL: detected for each */
-	bool deletes;                /* the rules are to be deleted: lines that empty a set are refused */
+	bool deletes;                /* refuse lines that empty a set: the rules are for del */
 	/* Called now and then with the number of lines of a file that were read; NULL: not
 	 * called. */
 	void (*progress)(const char *name, size_t lines);
