@@ -56,7 +56,7 @@ class Result:
 
 
 def is_single_warning(line):
-    return line.startswith("xdp-ipfilter: ") and re.search(r"\b(single|alone)\b", line) is not None
+    return re.match(r"xdp-ipfilter: warning: \S+: loaded single\b", line) is not None
 
 
 class Tool:
