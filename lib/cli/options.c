@@ -246,8 +246,9 @@ static int store_number(const struct reading *reading, const struct option_spec 
 
 	if (number_parse(reading->text, spec->min, spec->max, &value))
 		return options_refuse(reading->options, err,
-				      "--%s: '%s' is not a number from %" PRIu64 " to %" PRIu64,
-				      spec->name, reading->text, spec->min, spec->max);
+				      "--%s %s: '%s' is not a number from %" PRIu64 " to %" PRIu64,
+				      spec->name, spec->argument, reading->text, spec->min,
+				      spec->max);
 	*number = (unsigned int)value;
 	return 0;
 }
