@@ -95,7 +95,8 @@ static void test_variant(const char *path, const struct program_options *options
 		       "%s: %u instructions verified, %d at most", name, info.verified_insns,
 		       VERIFIED_AT_MOST);
 	else
-		tap_skip("this kernel does not report it (5.16)", "%s: instructions verified", name);
+		tap_skip("this kernel does not report it (5.16)", "%s: instructions verified",
+			 name);
 	tap_note("  %u instructions, %u bytes of machine code",
 		 (unsigned int)(info.xlated_prog_len / sizeof(struct bpf_insn)),
 		 info.jited_prog_len);
