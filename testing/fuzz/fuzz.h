@@ -25,8 +25,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 /* Reads a text as a file of this format (NULL: detected) and makes a rule set of it. Returns the
  * format, or NULL with *out empty if the text was refused. */
-static inline const struct format *
-fuzz_read(const void *text, size_t size, const struct format *format, struct ruleset *out)
+static inline const struct format *fuzz_read(const void *text, size_t size,
+					     const struct format *format, struct ruleset *out)
 {
 	struct input input = { .verdict = VERDICT_DROP, .now = FUZZ_NOW, .format = format };
 	FILE *file = fmemopen((void *)text, size, "r");
