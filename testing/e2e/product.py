@@ -19,12 +19,12 @@ COMMANDS = ("load", "run", "unload", "repair", "add", "del", "replace", "flush",
             "status", "poll", "help")
 VERDICTS = ("drop", "pass", "other", "malformed")
 
-#: How long one command may take: a hang is a failure, an emulated machine is not.
+#: The time limit of a command: a hang is a failure, a slow emulated machine is not.
 TIMEOUT = 120
 
 
 def environment(**extra):
-    """What the tool sees: nothing of the session that runs the tests."""
+    """The environment of the tool, without that of the session that runs the tests."""
     env = {"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8", "HOME": "/root"}
     env.update(extra)
     return env
@@ -46,7 +46,7 @@ class Result:
 
     @property
     def complaints(self):
-        """The lines on stderr without the one that says that the dispatcher is out of use."""
+        """The lines on stderr, except the warning that the dispatcher is not used."""
         return [line for line in self.err_lines if not is_single_warning(line)]
 
     def json(self):
@@ -60,7 +60,7 @@ def is_single_warning(line):
 
 
 class Tool:
-    """The binary under test, as run inside one namespace (or none)."""
+    """The binary under test, which runs inside a namespace (or outside)."""
 
     def __init__(self, namespace=None):
         self.namespace = namespace
@@ -77,7 +77,7 @@ class Tool:
             return subprocess.Popen(argv, env=environment(**(env or {})), **kwargs)
 
     def __call__(self, *args, stdin=None, timeout=TIMEOUT, may_die=False, **kwargs):
-        """Run the tool to its end, which is by a signal only where it may die."""
+        """Run the tool to its end. Only with may_die can a signal end it."""
         if stdin is not None:
             kwargs["stdin"] = subprocess.PIPE
         process = self.start(*args, **kwargs)
@@ -94,7 +94,7 @@ class Tool:
         return result
 
     def good(self, *args, warns=None, **kwargs):
-        """The command succeeds, and says nothing on stderr (or the one warning that is due)."""
+        """The command succeeds, and prints nothing on stderr (or just the expected warning)."""
         result = self(*args, **kwargs)
         assert result.rc == DONE, result
         if warns is None:
@@ -106,7 +106,7 @@ class Tool:
         return result
 
     def refused(self, rc, *args, words=(), **kwargs):
-        """The command fails with this exit code and one line on stderr that has these words."""
+        """The command fails with this exit code, and one line on stderr contains these words."""
         result = self(*args, **kwargs)
         assert result.rc == rc, f"exit code {rc} expected: {result}"
         assert result.out == "", f"a refusal belongs on stderr: {result}"
@@ -116,7 +116,7 @@ class Tool:
         return result
 
     def status(self, ifname):
-        """The JSON of one interface, whatever its state is."""
+        """The JSON of one interface, in any state."""
         result = self("status", "-j", ifname)
         assert result.rc in (DONE, NOT_LOADED), result
         interfaces = result.json()["interfaces"]
@@ -132,7 +132,7 @@ class Tool:
                 for verdict in VERDICTS}
 
     def rules(self, ifname, name=None):
-        """The rules of `list --json`, as written there."""
+        """The rules, as `list --json` prints them."""
         more = ("-s", name) if name else ()
         interfaces = self.good("list", "-j", "-d", ifname, *more).json()["interfaces"]
         assert [one["ifname"] for one in interfaces] == [ifname], interfaces
@@ -144,7 +144,7 @@ class Tool:
                 if rule["set"] == name}
 
     def snapshot(self, ifname):
-        """Everything about an interface but its counters and clocks, to compare later."""
+        """Everything about an interface except its counters and clocks, for a later comparison."""
         status = self.status(ifname)
         for moving in ("counters", "per_cpu"):
             status.pop(moving, None)
@@ -158,14 +158,14 @@ class Tool:
 
     @contextlib.contextmanager
     def unchanged(self, *ifnames):
-        """What runs inside must leave these interfaces, and bpffs, as they were."""
+        """The code inside must leave these interfaces and bpffs unchanged."""
         before = [self.snapshot(ifname) for ifname in ifnames]
         yield
         assert [self.snapshot(ifname) for ifname in ifnames] == before
 
 
 def assert_own_voice(result):
-    """No noise of libbpf or libxdp: every line on stderr is ours."""
+    """Every line on stderr is ours: libbpf and libxdp print nothing."""
     for line in result.err_lines:
         assert line.startswith("xdp-ipfilter: "), result
         assert "libbpf:" not in line and "libxdp:" not in line, result
@@ -180,15 +180,15 @@ def assert_words(text, words, result):
 
 
 def pins(root="/sys/fs/bpf"):
-    """Every file pinned in bpffs: directories alone hold nothing. xdp-filter keeps its maps there
-    also after a load that failed."""
+    """Every file pinned in bpffs, without directories, which hold nothing. xdp-filter keeps its
+    maps there even after a failed load."""
     return sorted(os.path.join(folder, name) for folder, _, files in os.walk(root)
                   for name in files if not folder.startswith(root + "/xdp-filter"))
 
 
 def age_pins(root="/sys/fs/bpf/xdp"):
-    """What is pinned for chains looks as if it had been there for an hour: the product takes nothing
-    away that somebody might be at work on."""
+    """Make the pins of chains look an hour old: the tool does not remove pins that another process
+    may be working on."""
     then = time.time() - 3600
     for entry in os.scandir(root) if os.path.isdir(root) else []:
         os.utime(entry.path, (then, then))
