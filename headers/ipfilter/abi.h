@@ -21,7 +21,7 @@
 
 #include <linux/types.h>
 
-#define IPF_ABI_VERSION 4
+#define IPF_ABI_VERSION 5
 #define IPF_MAGIC 0x69706631u /* "ipf1" */
 
 #define IPF_PROGRAM_NAME "xdp_ipfilter"
@@ -38,8 +38,10 @@
 #define IPF_MAP_RULE_COUNTERS "ipf_rule_counts"
 #define IPF_CONFIG_SECTION ".rodata.ipf"
 
-/* What happens to a packet. IPF_NO_VERDICT: no rule covers its source, and the policy decides. */
-enum ipf_verdict { IPF_PASS = 0, IPF_DROP = 1, IPF_NO_VERDICT = 2 };
+/* What happens to a packet. IPF_NO_VERDICT: no rule covers its source, and the policy decides.
+ * IPF_ASK_BASE: the table says nothing of the source. Of a delta, the base is then asked; of a
+ * base, it means the same as IPF_NO_VERDICT. */
+enum ipf_verdict { IPF_PASS = 0, IPF_DROP = 1, IPF_NO_VERDICT = 2, IPF_ASK_BASE = 3 };
 
 /* What a lookup answers. */
 struct ipf_match {
@@ -106,11 +108,14 @@ struct ipf_config {
 _Static_assert(sizeof(struct ipf_config) == 48, "both sides read this layout");
 
 /* -- The table image --
- * Offsets are bytes from the end of the header. The size of every record is a power of two and its
+ * Offsets are bytes from the end of the header, in a delta plus IPF_DELTA_OFFSET. The size of every record is a power of two and its
  * offset a multiple of that size, so no record crosses the border of a chunk. */
 #define IPF_CHUNK_SHIFT 20
 #define IPF_CHUNK_SIZE (1u << IPF_CHUNK_SHIFT)
 #define IPF_HALF_CHUNKS 8192u /* 8 GiB of image */
+/* A delta is no larger than a chunk. Its offsets begin here, so that it is in the last slot of its
+ * half, and packets reach it as they reach other chunks. */
+#define IPF_DELTA_OFFSET ((__u64)(IPF_HALF_CHUNKS - 1) << IPF_CHUNK_SHIFT)
 /* The head holds the indexes of both families, and with 100,000 rules all that packets read. Every
  * filter has two heads, however few its rules, so a larger one would be felt on machines with many
  * interfaces. Kernels before 6.0 allow 4 MiB for the value of a map (KMALLOC_MAX_SIZE). */
@@ -120,7 +125,7 @@ _Static_assert(sizeof(struct ipf_config) == 48, "both sides read this layout");
 #define IPF_NO_COUNTER 0xffffffffu
 #define IPF_SET_NAME_SIZE 32
 #define IPF_MAX_SETS 65535u
-#define IPF_MAX_RULES 0x1ffffffeu /* a reference has 29 bits */
+#define IPF_MAX_RULES 0x0ffffffeu /* a reference has 28 bits */
 
 /* Rules expire by CLOCK_BOOTTIME in ticks of 2^27 ns (134 ms): 32 bits last 18 years. */
 #define IPF_TICK_SHIFT 27
@@ -151,14 +156,17 @@ _Static_assert(sizeof(struct ipf_bucket) == 8, "both sides read this layout");
 
 /* What a point says of its slice or, in a run, of the words from its start to the next point's. */
 enum ipf_state {
-	IPF_STATE_NONE, /* no rule */
+	IPF_STATE_NONE, /* nothing: IPF_ASK_BASE */
 	IPF_STATE_PASS,
 	IPF_STATE_DROP,
-	IPF_STATE_HOST_PASS, /* IPv4: the rule covers only the word `start`, nothing around it */
+	IPF_STATE_CLEAR, /* in a delta: no rule, whatever the base says */
+	IPF_STATE_RUN,   /* one point cannot say it all: a run of points does */
+	/* IPv4: the same as the first ones for only the word `start`, and nothing around it. */
+	IPF_STATE_HOST_PASS,
 	IPF_STATE_HOST_DROP,
+	IPF_STATE_HOST_CLEAR,
 	IPF_STATE_RULE,   /* IPv6: one rule alone is below the word `start`: compare its suffix */
 	IPF_STATE_DEEPER, /* IPv6: below the word `start` the next word decides, in its own run */
-	IPF_STATE_RUN,    /* one point cannot say it all: a run of points does */
 };
 
 /* A run is a head, whose start is the number of points, then the points, sorted by start. The first
@@ -171,18 +179,18 @@ _Static_assert((1 + IPF_RUN_MAX * 4ul) * 8 <= IPF_CHUNK_SIZE, "a point and its s
 
 /* A point of IPv4:
  *
- *      31                                        3 2     0
+ *      31                                        4 3     0
  *     +-------------------------------------------+-------+
  *     | start, counted from the bucket's first    | state |     or the position of the run,
  *     | word                                      |       |     of IPF_STATE_RUN
  *     +-------------------------------------------+-------+
  *
- * The host 10.0.0.5 drops, in a bucket from 10.0.0.0: 5 << 3 | IPF_STATE_HOST_DROP = 0x2c.
+ * The host 10.0.0.5 drops, in a bucket from 10.0.0.0: 5 << 4 | IPF_STATE_HOST_DROP = 0x56.
  *
  * With counters or timers an owner follows each point, so that packets need not search for it: the
  * rule if any rule has a timer, else the slot of the rule's counter. */
 typedef __u32 ipf_point4;
-#define IPF_STATE_BITS 3
+#define IPF_STATE_BITS 4
 
 struct ipf_owned_point4 {
 	ipf_point4 point;
@@ -193,20 +201,20 @@ _Static_assert(sizeof(struct ipf_owned_point4) == 8, "both sides read this layou
 /* A point of IPv6:
  *
  *      start                                    reference
- *      31                                  0    31    29 28                              0
+ *      31                                  0    31    28 27                              0
  *     +-------------------------------------+  +--------+---------------------------------+
  *     | in a bucket: counted from its first |  | state  | the owner (PASS, DROP), or the  |
  *     | word; deeper: the word itself       |  |        | position of the run, the suffix |
  *     +-------------------------------------+  +--------+---------------------------------+
  *
  * The only rule below 2001:db8:: is 2001:db8:7::/48, in a bucket from 2001:da0::, with its suffix
- * at position 1: start 0x18, reference IPF_STATE_RULE << 29 | 1 = 0xa0000001. */
+ * at position 1: start 0x18, reference IPF_STATE_RULE << 28 | 1 = 0x80000001. */
 struct ipf_point6 {
 	__u32 start;
 	__u32 reference;
 };
 _Static_assert(sizeof(struct ipf_point6) == 8, "both sides read this layout");
-#define IPF_REFERENCE_BITS 29
+#define IPF_REFERENCE_BITS 28
 
 /* The suffix of a prefix: what follows its first word. It comes after the points of the bucket or
  * run that refers to it, and is one to three points long:
@@ -230,6 +238,11 @@ struct ipf_suffix6 {
 _Static_assert(sizeof(struct ipf_suffix6) == sizeof(struct ipf_point6), "it is among points");
 #define IPF_SUFFIX_VERDICT_SHIFT 30
 #define IPF_SUFFIX_OWNED_SHIFT 31
+
+/* The set of a record that is no rule but marks a region, with IPF_NO_VERDICT. A region is a prefix
+ * inside which the delta knows all rules, and the base is not asked. Only deltas have them; they
+ * come before the rules of the same prefix. */
+#define IPF_REGION_SET 0xffffu
 
 struct ipf_rule4 {
 	__u32 address; /* host byte order, host bits clear */
@@ -291,35 +304,49 @@ struct ipf_header {
 	struct ipf_layout layout;
 	__u32 magic;
 	__u32 abi_version;
-	__u64 size; /* bytes of the whole image, with this header */
-	__u64 sum;  /* of all its bytes, this field taken as 0 */
-	__u64 sets; /* struct ipf_set */
+	__u64 size;       /* bytes of the whole image, with this header */
+	__u64 sum;        /* of all its bytes, this field taken as 0 */
+	__u64 header_sum; /* of the header's bytes, both sums taken as 0 */
+	__u64 sets;       /* struct ipf_set */
 	__u32 set_count;
 	__u32 low_count;
-	__u8 reserved[80];
+	__u32 counter_end;            /* the counter slots in use are below it */
+	__u32 replaced[IPF_FAMILIES]; /* by a delta: the base's rules in its regions */
+	__u8 reserved[60];
 };
 _Static_assert(sizeof(struct ipf_header) == 256, "both sides read this layout");
 
-/* What a packet reads first: one load tells which half, and so which header, is live. */
+/* The tables of a filter, by number: a base in each half, then a delta in each half. */
+#define IPF_TABLE_DELTA 2u
+#define IPF_TABLES 4u
+
+/* What a packet reads first: one load tells which tables are live. A large table changes by a delta:
+ * a second, small table of the same format that answers first for its regions. */
 struct ipf_root {
-	__u64 generation; /* lower 32 bits: of the live table; the lowest bit is the live half.
+	__u64 generation; /* lower 32 bits: of the live tables, IPF_GENERATION_...
 			   * Upper 32 bits: the claim, the id of a map by which the command is known
-			   * that builds the next table, or 0. Both are one number, so that one
+			   * that builds the next tables, or 0. Both are one number, so that one
 			   * compare-and-swap changes them */
 	__u64 settled; /* the generation whose predecessor no packet uses any more. It differs from
 			   * the live one if the command that made that live was killed before it
 			   * could wait */
 	__u8 reserved[48];
-	struct ipf_header header[2]; /* of the table in each half; all zero: no rules */
+	struct ipf_header header[IPF_TABLES]; /* all zero: no rules */
 };
-_Static_assert(sizeof(struct ipf_root) == 576, "both sides read this layout");
+_Static_assert(sizeof(struct ipf_root) == 1088, "both sides read this layout");
+
+/* The lowest bits of a generation tell where the live tables are; the others count up by one. */
+#define IPF_GENERATION_BASE 1u  /* the half that the base is in */
+#define IPF_GENERATION_DELTA 2u /* the half that the delta is in */
+#define IPF_GENERATION_HAS_DELTA 4u
+#define IPF_GENERATION_STEP 8u
 
 #define IPF_CLAIM_SHIFT 32
 #define IPF_GENERATION_MASK ((1ull << IPF_CLAIM_SHIFT) - 1)
 
 /* The counters of rules are in blocks: per-CPU arrays in the slots of an array of maps. */
 #define IPF_COUNTER_BLOCK 16384u
-#define IPF_COUNTER_BLOCKS 16384u
+#define IPF_COUNTER_BLOCKS 8192u
 _Static_assert((__u64)IPF_COUNTER_BLOCK *IPF_COUNTER_BLOCKS < (1ull << IPF_REFERENCE_BITS) - 1,
 	       "a reference can name every counter, and none");
 
@@ -331,6 +358,6 @@ struct ipf_slots {
 	__u32 chunk[2 * IPF_HALF_CHUNKS];
 	__u32 block[IPF_COUNTER_BLOCKS];
 };
-_Static_assert(sizeof(struct ipf_slots) == 128 << 10, "both sides read this layout");
+_Static_assert(sizeof(struct ipf_slots) == 96 << 10, "both sides read this layout");
 
 #endif

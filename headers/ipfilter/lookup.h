@@ -19,7 +19,7 @@
  * The walk for IPv4:
  *
  *     (word - first) >> bucket_shift ----> index[bucket]: base, bitmap
- *     the bit of the word's slice is clear: no rule                (most misses end here)
+ *     the bit of the word's slice is clear: nothing                (most misses end here)
  *     base + the number of lower bits that are set ----> the slice's point: pass, drop, one host,
  *     or, where rules crowd, a run of points: its last one that starts at or before the word holds
  *
@@ -109,10 +109,14 @@ IPF_INLINE int ipf_find_point(ipf_table table, const struct ipf_space *space, __
 	__u64 offset = space->index + (__u64)(distance >> shift) * sizeof(struct ipf_bucket);
 	const struct ipf_bucket *bucket;
 	__u32 slice, own, covered;
+	const __u8 *chunk;
 
 	if (!space->rule_count || distance > space->max_distance)
 		return 0;
-	bucket = ipf_in_chunk(ipf_table_head(table, offset), offset, struct ipf_bucket);
+	chunk = ipf_table_bytes(table, offset);
+	if (!chunk)
+		return 0;
+	bucket = ipf_in_chunk(chunk, offset, struct ipf_bucket);
 	*within = distance & ((1u << shift) - 1);
 	slice = *within >> ((shift - IPF_SLICES_SHIFT) & 31) & (IPF_SLICES - 1);
 	own = bucket->bitmap >> slice & 1;
@@ -141,9 +145,10 @@ IPF_INLINE __u64 ipf_search(const __u8 *chunk, __u64 head, __u32 shift, __u64 co
 	return from;
 }
 
+/* The table says nothing. */
 IPF_INLINE struct ipf_match ipf_no_match(void)
 {
-	return (struct ipf_match){ IPF_NO_VERDICT, IPF_NO_RULE };
+	return (struct ipf_match){ IPF_ASK_BASE, IPF_NO_RULE };
 }
 
 /* A match as one number, which a function that the verifier checks once can return. */
@@ -157,10 +162,11 @@ IPF_INLINE struct ipf_match ipf_unpack(__u64 packed)
 	return (struct ipf_match){ (__u32)(packed >> 32), (__u32)packed };
 }
 
-/* Computed: choosing between two constants would give the verifier a second case to follow. */
+/* Computed: choosing between constants would give the verifier more cases to follow. Of NONE it is
+ * IPF_ASK_BASE, of CLEAR IPF_NO_VERDICT. */
 IPF_INLINE __u32 ipf_state_verdict(__u32 state)
 {
-	return (state - IPF_STATE_PASS) & 1;
+	return (state - IPF_STATE_PASS) & 3;
 }
 
 /* The point of an IPv4 run that holds for the word. With owners (points of 2^3 bytes), the point's
@@ -208,8 +214,7 @@ IPF_INLINE struct ipf_match ipf_match4(ipf_table table, __u32 word)
 			owner = (__u32)(found >> 32);
 		state = point & ((1u << IPF_STATE_BITS) - 1);
 	}
-	if (state == IPF_STATE_NONE || state >= IPF_STATE_RULE ||
-	    (state >= IPF_STATE_HOST_PASS && point >> IPF_STATE_BITS != within))
+	if (state >= IPF_STATE_HOST_PASS && point >> IPF_STATE_BITS != within)
 		return ipf_no_match();
 	return (struct ipf_match){ ipf_state_verdict(state), owner };
 }
@@ -287,7 +292,10 @@ IPF_OUTLINE __u64 ipf_match6(ipf_table table, __u64 high, __u64 low)
 
 		if (state == IPF_STATE_PASS || state == IPF_STATE_DROP)
 			return ipf_pack((struct ipf_match){ ipf_state_verdict(state), reference });
-		if (state < IPF_STATE_RULE || (state < IPF_STATE_RUN && point >> 32 != within))
+		if (state == IPF_STATE_NONE || state == IPF_STATE_CLEAR)
+			return ipf_pack(
+				(struct ipf_match){ ipf_state_verdict(state), IPF_NO_RULE });
+		if (state != IPF_STATE_RUN && (state < IPF_STATE_RULE || point >> 32 != within))
 			break;
 		if (state == IPF_STATE_RULE)
 			return ipf_pack(ipf_compare6(table, high, low, reference));
@@ -311,15 +319,17 @@ IPF_INLINE const struct ipf_timer *ipf_timer_of(ipf_table table, __u32 rule)
 	return ipf_in_chunk(chunk, offset, struct ipf_timer);
 }
 
-/* Of the match's rule and those that succeed it, the first that has not ended. */
+/* Of the match's rule and those that succeed it, the first that has not ended. If all have, no rule
+ * is left: even of a delta the base is not asked. */
 IPF_OUTLINE __u64 ipf_unexpired(ipf_table table, __u64 packed)
 {
+	const __u64 none = ipf_pack((struct ipf_match){ IPF_NO_VERDICT, IPF_NO_RULE });
 	const struct ipf_timer *timer;
 	__u32 now;
 
 	timer = ipf_timer_of(table, (__u32)packed);
 	if (!timer)
-		return ipf_pack(ipf_no_match());
+		return none;
 	if (timer->expires == IPF_NEVER)
 		return packed;
 	now = ipf_table_now(table);
@@ -337,7 +347,7 @@ IPF_OUTLINE __u64 ipf_unexpired(ipf_table table, __u64 packed)
 		if (!timer)
 			break;
 	}
-	return ipf_pack(ipf_no_match());
+	return none;
 }
 
 /* What decides for the key now: the longest prefix over it that has not ended; if that prefix has

@@ -94,18 +94,11 @@ struct {
 	__array(values, struct counter_block);
 } ipf_rule_counts SEC(".maps");
 
-typedef __u64 ipf_table; /* 0 or 1: which half */
+typedef __u64 ipf_table; /* its number, below IPF_TABLES */
 
 IPF_INLINE const struct ipf_layout *ipf_table_layout(ipf_table table)
 {
-	return &ipf_root.header[table & 1].layout;
-}
-
-/* Offsets are masked, so that even a damaged table never leads into the other half. */
-IPF_INLINE const __u8 *ipf_table_head(ipf_table table, __u64 offset)
-{
-	/* Added, not combined by OR: the verifier of 6.1 loses the bounds at an OR. */
-	return ipf_head + (table & 1) * IPF_HEAD_SIZE + (offset & (IPF_HEAD_SIZE - IPF_CHUNK_SIZE));
+	return &ipf_root.header[table & (IPF_TABLES - 1)].layout;
 }
 
 IPF_INLINE const __u8 *ipf_table_chunk(ipf_table table, __u64 offset)
@@ -123,6 +116,13 @@ IPF_INLINE const __u8 *ipf_table_chunk(ipf_table table, __u64 offset)
 	/* The verifier refuses an offset added before the check for NULL; the compiler would. */
 	asm volatile("" : "+r"(bytes));
 	return bytes;
+}
+
+/* Offsets are masked, so that even a damaged table never leads into the other half. */
+IPF_INLINE const __u8 *ipf_table_head(ipf_table table, __u64 offset)
+{
+	/* Added, not combined by OR: the verifier of 6.1 loses the bounds at an OR. */
+	return ipf_head + (table & 1) * IPF_HEAD_SIZE + (offset & (IPF_HEAD_SIZE - IPF_CHUNK_SIZE));
 }
 
 IPF_INLINE __u32 ipf_table_now(ipf_table table)
@@ -188,13 +188,32 @@ IPF_INLINE void trace_frame(enum ipf_frame frame, __u32 ifindex, enum ipf_verdic
 		bpf_printk("xdp_ipfilter: if %u pass (malformed)", ifindex);
 }
 
+/* Looks in a delta. */
+IPF_OUTLINE __u64 lookup_delta(ipf_table table, __u64 family, __u64 high, __u64 low)
+{
+	const struct ipf_key key = { high, low };
+
+	return ipf_pack(ipf_lookup(table | IPF_TABLE_DELTA,
+				   family == IPF_IPV4 ? IPF_IPV4 : IPF_IPV6, &key));
+}
+
 /* The verdict for a readable source. Counts the packet for the rule that decides. */
 IPF_INLINE enum ipf_verdict decide(const struct ipf_source *source, __u64 bytes)
 {
-	/* Read once: a packet uses one table from beginning to end. */
-	ipf_table table = *(volatile __u64 *)&ipf_root.generation & 1;
-	struct ipf_match match = ipf_lookup(table, source->family, &source->key);
+	/* Read once: a packet uses the same tables from beginning to end. */
+	const __u64 generation = *(volatile __u64 *)&ipf_root.generation;
+	struct ipf_match match = ipf_no_match();
+	ipf_table table = 0;
 
+	if (generation & IPF_GENERATION_HAS_DELTA) {
+		table = IPF_TABLE_DELTA | !!(generation & IPF_GENERATION_DELTA);
+		match = ipf_unpack(
+			lookup_delta(table, source->family, source->key.high, source->key.low));
+	}
+	if (match.verdict == IPF_ASK_BASE) {
+		table = generation & IPF_GENERATION_BASE;
+		match = ipf_lookup(table, source->family, &source->key);
+	}
 	if (match.verdict == IPF_DROP || match.verdict == IPF_PASS) {
 		count_rule(ipf_counter_slot(table, match.owner), bytes);
 		return match.verdict;

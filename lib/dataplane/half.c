@@ -11,6 +11,7 @@
 #include <bpf/bpf.h>
 
 #include <dataplane/slots.h>
+#include <table/layout.h>
 #include <util/auto.h>
 
 /* -- What is where ----------------------------------------------------------------------------- */
@@ -132,7 +133,7 @@ int half_empty(const struct half *half)
 {
 	const struct slots_array array = slots_of_chunks(half->filter, half->slots);
 
-	return slots_empty(&array, first_slot(half), IPF_HALF_CHUNKS - IPF_HEAD_CHUNKS, NULL);
+	return slots_empty(&array, first_slot(half), IPF_HALF_CHUNKS - IPF_HEAD_CHUNKS - 1, NULL);
 }
 
 /* -- Read -------------------------------------------------------------------------------------- */
@@ -201,8 +202,7 @@ int half_read(const struct half *half, struct image *out)
 	*out = (struct image){ 0 };
 	if (!header.size)
 		return 0;
-	if (header.size <= sizeof(header) ||
-	    header.size - sizeof(header) > (__u64)IPF_HALF_CHUNKS * IPF_CHUNK_SIZE)
+	if (header.size <= sizeof(header) || header.size - sizeof(header) > layout_max_size(0))
 		return -EBADMSG;
 	return read_image(half, &header, out);
 }

@@ -51,6 +51,19 @@ static inline int prefix_compare(const struct prefix *a, const struct prefix *b)
 	return (a->bits > b->bits) - (a->bits < b->bits);
 }
 
+/* Does the first cover every address of the second? A prefix covers itself. */
+static inline bool prefix_contains(const struct prefix *outer, const struct prefix *inner)
+{
+	unsigned int bits = outer->bits;
+	__u64 high = outer->key.high ^ inner->key.high, low = outer->key.low ^ inner->key.low;
+
+	if (outer->family != inner->family || bits > inner->bits)
+		return false;
+	if (bits > 64)
+		return !high && !(low >> (128 - bits));
+	return !bits || !(high >> (64 - bits));
+}
+
 /* The prefix of this length over the address. */
 struct prefix prefix_of_address(const struct address *address, unsigned int bits);
 /* The last address that it covers; for IPv4, with the low 96 bits all one. */

@@ -5,25 +5,25 @@
  * On the way the rules of a family take five forms. An example, without counters:
  *
  *     rules, sorted        0: 10.0.0.0/26 drop    1: 10.0.0.4/31 pass      2: 10.0.0.9 pass
- *                          3: 10.0.1.5 drop       4: 2001:db8::/32 drop    5: 2001:db8:1::/48 pass
+ *                          3: 10.0.2.5 drop       4: 2001:db8::/32 drop    5: 2001:db8:1::/48 pass
  *
  *     1. values, at levels (levels.c): where does which rule take over?
  *        A level is a word of the address. IPv4 has one. Counted from 10.0.0.0:
  *            0: drop 0   4: pass 1   6: drop 0   9: pass 2   10: drop 0   64: none
- *            261: host drop 3   262: none
+ *            517: host drop 3   518: none
  *        IPv6 has a second one here, because rule 5 goes on below the first word of rule 4:
  *            0x20010db8: deeper   0x20010db9: none
  *                0: drop 4   0x10000: pass 5   0x20000: drop 4
  *
  *     2. intervals: what is between two turns, unless it is none.
- *            0-3 drop   4-5 pass   6-8 drop   9-9 pass   10-63 drop   261-261 host drop
+ *            0-3 drop   4-5 pass   6-8 drop   9-9 pass   10-63 drop   517-517 host drop
  *
  *     3. buckets and their bitmaps (buckets.c)
- *        The index (plan.c) of four rules over 262 words has buckets of 64 words, slices of two.
+ *        The index (plan.c) of four rules over 518 words has buckets of 64 words, slices of two.
  *            bucket 0     drop fills all slices but 2 (words 4-5) and 4 (words 8-9):
  *                         covered, bitmap 0x14
- *            bucket 1-3   no rule: bitmap 0
- *            bucket 4     words 256-319, of which slice 2 holds 261: bitmap 0x04
+ *            bucket 1-7   no rule: bitmap 0
+ *            bucket 8     words 512-575, of which slice 2 holds 517: bitmap 0x04
  *
  *     4. runs (run.c)
  *        Slice 4 of bucket 0 has two values: from 8 drop, from 9 pass. The second level of IPv6
@@ -36,7 +36,7 @@
  *            3  0  drop         bucket 0, base 3: for every slice without a bit
  *            4  0  pass         slice 2
  *            5  0  run          slice 4: the run at position 0
- *            6  5  host drop    bucket 4, base 6: slice 2
+ *            6  5  host drop    bucket 8, base 6: slice 2
  *        <ipfilter/lookup.h> shows the points of IPv6.
  *
  * An IPv6 rule that is alone below its first word needs no run: its point refers to its suffix.
@@ -49,6 +49,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <ruleset/prefix.h>
+#include <ruleset/rule.h>
 #include <ruleset/ruleset.h>
 #include <table/buckets.h>
 #include <table/image.h>
@@ -68,6 +70,7 @@ struct family {
 
 struct compiler {
 	const struct ruleset *rules;
+	__u64 origin; /* of the image's offsets; not 0: it is a delta */
 	bool timed, counted;
 	struct ipf_timer *timers; /* NULL unless timed */
 	struct ipf_header header;
@@ -85,7 +88,11 @@ static void find_needs(struct compiler *compiler)
 
 		compiler->header.low_count += rule->prefix.bits > 64;
 		compiler->timed |= rule->expires != IPF_NEVER;
-		compiler->counted |= rule->counter != IPF_NO_COUNTER;
+		if (rule->counter == IPF_NO_COUNTER)
+			continue;
+		compiler->counted = true;
+		if (rule->counter >= compiler->header.counter_end)
+			compiler->header.counter_end = rule->counter + 1;
 	}
 }
 
@@ -134,7 +141,7 @@ static void plan_families(struct compiler *compiler)
 
 static void write_layout(struct compiler *compiler)
 {
-	layout_write(&compiler->header, compiler->timed, compiler->counted);
+	layout_write(&compiler->header, compiler->origin, compiler->timed, compiler->counted);
 }
 
 static int compile_family(struct compiler *compiler, enum ipf_family number)
@@ -142,6 +149,7 @@ static int compile_family(struct compiler *compiler, enum ipf_family number)
 	struct family *family = &compiler->families[number];
 	struct ipf_space *space = &compiler->header.layout.space[number];
 	struct levels_context context = {
+		.is_delta = compiler->origin,
 		.succession = { compiler->rules->rules, compiler->timers },
 		.buckets = &family->buckets,
 		.points = &family->points,
@@ -231,6 +239,14 @@ static void write_family(const struct family *family, const struct ipf_space *sp
 		memcpy(out, points->points4, points->count * sizeof(*points->points4));
 }
 
+static void seal(const struct image *image)
+{
+	struct ipf_header *header = image->data;
+
+	header->header_sum = image_header_sum(header);
+	header->sum = image_sum(image);
+}
+
 /* Whatever is not written here is zero, as image_reserve() made it. */
 static int write_image(const struct compiler *compiler, struct image *out)
 {
@@ -238,10 +254,12 @@ static int write_image(const struct compiler *compiler, struct image *out)
 	const struct ruleset *rules = compiler->rules;
 	struct image image;
 
-	if (header->size - sizeof(*header) > LAYOUT_MAX_SIZE || header->size > SIZE_MAX)
+	if (header->size - sizeof(*header) > layout_max_size(compiler->origin) ||
+	    header->size > SIZE_MAX)
 		return -E2BIG;
 	if (image_reserve(&image, header->size))
 		return -ENOMEM;
+	image.origin = compiler->origin;
 	memcpy(image.data, header, sizeof(*header));
 	memcpy(image_at(&image, header->sets), rules->sets,
 	       rules->set_count * sizeof(*rules->sets));
@@ -251,7 +269,7 @@ static int write_image(const struct compiler *compiler, struct image *out)
 		       rules->count * sizeof(*compiler->timers));
 	for (int family = 0; family < IPF_FAMILIES; family++)
 		write_family(&compiler->families[family], &header->layout.space[family], &image);
-	((struct ipf_header *)image.data)->sum = image_sum(&image);
+	seal(&image);
 	*out = image;
 	return 0;
 }
@@ -274,9 +292,23 @@ static int compile(struct compiler *compiler, struct image *out)
 	return ret;
 }
 
+static struct compiler compiler_of(const struct ruleset *rules)
+{
+	size_t count4 = ruleset_count_family(rules, IPF_IPV4);
+
+	return (struct compiler){
+		.rules = rules,
+		.header = { .magic = IPF_MAGIC,
+			    .abi_version = IPF_ABI_VERSION,
+			    .set_count = (__u32)rules->set_count },
+		.families = { { .first = 0, .end = count4 },
+			      { .first = count4, .end = rules->count } },
+	};
+}
+
 int compile_rules(const struct ruleset *rules, struct image *out)
 {
-	size_t count4;
+	struct compiler compiler;
 
 	if (rules->count > IPF_MAX_RULES || rules->set_count > IPF_MAX_SETS)
 		return -E2BIG;
@@ -284,15 +316,58 @@ int compile_rules(const struct ruleset *rules, struct image *out)
 		*out = (struct image){ 0 };
 		return 0;
 	}
-	count4 = ruleset_count_family(rules, IPF_IPV4);
-	return compile(
-		&(struct compiler){
-			.rules = rules,
-			.header = { .magic = IPF_MAGIC,
-				    .abi_version = IPF_ABI_VERSION,
-				    .set_count = (__u32)rules->set_count },
-			.families = { { .first = 0, .end = count4 },
-				      { .first = count4, .end = rules->count } },
-		},
-		out);
+	compiler = compiler_of(rules);
+	return compile(&compiler, out);
+}
+
+/* --- Deltas ----------------------------------------------------------------------------------- */
+
+static struct rule mark_of(const struct prefix *region)
+{
+	return (struct rule){
+		.prefix = *region,
+		.verdict = IPF_NO_VERDICT,
+		.set = IPF_REGION_SET,
+		.counter = IPF_NO_COUNTER,
+	};
+}
+
+/* Both are sorted. There is room for all in `out`. */
+static void merge_marks(const struct ruleset *rules, const struct prefix_list *regions,
+			struct rule *out)
+{
+	size_t at = 0;
+
+	for (size_t i = 0; i < regions->count; i++) {
+		const struct rule mark = mark_of(&regions->items[i]);
+
+		while (at < rules->count && rule_compare(&rules->rules[at], &mark) < 0)
+			*out++ = rules->rules[at++];
+		*out++ = mark;
+	}
+	if (at < rules->count)
+		memcpy(out, &rules->rules[at], (rules->count - at) * sizeof(*out));
+}
+
+int compile_delta(const struct ruleset *rules, const struct prefix_list *regions,
+		  const size_t replaced[IPF_FAMILIES], struct image *out)
+{
+	struct ruleset marked = *rules;
+	auto_free struct rule *records = NULL;
+	struct compiler compiler;
+
+	marked.count += regions->count;
+	/* A record takes more than 8 bytes of an image with points. */
+	if (marked.count > IPF_CHUNK_SIZE / 8 || rules->set_count > IPF_MAX_SETS)
+		return -E2BIG;
+	records = calloc(marked.count, sizeof(*records));
+	if (!records)
+		return -ENOMEM;
+	merge_marks(rules, regions, records);
+	marked.rules = records;
+	compiler = compiler_of(&marked);
+	compiler.origin = IPF_DELTA_OFFSET;
+	for (int family = 0; family < IPF_FAMILIES; family++)
+		compiler.header.replaced[family] = (__u32)replaced[family];
+	return compile(&compiler, out);
 }

@@ -29,14 +29,14 @@ int image_reserve(struct image *image, size_t size)
 
 	if (start == MAP_FAILED)
 		return -ENOMEM;
-	*image = (struct image){ start + LEAD - sizeof(struct ipf_header), size, body };
+	*image = (struct image){ start + LEAD - sizeof(struct ipf_header), size, body, 0 };
 	return 0;
 }
 
 void image_done(struct image *image)
 {
 	if (image->data)
-		munmap((__u8 *)image_at(image, 0) - LEAD, LEAD + image->body);
+		munmap((__u8 *)image_at(image, image->origin) - LEAD, LEAD + image->body);
 	*image = (struct image){ 0 };
 }
 
@@ -86,7 +86,15 @@ __u64 image_sum(const struct image *image)
 
 	header.sum = 0;
 	sum = sum_bytes(&header, sizeof(header));
-	return sum * 31 + sum_bytes(image_at(image, 0), image->size - sizeof(header));
+	return sum * 31 + sum_bytes(image_at(image, image->origin), image->size - sizeof(header));
+}
+
+__u64 image_header_sum(const struct ipf_header *header)
+{
+	struct ipf_header copy = *header;
+
+	copy.sum = copy.header_sum = 0;
+	return sum_bytes(&copy, sizeof(copy));
 }
 
 /* --- Is it sound? ----------------------------------------------------------------------------- */
@@ -96,7 +104,7 @@ int image_damaged(struct error *err, const char *fault)
 	return error_set(err, -EBADMSG, "the rule table is damaged: %s", fault);
 }
 
-static int check_header(const struct image *image, struct error *err)
+int image_check_header(const struct image *image, struct error *err)
 {
 	const struct ipf_header *header = image_header(image);
 	struct ipf_header expected;
@@ -130,9 +138,11 @@ static int check_header(const struct image *image, struct error *err)
 
 	expected = *header;
 	memset(expected.reserved, 0, sizeof(expected.reserved));
-	layout_write(&expected, header->layout.timers, header->layout.counters);
+	layout_write(&expected, image->origin, header->layout.timers, header->layout.counters);
 	if (memcmp(header, &expected, sizeof(expected)) != 0)
 		return image_damaged(err, "its parts are not where they should be");
+	if (header->header_sum != image_header_sum(header))
+		return image_damaged(err, "its header is not the one that was written");
 	return 0;
 }
 
@@ -175,7 +185,7 @@ int image_check(const struct image *image, struct error *err)
 
 	if (!image->data)
 		return image->size ? image_damaged(err, "it has a size, but no bytes") : 0;
-	ret = check_header(image, err);
+	ret = image_check_header(image, err);
 	if (!ret && image_header(image)->sum != image_sum(image))
 		ret = image_damaged(err, "its bytes are not those that were written");
 	if (!ret)
@@ -201,12 +211,12 @@ static const struct ipf_layout *ipf_table_layout(ipf_table table)
 static const __u8 *ipf_table_head(ipf_table table, __u64 offset)
 {
 	offset &= IPF_HEAD_SIZE - IPF_CHUNK_SIZE;
-	return image_at(table->image, offset < table->image->body ? offset : 0);
+	return image_at(table->image, offset < table->image->body ? offset : table->image->origin);
 }
 
 static const __u8 *ipf_table_chunk(ipf_table table, __u64 offset)
 {
-	if (offset >= table->image->body)
+	if (offset < table->image->origin || offset - table->image->origin >= table->image->body)
 		return NULL;
 	return image_at(table->image, offset / IPF_CHUNK_SIZE * IPF_CHUNK_SIZE);
 }
@@ -220,7 +230,11 @@ static __u32 ipf_table_now(ipf_table table)
 
 struct ipf_match image_lookup(const struct image *image, const struct address *address, __u32 now)
 {
-	if (!image->data)
-		return ipf_no_match();
-	return ipf_lookup(&(struct lookup){ image, now }, address->family, &address->key);
+	struct ipf_match match = ipf_no_match();
+
+	if (image->data)
+		match = ipf_lookup(&(struct lookup){ image, now }, address->family, &address->key);
+	if (match.verdict == IPF_ASK_BASE && !image->origin)
+		match.verdict = IPF_NO_VERDICT;
+	return match;
 }

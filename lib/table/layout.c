@@ -34,12 +34,12 @@ __u64 layout_indexes_size(const struct ipf_layout *layout)
 }
 
 /* No sum overflows: each count has 32 bits, the size of a record at most 6. */
-void layout_write(struct ipf_header *header, bool timed, bool counted)
+void layout_write(struct ipf_header *header, __u64 origin, bool timed, bool counted)
 {
 	struct ipf_layout *layout = &header->layout;
 	struct ipf_space *space4 = &layout->space[IPF_IPV4], *space6 = &layout->space[IPF_IPV6];
 	__u64 rules = (__u64)space4->rule_count + space6->rule_count;
-	__u64 end = 0;
+	__u64 end = origin;
 
 	for (int family = 0; family < IPF_FAMILIES; family++)
 		layout->space[family].index = take(&end, layout_index_size(&layout->space[family]));
@@ -55,5 +55,5 @@ void layout_write(struct ipf_header *header, bool timed, bool counted)
 	space6->rules = take(&end, space6->rule_count * sizeof(struct ipf_rule6));
 	layout->lows = take(&end, header->low_count * sizeof(__u64));
 	header->sets = take(&end, header->set_count * sizeof(struct ipf_set));
-	header->size = sizeof(*header) + end;
+	header->size = sizeof(*header) + (end - origin);
 }

@@ -11,8 +11,11 @@
 #include <ipfilter/abi.h>
 #include <stdbool.h>
 
-/* The largest body, in bytes. */
-#define LAYOUT_MAX_SIZE ((__u64)IPF_HALF_CHUNKS * IPF_CHUNK_SIZE)
+/* The largest body, in bytes, of a base (`origin` 0), or of a delta. */
+static inline __u64 layout_max_size(__u64 origin)
+{
+	return origin ? IPF_CHUNK_SIZE : IPF_DELTA_OFFSET;
+}
 
 /* How many bytes a family's index has. */
 __u64 layout_index_size(const struct ipf_space *space);
@@ -21,7 +24,8 @@ __u64 layout_index_size(const struct ipf_space *space);
 __u64 layout_indexes_size(const struct ipf_layout *layout);
 
 /* Writes all offsets of the header, first_rule and the size. The header has its counts (rules,
- * points, sets, lower halves) and plans already. A part of no bytes gets the offset 0. */
-void layout_write(struct ipf_header *header, bool timed, bool counted);
+ * points, sets, lower halves) and plans already. The first part begins at `origin`. A part of no
+ * bytes gets the offset 0. */
+void layout_write(struct ipf_header *header, __u64 origin, bool timed, bool counted);
 
 #endif

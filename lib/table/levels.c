@@ -61,37 +61,47 @@ static void turn(struct walk *walk, unsigned int depth, __u32 word, struct value
 
 /* --- Open prefixes ---------------------------------------------------------------------------- */
 
+/* What an open prefix makes of its addresses, as far as no longer one does. */
+struct scope {
+	__u32 rule;  /* the one that decides, or IPF_NO_RULE */
+	bool silent; /* the table says nothing here: of a delta, outside of its regions */
+};
+
 /* The prefixes of a level that are open at the current word, each inside the one before it, so that
- * there is at most one of each length. `cover` is the rule that covers the whole level. */
+ * there is at most one of each length. `outer` is what covers the whole level. */
 struct open_prefixes {
 	struct {
 		__u32 last;
-		__u32 rule;
+		struct scope scope;
 	} items[WORD_BITS + 1];
 	unsigned int count;
-	__u32 cover;
+	struct scope outer;
 };
 
-static __u32 innermost(const struct open_prefixes *open)
+static struct scope innermost(const struct open_prefixes *open)
 {
-	return open->count ? open->items[open->count - 1].rule : open->cover;
+	return open->count ? open->items[open->count - 1].scope : open->outer;
 }
 
-static struct value verdict_of(const struct walk *walk, __u32 rule)
+static struct value value_of(const struct walk *walk, struct scope scope)
 {
-	if (rule == IPF_NO_RULE)
+	if (scope.silent)
 		return value_none;
-	return (struct value){ walk->rules[rule].verdict == IPF_PASS ? IPF_STATE_PASS :
-								       IPF_STATE_DROP,
-			       rule };
+	if (scope.rule == IPF_NO_RULE)
+		return walk->context->is_delta ? value_clear : value_none;
+	return (struct value){ walk->rules[scope.rule].verdict == IPF_PASS ? IPF_STATE_PASS :
+									     IPF_STATE_DROP,
+			       scope.rule };
 }
 
-/* Of a rule for one IPv4 address without a cover. */
-static struct value host_verdict_of(const struct walk *walk, __u32 rule)
+/* The same of one IPv4 address, with nothing in force around it. */
+static struct value host_value_of(const struct walk *walk, struct scope scope)
 {
-	return (struct value){ walk->rules[rule].verdict == IPF_PASS ? IPF_STATE_HOST_PASS :
-								       IPF_STATE_HOST_DROP,
-			       rule };
+	struct value value = value_of(walk, scope);
+
+	if (value.state != IPF_STATE_NONE)
+		value.state += IPF_STATE_HOST_PASS - IPF_STATE_PASS;
+	return value;
 }
 
 /* Closes the prefixes that end before the word, the inner ones first. */
@@ -102,23 +112,37 @@ static void close_before(struct walk *walk, unsigned int depth, struct open_pref
 		__u32 last = open->items[--open->count].last;
 
 		if (last != WORD_MAX)
-			turn(walk, depth, last + 1, verdict_of(walk, innermost(open)));
+			turn(walk, depth, last + 1, value_of(walk, innermost(open)));
 	}
 }
 
-/* Opens the prefix of some peers; its first word is the current one. */
-static void open_prefix(struct walk *walk, unsigned int depth, struct open_prefixes *open,
-			const struct succession_peers *peers)
+/* Links the peers under what covers them. Returns what they make of their prefix. */
+static struct scope scope_of(const struct walk *walk, const struct succession_peers *peers,
+			     struct scope cover)
 {
-	const struct prefix *prefix = &walk->rules[peers->first].prefix;
-	bool host = prefix->family == IPF_IPV4 && prefix->bits == WORD_BITS &&
-		    innermost(open) == IPF_NO_RULE;
+	struct scope scope = cover;
 
-	succession_link(&walk->context->succession, peers, innermost(open));
+	if (peers->is_region)
+		scope.silent = false;
+	if (peers->first != IPF_NO_RULE) {
+		succession_link(&walk->context->succession, peers, cover.rule);
+		scope.rule = peers->first;
+	}
+	return scope;
+}
+
+/* Opens this prefix, which the peers have; its first word is the current one. */
+static void open_prefix(struct walk *walk, unsigned int depth, struct open_prefixes *open,
+			const struct prefix *prefix, const struct succession_peers *peers)
+{
+	struct scope cover = innermost(open), scope = scope_of(walk, peers, cover);
+	bool host = prefix->family == IPF_IPV4 && prefix->bits == WORD_BITS &&
+		    value_of(walk, cover).state == IPF_STATE_NONE;
+
 	turn(walk, depth, word_at(&prefix->key, depth),
-	     host ? host_verdict_of(walk, peers->first) : verdict_of(walk, peers->first));
+	     host ? host_value_of(walk, scope) : value_of(walk, scope));
 	open->items[open->count].last = word_last(prefix, depth);
-	open->items[open->count++].rule = peers->first;
+	open->items[open->count++].scope = scope;
 }
 
 /* --- Levels ----------------------------------------------------------------------------------- */
@@ -134,11 +158,11 @@ static size_t end_of_word(const struct walk *walk, unsigned int depth, size_t at
 	return at;
 }
 
-/* Rules [at, end), all below one word of the level above, and the rule that covers them. */
+/* Rules [at, end), all below one word of the level above, and what covers them. */
 struct range {
 	size_t at;
 	size_t end;
-	__u32 cover;
+	struct scope cover;
 };
 
 static __u32 walk_level(struct walk *walk, unsigned int depth, const struct range *range);
@@ -148,9 +172,13 @@ static struct value value_below(struct walk *walk, unsigned int depth, const str
 {
 	struct succession_peers peers = succession_peers(walk->rules, range->at, range->end);
 
-	if (peers.end < range->end || range->cover != IPF_NO_RULE)
+	bool alone = peers.end == range->end && peers.first != IPF_NO_RULE &&
+		     value_of(walk, range->cover).state == IPF_STATE_NONE;
+
+	if (!alone)
 		return (struct value){ IPF_STATE_DEEPER, walk_level(walk, depth + 1, range) };
-	succession_link(&walk->context->succession, &peers, range->cover);
+	if (scope_of(walk, &peers, range->cover).silent)
+		return value_none;
 	return (struct value){ IPF_STATE_RULE, peers.first };
 }
 
@@ -163,19 +191,19 @@ static size_t walk_word(struct walk *walk, unsigned int depth, const struct open
 
 	turn(walk, depth, word, value_below(walk, depth, &below));
 	if (word != WORD_MAX)
-		turn(walk, depth, word + 1, verdict_of(walk, below.cover));
+		turn(walk, depth, word + 1, value_of(walk, below.cover));
 	return below.end;
 }
 
 /* Returns the position of the run that the rules make. The first level makes none: 0. */
 static __u32 walk_level(struct walk *walk, unsigned int depth, const struct range *range)
 {
-	struct open_prefixes open = { .cover = range->cover };
+	struct open_prefixes open = { .outer = range->cover };
 	struct level *level = &walk->levels[depth];
 	size_t at = range->at;
 
 	level->from = 0;
-	level->value = verdict_of(walk, range->cover);
+	level->value = value_of(walk, range->cover);
 	while (at < range->end && !walk->points->error) {
 		const struct prefix *prefix = &walk->rules[at].prefix;
 
@@ -186,7 +214,7 @@ static __u32 walk_level(struct walk *walk, unsigned int depth, const struct rang
 			struct succession_peers peers =
 				succession_peers(walk->rules, at, range->end);
 
-			open_prefix(walk, depth, &open, &peers);
+			open_prefix(walk, depth, &open, prefix, &peers);
 			at = peers.end;
 		}
 	}
@@ -201,7 +229,7 @@ void levels_walk(const struct levels_context *context, size_t at, size_t end)
 			     .rules = context->succession.rules,
 			     .points = context->points };
 
-	walk_level(&walk, 0, &(struct range){ at, end, IPF_NO_RULE });
+	walk_level(&walk, 0, &(struct range){ at, end, { IPF_NO_RULE, context->is_delta } });
 	buckets_close(context->buckets);
 	for (unsigned int depth = 0; depth < IPF_WORDS; depth++)
 		run_done(&walk.levels[depth].run);

@@ -91,7 +91,7 @@ static void write_point(const struct points *points, __u32 position, struct poin
 	if (has_owner)
 		reference = owned ? owner_of(points, reference) : 0;
 	if (points->family == IPF_IPV6) {
-		/* Cut to 29 bits, IPF_NO_COUNTER is still larger than any counter. */
+		/* Cut to 28 bits, IPF_NO_COUNTER is still larger than any counter. */
 		reference &= (1u << IPF_REFERENCE_BITS) - 1;
 		points->points6[position] = (struct ipf_point6){
 			point.start, (__u32)point.value.state << IPF_REFERENCE_BITS | reference

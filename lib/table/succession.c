@@ -4,8 +4,6 @@
  */
 #include <table/succession.h>
 
-#include <stdbool.h>
-
 static bool same_prefix(const struct rule *a, const struct rule *b)
 {
 	return a->prefix.key.high == b->prefix.key.high && a->prefix.key.low == b->prefix.key.low &&
@@ -15,8 +13,14 @@ static bool same_prefix(const struct rule *a, const struct rule *b)
 struct succession_peers succession_peers(const struct rule *rules, size_t at, size_t end)
 {
 	struct succession_peers peers = { .first = (__u32)at, .drop = IPF_NO_RULE };
+	const struct rule *prefix = &rules[at];
 
-	for (; at < end && same_prefix(&rules[at], &rules[peers.first]); at++)
+	if (prefix->verdict == IPF_NO_VERDICT) {
+		peers.is_region = true;
+		at++;
+		peers.first = at < end && same_prefix(&rules[at], prefix) ? (__u32)at : IPF_NO_RULE;
+	}
+	for (; at < end && same_prefix(&rules[at], prefix); at++)
 		if (peers.drop == IPF_NO_RULE && rules[at].verdict == IPF_DROP)
 			peers.drop = (__u32)at;
 	peers.end = at;

@@ -11,6 +11,7 @@
 
 #include <ipfilter/abi.h>
 #include <ruleset/rule.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 struct succession {
@@ -20,15 +21,16 @@ struct succession {
 
 /* As positions among the rules. */
 struct succession_peers {
-	__u32 first;
-	__u32 drop; /* the first that drops, maybe `first` itself; IPF_NO_RULE: all pass */
-	size_t end; /* the one after the last */
+	bool is_region; /* there is the mark of a region before them */
+	__u32 first;    /* IPF_NO_RULE: there is nothing but that mark */
+	__u32 drop;     /* the first that drops, maybe `first` itself; IPF_NO_RULE: all pass */
+	size_t end;     /* the one after the last */
 };
 
-/* The peers whose first is at `at`, of the rules before `end`. */
+/* The peers, with the mark of their region, that begin at `at`, of the rules before `end`. */
 struct succession_peers succession_peers(const struct rule *rules, size_t at, size_t end);
 
-/* Fills in `next` of the peers' timers, given the rule that decides for their closest cover, or
+/* Fills in `next` of the timers of the peers, which there are, given the rule that decides for their closest cover, or
  * IPF_NO_RULE. The cover is linked already, since covers come first. Peers that never decide keep
  * the `next` that they have. */
 void succession_link(const struct succession *succession, const struct succession_peers *peers,

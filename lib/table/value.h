@@ -8,13 +8,14 @@
 #include <ipfilter/abi.h>
 #include <stdbool.h>
 
-/* No rule, a rule's verdict, or where to find out. */
+/* Nothing, no rule, a rule's verdict, or where to find out. */
 struct value {
 	enum ipf_state state;
 	__u32 reference; /* the rule; for DEEPER and RUN the position of the run */
 };
 
 static const struct value value_none = { IPF_STATE_NONE, 0 };
+static const struct value value_clear = { IPF_STATE_CLEAR, 0 };
 
 static inline bool value_is_same(const struct value *a, const struct value *b)
 {
@@ -31,7 +32,8 @@ static inline bool value_is_exact(const struct value *value)
 /* Does its point name the rule that decides? */
 static inline bool value_has_owner(const struct value *value)
 {
-	return value->state >= IPF_STATE_PASS && value->state <= IPF_STATE_HOST_DROP;
+	return value->state == IPF_STATE_PASS || value->state == IPF_STATE_DROP ||
+	       value->state == IPF_STATE_HOST_PASS || value->state == IPF_STATE_HOST_DROP;
 }
 
 /* One value is in force at all words from the first to the last. */

@@ -71,6 +71,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		       &overwrite.what, sizeof(overwrite.what));
 	}
 	/* The sum is forged; otherwise, the check would refuse everything. */
+	((struct ipf_header *)image.data)->header_sum = image_header_sum(image.data);
 	((struct ipf_header *)image.data)->sum = image_sum(&image);
 	if (!image_check(&image, NULL)) {
 		for (uint64_t i = 0; i < 256; i++) {

@@ -38,22 +38,23 @@ static const struct points_case points_cases[] = {
 	  "0:drop 0:none "
 	  "0:none 0:none 0:none 0:none 0:none 0:none 0:none" },
 	{ "the last address of all", "255.255.255.255", IPF_IPV4, "31:host-drop" },
-	/* In a table over the whole address space, a slice has 2^24 words. */
-	{ "a host in a large slice", "0.0.0.5\n255.0.0.0/8", IPF_IPV4, "5:host-drop 0:drop" },
+	/* In a table over the whole address space, a bucket has 2^28 words and a slice 2^23. */
+	{ "a host in a large slice", "0.0.0.5\n255.0.0.0/8", IPF_IPV4,
+	  "5:host-drop 0:drop 0:drop" },
 	{ "hosts in a large slice", "0.0.0.5\n0.0.0.6\n255.0.0.0/8", IPF_IPV4,
-	  "2:none 5:host-drop 6:host-drop 0:run 0:drop" },
+	  "2:none 5:host-drop 6:host-drop 0:run 0:drop 0:drop" },
 	{ "a net in a large slice", "0.0.0.8/30\n255.0.0.0/8", IPF_IPV4,
-	  "3:none 0:none 8:drop 12:none 0:run 0:drop" },
+	  "3:none 0:none 8:drop 12:none 0:run 0:drop 0:drop" },
 	{ "neighbours with one verdict are one", "0.0.0.8/30\n0.0.0.12/30\n255.0.0.0/8", IPF_IPV4,
-	  "3:none 0:none 8:drop 16:none 0:run 0:drop" },
+	  "3:none 0:none 8:drop 16:none 0:run 0:drop 0:drop" },
 	{ "neighbours with two verdicts are two", "0.0.0.8/30\npass 0.0.0.12/30\n255.0.0.0/8",
-	  IPF_IPV4, "4:none 0:none 8:drop 12:pass 16:none 0:run 0:drop" },
+	  IPF_IPV4, "4:none 0:none 8:drop 12:pass 16:none 0:run 0:drop 0:drop" },
 	{ "a host under a cover is not alone", "0.0.0.0/8\npass 0.0.0.9\n255.0.0.0/8", IPF_IPV4,
-	  "3:none 0:drop 9:pass 10:drop 0:run 0:drop" },
+	  "3:none 0:drop 9:pass 10:drop 0:run 0:drop 0:drop 0:drop" },
 	{ "a prefix of 32 bits", "2001:db8::/32", IPF_IPV6, "0:drop" },
 	/* The suffix follows the point, and looks like another point. */
 	{ "the suffix of a lone longer one is compared", "2001:db8:7::/48", IPF_IPV6,
-	  "24:rule 458752:drop" },
+	  "24:rule 0:run" },
 	{ "two below one word", "2001:db8::/48\n2001:db8:1::/48", IPF_IPV6,
 	  "3:none 0:drop 65536:drop 131072:none 24:deeper" },
 	{ "one below a cover", "2001:db8::/32\npass 2001:db8::/48", IPF_IPV6,
@@ -64,8 +65,9 @@ static const struct points_case points_cases[] = {
 
 static void write_points(const struct image *image, enum ipf_family family, char *out, size_t size)
 {
-	static const char *const states[] = { "none",      "pass", "drop",   "host-pass",
-					      "host-drop", "rule", "deeper", "run" };
+	static const char *const states[] = { "none", "pass",      "drop",      "clear",
+					      "run",  "host-pass", "host-drop", "host-clear",
+					      "rule", "deeper" };
 	const struct ipf_space *space = &image_header(image)->layout.space[family];
 	const struct ipf_point6 *points6 = image_at(image, space->points);
 	const ipf_point4 *points4 = image_at(image, space->points);
@@ -73,7 +75,7 @@ static void write_points(const struct image *image, enum ipf_family family, char
 
 	for (__u32 i = 0; i < space->point_count; i++) {
 		__u32 start = family == IPF_IPV4 ? points4[i] >> IPF_STATE_BITS : points6[i].start;
-		__u32 state = family == IPF_IPV4 ? points4[i] & 7 :
+		__u32 state = family == IPF_IPV4 ? points4[i] & 15 :
 						   points6[i].reference >> IPF_REFERENCE_BITS;
 
 		if (state == IPF_STATE_RUN)
@@ -149,7 +151,7 @@ static void the_bits_that_are_drawn(void **state)
 	assert_int_equal(space_of(&image, IPF_IPV4)->first, 0x0a000000);
 	assert_int_equal(((const ipf_point4 *)image_at(&image,
 						       space_of(&image, IPF_IPV4)->points))[1],
-			 0x2c);
+			 0x56);
 	image_done(&image);
 
 	compile_text("2001:db8:7::/48", &image);
@@ -157,7 +159,7 @@ static void the_bits_that_are_drawn(void **state)
 	assert_int_equal(space_of(&image, IPF_IPV6)->point_count, 2);
 	points6 = image_at(&image, space_of(&image, IPF_IPV6)->points);
 	assert_int_equal(points6[0].start, 0x18);
-	assert_int_equal(points6[0].reference, 0xa0000001);
+	assert_int_equal(points6[0].reference, 0x80000001);
 	suffix = (const struct ipf_suffix6 *)&points6[1];
 	assert_int_equal(suffix->word, 0x00070000);
 	assert_int_equal(suffix->bits, 0x40000030);
@@ -202,7 +204,7 @@ static void the_walk_through_three_ipv6_rules(void **state)
 
 /* The example of lib/table/compile.c. */
 #define FORMS_RULES                                                               \
-	"10.0.0.0/26\npass 10.0.0.4/31\npass 10.0.0.9\n10.0.1.5\n2001:db8::/32\n" \
+	"10.0.0.0/26\npass 10.0.0.4/31\npass 10.0.0.9\n10.0.2.5\n2001:db8::/32\n" \
 	"pass 2001:db8:1::/48\n"
 
 /* Both ends of each interval, and the addresses next to it. */
@@ -215,9 +217,9 @@ static const struct {
 	{ "10.0.0.6", "10.0.0.8", 0 },
 	{ "10.0.0.9", "10.0.0.9", 2 },
 	{ "10.0.0.10", "10.0.0.63", 0 },
-	{ "10.0.0.64", "10.0.1.4", NONE },
-	{ "10.0.1.5", "10.0.1.5", 3 },
-	{ "10.0.1.6", "10.255.255.255", NONE },
+	{ "10.0.0.64", "10.0.2.4", NONE },
+	{ "10.0.2.5", "10.0.2.5", 3 },
+	{ "10.0.2.6", "10.255.255.255", NONE },
 	{ "2001:db8::", "2001:db8:0:ffff:ffff:ffff:ffff:ffff", 4 },
 	{ "2001:db8:1::", "2001:db8:1:ffff:ffff:ffff:ffff:ffff", 5 },
 	{ "2001:db8:2::", "2001:db8:ffff:ffff:ffff:ffff:ffff:ffff", 4 },
@@ -259,15 +261,15 @@ static void the_buckets_and_points_of_the_example(void **state)
 	compile_text(FORMS_RULES, &image);
 	space = space_of(&image, IPF_IPV4);
 	assert_int_equal(space->first, 0x0a000000);
-	assert_int_equal(space->max_distance + 1, 262);
+	assert_int_equal(space->max_distance + 1, 518);
 	assert_int_equal(1 << space->bucket_shift, 64);
 	buckets = buckets_of(&image, IPF_IPV4);
 	assert_int_equal(buckets[0].base, 3 | 1u << IPF_COVERED_SHIFT);
 	assert_int_equal(buckets[0].bitmap, 0x14);
-	for (int i = 1; i <= 3; i++)
+	for (int i = 1; i <= 7; i++)
 		assert_int_equal(buckets[i].bitmap, 0);
-	assert_int_equal(buckets[4].base, 6);
-	assert_int_equal(buckets[4].bitmap, 0x04);
+	assert_int_equal(buckets[8].base, 6);
+	assert_int_equal(buckets[8].bitmap, 0x04);
 	write_points(&image, IPF_IPV4, points, sizeof(points));
 	assert_string_equal(points, "2:none 8:drop 9:pass 0:drop 0:pass 0:run 5:host-drop");
 	points4 = image_at(&image, space->points);

@@ -26,7 +26,7 @@ static void compile_text(const char *text, struct image *image)
 
 static void no_rules_no_bytes(void **state)
 {
-	struct image image = { (void *)1, 1, 1 };
+	struct image image = { .data = (void *)1, .size = 1, .body = 1 };
 	struct error err = { 0 };
 	struct address address = { IPF_IPV4, { 0, 0 } };
 	struct ruleset set;
@@ -239,7 +239,7 @@ static const struct damage_case damage_cases[] = {
 	{ "a family with rules but without points", IN_HEADER(layout.space[0].point_count), 0,
 	  "a family has rules without points or the reverse" },
 	{ "too many points", IN_HEADER(layout.space[0].point_count), 0xffffffff, elsewhere },
-	{ "something in the reserved bytes", IN_HEADER(reserved[79]), 1, elsewhere },
+	{ "something in the reserved bytes", IN_HEADER(reserved[59]), 1, elsewhere },
 
 	{ "a set without a name", SETS, 0, 1, 0, "a set has no proper name" },
 	{ "a set with a bad name", SETS, 0, 1, '-', "a set has no proper name" },
@@ -261,7 +261,9 @@ static const struct damage_case damage_cases[] = {
 	{ "rules of a prefix out of order", IN_RULE(4, 0, verdict), 2, "a rule has no verdict" },
 	{ "the same set for two rules of a prefix", IN_RULE(4, 1, set), 0,
 	  "a set has a prefix twice" },
-	{ "a lower half out of range", IN_RULE(6, 1, low), 1, half },
+	{ "a lower half out of range", IN_RULE(6, 1, low), 1,
+	  "a rule's lower half is out of range" },
+	{ "the lower half of another rule", IN_RULE(6, 0, bits), 128, half },
 	{ "a lower half that isn't needed", IN_RULE(6, 0, low), 1,
 	  "a rule has a lower half that it doesn't need" },
 	{ "a lower half of no rule", IN_RULE(6, 1, bits), 64, "a lower half belongs to no rule" },
@@ -291,9 +293,10 @@ static char *part_of(const struct image *image, enum part part)
 	}
 }
 
-/* Writes the sum of the changed bytes, which image_check() compares. */
+/* Writes the sums of the changed bytes, which image_check() compares. */
 static void seal(struct image *image)
 {
+	((struct ipf_header *)image->data)->header_sum = image_header_sum(image->data);
 	((struct ipf_header *)image->data)->sum = image_sum(image);
 }
 
@@ -354,7 +357,7 @@ static void copy_image(const struct image *image, size_t size, struct image *out
 
 static void wrong_sizes(void **state)
 {
-	struct image image, other, none = { NULL, 1, 0 };
+	struct image image, other, none = { .size = 1 };
 	struct error err = { 0 };
 
 	(void)state;

@@ -245,6 +245,7 @@ static void check_cover(void **state)
 	bool is_over = !prefix_compare(&over, &outer) && outer.bits <= inner.bits;
 
 	assert_int_equal(is_over, c->contains);
+	assert_int_equal(prefix_contains(&outer, &inner), c->contains);
 }
 
 struct edge_case {
