@@ -7,6 +7,7 @@
  */
 #include <ruleset/prefix.h>
 
+#include <errno.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,6 +23,55 @@ void prefix_list_done(struct prefix_list *list)
 {
 	free(list->items);
 	*list = (struct prefix_list){ 0 };
+}
+
+int prefix_list_add(struct prefix_list *list, const struct prefix *prefix)
+{
+	if (array_reserve(&list->items, &list->capacity, list->count + 1, sizeof(*list->items)))
+		return -ENOMEM;
+	list->items[list->count++] = *prefix;
+	return 0;
+}
+
+static int compare_prefixes(const void *a, const void *b)
+{
+	return prefix_compare(a, b);
+}
+
+void prefix_list_reduce(struct prefix_list *list)
+{
+	size_t kept = 0;
+
+	if (list->count)
+		qsort(list->items, list->count, sizeof(*list->items), compare_prefixes);
+	/* A cover comes first, and all that is inside it follows. */
+	for (size_t i = 0; i < list->count; i++)
+		if (!kept || !prefix_contains(&list->items[kept - 1], &list->items[i]))
+			list->items[kept++] = list->items[i];
+	list->count = kept;
+}
+
+size_t prefix_list_find(const struct prefix_list *list, const struct prefix *prefix)
+{
+	size_t low = 0, high = list->count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (prefix_compare(&list->items[middle], prefix) < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+bool prefix_list_covers(const struct prefix_list *list, const struct prefix *prefix)
+{
+	size_t at = prefix_list_find(list, prefix);
+
+	return (at < list->count && prefix_contains(&list->items[at], prefix)) ||
+	       (at && prefix_contains(&list->items[at - 1], prefix));
 }
 
 /* All bits but the first `bits`. Shifting by the whole width is undefined, hence the cases. */
@@ -43,6 +93,28 @@ struct prefix prefix_of_address(const struct address *address, unsigned int bits
 					 address->key.low & ~mask.low },
 				.family = (__u8)address->family,
 				.bits = (__u8)bits };
+}
+
+/* How many bits from the first on are the same. */
+static unsigned int same_bits(const struct ipf_key *a, const struct ipf_key *b)
+{
+	__u64 high = a->high ^ b->high, low = a->low ^ b->low;
+
+	if (high)
+		return (unsigned int)__builtin_clzll(high);
+	return low ? 64 + (unsigned int)__builtin_clzll(low) : 128;
+}
+
+struct prefix prefix_common(const struct prefix *a, const struct prefix *b)
+{
+	const struct address address = { a->family, a->key };
+	unsigned int bits = same_bits(&a->key, &b->key);
+
+	if (bits > a->bits)
+		bits = a->bits;
+	if (bits > b->bits)
+		bits = b->bits;
+	return prefix_of_address(&address, bits);
 }
 
 struct ipf_key prefix_last(const struct prefix *prefix)
@@ -93,10 +165,7 @@ const char *prefix_problem_text(enum prefix_problem problem)
 
 static enum prefix_problem append(struct prefix_list *list, const struct prefix *prefix)
 {
-	if (array_reserve(&list->items, &list->capacity, list->count + 1, sizeof(*list->items)))
-		return PREFIX_NO_MEMORY;
-	list->items[list->count++] = *prefix;
-	return PREFIX_OK;
+	return prefix_list_add(list, prefix) ? PREFIX_NO_MEMORY : PREFIX_OK;
 }
 
 /* *bits becomes the number of ones that a netmask begins with; only zeros may follow. */

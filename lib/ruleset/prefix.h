@@ -25,6 +25,14 @@ struct prefix_list {
 	size_t capacity;
 };
 void prefix_list_done(struct prefix_list *list);
+/* Appends a prefix. Returns 0, or -ENOMEM with the list unchanged. */
+int prefix_list_add(struct prefix_list *list, const struct prefix *prefix);
+/* Sorts the list and drops what is inside another of its prefixes: what is left is disjoint. */
+void prefix_list_reduce(struct prefix_list *list);
+/* The position of the first that does not come before the prefix, in a sorted list. */
+size_t prefix_list_find(const struct prefix_list *list, const struct prefix *prefix);
+/* Is the prefix inside one of a list that prefix_list_reduce() left? */
+bool prefix_list_covers(const struct prefix_list *list, const struct prefix *prefix);
 
 /* The fewest bits of a prefix in a list that is not empty. */
 static inline __u8 prefix_list_shortest(const struct prefix_list *list)
@@ -64,6 +72,8 @@ static inline bool prefix_contains(const struct prefix *outer, const struct pref
 	return !bits || !(high >> (64 - bits));
 }
 
+/* The longest prefix that contains both, which are of one family. */
+struct prefix prefix_common(const struct prefix *a, const struct prefix *b);
 /* The prefix of this length over the address. */
 struct prefix prefix_of_address(const struct address *address, unsigned int bits);
 /* The last address that it covers; for IPv4, with the low 96 bits all one. */

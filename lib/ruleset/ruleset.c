@@ -87,8 +87,7 @@ int ruleset_name_set(struct ruleset *rules, const char *name)
 
 typedef int (*rule_order)(const struct rule *a, const struct rule *b);
 
-/* The order that the join needs, in which no two rules are equal. */
-static int compare_for_join(const struct rule *a, const struct rule *b)
+int ruleset_compare_incoming(const struct rule *a, const struct rule *b)
 {
 	int order = prefix_compare(&a->prefix, &b->prefix);
 
@@ -154,7 +153,7 @@ static size_t keep_last(struct rule *rules, size_t count)
 	size_t kept = 0;
 
 	for (size_t i = 0; i < count; i++)
-		if (i + 1 == count || compare_for_join(&rules[i], &rules[i + 1]) != 0)
+		if (i + 1 == count || ruleset_compare_incoming(&rules[i], &rules[i + 1]) != 0)
 			rules[kept++] = rules[i];
 	return kept;
 }
@@ -205,7 +204,7 @@ static void join_both(struct join *join, const struct rule *old, const struct ru
 	join->changed += old->verdict != fresh->verdict || old->expires != fresh->expires;
 }
 
-/* Both parts are sorted by compare_for_join(). */
+/* Both parts are sorted by ruleset_compare_incoming(). */
 static void join_parts(struct join *join, const struct part *old, const struct part *fresh)
 {
 	size_t i = 0, k = 0;
@@ -218,7 +217,7 @@ static void join_parts(struct join *join, const struct part *old, const struct p
 		else if (k == fresh->count)
 			order = -1;
 		else
-			order = compare_for_join(&old->rules[i], &fresh->rules[k]);
+			order = ruleset_compare_incoming(&old->rules[i], &fresh->rules[k]);
 
 		if (order < 0)
 			join_old(join, &old->rules[i++]);
@@ -252,8 +251,7 @@ static void inherit_counters(struct join *join, const struct part *old)
 	}
 }
 
-/* The position of the first rule that does not come before the prefix. */
-static size_t find_prefix(const struct ruleset *rules, const struct prefix *prefix)
+size_t ruleset_find_prefix(const struct ruleset *rules, const struct prefix *prefix)
 {
 	size_t low = 0, high = rules->count;
 
@@ -276,7 +274,7 @@ static void join_rules(struct join *join, struct rule *rules, size_t count,
 	const struct part old = { rules, count };
 
 	join->out_count = 0;
-	sort_peers(rules, count, join->scratch, compare_for_join);
+	sort_peers(rules, count, join->scratch, ruleset_compare_incoming);
 	join_parts(join, &old, incoming);
 	inherit_counters(join, &old);
 	sort_peers(join->out, join->out_count, join->scratch, rule_compare);
@@ -308,7 +306,7 @@ static int change_few(struct ruleset *rules, struct join *join, const struct par
 	for (size_t i = 0; i < incoming->count;) {
 		const struct rule *first = incoming->rules + i;
 		const struct part peers = { first, count_peers(first, incoming->count - i) };
-		size_t at = find_prefix(rules, &first->prefix), end = at;
+		size_t at = ruleset_find_prefix(rules, &first->prefix), end = at;
 
 		while (end < rules->count &&
 		       !prefix_compare(&rules->rules[end].prefix, &first->prefix))
@@ -341,20 +339,30 @@ static int change_many(struct ruleset *rules, struct join *join, const struct pa
 /* So many rules are few: putting each where it belongs moves less than joining all. */
 #define FEW_RULES 16
 
+int ruleset_sort_incoming(struct rule *incoming, size_t *count)
+{
+	auto_free struct rule *scratch = malloc((*count / 2 + 1) * sizeof(*scratch));
+
+	if (!scratch)
+		return -ENOMEM;
+	sort_rules(incoming, *count, scratch, ruleset_compare_incoming);
+	*count = keep_last(incoming, *count);
+	return 0;
+}
+
 static int make_change(struct ruleset *rules, struct join *join, struct rule *incoming,
 		       size_t count, size_t *changed)
 {
-	auto_free struct rule *scratch = malloc((count / 2 + 1) * sizeof(*scratch));
 	struct part part;
 	int ret;
 
-	/* Where nothing is there yet, so that there is a position to count from. */
-	if (!scratch ||
-	    array_reserve(&rules->rules, &rules->capacity, rules->count + 1, sizeof(*rules->rules)))
+	/* Where nothing is there yet, so that there is a position to count from. Sorting what comes in
+	 * changes nothing yet. */
+	if (array_reserve(&rules->rules, &rules->capacity, rules->count + 1,
+			  sizeof(*rules->rules)) ||
+	    ruleset_sort_incoming(incoming, &count))
 		return -ENOMEM;
-	/* Sorting what comes in changes nothing yet. */
-	sort_rules(incoming, count, scratch, compare_for_join);
-	part = (struct part){ incoming, keep_last(incoming, count) };
+	part = (struct part){ incoming, count };
 	if (join->change != CHANGE_REPLACE && part.count <= FEW_RULES)
 		ret = change_few(rules, join, &part);
 	else
@@ -382,7 +390,7 @@ int ruleset_replace(struct ruleset *rules, const bool *sets, struct rule *incomi
 			   incoming, count, changed);
 }
 
-/* Drops the rules that have ended, and marks in `used` the sets that still have one. */
+/* Drops the rules that have ended, and marks in `used` (may be NULL) the sets that still have one. */
 static void drop_ended(struct ruleset *rules, __u32 now, __u16 *used)
 {
 	size_t kept = 0;
@@ -390,12 +398,18 @@ static void drop_ended(struct ruleset *rules, __u32 now, __u16 *used)
 	for (size_t i = 0; i < rules->count; i++) {
 		if (tick_ended(rules->rules[i].expires, now))
 			continue;
-		used[rules->rules[i].set] = 1;
+		if (used)
+			used[rules->rules[i].set] = 1;
 		if (kept != i)
 			rules->rules[kept] = rules->rules[i];
 		kept++;
 	}
 	rules->count = kept;
+}
+
+void ruleset_drop_ended(struct ruleset *rules, __u32 now)
+{
+	drop_ended(rules, now, NULL);
 }
 
 /* Puts a set into the list, which is sorted by name. Names that come sorted cost one look each. */
@@ -511,7 +525,7 @@ size_t ruleset_count_set(const struct ruleset *rules, size_t index)
 size_t ruleset_count_family(const struct ruleset *rules, enum ipf_family family)
 {
 	const struct prefix first6 = { .family = IPF_IPV6 };
-	size_t count4 = find_prefix(rules, &first6);
+	size_t count4 = ruleset_find_prefix(rules, &first6);
 
 	return family == IPF_IPV4 ? count4 : rules->count - count4;
 }
@@ -522,7 +536,7 @@ const struct rule *ruleset_decide(const struct ruleset *rules, const struct addr
 	for (unsigned int bits = address_family_bits(address->family) + 1; bits--;) {
 		const struct prefix prefix = prefix_of_address(address, bits);
 
-		for (size_t i = find_prefix(rules, &prefix);
+		for (size_t i = ruleset_find_prefix(rules, &prefix);
 		     i < rules->count && !prefix_compare(&rules->rules[i].prefix, &prefix); i++)
 			if (!tick_ended(rules->rules[i].expires, now))
 				return &rules->rules[i];

@@ -37,6 +37,12 @@ int ruleset_find_set(const struct ruleset *rules, const char *name);
  * IPF_MAX_SETS. */
 int ruleset_name_set(struct ruleset *rules, const char *name);
 
+/* Sorts incoming rules by prefix, then set, and drops all but the last one for a prefix and a set.
+ * Returns 0 with how many are left in *count, or -ENOMEM with all unchanged. */
+int ruleset_sort_incoming(struct rule *incoming, size_t *count);
+/* The order that it sorts by, in which no two of what is left are equal: -1, 0, 1. */
+int ruleset_compare_incoming(const struct rule *a, const struct rule *b);
+
 /* The three changes below return 0, or -ENOMEM with the rule set unchanged. *changed (may be NULL)
  * becomes the number of rules added, removed, or given another verdict or end; 0 means that nothing
  * was different. Incoming rules may be in any order and have duplicates: the last one for a prefix
@@ -59,6 +65,12 @@ int ruleset_replace(struct ruleset *rules, const bool *sets, struct rule *incomi
  * counters and origins, which depend on their history. Costs one look at each rule, and a second
  * one where numbers change. */
 void ruleset_tidy(struct ruleset *rules, __u32 now);
+
+/* Drops the rules that have ended by tick `now` and nothing else: no set gets another number. */
+void ruleset_drop_ended(struct ruleset *rules, __u32 now);
+
+/* The position of the first rule that does not come before the prefix. */
+size_t ruleset_find_prefix(const struct ruleset *rules, const struct prefix *prefix);
 
 /* The rule that decides for the address at tick `now`: the first that has not ended, of the longest
  * prefix over the address that has one. NULL: the policy decides. */

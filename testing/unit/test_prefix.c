@@ -397,6 +397,73 @@ static void prefixes_survive_their_text(void **state)
 	}
 }
 
+struct common_case {
+	const char *name;
+	const char *a, *b;
+	const char *common;
+};
+
+static const struct common_case common_cases[] = {
+	{ "two hosts have a net in common", "10.0.0.1", "10.0.0.2", "10.0.0.0/30" },
+	{ "neighbours over a border", "10.0.0.255", "10.0.1.0", "10.0.0.0/23" },
+	{ "one is in the other", "10.0.0.0/8", "10.1.2.3", "10.0.0.0/8" },
+	{ "both are the same", "10.1.2.3", "10.1.2.3", "10.1.2.3" },
+	{ "nothing in common", "0.0.0.0", "128.0.0.0", "0.0.0.0/0" },
+	{ "a difference in the lower half", "2001:db8::1", "2001:db8::4", "2001:db8::/125" },
+	{ "a difference at the halves' border",
+	  "2001:db8::", "2001:db8:0:0:8000::", "2001:db8::/64" },
+	{ "nothing in common in IPv6", "::1", "8000::", "::/0" },
+};
+
+static void check_common(void **state)
+{
+	const struct common_case *c = *state;
+	struct prefix a = prefix_of(c->a), b = prefix_of(c->b), common;
+	char text[PREFIX_TEXT_SIZE];
+
+	common = prefix_common(&a, &b);
+	prefix_format(&common, text);
+	assert_string_equal(text, c->common);
+	common = prefix_common(&b, &a);
+	prefix_format(&common, text);
+	assert_string_equal(text, c->common);
+}
+
+static void a_list_is_reduced(void **state)
+{
+	static const char *const texts[] = { "10.0.0.9",   "11.0.0.0/8", "::1",      "10.0.0.0/8",
+					     "10.0.0.0/9", "9.0.0.1",    "11.0.0.0", "10.0.0.0/8" };
+	static const char *const left[] = { "9.0.0.1", "10.0.0.0/8", "11.0.0.0/8", "::1" };
+	const struct prefix covered = prefix_of("10.255.255.255"), outside = prefix_of("12.0.0.0");
+	const struct prefix wider = prefix_of("10.0.0.0/7"), first = prefix_of("0.0.0.0/0");
+	struct prefix_list list = { 0 };
+
+	(void)state;
+	prefix_list_reduce(&list);
+	assert_int_equal(list.count, 0);
+	assert_false(prefix_list_covers(&list, &covered));
+	for (size_t i = 0; i < COUNT_OF(texts); i++) {
+		const struct prefix prefix = prefix_of(texts[i]);
+
+		assert_int_equal(prefix_list_add(&list, &prefix), 0);
+	}
+	prefix_list_reduce(&list);
+	assert_int_equal(list.count, COUNT_OF(left));
+	for (size_t i = 0; i < COUNT_OF(left); i++) {
+		const struct prefix prefix = prefix_of(left[i]);
+
+		assert_int_equal(prefix_compare(&list.items[i], &prefix), 0);
+		assert_int_equal(prefix_list_find(&list, &prefix), i);
+		assert_true(prefix_list_covers(&list, &prefix));
+	}
+	assert_true(prefix_list_covers(&list, &covered));
+	assert_false(prefix_list_covers(&list, &outside));
+	assert_false(prefix_list_covers(&list, &wider));
+	assert_int_equal(prefix_list_find(&list, &first), 0);
+	assert_int_equal(prefix_list_find(&list, &covered), 2);
+	prefix_list_done(&list);
+}
+
 int main(void)
 {
 	static struct suite suite;
@@ -404,6 +471,9 @@ int main(void)
 	SUITE_TABLE(&suite, check_prefix, prefix_cases);
 	SUITE_TABLE(&suite, check_cover, cover_cases);
 	SUITE_TABLE(&suite, check_edges, edge_cases);
+	SUITE_TABLE(&suite, check_common, common_cases);
+	suite_add(&suite, "a list is sorted, without what is inside others", a_list_is_reduced,
+		  NULL);
 	suite_add(&suite, "a cover comes before what it covers", a_cover_comes_first, NULL);
 	suite_add(&suite, "every problem has words of its own", every_problem_has_words, NULL);
 	suite_add(&suite, "ranges are cut into the smallest set",

@@ -243,6 +243,42 @@ static void tidying_up(void **state)
 	ruleset_done(&rules);
 }
 
+static void ended_rules_go_alone(void **state)
+{
+	struct ruleset set;
+
+	(void)state;
+	ruleset_from_text(&set, "set a\n10.0.0.1 timeout 5\nset b\n10.0.0.1\nset c\n::1 timeout 5\n"
+				"set d\n10.0.0.3 timeout 6\n");
+	ruleset_drop_ended(&set, tick_after(0, 5) - 1);
+	assert_int_equal(set.count, 4);
+	ruleset_drop_ended(&set, tick_after(0, 5));
+	assert_int_equal(set.set_count, 4);
+	assert_int_equal(set.count, 2);
+	assert_int_equal(set.rules[0].set, 1);
+	assert_int_equal(set.rules[1].set, 3);
+	ruleset_done(&set);
+}
+
+static void incoming_rules_are_sorted(void **state)
+{
+	struct rule rules[] = {
+		{ .prefix.bits = 9, .set = 1, .verdict = IPF_DROP },
+		{ .prefix.bits = 8, .set = 2 },
+		{ .prefix.bits = 9, .set = 0 },
+		{ .prefix.bits = 9, .set = 1, .verdict = IPF_PASS },
+	};
+	size_t count = COUNT_OF(rules);
+
+	(void)state;
+	assert_int_equal(ruleset_sort_incoming(rules, &count), 0);
+	assert_int_equal(count, 3);
+	assert_int_equal(rules[0].set, 2);
+	assert_int_equal(rules[1].set, 0);
+	assert_int_equal(rules[2].verdict, IPF_PASS);
+	assert_int_equal(ruleset_compare_incoming(&rules[1], &rules[2]), -1);
+}
+
 static void sets_are_numbered_by_name(void **state)
 {
 	struct ruleset rules;
@@ -658,6 +694,10 @@ int main(void)
 	suite_add(&suite, "names of sets", names_of_sets, NULL);
 	suite_add(&suite, "a set too many is refused", a_set_too_many, NULL);
 	suite_add(&suite, "tidying up drops ended rules and empty sets", tidying_up, NULL);
+	suite_add(&suite, "ended rules go and no set gets another number", ended_rules_go_alone,
+		  NULL);
+	suite_add(&suite, "incoming rules are sorted, and the last one counts",
+		  incoming_rules_are_sorted, NULL);
 	suite_add(&suite, "sets are numbered by name", sets_are_numbered_by_name, NULL);
 	suite_add(&suite, "all sets are numbered by name", all_sets_are_numbered_by_name, NULL);
 	suite_add(&suite, "rules are counted by set and family", counting, NULL);
