@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Which rules of a large table are inside a prefix, and which cover it?
+ *
+ * The answer takes a few rules from a sorted table and leaves the others alone: they are found by
+ * binary search, and read one at a time where they are.
+ */
+#ifndef TABLE_BASE_H
+#define TABLE_BASE_H
+
+#include <ruleset/ruleset.h>
+#include <stddef.h>
+
+struct error;
+
+/* A table whose rules can be read by their number: first those of IPv4, then those of IPv6, in the
+ * order of a rule set. */
+struct base {
+	size_t count[IPF_FAMILIES];
+	const struct ipf_set *sets; /* rules' sets index these */
+	size_t set_count;
+	const void *context; /* for the functions */
+	/* Reads rule number i. Returns 0, or -EBADMSG with a message where it is damaged. */
+	int (*read)(const void *context, size_t i, struct rule *out, struct error *err);
+	/* The number of the first rule from `from` on whose set is marked; that of all rules if
+	 * none is. NULL: rules are read one by one instead. */
+	size_t (*seek)(const void *context, size_t from, const bool *sets);
+};
+
+/* The base that is this rule set, which must outlive it. */
+void base_from_ruleset(struct base *base, const struct ruleset *rules);
+
+size_t base_count(const struct base *base);
+
+/* Rules by number, from the first to the one before `end`. */
+struct base_range {
+	size_t first;
+	size_t end;
+};
+
+/* Each search below returns 0, or the failure of a read. It begins at a number that the caller
+ * gives and costs the logarithm of the distance to what it finds. */
+
+/* *at: the number of the first rule that does not come before the prefix. */
+int base_find(const struct base *base, const struct prefix *prefix, size_t *at, struct error *err);
+
+/* *range: the rules inside the prefix, those of the prefix itself among them. In: range->first is
+ * where to begin. */
+int base_find_inside(const struct base *base, const struct prefix *prefix, struct base_range *range,
+		     struct error *err);
+
+/* *cover: the rules of the closest cover, which is the longest prefix that has rules, is over
+ * `prefix`, shorter, and has `shortest` bits or more. An empty range: there is none. In:
+ * cover->first is what base_find() gives for the prefix. To find the next cover, go on with the
+ * cover's prefix: its first rule is where base_find() would be. */
+int base_find_cover(const struct base *base, const struct prefix *prefix, unsigned int shortest,
+		    struct base_range *cover, struct error *err);
+
+/* *at: the number of the first rule from *at on whose set is marked, with the rule in *out; that of
+ * all rules if there is none. */
+int base_find_set(const struct base *base, const bool *sets, size_t *at, struct rule *out,
+		  struct error *err);
+
+#endif

@@ -1,0 +1,924 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Do a base and its delta stay the table that the changes ask for?
+ *
+ * Tables show with rule files which regions come and go. Random changes are made to a delta and to
+ * a plain rule set, the model: what the delta comes to must be the model, rule by rule and address
+ * by address.
+ */
+#include <table/delta.h>
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <ruleset/tick.h>
+#include <ruleset/verdict.h>
+#include <util/array.h>
+#include <util/error.h>
+
+#include "support.h"
+
+/* --- Which regions come and go ---------------------------------------------------------------- */
+
+enum step { STEP_END, STEP_ADD, STEP_REMOVE, STEP_REPLACE, STEP_FLUSH, STEP_LATER };
+
+struct delta_case {
+	const char *name;
+	const char *base; /* a rule file */
+	struct {
+		enum step step;
+		const char *rules; /* a rule file; STEP_FLUSH: a set; STEP_LATER: seconds */
+		size_t changed;
+	} steps[4];
+	const char *regions;
+	const char *rules; /* of the delta */
+	const char *table; /* canonical text */
+};
+
+/* Of the header's example. */
+#define EXAMPLE "10.0.0.0/8\npass 10.1.0.0/16\n10.1.2.3\n11.0.0.7"
+
+static const struct delta_case delta_cases[] = {
+	{ "the example, one added",
+	  EXAMPLE,
+	  { { STEP_ADD, "10.1.2.4", 1 } },
+	  "10.1.2.4",
+	  "drop 10.0.0.0/8, pass 10.1.0.0/16, drop 10.1.2.4",
+	  "drop 10.0.0.0/8\npass 10.1.0.0/16\ndrop 10.1.2.3\ndrop 10.1.2.4\ndrop 11.0.0.7\n" },
+	{ "the example, a cover removed",
+	  EXAMPLE,
+	  { { STEP_ADD, "10.1.2.4", 1 }, { STEP_REMOVE, "10.1.0.0/16", 1 } },
+	  "10.1.0.0/16",
+	  "drop 10.0.0.0/8, drop 10.1.2.3, drop 10.1.2.4",
+	  "drop 10.0.0.0/8\ndrop 10.1.2.3\ndrop 10.1.2.4\ndrop 11.0.0.7\n" },
+	{ "the example, one removed",
+	  EXAMPLE,
+	  { { STEP_ADD, "10.1.2.4", 1 },
+	    { STEP_REMOVE, "10.1.0.0/16", 1 },
+	    { STEP_REMOVE, "11.0.0.7", 1 } },
+	  "10.1.0.0/16 11.0.0.7",
+	  "drop 10.0.0.0/8, drop 10.1.2.3, drop 10.1.2.4",
+	  "drop 10.0.0.0/8\ndrop 10.1.2.3\ndrop 10.1.2.4\n" },
+	{ "the example, one removed and added again",
+	  EXAMPLE,
+	  { { STEP_ADD, "10.1.2.4", 1 },
+	    { STEP_REMOVE, "11.0.0.7", 1 },
+	    { STEP_ADD, "11.0.0.7", 1 } },
+	  "10.1.2.4",
+	  "drop 10.0.0.0/8, pass 10.1.0.0/16, drop 10.1.2.4",
+	  "drop 10.0.0.0/8\npass 10.1.0.0/16\ndrop 10.1.2.3\ndrop 10.1.2.4\ndrop 11.0.0.7\n" },
+
+	{ "nothing", "10.0.0.1", { { STEP_ADD, "", 0 } }, "", "", "drop 10.0.0.1\n" },
+	{ "adding what is there",
+	  "10.0.0.1\n10.0.0.2",
+	  { { STEP_ADD, "10.0.0.1", 0 } },
+	  "",
+	  "",
+	  "drop 10.0.0.1\ndrop 10.0.0.2\n" },
+	{ "adding what is there, and more",
+	  "10.0.0.1\n10.0.0.2",
+	  { { STEP_ADD, "10.0.0.1\n10.0.0.3", 1 } },
+	  "10.0.0.3",
+	  "drop 10.0.0.3",
+	  "drop 10.0.0.1\ndrop 10.0.0.2\ndrop 10.0.0.3\n" },
+	{ "adding what the delta has",
+	  "10.0.0.1",
+	  { { STEP_ADD, "10.0.0.2", 1 }, { STEP_ADD, "10.0.0.2", 0 } },
+	  "10.0.0.2",
+	  "drop 10.0.0.2",
+	  "drop 10.0.0.1\ndrop 10.0.0.2\n" },
+	{ "the last one for a prefix counts, not one that is there",
+	  "pass 10.0.0.1",
+	  { { STEP_ADD, "pass 10.0.0.1\ndrop 10.0.0.1", 1 } },
+	  "10.0.0.1",
+	  "drop 10.0.0.1",
+	  "drop 10.0.0.1\n" },
+	{ "adding another verdict",
+	  "10.0.0.1",
+	  { { STEP_ADD, "pass 10.0.0.1", 1 } },
+	  "10.0.0.1",
+	  "pass 10.0.0.1",
+	  "pass 10.0.0.1\n" },
+	{ "adding one verdict and the other",
+	  "10.0.0.1",
+	  { { STEP_ADD, "pass 10.0.0.1", 1 }, { STEP_ADD, "10.0.0.1", 1 } },
+	  "",
+	  "",
+	  "drop 10.0.0.1\n" },
+	{ "adding and removing leaves nothing",
+	  EXAMPLE,
+	  { { STEP_ADD, "10.1.2.4", 1 }, { STEP_REMOVE, "10.1.2.4", 1 } },
+	  "",
+	  "",
+	  "drop 10.0.0.0/8\npass 10.1.0.0/16\ndrop 10.1.2.3\ndrop 11.0.0.7\n" },
+	{ "adding and removing a cover of others leaves nothing",
+	  EXAMPLE,
+	  { { STEP_ADD, "10.0.0.0/7", 1 }, { STEP_REMOVE, "10.0.0.0/7", 1 } },
+	  "",
+	  "",
+	  "drop 10.0.0.0/8\npass 10.1.0.0/16\ndrop 10.1.2.3\ndrop 11.0.0.7\n" },
+	{ "removing what isn't there",
+	  "10.0.0.1",
+	  { { STEP_REMOVE, "10.0.0.2", 0 } },
+	  "",
+	  "",
+	  "drop 10.0.0.1\n" },
+	{ "removing from a set that hasn't it",
+	  "10.0.0.1\nset a\n10.0.0.2",
+	  { { STEP_REMOVE, "set a\n10.0.0.1", 0 } },
+	  "",
+	  "",
+	  "set default\ndrop 10.0.0.1\nset a\ndrop 10.0.0.2\n" },
+	{ "removing all",
+	  "10.0.0.1\n10.0.0.2",
+	  { { STEP_REMOVE, "10.0.0.1\n10.0.0.2", 2 } },
+	  "10.0.0.1 10.0.0.2",
+	  "",
+	  "" },
+	{ "removing the longer one of a nested pair",
+	  "10.0.0.0/8\n10.0.0.1",
+	  { { STEP_REMOVE, "10.0.0.1", 1 } },
+	  "10.0.0.1",
+	  "drop 10.0.0.0/8",
+	  "drop 10.0.0.0/8\n" },
+	{ "removing the shorter one of a nested pair",
+	  "10.0.0.0/8\n10.0.0.1",
+	  { { STEP_REMOVE, "10.0.0.0/8", 1 } },
+	  "10.0.0.0/8",
+	  "drop 10.0.0.1",
+	  "drop 10.0.0.1\n" },
+	{ "removing both, the longer one first",
+	  "10.0.0.0/8\n10.0.0.1",
+	  { { STEP_REMOVE, "10.0.0.1", 1 }, { STEP_REMOVE, "10.0.0.0/8", 1 } },
+	  "10.0.0.0/8",
+	  "",
+	  "" },
+	{ "removing both, the shorter one first",
+	  "10.0.0.0/8\n10.0.0.1",
+	  { { STEP_REMOVE, "10.0.0.0/8", 1 }, { STEP_REMOVE, "10.0.0.1", 1 } },
+	  "10.0.0.0/8",
+	  "",
+	  "" },
+	{ "a region takes in others, and not those beside it",
+	  "9.9.9.9\n10.0.0.9\n11.0.0.9",
+	  { { STEP_ADD, "9.9.9.8\n10.0.0.1\n10.0.0.2\n11.0.0.1", 4 },
+	    { STEP_ADD, "pass 10.0.0.0/8", 1 } },
+	  "9.9.9.8 10.0.0.0/8 11.0.0.1",
+	  "drop 9.9.9.8, pass 10.0.0.0/8, drop 10.0.0.1, drop 10.0.0.2, drop 10.0.0.9, drop 11.0.0.1",
+	  "drop 9.9.9.8\ndrop 9.9.9.9\npass 10.0.0.0/8\ndrop 10.0.0.1\ndrop 10.0.0.2\n"
+	  "drop 10.0.0.9\ndrop 11.0.0.1\ndrop 11.0.0.9\n" },
+	{ "a region takes in one without rules, whose rule stays gone",
+	  "10.0.0.1\n10.0.0.2",
+	  { { STEP_REMOVE, "10.0.0.1", 1 }, { STEP_ADD, "10.0.0.0/8", 1 } },
+	  "10.0.0.0/8",
+	  "drop 10.0.0.0/8, drop 10.0.0.2",
+	  "drop 10.0.0.0/8\ndrop 10.0.0.2\n" },
+	{ "nested prefixes at once are one region",
+	  "10.0.0.1",
+	  { { STEP_ADD, "10.1.0.0/16\n10.0.0.0/8\n10.1.2.3", 3 } },
+	  "10.0.0.0/8",
+	  "drop 10.0.0.0/8, drop 10.0.0.1, drop 10.1.0.0/16, drop 10.1.2.3",
+	  "drop 10.0.0.0/8\ndrop 10.0.0.1\ndrop 10.1.0.0/16\ndrop 10.1.2.3\n" },
+	{ "a cover of two regions is there once, and stays with one",
+	  "10.0.0.0/8\n11.0.0.1",
+	  { { STEP_ADD, "pass 10.0.0.1\npass 10.9.0.1", 2 }, { STEP_REMOVE, "10.0.0.1", 1 } },
+	  "10.9.0.1",
+	  "drop 10.0.0.0/8, pass 10.9.0.1",
+	  "drop 10.0.0.0/8\npass 10.9.0.1\ndrop 11.0.0.1\n" },
+	{ "all of a cover's rules are copied",
+	  "10.0.0.0/8 timeout 9\nset a\npass 10.0.0.0/8",
+	  { { STEP_ADD, "10.0.0.1", 1 } },
+	  "10.0.0.1",
+	  "pass a 10.0.0.0/8, drop 10.0.0.0/8, drop 10.0.0.1",
+	  "set default\ndrop 10.0.0.0/8 timeout 9s\ndrop 10.0.0.1\nset a\npass 10.0.0.0/8\n" },
+	{ "rules of one prefix in two sets",
+	  "10.0.0.1\nset a\n10.0.0.1",
+	  { { STEP_REMOVE, "10.0.0.1", 1 } },
+	  "10.0.0.1",
+	  "drop a 10.0.0.1",
+	  "set a\ndrop 10.0.0.1\n" },
+	{ "a new set",
+	  "10.0.0.1",
+	  { { STEP_ADD, "set new\n10.0.0.1", 1 } },
+	  "10.0.0.1",
+	  "drop 10.0.0.1, drop new 10.0.0.1",
+	  "set default\ndrop 10.0.0.1\nset new\ndrop 10.0.0.1\n" },
+	{ "a new set comes and goes",
+	  "10.0.0.1",
+	  { { STEP_ADD, "set new\n10.0.0.1", 1 }, { STEP_REMOVE, "set new\n10.0.0.1", 1 } },
+	  "",
+	  "",
+	  "drop 10.0.0.1\n" },
+
+	{ "0.0.0.0/0 is over all of IPv4 and nothing else",
+	  "10.0.0.1\n255.255.255.255\n::1",
+	  { { STEP_ADD, "0.0.0.0/0", 1 } },
+	  "0.0.0.0/0",
+	  "drop 0.0.0.0/0, drop 10.0.0.1, drop 255.255.255.255",
+	  "drop 0.0.0.0/0\ndrop 10.0.0.1\ndrop 255.255.255.255\ndrop ::1\n" },
+	{ "::/0 is over all of IPv6 and nothing else",
+	  "10.0.0.1\n::1\n2001:db8::1",
+	  { { STEP_ADD, "::/0", 1 } },
+	  "::/0",
+	  "drop ::/0, drop ::1, drop 2001:db8::1",
+	  "drop 10.0.0.1\ndrop ::/0\ndrop ::1\ndrop 2001:db8::1\n" },
+	{ "covers of every kind of IPv6",
+	  "::/0\n2001:db8::/32\npass 2001:db8::/64\n2001:db9::/32",
+	  { { STEP_ADD, "2001:db8::7", 1 } },
+	  "2001:db8::7",
+	  "drop ::/0, drop 2001:db8::/32, pass 2001:db8::/64, drop 2001:db8::7",
+	  "drop ::/0\ndrop 2001:db8::/32\npass 2001:db8::/64\ndrop 2001:db8::7\ndrop 2001:db9::/32\n" },
+	{ "a cover that is far before what it covers",
+	  "0.0.0.0/0\n1.0.0.0/8\n9.0.0.0/9\n9.128.0.0/16",
+	  { { STEP_ADD, "10.0.0.1", 1 } },
+	  "10.0.0.1",
+	  "drop 0.0.0.0/0, drop 10.0.0.1",
+	  "drop 0.0.0.0/0\ndrop 1.0.0.0/8\ndrop 9.0.0.0/9\ndrop 9.128.0.0/16\ndrop 10.0.0.1\n" },
+	{ "the first and the last addresses",
+	  "10.0.0.1\n2001:db8::1",
+	  { { STEP_ADD, "0.0.0.0\n255.255.255.255\n::\nffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff",
+	      4 } },
+	  "0.0.0.0 255.255.255.255 :: ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff",
+	  "drop 0.0.0.0, drop 255.255.255.255, drop ::, drop ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff",
+	  "drop 0.0.0.0\ndrop 10.0.0.1\ndrop 255.255.255.255\ndrop ::\ndrop 2001:db8::1\n"
+	  "drop ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff\n" },
+
+	{ "a rule that ends under a cover that ends",
+	  "10.0.0.0/8 timeout 20",
+	  { { STEP_ADD, "pass 10.0.0.1 timeout 10", 1 } },
+	  "10.0.0.1",
+	  "drop 10.0.0.0/8, pass 10.0.0.1",
+	  "drop 10.0.0.0/8 timeout 20s\npass 10.0.0.1 timeout 10s\n" },
+	{ "it has ended, and what is left says what the base says",
+	  "10.0.0.0/8 timeout 20",
+	  { { STEP_ADD, "pass 10.0.0.1 timeout 10", 1 },
+	    { STEP_LATER, "15", 0 },
+	    { STEP_ADD, "11.0.0.1", 1 } },
+	  "11.0.0.1",
+	  "drop 11.0.0.1",
+	  "drop 10.0.0.0/8 timeout 20s\ndrop 11.0.0.1\n" },
+	{ "the cover has ended",
+	  "10.0.0.0/8 timeout 10",
+	  { { STEP_ADD, "pass 10.0.0.1 timeout 20", 1 },
+	    { STEP_LATER, "15", 0 },
+	    { STEP_ADD, "11.0.0.1", 1 } },
+	  "10.0.0.1 11.0.0.1",
+	  "pass 10.0.0.1, drop 11.0.0.1",
+	  "pass 10.0.0.1 timeout 20s\ndrop 11.0.0.1\n" },
+	{ "a rule of the base that has ended is no rule",
+	  "10.0.0.1 timeout 10",
+	  { { STEP_LATER, "15", 0 }, { STEP_REMOVE, "10.0.0.1", 0 } },
+	  "",
+	  "",
+	  "" },
+	{ "adding what has ended",
+	  "10.0.0.1 timeout 10",
+	  { { STEP_LATER, "15", 0 }, { STEP_ADD, "10.0.0.1", 1 } },
+	  "10.0.0.1",
+	  "drop 10.0.0.1",
+	  "drop 10.0.0.1\n" },
+	{ "another end",
+	  "10.0.0.1 timeout 10",
+	  { { STEP_ADD, "10.0.0.1 timeout 20", 1 } },
+	  "10.0.0.1",
+	  "drop 10.0.0.1",
+	  "drop 10.0.0.1 timeout 20s\n" },
+
+	{ "replacing by the same",
+	  "10.0.0.1\n10.0.0.2",
+	  { { STEP_REPLACE, "10.0.0.2\n10.0.0.1", 0 } },
+	  "",
+	  "",
+	  "drop 10.0.0.1\ndrop 10.0.0.2\n" },
+	{ "replacing touches only what differs",
+	  "10.0.0.1\n10.0.0.2\n10.0.0.3\nset a\n10.0.0.3",
+	  { { STEP_REPLACE, "10.0.0.2\n10.0.0.4\npass 10.0.0.3", 3 } },
+	  "10.0.0.1 10.0.0.3 10.0.0.4",
+	  "pass 10.0.0.3, drop a 10.0.0.3, drop 10.0.0.4",
+	  "set default\ndrop 10.0.0.2\npass 10.0.0.3\ndrop 10.0.0.4\nset a\ndrop 10.0.0.3\n" },
+	{ "replacing what is in the base and in regions",
+	  "10.0.0.1\n10.0.0.5",
+	  { { STEP_ADD, "10.0.0.3\n10.0.0.7", 2 }, { STEP_REPLACE, "10.0.0.5\n10.0.0.7", 2 } },
+	  "10.0.0.1 10.0.0.7",
+	  "drop 10.0.0.7",
+	  "drop 10.0.0.5\ndrop 10.0.0.7\n" },
+	{ "a set is flushed, in the base and in regions",
+	  "10.0.0.1\nset a\n10.0.0.2\n::1",
+	  { { STEP_ADD, "set a\n10.0.0.3", 1 }, { STEP_FLUSH, "a", 3 } },
+	  "10.0.0.2 ::1",
+	  "",
+	  "drop 10.0.0.1\n" },
+	{ "a set is flushed whose rules are covers",
+	  "set a\n10.0.0.0/8\nset b\npass 10.0.0.1",
+	  { { STEP_ADD, "set b\npass 10.0.0.2", 1 }, { STEP_FLUSH, "a", 1 } },
+	  "10.0.0.0/8",
+	  "pass b 10.0.0.1, pass b 10.0.0.2",
+	  "set b\npass 10.0.0.1\npass 10.0.0.2\n" },
+	{ "a set is flushed that isn't there",
+	  "10.0.0.1",
+	  { { STEP_FLUSH, "a", 0 } },
+	  "",
+	  "",
+	  "drop 10.0.0.1\n" },
+};
+
+/* Rules of a rule file with the sets of a delta, which gets those that it has not. */
+static void read_incoming(struct delta *delta, const char *text, struct ruleset *incoming)
+{
+	ruleset_from_text(incoming, text);
+	for (size_t i = 0; i < incoming->count; i++) {
+		struct rule *rule = &incoming->rules[i];
+
+		rule->set = (__u16)ruleset_name_set(&delta->rules, incoming->sets[rule->set].name);
+	}
+}
+
+/* A base and its delta, as commands leave them in the kernel and find them again. */
+struct table {
+	struct ruleset rules; /* the base's */
+	struct base base;
+	struct delta delta;
+	__u32 now;
+};
+
+static void table_init(struct table *table)
+{
+	struct error err = { 0 };
+
+	table->now = 0;
+	base_from_ruleset(&table->base, &table->rules);
+	assert_int_equal(delta_init(&table->delta, &table->base, table->now, &err), 0);
+}
+
+static void table_done(struct table *table)
+{
+	delta_done(&table->delta);
+	ruleset_done(&table->rules);
+}
+
+/* Reads the delta back at another time. */
+static void table_reload(struct table *table, __u32 now)
+{
+	struct delta old = table->delta;
+	struct error err = { 0 };
+
+	table->now = now;
+	assert_int_equal(delta_init(&table->delta, &table->base, now, &err), 0);
+	if (delta_take(&table->delta, &old.rules, &old.regions, old.replaced, &err))
+		fail_msg("%s", err.text);
+	delta_done(&old);
+}
+
+/* Release with ruleset_done(). */
+static void table_merge(const struct table *table, struct ruleset *out)
+{
+	ruleset_init(out);
+	assert_int_equal(ruleset_reserve(out, table->rules.count, table->rules.set_count), 0);
+	for (size_t i = 0; i < table->rules.count; i++)
+		out->rules[out->count++] = table->rules.rules[i];
+	assert_int_equal(delta_merge(&table->delta, out), 0);
+}
+
+static bool *mark_sets(const struct delta *delta, const struct ruleset *incoming, const char *name)
+{
+	bool *sets = calloc(delta->rules.set_count + 1, sizeof(*sets));
+
+	assert_non_null(sets);
+	for (size_t i = 0; i < delta->rules.set_count; i++)
+		sets[i] = ruleset_find_set(incoming, delta->rules.sets[i].name) >= 0 ||
+			  (name && !strcmp(delta->rules.sets[i].name, name));
+	return sets;
+}
+
+static void take_step(struct table *table, enum step step, const char *text, size_t expected)
+{
+	struct delta *delta = &table->delta;
+	struct error err = { 0 };
+	struct ruleset incoming;
+	size_t changed = 0;
+	bool *sets;
+	int ret = 0;
+
+	if (step == STEP_LATER) {
+		table_reload(table, tick_after(0, strtoull(text, NULL, 10)));
+		return;
+	}
+	read_incoming(delta, step == STEP_FLUSH ? "" : text, &incoming);
+	sets = mark_sets(delta, &incoming, step == STEP_FLUSH ? text : NULL);
+	if (step == STEP_ADD)
+		ret = delta_add(delta, incoming.rules, incoming.count, SIZE_MAX, &changed, &err);
+	else if (step == STEP_REMOVE)
+		ret = delta_remove(delta, incoming.rules, incoming.count, SIZE_MAX, &changed, &err);
+	else
+		ret = delta_replace(delta, sets, incoming.rules, incoming.count, SIZE_MAX, &changed,
+				    &err);
+	assert_int_equal(ret, 0);
+	assert_int_equal(changed, expected);
+	ruleset_done(&incoming);
+	free(sets);
+	table_reload(table, table->now);
+}
+
+static void check_regions(const struct delta *delta, const char *expected)
+{
+	char text[PREFIX_TEXT_SIZE], all[400] = "";
+
+	for (size_t i = 0; i < delta->regions.count; i++) {
+		prefix_format(&delta->regions.items[i], text);
+		if (i)
+			strcat(all, " ");
+		strcat(all, text);
+	}
+	assert_string_equal(all, expected);
+}
+
+static void check_rules(const struct delta *delta, const char *expected)
+{
+	char text[PREFIX_TEXT_SIZE], all[800] = "";
+	size_t length = 0;
+
+	for (size_t i = 0; i < delta->rules.count; i++) {
+		const struct rule *rule = &delta->rules.rules[i];
+		const char *set = delta->rules.sets[rule->set].name;
+		bool is_default = !strcmp(set, RULE_DEFAULT_SET);
+
+		prefix_format(&rule->prefix, text);
+		length += (size_t)snprintf(all + length, sizeof(all) - length, "%s%s %s%s%s",
+					   i ? ", " : "", verdict_name(rule->verdict),
+					   is_default ? "" : set, is_default ? "" : " ", text);
+		assert_true(length < sizeof(all));
+	}
+	assert_string_equal(all, expected);
+}
+
+static void check_case(void **state)
+{
+	const struct delta_case *c = *state;
+	struct ruleset merged;
+	struct table table;
+	char *text;
+
+	ruleset_from_text(&table.rules, c->base);
+	table_init(&table);
+	for (size_t i = 0; i < COUNT_OF(c->steps) && c->steps[i].step != STEP_END; i++)
+		take_step(&table, c->steps[i].step, c->steps[i].rules, c->steps[i].changed);
+	check_regions(&table.delta, c->regions);
+	check_rules(&table.delta, c->rules);
+	table_merge(&table, &merged);
+	ruleset_tidy(&merged, table.now);
+	text = ruleset_to_text(&merged);
+	assert_string_equal(text, c->table);
+	free(text);
+	ruleset_done(&merged);
+	table_done(&table);
+}
+
+/* --- Random changes, with a model ------------------------------------------------------------- */
+
+#define MODEL_SETS 7
+
+static const char *const set_names[MODEL_SETS] = { "default", "b", "a", "n", "m", "o", "0" };
+
+/* A table and the rule set that it should be. Changes draw from a pool of rules, most of which the
+ * base has, so that they meet. A rule of the pool names its set by its position in set_names. */
+struct model {
+	struct table table;
+	struct ruleset rules; /* what the table should be, but for the numbers of its sets */
+	struct rule *pool;
+	size_t pool_count;
+	bool is_counted;
+	__u32 next_slot;
+};
+
+/* Release with ruleset_done(). */
+static void copy_ruleset(const struct ruleset *from, struct ruleset *to)
+{
+	ruleset_init(to);
+	assert_int_equal(ruleset_reserve(to, from->count + 1, from->set_count + 1), 0);
+	for (size_t i = 0; i < from->count; i++)
+		to->rules[to->count++] = from->rules[i];
+	for (size_t i = 0; i < from->set_count; i++)
+		to->sets[to->set_count++] = from->sets[i];
+}
+
+static void model_init(struct model *model, enum shape shape)
+{
+	const size_t count = 1 + random_below(120);
+	struct ruleset unused;
+
+	*model = (struct model){ .pool_count = count, .is_counted = random_below(2) };
+	ruleset_init(&unused);
+	random_rules(&unused, shape, count, &model->pool);
+	ruleset_done(&unused);
+	for (size_t i = 0; i < count; i++)
+		model->pool[i].set = (__u16)random_below(3);
+	ruleset_init(&model->rules);
+	for (size_t i = 0; i < 3; i++)
+		assert_int_equal(ruleset_name_set(&model->rules, set_names[i]), i);
+	assert_int_equal(ruleset_add(&model->rules, model->pool, count * 2 / 3, NULL), 0);
+	if (model->is_counted)
+		assign_counters(&model->rules);
+	model->next_slot = (__u32)count;
+	copy_ruleset(&model->rules, &model->table.rules);
+	table_init(&model->table);
+}
+
+static void model_done(struct model *model)
+{
+	table_done(&model->table);
+	ruleset_done(&model->rules);
+	free(model->pool);
+}
+
+/* Draws rules from the pool. Some get another verdict, end or set. The caller frees them. */
+static struct rule *draw_rules(const struct model *model, size_t count)
+{
+	struct rule *rules = calloc(count + 1, sizeof(*rules));
+
+	assert_non_null(rules);
+	for (size_t i = 0; i < count; i++) {
+		rules[i] = model->pool[random_below(model->pool_count)];
+		if (!random_below(3))
+			rules[i].verdict ^= IPF_PASS ^ IPF_DROP;
+		if (!random_below(4))
+			rules[i].set = (__u16)random_below(MODEL_SETS);
+		if (!random_below(3))
+			rules[i].expires = random_below(2) ? IPF_NEVER :
+							     1 + (__u32)random_below(40);
+		if (tick_ended(rules[i].expires, model->table.now))
+			rules[i].expires = IPF_NEVER;
+		rules[i].counter = (__u32)random_number();
+	}
+	return rules;
+}
+
+/* The same rules with the numbers that sets have here. */
+static struct rule *with_sets_of(struct ruleset *set, const struct rule *rules, size_t count)
+{
+	struct rule *copy = calloc(count + 1, sizeof(*copy));
+
+	assert_non_null(copy);
+	for (size_t i = 0; i < count; i++) {
+		int number = ruleset_name_set(set, set_names[rules[i].set]);
+
+		assert_true(number >= 0);
+		copy[i] = rules[i];
+		copy[i].set = (__u16)number;
+	}
+	return copy;
+}
+
+struct change {
+	enum step step;
+	struct rule *rules;
+	size_t count;
+	bool replaced[MODEL_SETS];
+};
+
+static bool *flags_of(const struct ruleset *set, const struct change *change)
+{
+	bool *flags = calloc(set->set_count + 1, sizeof(*flags));
+
+	assert_non_null(flags);
+	for (size_t i = 0; i < MODEL_SETS; i++) {
+		int number = ruleset_find_set(set, set_names[i]);
+
+		if (number >= 0)
+			flags[number] = change->replaced[i];
+	}
+	return flags;
+}
+
+static size_t change_model(struct ruleset *rules, const struct change *change)
+{
+	struct rule *incoming = with_sets_of(rules, change->rules, change->count);
+	bool *flags = flags_of(rules, change);
+	size_t changed = 0;
+	int ret;
+
+	if (change->step == STEP_ADD)
+		ret = ruleset_add(rules, incoming, change->count, &changed);
+	else if (change->step == STEP_REMOVE)
+		ret = ruleset_remove(rules, incoming, change->count, &changed);
+	else
+		ret = ruleset_replace(rules, flags, incoming, change->count, &changed);
+	assert_int_equal(ret, 0);
+	free(incoming);
+	free(flags);
+	return changed;
+}
+
+static int change_delta(struct delta *delta, const struct change *change, size_t limit,
+			size_t *changed)
+{
+	struct rule *incoming = with_sets_of(&delta->rules, change->rules, change->count);
+	bool *flags = flags_of(&delta->rules, change);
+	struct error err = { 0 };
+	int ret;
+
+	if (change->step == STEP_ADD)
+		ret = delta_add(delta, incoming, change->count, limit, changed, &err);
+	else if (change->step == STEP_REMOVE)
+		ret = delta_remove(delta, incoming, change->count, limit, changed, &err);
+	else
+		ret = delta_replace(delta, flags, incoming, change->count, limit, changed, &err);
+	assert_string_equal(err.text, "");
+	free(incoming);
+	free(flags);
+	return ret;
+}
+
+/* The rule of a set, by name. NULL: there is none. */
+static const struct rule *find_in(const struct ruleset *set, const struct prefix *prefix,
+				  const char *name)
+{
+	for (size_t i = ruleset_find_prefix(set, prefix);
+	     i < set->count && !prefix_compare(&set->rules[i].prefix, prefix); i++)
+		if (!strcmp(set->sets[set->rules[i].set].name, name))
+			return &set->rules[i];
+	return NULL;
+}
+
+/* Gives new rules new slots, as the dataplane does: here in both alike. */
+static void assign_slots(struct model *model)
+{
+	struct ruleset *own = &model->table.delta.rules, *rules = &model->rules;
+
+	for (size_t i = 0; model->is_counted && i < rules->count; i++) {
+		struct rule *rule = &rules->rules[i], *before = i ? rule - 1 : NULL;
+
+		if (before && before->verdict == rule->verdict &&
+		    !prefix_compare(&before->prefix, &rule->prefix))
+			rule->counter = before->counter;
+		else if (rule->counter == IPF_NO_COUNTER)
+			rule->counter = model->next_slot++;
+	}
+	for (size_t i = 0; i < own->count; i++) {
+		struct rule *rule = &own->rules[i];
+		const struct rule *same = find_in(rules, &rule->prefix, own->sets[rule->set].name);
+
+		if (rule->counter == IPF_NO_COUNTER && same)
+			rule->counter = same->counter;
+	}
+}
+
+/* --- What must hold after each change ---- */
+
+static bool is_in_regions(const struct delta *delta, const struct prefix *prefix)
+{
+	for (size_t i = 0; i < delta->regions.count; i++)
+		if (prefix_contains(&delta->regions.items[i], prefix))
+			return true;
+	return false;
+}
+
+static bool is_over_a_region(const struct delta *delta, const struct prefix *prefix)
+{
+	for (size_t i = 0; i < delta->regions.count; i++)
+		if (prefix_contains(prefix, &delta->regions.items[i]))
+			return true;
+	return false;
+}
+
+static void check_invariants(const struct table *table)
+{
+	const struct delta *delta = &table->delta;
+	size_t replaced[IPF_FAMILIES] = { 0 };
+
+	assert_sound_ruleset(&delta->rules);
+	for (size_t i = 1; i < delta->regions.count; i++) {
+		assert_true(prefix_compare(&delta->regions.items[i - 1], &delta->regions.items[i]) <
+			    0);
+		assert_false(
+			prefix_contains(&delta->regions.items[i - 1], &delta->regions.items[i]));
+	}
+	for (size_t i = 0; i < delta->rules.count; i++) {
+		const struct rule *rule = &delta->rules.rules[i];
+
+		assert_false(tick_ended(rule->expires, table->now));
+		if (is_in_regions(delta, &rule->prefix))
+			continue;
+		/* A cover: a copy that some region needs. */
+		assert_true(is_over_a_region(delta, &rule->prefix));
+		assert_same_rule(rule, find_in(&table->rules, &rule->prefix,
+					       delta->rules.sets[rule->set].name));
+	}
+	for (size_t i = 0; i < table->rules.count; i++) {
+		const struct rule *rule = &table->rules.rules[i];
+
+		if (is_in_regions(delta, &rule->prefix))
+			replaced[rule->prefix.family]++;
+		else if (is_over_a_region(delta, &rule->prefix) &&
+			 !tick_ended(rule->expires, table->now))
+			assert_non_null(find_in(&delta->rules, &rule->prefix,
+						table->rules.sets[rule->set].name));
+	}
+	assert_memory_equal(replaced, delta->replaced, sizeof(replaced));
+}
+
+/* The delta of one and the rules of the other are the same table. */
+static void check_table(const struct model *model)
+{
+	struct ruleset merged, wanted;
+
+	table_merge(&model->table, &merged);
+	assert_sound_ruleset(&merged);
+	for (enum ipf_family family = IPF_IPV4; family <= IPF_IPV6; family++)
+		assert_int_equal(delta_count_family(&model->table.delta, family),
+				 ruleset_count_family(&merged, family));
+	copy_ruleset(&model->rules, &wanted);
+	ruleset_tidy(&merged, model->table.now);
+	ruleset_tidy(&wanted, model->table.now);
+	assert_same_ruleset(&merged, &wanted);
+	ruleset_done(&merged);
+	ruleset_done(&wanted);
+}
+
+static void check_address(const struct model *model, const struct address *address)
+{
+	const struct rule *wanted = ruleset_decide(&model->rules, address, model->table.now);
+	struct error err = { 0 };
+	struct rule rule;
+	int ret = delta_decide(&model->table.delta, address, &rule, &err);
+
+	assert_int_equal(ret, wanted != NULL);
+	if (!wanted)
+		return;
+	/* Sets are numbered otherwise. */
+	rule.set = wanted->set;
+	assert_same_rule(&rule, wanted);
+}
+
+/* The addresses at the ends of a prefix, and those beside it. */
+static void check_edges(const struct model *model, const struct prefix *prefix)
+{
+	const struct ipf_key one = { prefix->family == IPF_IPV4 ? 1ull << 32 : 0,
+				     prefix->family == IPF_IPV6 };
+	const struct ipf_key minus_one = { prefix->family == IPF_IPV4 ? ~0ull << 32 : ~0ull,
+					   prefix->family == IPF_IPV6 ? ~0ull : 0 };
+	struct address edges[4] = { 0 };
+
+	edges[0].key = prefix->key;
+	edges[1].key = prefix_last(prefix);
+	if (prefix->family == IPF_IPV4)
+		edges[1].key = (struct ipf_key){ edges[1].key.high & ~0ull << 32, 0 };
+	edges[2].key = key_sum(edges[0].key, minus_one);
+	edges[3].key = key_sum(edges[1].key, one);
+	for (size_t i = 0; i < COUNT_OF(edges); i++) {
+		edges[i].family = prefix->family;
+		check_address(model, &edges[i]);
+	}
+}
+
+static void check_lookups(const struct model *model)
+{
+	const struct delta *delta = &model->table.delta;
+
+	for (size_t i = 0; i < delta->regions.count; i++)
+		check_edges(model, &delta->regions.items[i]);
+	for (size_t i = 0; i < 20; i++)
+		check_edges(model, &model->pool[random_below(model->pool_count)].prefix);
+}
+
+static void check_sets(const struct model *model)
+{
+	const struct delta *delta = &model->table.delta;
+	bool *sets = calloc(delta->rules.set_count + 1, sizeof(*sets));
+	struct error err = { 0 };
+	struct ruleset some, merged;
+	size_t count = 0;
+
+	assert_non_null(sets);
+	for (size_t i = 0; i < delta->rules.set_count; i++)
+		sets[i] = random_below(2);
+	table_merge(&model->table, &merged);
+	ruleset_drop_ended(&merged, model->table.now);
+	assert_int_equal(delta_read_sets(delta, sets, SIZE_MAX, &some, &err), 0);
+	for (size_t i = 0; i < merged.count; i++)
+		if (sets[merged.rules[i].set])
+			assert_same_rule(&merged.rules[i], &some.rules[count++]);
+	assert_int_equal(some.count, count);
+	ruleset_done(&some);
+	assert_int_equal(delta_read_sets(delta, sets, count, &some, &err), 0);
+	ruleset_done(&some);
+	if (count)
+		assert_int_equal(delta_read_sets(delta, sets, count - 1, &some, &err), -E2BIG);
+	ruleset_done(&merged);
+	free(sets);
+}
+
+/* Compiles the table anew: what it has come to is the base of a delta without regions. */
+static void renew(struct model *model)
+{
+	struct ruleset merged;
+
+	table_merge(&model->table, &merged);
+	ruleset_tidy(&merged, model->table.now);
+	table_done(&model->table);
+	model->table.rules = merged;
+	base_from_ruleset(&model->table.base, &model->table.rules);
+	assert_int_equal(delta_init(&model->table.delta, &model->table.base, model->table.now,
+				    NULL),
+			 0);
+}
+
+/* What a delta was, to see that it is still the same. */
+static char *text_of(const struct delta *delta)
+{
+	char *text = NULL;
+	size_t size = 0;
+	FILE *out = open_memstream(&text, &size);
+
+	assert_non_null(out);
+	for (size_t i = 0; i < delta->rules.count; i++) {
+		const struct rule *rule = &delta->rules.rules[i];
+		char prefix[PREFIX_TEXT_SIZE];
+
+		prefix_format(&rule->prefix, prefix);
+		fprintf(out, "%s %u %u %u %u\n", prefix, rule->verdict, rule->set, rule->expires,
+			rule->counter);
+	}
+	for (size_t i = 0; i < delta->regions.count; i++) {
+		char prefix[PREFIX_TEXT_SIZE];
+
+		prefix_format(&delta->regions.items[i], prefix);
+		fprintf(out, "%s\n", prefix);
+	}
+	fprintf(out, "%zu %zu\n", delta->replaced[IPF_IPV4], delta->replaced[IPF_IPV6]);
+	fclose(out);
+	return text;
+}
+
+static void make_change(struct model *model, const struct change *change)
+{
+	size_t limit = random_below(3) ? SIZE_MAX : random_below(30);
+	size_t changed = 0, wanted = change_model(&model->rules, change);
+	struct delta *delta = &model->table.delta;
+	char *before = text_of(delta), *after;
+	int ret = change_delta(delta, change, limit, &changed);
+
+	after = text_of(delta);
+	if (ret == -E2BIG) {
+		assert_string_equal(before, after);
+		renew(model);
+		ret = change_delta(delta, change, SIZE_MAX, &changed);
+	} else if (changed) {
+		assert_true(delta->rules.count + delta->regions.count <= limit);
+	}
+	assert_int_equal(ret, 0);
+	assert_int_equal(changed, wanted);
+	free(before);
+	free(after);
+}
+
+static void take_random_step(struct model *model)
+{
+	struct change change = { .step = STEP_ADD + random_below(3) };
+
+	if (!random_below(3)) {
+		table_reload(&model->table, model->table.now + (__u32)random_below(4));
+		ruleset_drop_ended(&model->rules, model->table.now);
+	}
+	change.count = random_below(8) ? random_below(5) : random_below(60);
+	change.rules = draw_rules(model, change.count);
+	for (size_t i = 0; i < MODEL_SETS; i++)
+		change.replaced[i] = !random_below(4);
+	make_change(model, &change);
+	free(change.rules);
+	assign_slots(model);
+	table_reload(&model->table, model->table.now);
+}
+
+static void random_changes(void **state)
+{
+	const enum shape shape = *(const enum shape *)*state;
+
+	random_restart();
+	for (size_t round = 0; round < 60; round++) {
+		struct model model;
+
+		model_init(&model, shape);
+		for (size_t i = 0; i < 40; i++) {
+			take_random_step(&model);
+			check_invariants(&model.table);
+			check_table(&model);
+			check_lookups(&model);
+			check_sets(&model);
+		}
+		model_done(&model);
+	}
+}
+
+int main(void)
+{
+	static struct suite suite;
+
+	static const enum shape shapes[SHAPES] = { 0, 1, 2, 3, 4, 5, 6, 7 };
+
+	SUITE_TABLE(&suite, check_case, delta_cases);
+	for (size_t i = 0; i < SHAPES; i++)
+		suite_add(&suite, shape_names[i], random_changes, &shapes[i]);
+	return suite_run(&suite, "delta");
+}
