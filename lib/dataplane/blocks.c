@@ -130,7 +130,7 @@ static int give_counters(const struct blocks *blocks, const struct image *live,
 
 	if (ret)
 		return ret;
-	if (ruleset_assign_counters(rules, reserved, live_count, &fresh))
+	if (ruleset_assign_counters(rules, 0, reserved, live_count, &fresh))
 		return error_no_memory(err);
 	ret = prepare_counters(blocks, &fresh, cpus);
 	free(fresh.items);

@@ -549,21 +549,32 @@ static bool share_counter(const struct rule *a, const struct rule *b)
 	return a->verdict == b->verdict && !prefix_compare(&a->prefix, &b->prefix);
 }
 
-/* Which of the first `count` slots have a rule, or are reserved. NULL: no memory. */
-static bool *taken_slots(const struct ruleset *rules, const __u32 *reserved, size_t reserved_count,
-			 size_t count)
-{
-	bool *taken = calloc(count + 1, sizeof(*taken));
+/* Some slots, from the first on. */
+struct slots {
+	size_t first;
+	size_t count;
+	bool *taken;
+	size_t next; /* those before it are not free */
+};
 
-	if (!taken)
-		return NULL;
+static void take(const struct slots *slots, __u32 slot)
+{
+	if (slot >= slots->first && slot - slots->first < slots->count)
+		slots->taken[slot - slots->first] = true;
+}
+
+/* Takes the slots that rules have, or that are reserved. Returns 0 or -ENOMEM. */
+static int slots_init(struct slots *slots, const struct ruleset *rules, const __u32 *reserved,
+		      size_t reserved_count)
+{
+	slots->taken = calloc(slots->count + 1, sizeof(*slots->taken));
+	if (!slots->taken)
+		return -ENOMEM;
 	for (size_t i = 0; i < rules->count; i++)
-		if (rules->rules[i].counter < count)
-			taken[rules->rules[i].counter] = true;
+		take(slots, rules->rules[i].counter);
 	for (size_t i = 0; i < reserved_count; i++)
-		if (reserved[i] < count)
-			taken[reserved[i]] = true;
-	return taken;
+		take(slots, reserved[i]);
+	return 0;
 }
 
 /* How many rules from the first on share its counter: those of one prefix and verdict, which are
@@ -579,24 +590,24 @@ static size_t count_sharers(const struct rule *rules, size_t count, __u32 *slot)
 	return sharers;
 }
 
-/* The next free slot from *next on, of `count`. Beyond the last one a rule works, but isn't
- * counted. */
-static __u32 take_slot(const bool *taken, size_t count, size_t *next)
+/* The lowest free slot. Beyond the last one a rule works, but isn't counted. */
+static __u32 take_lowest(struct slots *slots)
 {
-	while (*next < count && taken[*next])
-		++*next;
-	return *next < count && *next < COUNTER_SLOTS ? (__u32)(*next)++ : IPF_NO_COUNTER;
+	while (slots->next < slots->count && slots->taken[slots->next])
+		slots->next++;
+	if (slots->next == slots->count || slots->first + slots->next >= COUNTER_SLOTS)
+		return IPF_NO_COUNTER;
+	return (__u32)(slots->first + slots->next++);
 }
 
-int ruleset_assign_counters(struct ruleset *rules, const __u32 *reserved, size_t reserved_count,
-			    struct ruleset_slots *fresh)
+int ruleset_assign_counters(struct ruleset *rules, __u32 first, const __u32 *reserved,
+			    size_t reserved_count, struct ruleset_slots *fresh)
 {
 	/* So many slots are enough for all rules, so the lowest free ones are among them. */
-	size_t slots = rules->count + reserved_count, next = 0;
-	auto_free bool *taken = taken_slots(rules, reserved, reserved_count, slots);
+	struct slots slots = { .first = first, .count = rules->count + reserved_count };
 	__u32 *given = malloc((rules->count + 1) * sizeof(*given));
 
-	if (!taken || !given) {
+	if (!given || slots_init(&slots, rules, reserved, reserved_count)) {
 		free(given);
 		return -ENOMEM;
 	}
@@ -606,13 +617,14 @@ int ruleset_assign_counters(struct ruleset *rules, const __u32 *reserved, size_t
 		size_t end = i + count_sharers(rules->rules + i, rules->count - i, &slot);
 
 		if (slot == IPF_NO_COUNTER) {
-			slot = take_slot(taken, slots, &next);
+			slot = take_lowest(&slots);
 			if (slot != IPF_NO_COUNTER)
 				given[fresh->count++] = slot;
 		}
 		for (; i < end; i++)
 			rules->rules[i].counter = slot;
 	}
+	free(slots.taken);
 	return 0;
 }
 

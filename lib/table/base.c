@@ -8,6 +8,8 @@
 #include <table/base.h>
 
 #include <ruleset/prefix.h>
+#include <table/image.h>
+#include <table/records.h>
 
 static int read_from_ruleset(const void *context, size_t i, struct rule *out, struct error *err)
 {
@@ -28,6 +30,43 @@ void base_from_ruleset(struct base *base, const struct ruleset *rules)
 		.set_count = rules->set_count,
 		.context = rules,
 		.read = read_from_ruleset,
+	};
+}
+
+static int read_record(const void *context, size_t i, struct rule *out, struct error *err)
+{
+	const char *fault = records_read(context, i, out);
+
+	return fault ? image_damaged(err, fault) : 0;
+}
+
+/* Looks at nothing but the set of each record. */
+static size_t seek_record(const void *context, size_t from, const bool *sets)
+{
+	const struct records *records = context;
+	size_t count4 = records->count[IPF_IPV4], count = count4 + records->count[IPF_IPV6];
+	__u32 set_count = records->header->set_count;
+	size_t i = from;
+
+	for (; i < count4; i++)
+		if (records->rules4[i].set >= set_count || sets[records->rules4[i].set])
+			return i;
+	for (; i < count; i++)
+		if (records->rules6[i - count4].set >= set_count ||
+		    sets[records->rules6[i - count4].set])
+			return i;
+	return count;
+}
+
+void base_from_records(struct base *base, const struct records *records)
+{
+	*base = (struct base){
+		.count = { records->count[IPF_IPV4], records->count[IPF_IPV6] },
+		.sets = records->sets,
+		.set_count = records->header->set_count,
+		.context = records,
+		.read = read_record,
+		.seek = seek_record,
 	};
 }
 
@@ -65,6 +104,11 @@ static size_t next_probe(const struct base_range *left, bool backwards, size_t s
 	if (step >= width / 2)
 		return left->first + width / 2;
 	return backwards ? left->end - step : left->first + step;
+}
+
+static int not_in_order(struct error *err)
+{
+	return image_damaged(err, "the rules are not in order");
 }
 
 /* *at: the number of the first rule of the prefix's family for which the answer is true. */
@@ -110,6 +154,8 @@ int base_find_inside(const struct base *base, const struct prefix *prefix, struc
 	end = first;
 	if (!ret)
 		ret = search(base, is_after_all_inside, prefix, &end, err);
+	if (!ret && end < first)
+		ret = not_in_order(err);
 	if (!ret)
 		*range = (struct base_range){ first, end };
 	return ret;
@@ -123,9 +169,25 @@ static int read_before(const struct base *base, enum ipf_family family, size_t a
 	return *found ? base->read(base->context, at - 1, out, err) : 0;
 }
 
+/* *before: the last rule that does not come after any that the prefix and the rule before it are
+ * inside of. *at: the number of the one after it. */
+static int search_common(const struct base *base, struct prefix *inner, size_t *at, bool *found,
+			 struct rule *before, struct error *err)
+{
+	struct prefix common = prefix_common(&before->prefix, inner);
+	int ret;
+
+	if (common.bits >= inner->bits)
+		return not_in_order(err);
+	*inner = common;
+	--*at;
+	ret = search(base, is_after, inner, at, err);
+	return ret ? ret : read_before(base, inner->family, *at, found, before, err);
+}
+
 /* A cover of the prefix comes before it, and so does each rule between the two, which is therefore
  * inside the cover. So the rule right before the prefix is the closest cover, or all covers are
- * over both. Then those are looked for that cover what the two have in common. */
+ * over both. Then those are looked for that are over what the two have in common. */
 int base_find_cover(const struct base *base, const struct prefix *prefix, unsigned int shortest,
 		    struct base_range *cover, struct error *err)
 {
@@ -135,23 +197,19 @@ int base_find_cover(const struct base *base, const struct prefix *prefix, unsign
 	bool found;
 	int ret = read_before(base, inner.family, at, &found, &before, err);
 
-	while (!ret && found && !prefix_contains(&before.prefix, &inner)) {
-		inner = prefix_common(&before.prefix, &inner);
-		found = inner.bits >= shortest;
-		if (!found)
-			break;
-		at--;
-		ret = search(base, is_after, &inner, &at, err);
-		if (!ret)
-			ret = read_before(base, inner.family, at, &found, &before, err);
-	}
+	while (!ret && found && inner.bits >= shortest && !prefix_contains(&before.prefix, &inner))
+		ret = search_common(base, &inner, &at, &found, &before, err);
 	if (ret)
 		return ret;
 	*cover = (struct base_range){ at, at };
-	if (!found || before.prefix.bits < shortest)
+	if (!found || inner.bits < shortest || before.prefix.bits < shortest)
 		return 0;
+	if (before.prefix.bits >= prefix->bits)
+		return not_in_order(err);
 	first = at - 1;
 	ret = search(base, is_not_before, &before.prefix, &first, err);
+	if (!ret && first >= at)
+		ret = not_in_order(err);
 	if (!ret)
 		cover->first = first;
 	return ret;

@@ -12,6 +12,7 @@
 #include <stddef.h>
 
 struct error;
+struct records;
 
 /* A table whose rules can be read by their number: first those of IPv4, then those of IPv6, in the
  * order of a rule set. */
@@ -30,6 +31,11 @@ struct base {
 /* The base that is this rule set, which must outlive it. */
 void base_from_ruleset(struct base *base, const struct ruleset *rules);
 
+/* The base is these records, which must outlive it: those of an image without regions, whose sets
+ * have passed image_check_sets(). Each record is checked when it is read. Of the image, nothing
+ * from the timers on is looked at but what answers need. */
+void base_from_records(struct base *base, const struct records *records);
+
 size_t base_count(const struct base *base);
 
 /* Rules by number, from the first to the one before `end`. */
@@ -38,8 +44,9 @@ struct base_range {
 	size_t end;
 };
 
-/* Each search below returns 0, or the failure of a read. It begins at a number that the caller
- * gives and costs the logarithm of the distance to what it finds. */
+/* Each search below returns 0, the failure of a read, or -EBADMSG with a message where the rules
+ * turn out not to be in order. It begins at a number that the caller gives and costs the logarithm
+ * of the distance to what it finds. */
 
 /* *at: the number of the first rule that does not come before the prefix. */
 int base_find(const struct base *base, const struct prefix *prefix, size_t *at, struct error *err);

@@ -12,7 +12,6 @@
 #include <ruleset/ruleset.h>
 #include <table/image.h>
 #include <table/records.h>
-#include <util/array.h>
 #include <util/auto.h>
 #include <util/error.h>
 
@@ -63,11 +62,7 @@ static const char *add_region(struct reader *reader, const struct prefix *region
 
 	if (regions->count && prefix_contains(&regions->items[regions->count - 1], region))
 		return "a region is in another one";
-	if (array_reserve(&regions->items, &regions->capacity, regions->count + 1,
-			  sizeof(*regions->items)))
-		reader->error = -ENOMEM;
-	else
-		regions->items[regions->count++] = *region;
+	reader->error = prefix_list_add(regions, region);
 	return NULL;
 }
 
@@ -124,8 +119,7 @@ static int decompile(const struct image *image, struct ruleset *rules, struct pr
 		return error_no_memory(err);
 	if (fault)
 		return image_damaged(err, fault);
-	memcpy(rules->sets, image_at(image, header->sets),
-	       header->set_count * sizeof(*rules->sets));
+	memcpy(rules->sets, reader.records.sets, header->set_count * sizeof(*rules->sets));
 	rules->set_count = header->set_count;
 	return 0;
 }

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include <ruleset/tick.h>
+#include <table/image.h>
 #include <util/array.h>
 #include <util/auto.h>
 #include <util/error.h>
@@ -74,11 +75,6 @@ static bool walk_is_over_some(const struct walk *walk, const struct prefix *pref
 
 /* --- Reading one back ------------------------------------------------------------------------- */
 
-static int damaged(struct error *err, const char *fault)
-{
-	return error_set(err, -EBADMSG, "the rule table is damaged: %s", fault);
-}
-
 /* Drops the rules that have ended, and remembers in which regions. */
 static int drop_ended(struct delta *delta)
 {
@@ -96,8 +92,7 @@ static int drop_ended(struct delta *delta)
 }
 
 static const char *find_fault(const struct delta *delta, const struct ruleset *rules,
-			      const struct prefix_list *regions,
-			      const size_t replaced[IPF_FAMILIES])
+			      const struct prefix_list *regions, const __u32 replaced[IPF_FAMILIES])
 {
 	const struct base *base = delta->base;
 
@@ -116,19 +111,20 @@ static const char *find_fault(const struct delta *delta, const struct ruleset *r
 }
 
 int delta_take(struct delta *delta, struct ruleset *rules, struct prefix_list *regions,
-	       const size_t replaced[IPF_FAMILIES], struct error *err)
+	       const __u32 replaced[IPF_FAMILIES], struct error *err)
 {
 	const char *fault = find_fault(delta, rules, regions, replaced);
 
 	if (fault)
-		return damaged(err, fault);
+		return image_damaged(err, fault);
 	ruleset_done(&delta->rules);
 	prefix_list_done(&delta->regions);
 	delta->rules = *rules;
 	delta->regions = *regions;
 	ruleset_init(rules);
 	*regions = (struct prefix_list){ 0 };
-	memcpy(delta->replaced, replaced, sizeof(delta->replaced));
+	for (int family = 0; family < IPF_FAMILIES; family++)
+		delta->replaced[family] = replaced[family];
 	return drop_ended(delta) ? error_no_memory(err) : 0;
 }
 
@@ -155,6 +151,8 @@ static int copy_range(struct expansion *expansion, const struct base_range *rang
 	const struct base *base = expansion->delta->base;
 	size_t count = range->end - range->first;
 
+	if (range->end < range->first)
+		return image_damaged(expansion->err, "the rules are not in order");
 	if (count > expansion->limit || expansion->count > expansion->limit - count)
 		return -E2BIG;
 	if (array_reserve(&expansion->rules, &expansion->capacity, expansion->count + count + 1,
@@ -166,6 +164,9 @@ static int copy_range(struct expansion *expansion, const struct base_range *rang
 
 		if (ret)
 			return ret;
+		/* What the searches found holds only then. */
+		if (expansion->count && rule_compare(to - 1, to) >= 0)
+			return image_damaged(expansion->err, "the rules are not in order");
 		expansion->count += !tick_ended(to->expires, expansion->delta->now);
 	}
 	return 0;
@@ -480,18 +481,23 @@ static int find_dropped(const struct delta *delta, struct pruning *pruning, stru
 	return 0;
 }
 
-static void drop_regions(struct delta *delta, const struct pruning *pruning)
+static int drop_regions(struct delta *delta, const struct pruning *pruning, struct error *err)
 {
 	struct prefix_list *regions = &delta->regions;
 	struct walk dropped = { .list = &pruning->dropped };
 	size_t kept = 0;
 
+	for (int family = 0; family < IPF_FAMILIES; family++)
+		if (pruning->replaced[family] > delta->replaced[family])
+			return image_damaged(err, "its recent changes replace fewer rules than "
+						  "their regions have");
 	for (size_t i = 0; i < regions->count; i++)
 		if (!walk_covers(&dropped, &regions->items[i]))
 			regions->items[kept++] = regions->items[i];
 	regions->count = kept;
 	for (int family = 0; family < IPF_FAMILIES; family++)
 		delta->replaced[family] -= pruning->replaced[family];
+	return 0;
 }
 
 /* Keeps the rules in regions, and their covers. New sets at the end that are not used go: only such
@@ -523,8 +529,9 @@ int delta_prune(struct delta *delta, struct error *err)
 
 	prefix_list_reduce(&delta->touched);
 	ret = find_dropped(delta, &pruning, err);
+	if (!ret)
+		ret = drop_regions(delta, &pruning, err);
 	if (!ret) {
-		drop_regions(delta, &pruning);
 		drop_unneeded(delta);
 		delta->touched.count = 0;
 	}
@@ -750,6 +757,8 @@ static int put_rule(struct ruleset *out, const struct rule *rule, size_t limit, 
 {
 	if (out->count == limit)
 		return -E2BIG;
+	if (out->count && rule_compare(&out->rules[out->count - 1], rule) >= 0)
+		return image_damaged(err, "the rules are not in order");
 	if (ruleset_reserve(out, out->count + 1, 0))
 		return error_no_memory(err);
 	out->rules[out->count++] = *rule;

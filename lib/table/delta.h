@@ -53,10 +53,11 @@ int delta_init(struct delta *delta, const struct base *base, __u32 now, struct e
 void delta_done(struct delta *delta);
 
 /* Gives a delta without regions what was written of another one over the same base: its rules and
- * regions, which it takes, and how many rules they replace. Drops the rules that have ended.
- * Returns 0, or -EBADMSG with a message where they don't fit the base; then nothing is taken. */
+ * regions, which it takes, and how many rules its header says they replace. Drops the rules that
+ * have ended. Returns 0, or -EBADMSG with a message where they don't fit the base; then nothing is
+ * taken. */
 int delta_take(struct delta *delta, struct ruleset *rules, struct prefix_list *regions,
-	       const size_t replaced[IPF_FAMILIES], struct error *err);
+	       const __u32 replaced[IPF_FAMILIES], struct error *err);
 
 /* The changes below do to the table what their namesakes in <ruleset/ruleset.h> do to a rule set
  * without rules that have ended: *changed and counters become the same. Sets are named with

@@ -153,7 +153,7 @@ static int compare_names(const void *left, const void *right)
 	return strcmp((*a)->name, (*b)->name);
 }
 
-static int check_sets(const struct image *image, struct error *err)
+int image_check_sets(const struct image *image, struct error *err)
 {
 	const struct ipf_header *header = image_header(image);
 	const struct ipf_set *sets = image_at(image, header->sets);
@@ -189,7 +189,7 @@ int image_check(const struct image *image, struct error *err)
 	if (!ret && image_header(image)->sum != image_sum(image))
 		ret = image_damaged(err, "its bytes are not those that were written");
 	if (!ret)
-		ret = check_sets(image, err);
+		ret = image_check_sets(image, err);
 	return ret;
 }
 

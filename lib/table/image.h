@@ -56,6 +56,10 @@ __u64 image_header_sum(const struct ipf_header *header);
  * wrote? Looks at no other byte. Returns 0 or -EBADMSG with the first fault named. */
 int image_check_header(const struct image *image, struct error *err);
 
+/* Have the sets of an image with a sound header proper names, each of its own? Looks at nothing
+ * else. Returns 0, -ENOMEM, or -EBADMSG with the first fault named. */
+int image_check_sets(const struct image *image, struct error *err);
+
 /* Are these the bytes that compile_rules() or compile_delta() wrote, with every part where it
  * belongs? Whatever comes from a map is checked before use. An empty image (data NULL) is sound.
  * Returns 0, -ENOMEM, or -EBADMSG with the first fault named. */
@@ -64,8 +68,8 @@ int image_check(const struct image *image, struct error *err);
 /* Sets *err to say that the table is damaged, and how. Returns -EBADMSG. */
 int image_damaged(struct error *err, const char *fault);
 
-/* The verdict for the address at tick `now`, by the lines that the XDP program runs. Of a delta it is
- * IPF_ASK_BASE outside of its regions; of a base it never is. */
+/* The verdict for the address at tick `now`, by the lines that the XDP program runs. Of a delta it
+ * is IPF_ASK_BASE outside of its regions; of a base it never is. */
 struct ipf_match image_lookup(const struct image *image, const struct address *address, __u32 now);
 
 #endif

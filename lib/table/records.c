@@ -20,6 +20,7 @@ void records_of(const struct image *image, struct records *out)
 		.timers = image_at(image, layout->timers),
 		.counters = image_at(image, layout->counters),
 		.lows = image_at(image, layout->lows),
+		.sets = image_at(image, header->sets),
 		.count = { layout->space[IPF_IPV4].rule_count, layout->space[IPF_IPV6].rule_count },
 		.are_marked = image->origin,
 	};

@@ -20,6 +20,7 @@ struct records {
 	const struct ipf_timer *timers;
 	const __u32 *counters;
 	const __u64 *lows;
+	const struct ipf_set *sets;
 	size_t count[IPF_FAMILIES];
 	bool are_marked; /* marks of regions may be among them */
 };

@@ -37,7 +37,7 @@ static void compile(struct table *table, struct rule *rules, size_t count)
 	struct ruleset_slots fresh = { 0 };
 
 	if (ruleset_add(&table->rules, rules, count, NULL) ||
-	    ruleset_assign_counters(&table->rules, NULL, 0, &fresh) ||
+	    ruleset_assign_counters(&table->rules, 0, NULL, 0, &fresh) ||
 	    compile_rules(&table->rules, &table->image))
 		tap_bail("a table of %zu rules does not compile", count);
 	free(fresh.items);

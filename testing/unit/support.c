@@ -187,7 +187,7 @@ void assign_counters(struct ruleset *rules)
 {
 	struct ruleset_slots fresh;
 
-	assert_int_equal(ruleset_assign_counters(rules, NULL, 0, &fresh), 0);
+	assert_int_equal(ruleset_assign_counters(rules, 0, NULL, 0, &fresh), 0);
 	free(fresh.items);
 }
 

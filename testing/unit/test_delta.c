@@ -15,7 +15,10 @@
 
 #include <ruleset/tick.h>
 #include <ruleset/verdict.h>
-#include <util/array.h>
+#include <table/compile.h>
+#include <table/decompile.h>
+#include <table/image.h>
+#include <table/records.h>
 #include <util/error.h>
 
 #include "support.h"
@@ -337,38 +340,73 @@ static void read_incoming(struct delta *delta, const char *text, struct ruleset 
 
 /* A base and its delta, as commands leave them in the kernel and find them again. */
 struct table {
-	struct ruleset rules; /* the base's */
+	struct ruleset rules;   /* the base's */
+	struct image image;     /* the same, compiled */
+	struct records records; /* the image's */
 	struct base base;
 	struct delta delta;
 	__u32 now;
 };
 
-static void table_init(struct table *table)
+/* Takes the rules of a base, and makes the base of them or of their image. */
+static void table_init(struct table *table, struct ruleset *rules, __u32 now)
 {
 	struct error err = { 0 };
 
-	table->now = 0;
+	*table = (struct table){ .rules = *rules, .now = now };
+	ruleset_init(rules);
+	assert_int_equal(compile_rules(&table->rules, &table->image), 0);
 	base_from_ruleset(&table->base, &table->rules);
-	assert_int_equal(delta_init(&table->delta, &table->base, table->now, &err), 0);
+	if (table->image.data) {
+		assert_int_equal(image_check_header(&table->image, &err), 0);
+		assert_int_equal(image_check_sets(&table->image, &err), 0);
+		records_of(&table->image, &table->records);
+		if (random_below(2))
+			base_from_records(&table->base, &table->records);
+	}
+	assert_int_equal(delta_init(&table->delta, &table->base, now, &err), 0);
 }
 
 static void table_done(struct table *table)
 {
 	delta_done(&table->delta);
+	image_done(&table->image);
 	ruleset_done(&table->rules);
+}
+
+/* Compiles the delta. No data: it has no regions. */
+static void table_compile(const struct table *table, struct image *out)
+{
+	const struct delta *delta = &table->delta;
+	struct error err = { 0 };
+
+	*out = (struct image){ 0 };
+	if (!delta->regions.count)
+		return;
+	assert_int_equal(compile_delta(&delta->rules, &delta->regions, delta->replaced, out), 0);
+	if (image_check(out, &err))
+		fail_msg("%s", err.text);
 }
 
 /* Reads the delta back at another time. */
 static void table_reload(struct table *table, __u32 now)
 {
-	struct delta old = table->delta;
+	struct delta *delta = &table->delta;
+	struct ruleset rules;
+	struct prefix_list regions;
 	struct error err = { 0 };
+	struct image image;
 
+	table_compile(table, &image);
 	table->now = now;
-	assert_int_equal(delta_init(&table->delta, &table->base, now, &err), 0);
-	if (delta_take(&table->delta, &old.rules, &old.regions, old.replaced, &err))
+	delta_done(delta);
+	assert_int_equal(delta_init(delta, &table->base, now, &err), 0);
+	if (!image.data)
+		return;
+	if (decompile_delta(&image, &rules, &regions, &err) ||
+	    delta_take(delta, &rules, &regions, image_header(&image)->replaced, &err))
 		fail_msg("%s", err.text);
-	delta_done(&old);
+	image_done(&image);
 }
 
 /* Release with ruleset_done(). */
@@ -456,12 +494,13 @@ static void check_rules(const struct delta *delta, const char *expected)
 static void check_case(void **state)
 {
 	const struct delta_case *c = *state;
-	struct ruleset merged;
+	struct ruleset base, merged;
 	struct table table;
 	char *text;
 
-	ruleset_from_text(&table.rules, c->base);
-	table_init(&table);
+	random_restart();
+	ruleset_from_text(&base, c->base);
+	table_init(&table, &base, 0);
 	for (size_t i = 0; i < COUNT_OF(c->steps) && c->steps[i].step != STEP_END; i++)
 		take_step(&table, c->steps[i].step, c->steps[i].rules, c->steps[i].changed);
 	check_regions(&table.delta, c->regions);
@@ -506,7 +545,7 @@ static void copy_ruleset(const struct ruleset *from, struct ruleset *to)
 static void model_init(struct model *model, enum shape shape)
 {
 	const size_t count = 1 + random_below(120);
-	struct ruleset unused;
+	struct ruleset unused, base;
 
 	*model = (struct model){ .pool_count = count, .is_counted = random_below(2) };
 	ruleset_init(&unused);
@@ -521,8 +560,8 @@ static void model_init(struct model *model, enum shape shape)
 	if (model->is_counted)
 		assign_counters(&model->rules);
 	model->next_slot = (__u32)count;
-	copy_ruleset(&model->rules, &model->table.rules);
-	table_init(&model->table);
+	copy_ruleset(&model->rules, &base);
+	table_init(&model->table, &base, 0);
 }
 
 static void model_done(struct model *model)
@@ -736,14 +775,57 @@ static void check_table(const struct model *model)
 	ruleset_done(&wanted);
 }
 
-static void check_address(const struct model *model, const struct address *address)
+/* What packets ask: the delta, and the base where the delta says nothing. */
+struct packets {
+	const struct model *model;
+	struct image delta;
+};
+
+static struct ipf_match look_up(const struct packets *packets, const struct address *address,
+				__u32 now, const struct image **image)
 {
-	const struct rule *wanted = ruleset_decide(&model->rules, address, model->table.now);
+	struct ipf_match match = { IPF_ASK_BASE, IPF_NO_RULE };
+
+	*image = &packets->delta;
+	if (packets->delta.data)
+		match = image_lookup(&packets->delta, address, now);
+	if (match.verdict != IPF_ASK_BASE)
+		return match;
+	*image = &packets->model->table.image;
+	return image_lookup(*image, address, now);
+}
+
+/* The slot that a packet counts in. */
+static __u32 slot_of(const struct image *image, const struct ipf_match *match)
+{
+	size_t count;
+	const __u32 *counters = image_counters(image, &count);
+
+	if (!counters || match->owner == IPF_NO_RULE)
+		return IPF_NO_COUNTER;
+	return image_header(image)->layout.timers ? counters[match->owner] : match->owner;
+}
+
+static void check_packet(const struct packets *packets, const struct address *address, __u32 now)
+{
+	const struct rule *wanted = ruleset_decide(&packets->model->rules, address, now);
+	const struct image *image;
+	struct ipf_match match = look_up(packets, address, now, &image);
+
+	assert_int_equal(match.verdict, wanted ? wanted->verdict : IPF_NO_VERDICT);
+	assert_int_equal(slot_of(image, &match), wanted ? wanted->counter : IPF_NO_COUNTER);
+}
+
+static void check_address(const struct packets *packets, const struct address *address)
+{
+	const struct table *table = &packets->model->table;
+	const struct rule *wanted = ruleset_decide(&packets->model->rules, address, table->now);
 	struct error err = { 0 };
 	struct rule rule;
-	int ret = delta_decide(&model->table.delta, address, &rule, &err);
 
-	assert_int_equal(ret, wanted != NULL);
+	check_packet(packets, address, table->now);
+	check_packet(packets, address, table->now + (__u32)random_below(30));
+	assert_int_equal(delta_decide(&table->delta, address, &rule, &err), wanted != NULL);
 	if (!wanted)
 		return;
 	/* Sets are numbered otherwise. */
@@ -752,7 +834,7 @@ static void check_address(const struct model *model, const struct address *addre
 }
 
 /* The addresses at the ends of a prefix, and those beside it. */
-static void check_edges(const struct model *model, const struct prefix *prefix)
+static void check_edges(const struct packets *packets, const struct prefix *prefix)
 {
 	const struct ipf_key one = { prefix->family == IPF_IPV4 ? 1ull << 32 : 0,
 				     prefix->family == IPF_IPV6 };
@@ -768,18 +850,21 @@ static void check_edges(const struct model *model, const struct prefix *prefix)
 	edges[3].key = key_sum(edges[1].key, one);
 	for (size_t i = 0; i < COUNT_OF(edges); i++) {
 		edges[i].family = prefix->family;
-		check_address(model, &edges[i]);
+		check_address(packets, &edges[i]);
 	}
 }
 
 static void check_lookups(const struct model *model)
 {
 	const struct delta *delta = &model->table.delta;
+	struct packets packets = { .model = model };
 
+	table_compile(&model->table, &packets.delta);
 	for (size_t i = 0; i < delta->regions.count; i++)
-		check_edges(model, &delta->regions.items[i]);
+		check_edges(&packets, &delta->regions.items[i]);
 	for (size_t i = 0; i < 20; i++)
-		check_edges(model, &model->pool[random_below(model->pool_count)].prefix);
+		check_edges(&packets, &model->pool[random_below(model->pool_count)].prefix);
+	image_done(&packets.delta);
 }
 
 static void check_sets(const struct model *model)
@@ -817,11 +902,7 @@ static void renew(struct model *model)
 	table_merge(&model->table, &merged);
 	ruleset_tidy(&merged, model->table.now);
 	table_done(&model->table);
-	model->table.rules = merged;
-	base_from_ruleset(&model->table.base, &model->table.rules);
-	assert_int_equal(delta_init(&model->table.delta, &model->table.base, model->table.now,
-				    NULL),
-			 0);
+	table_init(&model->table, &merged, model->table.now);
 }
 
 /* What a delta was, to see that it is still the same. */

@@ -277,7 +277,7 @@ static int attempt_counters(void)
 	int ret;
 
 	copy_base(&copy);
-	ret = ruleset_assign_counters(&copy, NULL, 0, &fresh);
+	ret = ruleset_assign_counters(&copy, 0, NULL, 0, &fresh);
 	free(fresh.items);
 	return finish(&copy, ret);
 }

@@ -38,23 +38,6 @@ static bool over_regions(const struct prefix_list *regions, const struct prefix 
 	return false;
 }
 
-static int by_order(const void *a, const void *b)
-{
-	return prefix_compare(a, b);
-}
-
-/* Keeps those that are in no other one, sorted. */
-static void make_disjoint(struct prefix_list *regions)
-{
-	size_t kept = 0;
-
-	qsort(regions->items, regions->count, sizeof(*regions->items), by_order);
-	for (size_t i = 0; i < regions->count; i++)
-		if (!kept || !prefix_contains(&regions->items[kept - 1], &regions->items[i]))
-			regions->items[kept++] = regions->items[i];
-	regions->count = kept;
-}
-
 static struct prefix random_region(const struct ruleset *all)
 {
 	enum ipf_family family = random_below(2) ? IPF_IPV4 : IPF_IPV6;
@@ -85,7 +68,7 @@ static void random_parts(const struct ruleset *all, struct parts *out)
 	assert_non_null(out->regions.items);
 	for (size_t i = 0; i < count; i++)
 		out->regions.items[i] = random_region(all);
-	make_disjoint(&out->regions);
+	prefix_list_reduce(&out->regions);
 	ruleset_init(&out->rules);
 	assert_int_equal(ruleset_reserve(&out->rules, all->count, all->set_count), 0);
 	memcpy(out->rules.sets, all->sets, all->set_count * sizeof(*all->sets));

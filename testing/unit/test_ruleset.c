@@ -397,14 +397,14 @@ static void slots_are_the_lowest_free_ones(void **state)
 
 	(void)state;
 	ruleset_from_text(&rules, "10.0.0.1\n10.0.0.2\n10.0.0.3\n10.0.0.4");
-	assert_int_equal(ruleset_assign_counters(&rules, NULL, 0, &fresh), 0);
+	assert_int_equal(ruleset_assign_counters(&rules, 0, NULL, 0, &fresh), 0);
 	assert_int_equal(fresh.count, 4);
 	for (__u32 i = 0; i < 4; i++)
 		assert_int_equal(fresh.items[i], i);
 	free(fresh.items);
 	apply(&rules, REMOVE, "10.0.0.1\n10.0.0.3");
 	apply(&rules, ADD, "10.0.0.5\n10.0.0.6\n10.0.0.7");
-	assert_int_equal(ruleset_assign_counters(&rules, NULL, 0, &fresh), 0);
+	assert_int_equal(ruleset_assign_counters(&rules, 0, NULL, 0, &fresh), 0);
 	assert_int_equal(fresh.count, 3);
 	assert_int_equal(fresh.items[0], 0);
 	assert_int_equal(fresh.items[1], 2);
@@ -413,7 +413,7 @@ static void slots_are_the_lowest_free_ones(void **state)
 	assert_counters(&rules, "10.0.0.2 drop default 1\n10.0.0.4 drop default 3\n"
 				"10.0.0.5 drop default 0\n10.0.0.6 drop default 2\n"
 				"10.0.0.7 drop default 4\n");
-	assert_int_equal(ruleset_assign_counters(&rules, NULL, 0, &fresh), 0);
+	assert_int_equal(ruleset_assign_counters(&rules, 0, NULL, 0, &fresh), 0);
 	assert_int_equal(fresh.count, 0);
 	free(fresh.items);
 	ruleset_done(&rules);
@@ -427,11 +427,45 @@ static void reserved_slots_are_left(void **state)
 
 	(void)state;
 	ruleset_from_text(&rules, "10.0.0.1\n10.0.0.2\n10.0.0.3");
-	assert_int_equal(ruleset_assign_counters(&rules, reserved, COUNT_OF(reserved), &fresh), 0);
+	assert_int_equal(ruleset_assign_counters(&rules, 0, reserved, COUNT_OF(reserved), &fresh),
+			 0);
 	assert_int_equal(fresh.count, 3);
 	free(fresh.items);
 	assert_counters(&rules, "10.0.0.1 drop default 1\n10.0.0.2 drop default 2\n"
 				"10.0.0.3 drop default 4\n");
+	ruleset_done(&rules);
+}
+
+/* As in a delta, whose rules have the slots of its base as well. */
+static void slots_from_the_first_on(void **state)
+{
+	static const __u32 reserved[] = { 3, 12, 4000000000u, IPF_NO_COUNTER };
+	struct ruleset_slots fresh;
+	struct ruleset rules;
+
+	(void)state;
+	ruleset_from_text(&rules, "10.0.0.1\n10.0.0.2\n10.0.0.3\n10.0.0.4\n10.0.0.5");
+	rules.rules[1].counter = 7;
+	rules.rules[2].counter = 11;
+	assert_int_equal(ruleset_assign_counters(&rules, 10, reserved, COUNT_OF(reserved), &fresh),
+			 0);
+	assert_int_equal(fresh.count, 3);
+	assert_int_equal(fresh.items[0], 10);
+	free(fresh.items);
+	assert_counters(&rules, "10.0.0.1 drop default 10\n10.0.0.2 drop default 7\n"
+				"10.0.0.3 drop default 11\n10.0.0.4 drop default 13\n"
+				"10.0.0.5 drop default 14\n");
+	ruleset_done(&rules);
+
+	/* There are no more slots. */
+	ruleset_from_text(&rules, "10.0.0.1\n10.0.0.2");
+	assert_int_equal(ruleset_assign_counters(&rules, IPF_COUNTER_BLOCK * IPF_COUNTER_BLOCKS - 1,
+						 NULL, 0, &fresh),
+			 0);
+	assert_int_equal(fresh.count, 1);
+	free(fresh.items);
+	assert_int_equal(rules.rules[0].counter, IPF_COUNTER_BLOCK * IPF_COUNTER_BLOCKS - 1);
+	assert_int_equal(rules.rules[1].counter, IPF_NO_COUNTER);
 	ruleset_done(&rules);
 }
 
@@ -442,7 +476,7 @@ static void sets_share_a_slot(void **state)
 
 	(void)state;
 	ruleset_from_text(&rules, "set a\n10.0.0.1\nset b\n10.0.0.1\nset c\npass 10.0.0.1");
-	assert_int_equal(ruleset_assign_counters(&rules, NULL, 0, &fresh), 0);
+	assert_int_equal(ruleset_assign_counters(&rules, 0, NULL, 0, &fresh), 0);
 	assert_int_equal(fresh.count, 2);
 	free(fresh.items);
 	assert_counters(&rules, "10.0.0.1 pass c 0\n10.0.0.1 drop a 1\n10.0.0.1 drop b 1\n");
@@ -704,6 +738,8 @@ int main(void)
 	suite_add(&suite, "new counters get the lowest free slots", slots_are_the_lowest_free_ones,
 		  NULL);
 	suite_add(&suite, "reserved slots are left", reserved_slots_are_left, NULL);
+	suite_add(&suite, "new counters get slots from the first on", slots_from_the_first_on,
+		  NULL);
 	suite_add(&suite, "sets share the slot of a prefix and verdict", sets_share_a_slot, NULL);
 	suite_add(&suite, "a counter stays with prefix and verdict",
 		  a_counter_stays_with_prefix_and_verdict, NULL);
