@@ -356,8 +356,8 @@ static int make_change(struct ruleset *rules, struct join *join, struct rule *in
 	struct part part;
 	int ret;
 
-	/* Where nothing is there yet, so that there is a position to count from. Sorting what comes in
-	 * changes nothing yet. */
+	/* Where nothing is there yet, so that there is a position to count from. Sorting what comes
+	 * in changes nothing yet. */
 	if (array_reserve(&rules->rules, &rules->capacity, rules->count + 1,
 			  sizeof(*rules->rules)) ||
 	    ruleset_sort_incoming(incoming, &count))
@@ -390,7 +390,8 @@ int ruleset_replace(struct ruleset *rules, const bool *sets, struct rule *incomi
 			   incoming, count, changed);
 }
 
-/* Drops the rules that have ended, and marks in `used` (may be NULL) the sets that still have one. */
+/* Drops the rules that have ended, and marks in `used` (may be NULL) the sets that still have
+ * one. */
 static void drop_ended(struct ruleset *rules, __u32 now, __u16 *used)
 {
 	size_t kept = 0;

@@ -87,10 +87,11 @@ struct ruleset_slots {
 	size_t count;
 };
 
-/* Gives each rule without a counter the lowest free slot from `first` on: one that no other rule has,
- * and that is not reserved. (Reserved are the slots of the live tables, which must not be cleared
- * while packets are counted in them.) Rules with the same prefix and verdict in several sets share a
- * slot. *fresh becomes the slots newly given. Returns 0, or -ENOMEM with all unchanged. */
+/* Gives each rule without a counter the lowest free slot from `first` on: one that no other rule
+ * has, and that is not reserved. (Reserved are the slots of the live tables, which must not be
+ * cleared while packets are counted in them.) Rules with the same prefix and verdict in several
+ * sets share a slot. *fresh becomes the slots newly given. Returns 0, or -ENOMEM with all
+ * unchanged. */
 int ruleset_assign_counters(struct ruleset *rules, __u32 first, const __u32 *reserved,
 			    size_t reserved_count, struct ruleset_slots *fresh);
 /* Takes all counters away. */

@@ -238,6 +238,15 @@ static int copy_claimed(struct expansion *expansion, enum ipf_family family,
 	return copy_range(expansion, range);
 }
 
+/* Are there more rules to copy than there may be, whatever regions there are? Says so at once. */
+static bool is_too_many(const struct expansion *expansion, enum ipf_family family,
+			const struct base_range *inside)
+{
+	size_t count = inside->end - inside->first, replaced = expansion->delta->replaced[family];
+
+	return count > replaced && count - replaced > expansion->limit;
+}
+
 /* Copies the base's rules inside a claim. What is inside a region of the delta is the delta's
  * already. */
 static int copy_inside(struct expansion *expansion, const struct prefix *claim)
@@ -247,6 +256,8 @@ static int copy_inside(struct expansion *expansion, const struct prefix *claim)
 	struct base_range left = { .first = expansion->at };
 	int ret = base_find_inside(base, claim, &left, expansion->err);
 
+	if (!ret && is_too_many(expansion, claim->family, &left))
+		return -E2BIG;
 	for (size_t i = prefix_list_find(regions, claim);
 	     !ret && i < regions->count && prefix_contains(claim, &regions->items[i]); i++) {
 		struct base_range region = left;
@@ -296,30 +307,42 @@ struct expanded {
 	struct prefix_list regions;
 };
 
-/* Joins the delta's rules with those that were copied. A cover may be in both, or be inside a claim
- * by now: then the copy holds. */
+/* The first of the delta's rules, from number i on, that does not come before the prefix. */
+static size_t next_own(const struct ruleset *own, size_t i, const struct prefix *prefix)
+{
+	const struct ruleset left = { .rules = own->rules + i, .count = own->count - i };
+
+	/* Where many rules are copied, most are side by side. */
+	if (!left.count || prefix_compare(&left.rules[0].prefix, prefix) >= 0)
+		return i;
+	return i + ruleset_find_prefix(&left, prefix);
+}
+
+static void put_rules(struct expanded *out, const struct rule *rules, size_t count)
+{
+	if (count)
+		memcpy(out->rules + out->count, rules, count * sizeof(*rules));
+	out->count += count;
+}
+
+/* Joins the delta's rules with those that were copied. A cover can be among both. */
 static void join_rules(const struct expansion *expansion, struct expanded *out)
 {
-	const struct ruleset *old = &expansion->delta->rules;
-	struct walk regions = { .list = &expansion->delta->regions };
-	struct walk claims = { .list = &expansion->claims };
-	size_t i = 0, k = 0;
+	const struct ruleset *own = &expansion->delta->rules;
+	size_t i = 0;
 
-	while (i < old->count || k < expansion->count) {
-		const struct rule *rule = i < old->count ? &old->rules[i] : NULL;
-		int order = rule ? -1 : 1;
+	for (size_t k = 0; k < expansion->count; k++) {
+		const struct rule *copied = &expansion->rules[k];
+		size_t at = own->count ? next_own(own, i, &copied->prefix) : 0;
 
-		if (rule && k < expansion->count)
-			order = prefix_compare(&rule->prefix, &expansion->rules[k].prefix);
-		if (order > 0) {
-			out->rules[out->count++] = expansion->rules[k++];
-			continue;
-		}
-		if (order < 0 &&
-		    (walk_covers(&regions, &rule->prefix) || !walk_covers(&claims, &rule->prefix)))
-			out->rules[out->count++] = *rule;
-		i++;
+		put_rules(out, own->rules + i, at - i);
+		for (i = at; i < own->count; i++)
+			if (prefix_compare(&own->rules[i].prefix, &copied->prefix) != 0)
+				break;
+		put_rules(out, copied, 1);
 	}
+	if (i < own->count)
+		put_rules(out, own->rules + i, own->count - i);
 }
 
 /* A claim takes in the regions inside of it. */
@@ -426,6 +449,18 @@ static bool is_same_rule(const struct rule *a, const struct rule *b)
 	return !rule_compare(a, b) && a->counter == b->counter;
 }
 
+/* The region that the prefix is in. NULL: it is in none. */
+static const struct prefix *region_over(const struct delta *delta, const struct prefix *prefix)
+{
+	const struct prefix_list *regions = &delta->regions;
+	size_t at = prefix_list_find(regions, prefix);
+
+	if (at < regions->count && prefix_contains(&regions->items[at], prefix))
+		return &regions->items[at];
+	return at && prefix_contains(&regions->items[at - 1], prefix) ? &regions->items[at - 1] :
+									NULL;
+}
+
 /* Does the delta say of a region what the base says? *inside: the base's rules there. */
 static int compare_region(const struct delta *delta, const struct prefix *region,
 			  struct base_range *inside, bool *same, struct error *err)
@@ -454,20 +489,21 @@ struct pruning {
 	size_t replaced[IPF_FAMILIES];
 };
 
+/* Looks at the regions that have something touched in them. */
 static int find_dropped(const struct delta *delta, struct pruning *pruning, struct error *err)
 {
-	struct walk touched = { .list = &delta->touched };
+	const struct prefix *last = NULL;
 	size_t at = 0;
 
-	for (size_t i = 0; i < delta->regions.count; i++) {
-		const struct prefix *region = &delta->regions.items[i];
+	for (size_t i = 0; i < delta->touched.count; i++) {
+		const struct prefix *region = region_over(delta, &delta->touched.items[i]);
 		struct base_range inside = { .first = at };
 		bool same;
 		int ret;
 
-		/* What is touched is inside of regions. */
-		if (!walk_covers(&touched, region) && !walk_is_over_some(&touched, region))
+		if (!region || region == last)
 			continue;
+		last = region;
 		ret = compare_region(delta, region, &inside, &same, err);
 		if (ret)
 			return ret;
@@ -479,6 +515,20 @@ static int find_dropped(const struct delta *delta, struct pruning *pruning, stru
 		pruning->replaced[region->family] += inside.end - inside.first;
 	}
 	return 0;
+}
+
+/* Keeps the rules in regions, and their covers. */
+static void drop_unneeded(struct delta *delta)
+{
+	struct ruleset *rules = &delta->rules;
+	struct walk regions = { .list = &delta->regions };
+	size_t kept = 0;
+
+	for (size_t i = 0; i < rules->count; i++)
+		if (walk_covers(&regions, &rules->rules[i].prefix) ||
+		    walk_is_over_some(&regions, &rules->rules[i].prefix))
+			rules->rules[kept++] = rules->rules[i];
+	rules->count = kept;
 }
 
 static int drop_regions(struct delta *delta, const struct pruning *pruning, struct error *err)
@@ -497,29 +547,22 @@ static int drop_regions(struct delta *delta, const struct pruning *pruning, stru
 	regions->count = kept;
 	for (int family = 0; family < IPF_FAMILIES; family++)
 		delta->replaced[family] -= pruning->replaced[family];
+	drop_unneeded(delta);
 	return 0;
 }
 
-/* Keeps the rules in regions, and their covers. New sets at the end that are not used go: only such
- * have a number that no other set takes over. */
-static void drop_unneeded(struct delta *delta)
+/* New sets that have no rule go from the end of the list: then no other set gets their number. */
+static void drop_last_sets(struct delta *delta)
 {
 	struct ruleset *rules = &delta->rules;
-	struct walk regions = { .list = &delta->regions };
-	size_t kept = 0, sets = delta->base->set_count;
+	size_t used = delta->base->set_count;
 
-	for (size_t i = 0; i < rules->count; i++) {
-		const struct rule *rule = &rules->rules[i];
-
-		if (!walk_covers(&regions, &rule->prefix) &&
-		    !walk_is_over_some(&regions, &rule->prefix))
-			continue;
-		if (rule->set >= sets)
-			sets = rule->set + 1u;
-		rules->rules[kept++] = *rule;
-	}
-	rules->count = kept;
-	rules->set_count = sets;
+	if (rules->set_count == used)
+		return;
+	for (size_t i = 0; i < rules->count; i++)
+		if (rules->rules[i].set >= used)
+			used = rules->rules[i].set + 1u;
+	rules->set_count = used;
 }
 
 int delta_prune(struct delta *delta, struct error *err)
@@ -529,10 +572,10 @@ int delta_prune(struct delta *delta, struct error *err)
 
 	prefix_list_reduce(&delta->touched);
 	ret = find_dropped(delta, &pruning, err);
-	if (!ret)
+	if (!ret && pruning.dropped.count)
 		ret = drop_regions(delta, &pruning, err);
 	if (!ret) {
-		drop_unneeded(delta);
+		drop_last_sets(delta);
 		delta->touched.count = 0;
 	}
 	prefix_list_done(&pruning.dropped);
@@ -681,10 +724,12 @@ static int make_change(struct delta *delta, const struct delta_change *change, s
 		       size_t *changed, struct error *err)
 {
 	size_t count = change->added_count + change->removed_count;
-	int ret = 0;
+	int ret;
 
-	if (count)
-		ret = expand_change(delta, change, limit, err);
+	*changed = 0;
+	if (!count)
+		return 0;
+	ret = expand_change(delta, change, limit, err);
 	if (!ret && ruleset_add(&delta->rules, change->added, change->added_count, NULL))
 		ret = error_no_memory(err);
 	if (!ret && ruleset_remove(&delta->rules, change->removed, change->removed_count, NULL))

@@ -992,6 +992,257 @@ static void random_changes(void **state)
 	}
 }
 
+/* --- Limits ----------------------------------------------------------------------------------- */
+
+struct limit_case {
+	const char *name;
+	const char *base;
+	const char *before; /* added without a limit */
+	enum step step;
+	const char *rules;
+	size_t need; /* rules and regions: with fewer, it is refused */
+};
+
+static const struct limit_case limit_cases[] = {
+	{ "a rule and its region", "10.0.0.1", "", STEP_ADD, "10.0.0.2", 2 },
+	{ "a region without rules", "10.0.0.1", "", STEP_REMOVE, "10.0.0.1", 2 },
+	{ "a cover counts", "10.0.0.0/8", "", STEP_ADD, "10.0.0.2", 3 },
+	{ "what is inside counts", "10.0.0.1\n10.0.0.2\n10.0.0.3", "", STEP_ADD, "10.0.0.0/8", 5 },
+	{ "what the delta has counts", "10.0.0.1", "11.0.0.1\n11.0.0.2", STEP_ADD, "10.0.0.2", 6 },
+	{ "two at once", "10.0.0.1", "", STEP_ADD, "10.0.0.2\n10.0.0.3", 4 },
+	{ "in a region", "10.0.0.1", "10.1.0.0/16", STEP_ADD, "10.1.0.2", 3 },
+	{ "a flush", "10.0.0.1\nset a\n10.0.0.2\n10.0.0.3", "", STEP_FLUSH, "a", 4 },
+	{ "nothing", "10.0.0.1", "10.0.0.2", STEP_ADD, "10.0.0.1\n10.0.0.2", 0 },
+};
+
+static int try_step(struct table *table, enum step step, const char *text, size_t limit)
+{
+	struct delta *delta = &table->delta;
+	struct error err = { 0 };
+	struct ruleset incoming;
+	size_t changed;
+	bool *sets;
+	int ret;
+
+	read_incoming(delta, step == STEP_FLUSH ? "" : text, &incoming);
+	sets = mark_sets(delta, &incoming, step == STEP_FLUSH ? text : NULL);
+	if (step == STEP_ADD)
+		ret = delta_add(delta, incoming.rules, incoming.count, limit, &changed, &err);
+	else if (step == STEP_REMOVE)
+		ret = delta_remove(delta, incoming.rules, incoming.count, limit, &changed, &err);
+	else
+		ret = delta_replace(delta, sets, incoming.rules, incoming.count, limit, &changed,
+				    &err);
+	assert_string_equal(err.text, "");
+	ruleset_done(&incoming);
+	free(sets);
+	return ret;
+}
+
+static void check_limit(void **state)
+{
+	const struct limit_case *c = *state;
+	struct ruleset base;
+	struct table table;
+
+	random_restart();
+	ruleset_from_text(&base, c->base);
+	table_init(&table, &base, 0);
+	assert_int_equal(try_step(&table, STEP_ADD, c->before, SIZE_MAX), 0);
+	for (size_t limit = 0; limit < c->need; limit++) {
+		char *before = text_of(&table.delta), *after;
+
+		assert_int_equal(try_step(&table, c->step, c->rules, limit), -E2BIG);
+		after = text_of(&table.delta);
+		assert_string_equal(before, after);
+		free(before);
+		free(after);
+	}
+	assert_int_equal(try_step(&table, c->step, c->rules, c->need), 0);
+	table_done(&table);
+}
+
+/* How often rules of a base were read. */
+static size_t reads;
+
+static int read_and_count(const void *context, size_t i, struct rule *out, struct error *err)
+{
+	const struct ruleset *rules = context;
+
+	(void)err;
+	reads++;
+	*out = rules->rules[i];
+	return 0;
+}
+
+/* Rules spread evenly over IPv4. */
+static void spread_rules(struct ruleset *rules, size_t count)
+{
+	ruleset_init(rules);
+	assert_int_equal(ruleset_name_set(rules, "default"), 0);
+	assert_int_equal(ruleset_reserve(rules, count, 1), 0);
+	for (size_t i = 0; i < count; i++)
+		rules->rules[rules->count++] = (struct rule){
+			.prefix = { { ((1ull << 32) / count * i) << 32, 0 }, IPF_IPV4, 32 },
+			.verdict = IPF_DROP,
+			.counter = IPF_NO_COUNTER,
+		};
+}
+
+/* How many rules of a base of that many are read for one change, at most. */
+static size_t count_reads(size_t count, const struct prefix *prefix, size_t limit, int expected)
+{
+	struct error err = { 0 };
+	struct ruleset rules;
+	struct delta delta;
+	struct base base;
+	size_t changed;
+
+	spread_rules(&rules, count);
+	base_from_ruleset(&base, &rules);
+	base.read = read_and_count;
+	assert_int_equal(delta_init(&delta, &base, 0, &err), 0);
+	reads = 0;
+	assert_int_equal(delta_add(&delta, &(struct rule){ .prefix = *prefix, .verdict = IPF_DROP },
+				   1, limit, &changed, &err),
+			 expected);
+	delta_done(&delta);
+	ruleset_done(&rules);
+	return reads;
+}
+
+static void a_change_reads_little(void **state)
+{
+	const struct prefix host = { { 0xc000020100000000, 0 }, IPF_IPV4, 32 };
+	const struct prefix all = { { 0 }, IPF_IPV4, 0 };
+
+	(void)state;
+	/* The searches for covers are one for each bit that is left, over distances that double. */
+	assert_true(count_reads(1000, &host, SIZE_MAX, 0) < 2 * 10 * 10 + 100);
+	assert_true(count_reads(1000000, &host, SIZE_MAX, 0) < 2 * 20 * 20 + 100);
+	/* What is too much is not read. */
+	assert_true(count_reads(1000000, &all, 125000, -E2BIG) < 100);
+	assert_int_equal(count_reads(1000000, &host, 1, -E2BIG) < 1000, true);
+}
+
+/* --- Damage ----------------------------------------------------------------------------------- */
+
+static void change_damaged(struct model *model)
+{
+	struct change change = { .step = STEP_ADD + random_below(3), .count = random_below(10) };
+	struct delta *delta = &model->table.delta;
+	struct rule *incoming;
+	struct error err = { 0 };
+	struct rule found;
+	struct address address = random_address(IPF_IPV4);
+	size_t changed;
+	bool *flags;
+	int ret;
+
+	change.rules = draw_rules(model, change.count);
+	for (size_t i = 0; i < MODEL_SETS; i++)
+		change.replaced[i] = random_below(2);
+	incoming = with_sets_of(&delta->rules, change.rules, change.count);
+	flags = flags_of(&delta->rules, &change);
+	if (change.step == STEP_ADD)
+		ret = delta_add(delta, incoming, change.count, 200, &changed, &err);
+	else if (change.step == STEP_REMOVE)
+		ret = delta_remove(delta, incoming, change.count, 200, &changed, &err);
+	else
+		ret = delta_replace(delta, flags, incoming, change.count, 200, &changed, &err);
+	if (ret == -EBADMSG)
+		assert_int_equal(strncmp(err.text, "the rule table is damaged: ", 27), 0);
+	else
+		assert_true(!ret || ret == -E2BIG);
+	ret = delta_decide(delta, &address, &found, &err);
+	assert_true(ret == 0 || ret == 1 || ret == -EBADMSG);
+	free(change.rules);
+	free(incoming);
+	free(flags);
+}
+
+/* Whatever is in the records, changes end, and are refused where it shows. */
+static void a_damaged_base(void **state)
+{
+	(void)state;
+	random_restart();
+	for (size_t round = 0; round < 2000; round++) {
+		enum shape shape = (enum shape)random_below(SHAPES);
+		struct model model;
+		__u8 *body;
+		size_t size;
+
+		model_init(&model, shape);
+		if (!model.table.image.data) {
+			model_done(&model);
+			continue;
+		}
+		base_from_records(&model.table.base, &model.table.records);
+		body = image_at(&model.table.image, 0);
+		size = model.table.image.size - sizeof(struct ipf_header) -
+		       model.rules.set_count * sizeof(struct ipf_set);
+		for (size_t i = 1 + random_below(40); i--;)
+			body[random_below(size)] = (__u8)random_number();
+		for (size_t i = 0; i < 5; i++)
+			change_damaged(&model);
+		model_done(&model);
+	}
+}
+
+static void rules_that_are_not_in_order(void **state)
+{
+	(void)state;
+	random_restart();
+	for (size_t round = 0; round < 2000; round++) {
+		enum shape shape = (enum shape)random_below(SHAPES);
+		struct model model;
+		struct rule *rules;
+		size_t count;
+
+		model_init(&model, shape);
+		base_from_ruleset(&model.table.base, &model.table.rules);
+		rules = model.table.rules.rules;
+		count = model.table.base.count[IPF_IPV4];
+		for (size_t i = 1 + random_below(10); i-- && count;) {
+			size_t a = random_below(count), b = random_below(count);
+			struct rule rule = rules[a];
+
+			rules[a] = rules[b];
+			rules[b] = rule;
+		}
+		for (size_t i = 0; i < 5; i++)
+			change_damaged(&model);
+		model_done(&model);
+	}
+}
+
+static void a_delta_of_another_base(void **state)
+{
+	const __u32 none[IPF_FAMILIES] = { 0 }, many[IPF_FAMILIES] = { 2, 0 };
+	struct prefix nets[] = { { { 0x0a00000000000000, 0 }, IPF_IPV4, 8 },
+				 { { 0x0a00000000000000, 0 }, IPF_IPV4, 16 } };
+	struct prefix_list nested = { nets, 2, 2 }, regions = { nets, 1, 1 };
+	struct ruleset rules, base, other;
+	struct error err = { 0 };
+	struct table table;
+
+	(void)state;
+	ruleset_from_text(&base, "set a\n10.0.0.1");
+	ruleset_from_text(&rules, "set a\n10.0.0.2");
+	ruleset_from_text(&other, "set b\n10.0.0.2");
+	table_init(&table, &base, 0);
+	assert_int_equal(delta_take(&table.delta, &other, &regions, none, &err), -EBADMSG);
+	assert_string_equal(err.text, "the rule table is damaged: "
+				      "its recent changes belong to another table");
+	assert_int_equal(delta_take(&table.delta, &rules, &regions, many, &err), -EBADMSG);
+	assert_int_equal(delta_take(&table.delta, &rules, &nested, none, &err), -EBADMSG);
+	assert_int_equal(rules.count, 1);
+	assert_int_equal(regions.count, 1);
+	ruleset_done(&rules);
+	ruleset_done(&other);
+	table_done(&table);
+}
+
 int main(void)
 {
 	static struct suite suite;
@@ -1001,5 +1252,10 @@ int main(void)
 	SUITE_TABLE(&suite, check_case, delta_cases);
 	for (size_t i = 0; i < SHAPES; i++)
 		suite_add(&suite, shape_names[i], random_changes, &shapes[i]);
+	SUITE_TABLE(&suite, check_limit, limit_cases);
+	suite_add(&suite, "a change reads few rules of a base", a_change_reads_little, NULL);
+	suite_add(&suite, "damaged records", a_damaged_base, NULL);
+	suite_add(&suite, "rules that are not in order", rules_that_are_not_in_order, NULL);
+	suite_add(&suite, "a delta of another base", a_delta_of_another_base, NULL);
 	return suite_run(&suite, "delta");
 }
