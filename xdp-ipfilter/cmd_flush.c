@@ -10,6 +10,7 @@
 #include <util/auto.h>
 #include <util/error.h>
 
+#include "change.h"
 #include "rule_input.h"
 #include "transaction.h"
 
@@ -39,16 +40,15 @@ static int flush_on(struct iface *iface, const struct transaction *change, size_
 {
 	const struct flush_request *request = (const void *)change;
 	const char *name = request->set ? request->set : RULE_DEFAULT_SET;
-	auto_free bool *sets = calloc(iface->rules.set_count + 1, sizeof(*sets));
-	int only = ruleset_find_set(&iface->rules, name);
+	const struct ruleset *rules = change_rules(iface);
+	auto_free bool *sets = calloc(rules->set_count + 1, sizeof(*sets));
+	int only = ruleset_find_set(rules, name);
 
 	if (!sets)
 		return error_no_memory(err);
-	for (size_t i = 0; i < iface->rules.set_count; i++)
+	for (size_t i = 0; i < rules->set_count; i++)
 		sets[i] = request->all || (int)i == only;
-	if (ruleset_replace(&iface->rules, sets, NULL, 0, changed))
-		return error_no_memory(err);
-	return 0;
+	return change_replace(iface, sets, NULL, 0, changed, err);
 }
 
 static const struct flush_request flush_defaults = { .change.apply = flush_on };

@@ -99,12 +99,12 @@ static void print_verdict(struct findings *findings, const struct snapshot *snap
 static int find_verdict(const struct snapshot *snapshot, const struct address *address,
 			const struct rule **rule, enum ipf_verdict *verdict, struct error *err)
 {
-	struct ipf_match match = image_lookup(&snapshot->table.image, address, snapshot->tick);
+	enum ipf_verdict packets = table_lookup(&snapshot->table, address, snapshot->tick);
 	char text[ADDRESS_TEXT_SIZE];
 
 	*rule = ruleset_decide(&snapshot->rules, address, snapshot->tick);
 	*verdict = *rule ? (*rule)->verdict : iface_policy(snapshot->iface);
-	if (match.verdict == (*rule ? (*rule)->verdict : IPF_NO_VERDICT))
+	if (packets == (*rule ? (*rule)->verdict : IPF_NO_VERDICT))
 		return 0;
 	address_format(address, text);
 	return error_set(

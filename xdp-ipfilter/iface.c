@@ -20,11 +20,18 @@
 /* Tolerates this many loads and unloads between reading a chain and opening its program. */
 #define OPEN_TRIES 8
 
+void iface_edit_done(struct iface *iface)
+{
+	edit_done(&iface->edit);
+	iface->is_edited = false;
+}
+
 static void iface_done(struct iface *iface)
 {
 	filter_close(&iface->filter);
 	ruleset_done(&iface->rules);
 	table_snapshot_done(&iface->live);
+	iface_edit_done(iface);
 }
 
 void ifaces_done(struct ifaces *ifaces)
@@ -329,6 +336,16 @@ int iface_read_rules(struct iface *iface, __u32 now, struct error *err)
 	if (ret)
 		return error_prefix(err, ret, "%s", iface->dev.name);
 	ruleset_tidy(&iface->rules, now);
+	return 0;
+}
+
+int iface_edit(struct iface *iface, __u32 now, struct error *err)
+{
+	int ret = edit_open(&iface->filter, now, &iface->edit, err);
+
+	if (ret)
+		return ret == -E2BIG ? ret : error_prefix(err, ret, "%s", iface->dev.name);
+	iface->is_edited = true;
 	return 0;
 }
 

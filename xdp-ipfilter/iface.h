@@ -7,6 +7,7 @@
 
 #include <cli/options.h>
 #include <dataplane/chain.h>
+#include <dataplane/edit.h>
 #include <dataplane/filter.h>
 #include <dataplane/netdev.h>
 #include <dataplane/table.h>
@@ -33,6 +34,8 @@ struct iface {
 	struct error misread; /* why the open filter finds no source in frames; empty: it does */
 	struct ruleset rules; /* that a command changes or loads; released with the iface */
 	struct table_snapshot live; /* the table that the rules were read from, likewise */
+	bool is_edited;             /* a change leaves most rules alone, and does not read them: */
+	struct edit edit;           /* then this is open instead, likewise */
 };
 
 /* Zeroed is empty; release with ifaces_done(). The functions below that add to it return 0, or a
@@ -79,6 +82,13 @@ enum ipf_verdict iface_policy(const struct iface *iface);
 /* Reads the live rules into iface->rules and iface->live, without those that have ended by `now`.
  * The filter is open. Returns 0, or a negative errno and sets *err. */
 int iface_read_rules(struct iface *iface, __u32 now, struct error *err);
+
+/* Opens the live table to change a few rules of it; the iface must stay where it is in memory.
+ * Returns 0 with iface->is_edited; -E2BIG without a message if the table can only change as a whole;
+ * or another negative errno and sets *err. */
+int iface_edit(struct iface *iface, __u32 now, struct error *err);
+/* Ends that; what it did to the rules is lost unless they were prepared. */
+void iface_edit_done(struct iface *iface);
 
 /* Sets *err to "eth0: not loaded; load it with ...", or what else chain_advice() says:
  * ERROR_FAILURE where the filter is attached but not filtering, else ERROR_ABSENT. Returns

@@ -11,6 +11,7 @@
 #include <util/auto.h>
 #include <util/error.h>
 
+#include "change.h"
 #include "lockout.h"
 
 static int refuse_set(const struct incoming *incoming, const struct input_set *set,
@@ -31,7 +32,7 @@ static int find_sets(struct incoming *incoming, struct error *err)
 	const struct input *input = incoming->input;
 
 	for (size_t i = 0; i < input->set_count; i++) {
-		int index = ruleset_name_set(&incoming->iface->rules, input->sets[i].name);
+		int index = ruleset_name_set(change_rules(incoming->iface), input->sets[i].name);
 
 		if (index == -E2BIG)
 			return refuse_set(incoming, &input->sets[i], err);
@@ -86,18 +87,13 @@ void incoming_done(struct incoming *incoming)
 
 int incoming_add(struct incoming *incoming, size_t *changed, struct error *err)
 {
-	int ret = ruleset_add(&incoming->iface->rules, incoming->rules, incoming->input->count,
-			      changed);
-
-	return ret ? error_no_memory(err) : 0;
+	return change_add(incoming->iface, incoming->rules, incoming->input->count, changed, err);
 }
 
 int incoming_remove(struct incoming *incoming, size_t *changed, struct error *err)
 {
-	int ret = ruleset_remove(&incoming->iface->rules, incoming->rules, incoming->input->count,
-				 changed);
-
-	return ret ? error_no_memory(err) : 0;
+	return change_remove(incoming->iface, incoming->rules, incoming->input->count, changed,
+			     err);
 }
 
 /* What happens to a set of the interface. */
@@ -106,42 +102,43 @@ struct replaced {
 	size_t *before; /* how many rules each has */
 };
 
-static void mark_sets(const struct incoming *incoming, incoming_filter is_replaced,
-		      const struct replaced *replaced)
-{
-	const struct ruleset *rules = &incoming->iface->rules;
-
-	for (size_t i = 0; i < incoming->input->set_count; i++)
-		replaced->sets[incoming->sets[i]] = is_replaced(incoming->input, i);
-	for (size_t i = 0; i < rules->set_count; i++)
-		replaced->before[i] = replaced->sets[i] ? ruleset_count_set(rules, i) : 0;
-}
-
 static int check_shrink(const struct incoming *incoming, const struct replaced *replaced,
 			struct error *err)
 {
-	const struct ruleset *rules = &incoming->iface->rules;
-	int ret = 0;
+	const struct ruleset *rules = change_rules(incoming->iface);
+	size_t count = rules->set_count;
+	auto_free size_t *after = calloc(count + 1, sizeof(*after));
+	int ret;
 
-	for (size_t i = 0; i < rules->set_count && !ret; i++)
+	if (!after)
+		return error_no_memory(err);
+	ret = change_count_sets(incoming->iface, replaced->sets, after, err);
+	if (ret)
+		return ret;
+	for (size_t i = 0; i < count && !ret; i++)
 		if (replaced->sets[i])
 			ret = lockout_check_shrink(rules->sets[i].name, replaced->before[i],
-						   ruleset_count_set(rules, i), err);
+						   after[i], err);
 	return ret ? error_prefix(err, ret, "%s", incoming->iface->dev.name) : 0;
 }
 
 int incoming_replace(struct incoming *incoming, incoming_filter is_replaced, bool force,
 		     size_t *changed, struct error *err)
 {
-	struct ruleset *rules = &incoming->iface->rules;
-	auto_free bool *sets = calloc(rules->set_count + 1, sizeof(*sets));
-	auto_free size_t *before = calloc(rules->set_count + 1, sizeof(*before));
+	const struct input *input = incoming->input;
+	size_t count = change_rules(incoming->iface)->set_count;
+	auto_free bool *sets = calloc(count + 1, sizeof(*sets));
+	auto_free size_t *before = calloc(count + 1, sizeof(*before));
 	const struct replaced replaced = { sets, before };
+	int ret;
 
 	if (!sets || !before)
 		return error_no_memory(err);
-	mark_sets(incoming, is_replaced, &replaced);
-	if (ruleset_replace(rules, sets, incoming->rules, incoming->input->count, changed))
-		return error_no_memory(err);
-	return force ? 0 : check_shrink(incoming, &replaced, err);
+	for (size_t i = 0; i < input->set_count; i++)
+		sets[incoming->sets[i]] = is_replaced(input, i);
+	ret = change_count_sets(incoming->iface, sets, before, err);
+	if (!ret)
+		ret = change_replace(incoming->iface, sets, incoming->rules, input->count, changed,
+				     err);
+	return ret || force ? ret : check_shrink(incoming, &replaced, err);
 }

@@ -21,18 +21,19 @@ struct incoming {
 	const struct input *input;
 	struct iface *iface;
 	struct rule *rules; /* input->count of them, in any order */
-	__u16 *sets;        /* for each set of the input, its index in iface->rules */
+	__u16 *sets;        /* for each set of the input, its index in change_rules() */
 };
 
-/* Gives the rules verdicts by this policy, and sets of iface->rules; makes those that are missing.
+/* Gives the rules verdicts by this policy, and sets of change_rules(); makes those that are missing.
  * Returns 0, -ENOMEM or -E2BIG (too many sets), and sets *err; then there is nothing to release.
  * Release with incoming_done(). */
 int incoming_init(struct incoming *incoming, struct iface *iface, const struct input *input,
 		  enum ipf_verdict policy, struct error *err);
 void incoming_done(struct incoming *incoming);
 
-/* Each changes iface->rules; *changed (may be NULL) is the number of rules that became different.
- * Returns 0, or a negative errno and sets *err. */
+/* Each changes the rules of the iface as <change.h> says; *changed (may be NULL unless the iface is
+ * edited) is the number of rules that became different. Returns 0; -E2BIG without a message, if an
+ * iface that is edited should be changed as a whole; or another negative errno and sets *err. */
 int incoming_add(struct incoming *incoming, size_t *changed, struct error *err);
 int incoming_remove(struct incoming *incoming, size_t *changed, struct error *err);
 

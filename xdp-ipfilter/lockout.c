@@ -34,12 +34,19 @@ int lockout_check_input(const struct input *input, struct error *err)
 		input->truncated_example);
 }
 
-bool lockout_may_refuse(const struct input *input, const struct ruleset *rules,
-			enum ipf_verdict policy, enum lockout_change change)
+static bool covers_many(const struct input *input)
 {
 	for (unsigned int family = 0; family < IPF_FAMILIES; family++)
 		if (input->most_covered[family] >= coverage_total(family) / NEARLY_NOBODY)
 			return true;
+	return false;
+}
+
+bool lockout_may_refuse(const struct input *input, const struct ruleset *rules,
+			enum ipf_verdict policy, enum lockout_change change)
+{
+	if (covers_many(input))
+		return true;
 	if (change == LOCKOUT_ADDS)
 		return false;
 	/* Removing a rule drops something only if that rule passes and the next one to decide
@@ -48,6 +55,17 @@ bool lockout_may_refuse(const struct input *input, const struct ruleset *rules,
 		if (rules->rules[i].verdict == IPF_PASS)
 			return true;
 	return policy == IPF_DROP;
+}
+
+int lockout_may_refuse_edit(const struct input *input, const struct edit *edit,
+			    enum ipf_verdict policy, enum lockout_change change, bool *may,
+			    struct error *err)
+{
+	*may = covers_many(input);
+	if (*may || change == LOCKOUT_ADDS)
+		return 0;
+	*may = policy == IPF_DROP;
+	return *may ? 0 : edit_find_pass(edit, may, err);
 }
 
 /* The widest lines of a family, and what they newly drop. */
@@ -238,25 +256,66 @@ static bool passes_somebody(const struct ruleset *rules, enum ipf_verdict policy
 	return false;
 }
 
+/* What is to be warned of. */
+struct finding {
+	bool nobody_passes;
+	char peer[ADDRESS_TEXT_SIZE]; /* of this SSH session; empty unless it is dropped */
+	char reason[REASON_SIZE];
+};
+
+static void find_peer(struct finding *finding, const struct address *peer, const struct rule *rule,
+		      enum ipf_verdict policy, const struct input *input)
+{
+	if (!drops(rule, policy))
+		return;
+	address_format(peer, finding->peer);
+	describe_reason(input, rule, finding->reason);
+}
+
+static void warn(const struct netdev *dev, const struct finding *finding)
+{
+	const char *peer = finding->peer;
+
+	if (finding->nobody_passes)
+		log_warning("%s: policy deny and no pass rule: this drops every source%s%s%s",
+			    dev->name, peer[0] ? ", even " : "", peer,
+			    peer[0] ? ", the peer of your SSH session" : "");
+	else if (peer[0])
+		log_warning("%s: this drops %s, the peer of your SSH session%s", dev->name, peer,
+			    finding->reason);
+}
+
 void lockout_warn(const struct netdev *dev, const struct ruleset *rules, enum ipf_verdict policy,
 		  const struct input *input, __u32 now)
 {
-	char text[ADDRESS_TEXT_SIZE] = "", reason[REASON_SIZE] = "";
-	const struct rule *rule;
+	struct finding finding = { .nobody_passes = !passes_somebody(rules, policy, now) };
 	struct address peer;
 
+	if (ssh_peer(&peer))
+		find_peer(&finding, &peer, ruleset_decide(rules, &peer, now), policy, input);
+	warn(dev, &finding);
+}
+
+int lockout_warn_edit(const struct netdev *dev, const struct edit *edit, enum ipf_verdict policy,
+		      const struct input *input, struct error *err)
+{
+	struct finding finding = { 0 };
+	bool passes = true;
+	struct address peer;
+	struct rule rule;
+	int ret = 0;
+
+	if (policy == IPF_DROP)
+		ret = edit_find_pass(edit, &passes, err);
+	if (ret)
+		return ret;
+	finding.nobody_passes = !passes;
 	if (ssh_peer(&peer)) {
-		rule = ruleset_decide(rules, &peer, now);
-		if (drops(rule, policy)) {
-			address_format(&peer, text);
-			describe_reason(input, rule, reason);
-		}
+		ret = delta_decide(&edit->delta, &peer, &rule, err);
+		if (ret < 0)
+			return ret;
+		find_peer(&finding, &peer, ret ? &rule : NULL, policy, input);
 	}
-	if (!passes_somebody(rules, policy, now))
-		log_warning("%s: policy deny and no pass rule: this drops every source%s%s%s",
-			    dev->name, text[0] ? ", even " : "", text,
-			    text[0] ? ", the peer of your SSH session" : "");
-	else if (text[0])
-		log_warning("%s: this drops %s, the peer of your SSH session%s", dev->name, text,
-			    reason);
+	warn(dev, &finding);
+	return 0;
 }

@@ -26,6 +26,7 @@
 #ifndef LOCKOUT_H
 #define LOCKOUT_H
 
+#include <dataplane/edit.h>
 #include <dataplane/netdev.h>
 #include <feed/input.h>
 #include <ruleset/ruleset.h>
@@ -44,6 +45,11 @@ enum lockout_change { LOCKOUT_ADDS, LOCKOUT_REPLACES };
 bool lockout_may_refuse(const struct input *input, const struct ruleset *rules,
 			enum ipf_verdict policy, enum lockout_change change);
 
+/* The same of a table that is edited. Returns 0 with *may, or a negative errno and sets *err. */
+int lockout_may_refuse_edit(const struct input *input, const struct edit *edit,
+			    enum ipf_verdict policy, enum lockout_change change, bool *may,
+			    struct error *err);
+
 /* Refuses a change that drops nearly all sources, or whose input has a line that drops too much.
  * `before` and `after` are the interface's rules, tidied. Returns 0, or -EPERM and sets *err. */
 int lockout_check_rules(const struct netdev *dev, const struct input *input,
@@ -59,5 +65,9 @@ int lockout_check_shrink(const char *set, size_t before, size_t after, struct er
  * does. */
 void lockout_warn(const struct netdev *dev, const struct ruleset *rules, enum ipf_verdict policy,
 		  const struct input *input, __u32 now);
+
+/* The same of a table that is edited. Returns 0, or a negative errno and sets *err. */
+int lockout_warn_edit(const struct netdev *dev, const struct edit *edit, enum ipf_verdict policy,
+		      const struct input *input, struct error *err);
 
 #endif

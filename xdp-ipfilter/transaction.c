@@ -77,8 +77,8 @@ static int apply_guarded(struct transaction_part *part, const struct transaction
 }
 
 /* The copy is only made where it is needed: it takes as much memory as the rules. */
-static int plan(struct transaction_part *part, const struct transaction *transaction, __u32 now,
-		struct error *err)
+static int plan_all(struct transaction_part *part, const struct transaction *transaction, __u32 now,
+		    struct error *err)
 {
 	struct iface *iface = part->iface;
 	int ret = iface_read_rules(iface, now, err);
@@ -93,16 +93,84 @@ static int plan(struct transaction_part *part, const struct transaction *transac
 	return ret;
 }
 
-static int prepare(struct transaction_part *part, bool *again, struct error *err)
+/* A guard compares all rules. */
+static int check_guard(const struct transaction_part *part, const struct transaction *transaction,
+		       struct error *err)
+{
+	const struct iface *iface = part->iface;
+	bool may_refuse;
+	int ret;
+
+	if (!transaction->is_guarded)
+		return 0;
+	ret = lockout_may_refuse_edit(&transaction->input, &iface->edit, iface_policy(iface),
+				      transaction->kind, &may_refuse, err);
+	return !ret && may_refuse ? -E2BIG : ret;
+}
+
+/* Returns -E2BIG without a message if the table has to change as a whole. */
+static int plan_edit(struct transaction_part *part, const struct transaction *transaction,
+		     __u32 now, struct error *err)
+{
+	struct iface *iface = part->iface;
+	int ret = iface_edit(iface, now, err);
+
+	if (ret)
+		return ret;
+	ret = check_guard(part, transaction, err);
+	if (!ret)
+		ret = transaction->apply(iface, transaction, &part->changed, err);
+	/* What was read of a table that is not live any more is worth nothing, nor is a failure. */
+	if (edit_check(&iface->edit, NULL)) {
+		error_clear(err);
+		ret = error_prefix(err, edit_check(&iface->edit, err), "%s", iface->dev.name);
+	}
+	return ret;
+}
+
+static int plan(struct transaction_part *part, const struct transaction *transaction, __u32 now,
+		bool *again, struct error *err)
+{
+	int ret = plan_edit(part, transaction, now, err);
+
+	*again = lost_race(ret);
+	if (ret != -E2BIG)
+		return ret;
+	/* Whatever it is, that says it too. */
+	error_clear(err);
+	iface_edit_done(part->iface);
+	return plan_all(part, transaction, now, err);
+}
+
+static int prepare_all(struct transaction_part *part, struct error *err)
 {
 	struct iface *iface = part->iface;
 	int ret;
 
-	if (!part->changed)
-		return 0;
 	progress_rules(iface->dev.name, iface->rules.count);
 	ret = table_prepare(&iface->filter, &iface->live, &iface->rules, &part->table, err);
 	progress_erase();
+	return ret;
+}
+
+static int prepare(struct transaction_part *part, const struct transaction *transaction, __u32 now,
+		   bool *again, struct error *err)
+{
+	struct iface *iface = part->iface;
+	int ret = -E2BIG;
+
+	if (!part->changed)
+		return 0;
+	if (iface->is_edited)
+		ret = table_prepare_edit(&iface->edit, &part->table, err);
+	if (iface->is_edited && ret == -E2BIG) {
+		iface_edit_done(iface);
+		ret = plan_all(part, transaction, now, err);
+		if (ret)
+			return ret;
+	}
+	if (!iface->is_edited)
+		ret = prepare_all(part, err);
 	if (ret) {
 		*again = lost_race(ret);
 		return error_prefix(err, ret, "%s", iface->dev.name);
@@ -111,11 +179,16 @@ static int prepare(struct transaction_part *part, bool *again, struct error *err
 	return 0;
 }
 
-static void warn(const struct transaction_part *part, const struct input *input, __u32 now)
+static int warn(const struct transaction_part *part, const struct input *input, __u32 now,
+		struct error *err)
 {
 	const struct iface *iface = part->iface;
 
+	if (iface->is_edited)
+		return lockout_warn_edit(&iface->dev, &iface->edit, iface_policy(iface), input,
+					 err);
 	lockout_warn(&iface->dev, &iface->rules, iface_policy(iface), input, now);
+	return 0;
 }
 
 /* One program can be attached to several interfaces by hand. Its rules change once. */
@@ -154,12 +227,12 @@ static int try_prepare(struct transaction *transaction, bool *again, struct erro
 	parts = transaction->parts;
 	for (size_t i = 0; i < transaction->ifaces.count && !ret; i++)
 		if (!shares_filter(&transaction->ifaces, i))
-			ret = plan(&parts[i], transaction, now, err);
+			ret = plan(&parts[i], transaction, now, again, err);
 	for (size_t i = 0; i < transaction->ifaces.count && !ret; i++)
-		ret = prepare(&parts[i], again, err);
+		ret = prepare(&parts[i], transaction, now, again, err);
 	for (size_t i = 0; i < transaction->ifaces.count && !ret; i++)
 		if (parts[i].prepared)
-			warn(&parts[i], &transaction->input, now);
+			ret = warn(&parts[i], &transaction->input, now, err);
 	return ret;
 }
 
@@ -236,9 +309,10 @@ int transaction_preview(struct transaction *transaction, struct error *err)
 	}
 	for (size_t i = 0; i < ifaces->count && !ret; i++) {
 		part = &transaction->parts[i];
-		warn(part, &transaction->input, now);
-		ret = preview_print(ifaces->count > 1 ? part->iface->dev.name : NULL, &part->before,
-				    &part->iface->rules, now, err);
+		ret = warn(part, &transaction->input, now, err);
+		if (!ret)
+			ret = preview_print(ifaces->count > 1 ? part->iface->dev.name : NULL,
+					    &part->before, &part->iface->rules, now, err);
 	}
 	return ret < 0 ? ret : 0;
 }

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <bpf/bpf.h>
 
@@ -119,29 +120,64 @@ static int prepare_counters(const struct blocks *blocks, const struct ruleset_sl
 	return slots_finish(&missing, ret);
 }
 
-static int give_counters(const struct blocks *blocks, const struct image *live,
-			 struct ruleset *rules, struct error *err)
+/* The counters of a table in use: of its base, then of its delta. */
+struct reserved {
+	const __u32 *slots;
+	size_t count;
+	__u32 *joined; /* owns them, where they had to be joined */
+};
+
+static int reserve(const struct image *base, const struct image *delta, struct reserved *out)
 {
-	size_t live_count;
-	const __u32 *reserved = image_counters(live, &live_count);
-	struct ruleset_slots fresh;
+	size_t more;
+	const __u32 *slots = image_counters(delta, &more);
+
+	*out = (struct reserved){ 0 };
+	out->slots = image_counters(base, &out->count);
+	if (!more)
+		return 0;
+	out->joined = malloc((out->count + more) * sizeof(*out->joined));
+	if (!out->joined)
+		return -ENOMEM;
+	if (out->count)
+		memcpy(out->joined, out->slots, out->count * sizeof(*out->joined));
+	memcpy(out->joined + out->count, slots, more * sizeof(*out->joined));
+	out->slots = out->joined;
+	out->count += more;
+	return 0;
+}
+
+static int make_counters(const struct blocks *blocks, const struct ruleset_slots *fresh,
+			 struct error *err)
+{
 	unsigned int cpus;
 	int ret = kernel_cpus(&cpus, err);
 
 	if (ret)
 		return ret;
-	if (ruleset_assign_counters(rules, 0, reserved, live_count, &fresh))
-		return error_no_memory(err);
-	ret = prepare_counters(blocks, &fresh, cpus);
-	free(fresh.items);
+	ret = prepare_counters(blocks, fresh, cpus);
 	return ret ? error_set(err, ret, "cannot make the rules' counters: %s",
 			       kernel_strerror(ret)) :
 		     0;
 }
 
+/* New counters are from slot `first` on. */
+static int give_counters(const struct blocks *blocks, __u32 first, const struct reserved *reserved,
+			 struct ruleset *rules, struct error *err)
+{
+	struct ruleset_slots fresh;
+	int ret;
+
+	if (ruleset_assign_counters(rules, first, reserved->slots, reserved->count, &fresh))
+		return error_no_memory(err);
+	ret = make_counters(blocks, &fresh, err);
+	free(fresh.items);
+	return ret;
+}
+
 /* -- Assign ------------------------------------------------------------------------------------ */
 
-static bool wants_counters(const struct filter *filter, size_t rules)
+bool blocks_are_wanted(const struct filter *filter, size_t rules)
 {
 	return filter->config.counting == IPF_COUNT_ALWAYS ||
 	       (filter->config.counting == IPF_COUNT_AUTO && rules <= IPF_COUNTED_RULES);
@@ -157,20 +193,32 @@ static void mark_used(const struct blocks *blocks, const struct ruleset *rules)
 	}
 }
 
-int blocks_assign(struct blocks *blocks, const struct image *live, struct ruleset *rules,
-		  struct error *err)
+int blocks_assign(struct blocks *blocks, const struct image *base, const struct image *delta,
+		  struct ruleset *rules, struct error *err)
 {
-	size_t live_count;
+	struct reserved reserved;
 	int ret;
 
-	if (!wants_counters(blocks->filter, rules->count)) {
+	if (reserve(base, delta, &reserved))
+		return error_no_memory(err);
+	ret = 0;
+	if (blocks_are_wanted(blocks->filter, rules->count)) {
+		ret = give_counters(blocks, 0, &reserved, rules, err);
+		if (!ret)
+			mark_used(blocks, rules);
+	} else if (reserved.count) {
 		/* Rules made from a table without counters have none. */
-		if (image_counters(live, &live_count))
-			ruleset_drop_counters(rules);
-		return 0;
+		ruleset_drop_counters(rules);
 	}
-	ret = give_counters(blocks, live, rules, err);
-	if (!ret)
-		mark_used(blocks, rules);
+	free(reserved.joined);
 	return ret;
+}
+
+int blocks_extend(struct blocks *blocks, __u32 end, struct ruleset *rules, struct error *err)
+{
+	static const struct reserved none;
+
+	if ((__u64)end + rules->count > (__u64)IPF_COUNTER_BLOCK * IPF_COUNTER_BLOCKS)
+		return -E2BIG;
+	return give_counters(blocks, end, &none, rules, err);
 }

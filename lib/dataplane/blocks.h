@@ -31,10 +31,18 @@ void blocks_done(struct blocks *blocks);
 
 /* Gives the rules counters, or takes them away, as the filter was loaded to do (enum ipf_counting).
  * A counter that a rule already has stays with it; a new one starts at zero. Blocks that are
- * missing are made. `live` is the table in use, whose counters are given to no other rule. Returns
- * 0, or a negative errno with a message. */
-int blocks_assign(struct blocks *blocks, const struct image *live, struct ruleset *rules,
-		  struct error *err);
+ * missing are made. `base` and `delta` are the table in use, whose counters are given to no other
+ * rule. Returns 0, or a negative errno with a message. */
+int blocks_assign(struct blocks *blocks, const struct image *base, const struct image *delta,
+		  struct ruleset *rules, struct error *err);
+
+/* Are the rules of a table with so many rules counted? */
+bool blocks_are_wanted(const struct filter *filter, size_t rules);
+
+/* Gives those of the sorted rules that have no counter the slots from `end` on, which the table in
+ * use has not. Returns 0; -E2BIG without a message if there are not enough slots (blocks_assign()
+ * would use those of rules that have gone); or another negative errno with a message. */
+int blocks_extend(struct blocks *blocks, __u32 end, struct ruleset *rules, struct error *err);
 
 /* Takes out the blocks in which no rule of the new table counts. What cannot be taken out is left
  * for the next command. */

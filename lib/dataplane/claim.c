@@ -44,6 +44,18 @@ __u32 claim_live(const struct ipf_root *root)
 	return generation_of(__atomic_load_n(&root->generation, __ATOMIC_ACQUIRE));
 }
 
+/* The step leaves the lowest bits alone, also where the number starts again. */
+__u32 claim_next(__u32 live, enum claim_step step)
+{
+	__u32 next = live + IPF_GENERATION_STEP;
+
+	if (step == CLAIM_BASE)
+		next ^= IPF_GENERATION_BASE;
+	if (step == CLAIM_DELTA)
+		return (next ^ IPF_GENERATION_DELTA) | IPF_GENERATION_HAS_DELTA;
+	return next & ~IPF_GENERATION_HAS_DELTA;
+}
+
 /* False: the word is not ours any more, and stays as it is. */
 static bool change_word(const struct claim *claim, __u64 to)
 {
@@ -60,6 +72,13 @@ static int refuse_changed(struct error *err)
 	return error_set(err, -EAGAIN,
 			 "another command changed its rules at the same moment; nothing was "
 			 "changed here, try again");
+}
+
+int claim_check_live(const struct ipf_root *root, __u32 live, struct error *err)
+{
+	/* Nothing of the table may be read after the look at what is live. */
+	__atomic_thread_fence(__ATOMIC_ACQUIRE);
+	return claim_live(root) == live ? 0 : refuse_changed(err);
 }
 
 static int refuse_claimed(__u32 id, struct error *err)
@@ -150,11 +169,11 @@ void claim_release(struct claim *claim)
 
 /* -- Publish and wait -------------------------------------------------------------------------- */
 
-int claim_publish(struct claim *claim, struct error *err)
+int claim_publish(struct claim *claim, __u32 next, struct error *err)
 {
-	if (!change_word(claim, make_word(claim->live + 1, claim->id)))
+	if (!change_word(claim, make_word(next, claim->id)))
 		return refuse_changed(err);
-	claim->live++;
+	claim->live = next;
 	return 0;
 }
 

@@ -23,11 +23,21 @@ struct error;
 struct claim {
 	const struct filter *filter;
 	struct ipf_root *root; /* the filter's, mapped to write */
-	__u32 live;            /* generation of the live table; rises when ours is published */
+	__u32 live;            /* generation of the live table; ours once it is published */
 	__u32 id;              /* by which the root knows us: that of the ticket */
 	int ticket;            /* holds the claim while it is open */
 	int barrier;           /* a map, needed to wait for packets */
 };
+
+/* What is new of a table. */
+enum claim_step {
+	CLAIM_BASE,     /* its base, in the half that the old one is not in; it has no delta */
+	CLAIM_DELTA,    /* its delta, in the half that the old one is not in */
+	CLAIM_NO_DELTA, /* its delta has gone, and the base is the whole table again */
+};
+
+/* The generation that follows `live`. */
+__u32 claim_next(__u32 live, enum claim_step step);
 
 /* The generation of the table that packets use now. An acquire load: what is read of that table
  * afterwards is at least as new. */
@@ -43,9 +53,13 @@ int claim_take(const struct filter *filter, __u32 live, struct claim *out, struc
  * half by now. */
 bool claim_is_held(const struct claim *claim);
 
-/* Makes the table in the other half live, whole, for every packet that arrives from now on. Returns
- * 0, or -EAGAIN with a message when the claim was lost. */
-int claim_publish(struct claim *claim, struct error *err);
+/* Makes the next table live, whole, for every packet that arrives from now on; `next` comes from
+ * claim_next(). Returns 0, or -EAGAIN with a message when the claim was lost. */
+int claim_publish(struct claim *claim, __u32 next, struct error *err);
+
+/* Is the table of generation `live` still live? What was read of it before this call is whole then.
+ * Returns 0, or -EAGAIN with a message. */
+int claim_check_live(const struct ipf_root *root, __u32 live, struct error *err);
 
 /* Is it known that no packet uses a table older than the live one? Not if the command that
  * published it was killed, or could not wait. */

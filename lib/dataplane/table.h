@@ -4,7 +4,8 @@
  *
  * A change is prepared, which may fail at any step, and then committed, which is one
  * compare-and-swap. The changes of several interfaces are therefore prepared one after the other,
- * and then committed together or not at all.
+ * and then committed together or not at all. A change builds the whole table anew or, of a large
+ * table, only its delta (edit.h).
  *
  * Whenever no command is at work, the invariants of half.h and blocks.h hold. A killed command
  * leaves them true for the live table. The next command removes whatever is left in the other half.
@@ -14,6 +15,7 @@
 
 #include <dataplane/blocks.h>
 #include <dataplane/claim.h>
+#include <dataplane/edit.h>
 #include <dataplane/filter.h>
 #include <table/image.h>
 #include <ruleset/ruleset.h>
@@ -22,17 +24,22 @@ struct error;
 
 /* A table as it was at a moment when it was live. */
 struct table_snapshot {
-	struct image image;
+	struct image base;
+	struct image delta; /* empty: there was none */
 	__u32 generation;
 };
 void table_snapshot_done(struct table_snapshot *table);
 
 /* Reads the live table, checks it and rebuilds its rules; reads again if a command changed it
- * meanwhile. On success *out owns memory: ruleset_done(). *table (may be NULL) receives the table
- * itself: table_snapshot_done(). Returns 0 or a negative errno with a message; -EBADMSG: the table
- * is damaged. */
+ * meanwhile. Rules that have ended may be among them, and sets without rules. On success *out owns
+ * memory: ruleset_done(). *table (may be NULL) receives the table itself: table_snapshot_done().
+ * Returns 0 or a negative errno with a message; -EBADMSG: the table is damaged. */
 int table_read(const struct filter *filter, struct ruleset *out, struct table_snapshot *table,
 	       struct error *err);
+
+/* The verdict for the address at tick `now`, by the lines that the XDP program runs. */
+enum ipf_verdict table_lookup(const struct table_snapshot *table, const struct address *address,
+			      __u32 now);
 
 /* A new table that is not live yet. */
 struct table_change {
@@ -40,6 +47,7 @@ struct table_change {
 	struct claim claim;
 	struct ipf_slots *slots; /* the filter's, mapped to write */
 	struct blocks blocks;
+	enum claim_step step; /* what is new */
 };
 
 /* Claims the filter, assigns counters to the new rules, compiles them and builds the table in the
@@ -50,6 +58,11 @@ struct table_change {
  * open until then. */
 int table_prepare(const struct filter *filter, const struct table_snapshot *live,
 		  struct ruleset *rules, struct table_change *out, struct error *err);
+
+/* The same for a table that changes a little: writes the delta, and leaves the base. -E2BIG, without a
+ * message: that is not possible; read the table and prepare it as a whole. The rules of edit->delta
+ * get counters. */
+int table_prepare_edit(struct edit *edit, struct table_change *out, struct error *err);
 
 /* Makes the new table live for every packet that arrives from now on. When it returns, no packet
  * uses the old table, and its memory is given back. Returns 0, or -EAGAIN with a message and

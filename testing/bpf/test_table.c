@@ -303,14 +303,16 @@ static void test_nothing_changes_without_a_wait(struct bench *bench)
 	tap_ok(add_alone(&bench->filter, (2 << 20) + 1, 1), "until one can");
 }
 
-/* How many slots from `first` on have a chunk, without a gap; or -1 if one follows a gap. */
-static int chunks_in(const struct ipf_slots *slots, __u32 first)
+/* How many slots of the half have a chunk of its base, without a gap; or -1 if one follows a gap. */
+static int chunks_in(const struct ipf_slots *slots, __u32 half)
 {
+	const __u32 first = half * IPF_HALF_CHUNKS + IPF_HEAD_CHUNKS;
+	const __u32 last = half * IPF_HALF_CHUNKS + IPF_HALF_CHUNKS - 1; /* for deltas */
 	__u32 end = first, at;
 
-	while (end < first + IPF_HALF_CHUNKS - IPF_HEAD_CHUNKS && slots->chunk[end])
+	while (end < last && slots->chunk[end])
 		end++;
-	for (at = end; at < first + IPF_HALF_CHUNKS - IPF_HEAD_CHUNKS; at++)
+	for (at = end; at < last; at++)
 		if (slots->chunk[at])
 			return -1;
 	return (int)(end - first);
@@ -321,8 +323,8 @@ static void test_the_old_table_is_given_back(struct bench *bench)
 {
 	struct memory *memory = memory_now(bench);
 	__u32 half = memory->root.generation & 1;
-	int live = chunks_in(&memory->slots, half * IPF_HALF_CHUNKS + IPF_HEAD_CHUNKS);
-	int old = chunks_in(&memory->slots, !half * IPF_HALF_CHUNKS + IPF_HEAD_CHUNKS);
+	int live = chunks_in(&memory->slots, half);
+	int old = chunks_in(&memory->slots, !half);
 
 	tap_ok(live > 0, "a large table has its chunks side by side (%d)", live);
 	tap_ok(old == 0, "the table before it has none any more (%d)", old);
