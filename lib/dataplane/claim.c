@@ -11,6 +11,7 @@
 #include <bpf/bpf.h>
 
 #include <dataplane/kernel.h>
+#include <dataplane/map.h>
 #include <dataplane/ticket.h>
 #include <util/auto.h>
 #include <util/error.h>
@@ -123,13 +124,10 @@ static int open_claim(struct claim *claim, struct error *err)
 		return error_set(err, claim->ticket,
 				 "cannot make a map to claim the table with: %s",
 				 kernel_strerror(claim->ticket));
-	claim->barrier = bpf_map_create(BPF_MAP_TYPE_ARRAY, "ipf_barrier", sizeof(__u32),
-					sizeof(__u32), 1, NULL);
-	if (claim->barrier < 0) {
-		ret = -errno;
-		return error_set(err, ret, "cannot make a map to wait with: %s",
-				 kernel_strerror(ret));
-	}
+	claim->barrier = map_create(BPF_MAP_TYPE_ARRAY, "ipf_barrier", sizeof(__u32));
+	if (claim->barrier < 0)
+		return error_set(err, claim->barrier, "cannot make a map to wait with: %s",
+				 kernel_strerror(claim->barrier));
 	return 0;
 }
 

@@ -25,12 +25,15 @@ struct maker {
 	__u64 pid_namespace; /* 0: not known */
 };
 
-/* The inode of our PID namespace; 0 without /proc. */
+/* The inode of our PID namespace, which a process never leaves; 0 without /proc. */
 static __u64 own_pid_namespace(void)
 {
+	static __u64 inode;
 	struct stat status;
 
-	return stat("/proc/self/ns/pid", &status) ? 0 : status.st_ino;
+	if (!inode && !stat("/proc/self/ns/pid", &status))
+		inode = status.st_ino;
+	return inode;
 }
 
 int ticket_make(const char *name, __u32 *id)
@@ -39,16 +42,12 @@ int ticket_make(const char *name, __u32 *id)
 		.pid = (__u32)getpid(),
 		.pid_namespace = own_pid_namespace(),
 	};
-	auto_fd int fd = bpf_map_create(TICKET_TYPE, name, 0, sizeof(maker), 1, NULL);
+	auto_fd int fd = map_create(TICKET_TYPE, name, sizeof(maker));
 	struct bpf_map_info info;
-	int ret = fd < 0 ? -errno : map_info(fd, &info);
+	int ret = fd < 0 ? fd : map_info(fd, &info);
 
 	if (ret)
 		return ret;
-	/* If libbpf could not find out whether the kernel keeps names, it silently leaves them out,
-	 * and no command would find this ticket. */
-	if (strcmp(info.name, name) != 0)
-		return -EAGAIN;
 	bpf_map_update_elem(fd, NULL, &maker, BPF_ANY);
 	*id = info.id;
 	return auto_take_fd(&fd);
