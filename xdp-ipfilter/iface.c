@@ -106,25 +106,26 @@ bool iface_lost(const struct iface *iface)
 
 static int find_loaded(struct ifaces *out, struct error *err)
 {
-	auto_free struct netdev *devs = NULL;
-	int ret;
+	auto_free struct rtnl_link *links = NULL;
 	struct chain chain;
 	size_t count;
+	int ret = netdev_links(&links, &count, err);
 
-	ret = netdev_all(&devs, &count, err);
 	if (ret)
 		return ret;
 	for (size_t i = 0; i < count; i++) {
-		ret = chain_read(&devs[i], &chain, err);
+		const struct netdev dev = netdev_of_link(&links[i]);
+
+		ret = chain_read_listed(&links[i], &chain, err);
 		if (ret) {
-			if (!has_gone(&devs[i]))
+			if (!has_gone(&dev))
 				return ret;
 			error_clear(err);
 			continue;
 		}
 		if (chain.state == FILTER_STATE_NOT_LOADED && !was_lost(&chain))
 			continue;
-		ret = add(out, &devs[i], err);
+		ret = add(out, &dev, err);
 		if (ret)
 			return ret;
 		out->items[out->count - 1].chain = chain;
@@ -140,15 +141,6 @@ int ifaces_find(const struct option_texts *names, struct ifaces *out, struct err
 		return find_loaded(out, err);
 	ret = ifaces_named(names, out, err);
 	return ret ? ret : read_chains(out, err);
-}
-
-/* Says nothing of an interface that has just gone. */
-static void check_framing(struct iface *iface)
-{
-	int ret = framing_check(&iface->dev, &iface->filter.config, &iface->misread);
-
-	if (ret != -EOPNOTSUPP)
-		iface->misread.text[0] = '\0';
 }
 
 /* Lets the chain describe its filter number n, from 0. */
@@ -203,7 +195,8 @@ static int open_filter(struct iface *iface, struct error *err)
 	if (ret)
 		return error_prefix(err, ret, "%s", iface->dev.name);
 	if (iface->chain.program_id)
-		check_framing(iface);
+		framing_check(&iface->dev, &iface->chain.link, &iface->filter.config,
+			      &iface->misread);
 	return 0;
 }
 
@@ -356,13 +349,8 @@ int iface_check(const struct iface *iface, struct error *err)
 	struct chain now = { 0 };
 	int ret = chain_read(&iface->dev, &now, err);
 
-	if (!ret && chain_has(&now, iface->chain.program_id)) {
-		ret = framing_check(&iface->dev, &iface->filter.config, err);
-		if (ret == -EOPNOTSUPP)
-			return ret;
-		error_clear(err);
-		return 0;
-	}
+	if (!ret && chain_has(&now, iface->chain.program_id))
+		return framing_check(&iface->dev, &now.link, &iface->filter.config, err);
 	if (has_gone(&iface->dev))
 		return error_set_absent(err, -ENODEV,
 					"%s: not loaded any more; the interface is gone", name);

@@ -80,12 +80,11 @@ static void choose_main(const struct rtnl_xdp *xdp, struct chain *chain)
  * for all of them, that takes the square of their number.) */
 static int read_main(const struct netdev *dev, struct chain *chain, struct error *err)
 {
-	struct rtnl_link link = {};
-	int ret = rtnl_get(dev->ifindex, &link);
+	int ret = rtnl_get(dev->ifindex, &chain->link);
 
 	if (ret && ret != -ENODEV)
 		return kernel_failure(dev, "cannot ask for its XDP program", ret, err);
-	choose_main(&link.xdp, chain);
+	choose_main(&chain->link.xdp, chain);
 	return 0;
 }
 
@@ -311,14 +310,21 @@ static int read_program(const struct netdev *dev, struct chain *chain, struct er
 		       kernel_failure(dev, "cannot read the links of its dispatcher", ret, err);
 }
 
-/* -EAGAIN: the chain changed meanwhile. */
-static int read_once(const struct netdev *dev, struct chain *chain, struct error *err)
+/* `listed`: what the kernel just said of the interface; NULL: it is asked. -EAGAIN: the chain
+ * changed meanwhile. */
+static int read_once(const struct netdev *dev, const struct rtnl_link *listed, struct chain *chain,
+		     struct error *err)
 {
 	struct chain after = {};
-	int ret;
+	int ret = 0;
 
-	memset(chain, 0, sizeof(*chain));
-	ret = read_main(dev, chain, err);
+	*chain = (struct chain){};
+	if (listed) {
+		chain->link = *listed;
+		choose_main(&listed->xdp, chain);
+	} else {
+		ret = read_main(dev, chain, err);
+	}
 	if (ret || !chain->main_id)
 		return ret;
 	ret = read_program(dev, chain, err);
@@ -326,16 +332,18 @@ static int read_once(const struct netdev *dev, struct chain *chain, struct error
 		ret = read_main(dev, &after, err);
 	if (ret)
 		return ret;
+	chain->link = after.link;
 	return after.main_id == chain->main_id ? 0 : -EAGAIN;
 }
 
-static int read_consistently(const struct netdev *dev, struct chain *chain, struct error *err)
+static int read_consistently(const struct netdev *dev, const struct rtnl_link *listed,
+			     struct chain *chain, struct error *err)
 {
 	struct error failure = { 0 };
 	int ret = -EAGAIN;
 
 	for (int i = 0; i < MAX_READS && ret == -EAGAIN; i++)
-		ret = read_once(dev, chain, &failure);
+		ret = read_once(dev, i ? NULL : listed, chain, &failure);
 	if (ret == -EAGAIN)
 		return error_set(err, -EBUSY, "%s: its XDP chain keeps changing; try again",
 				 dev->name);
@@ -346,18 +354,31 @@ static int read_consistently(const struct netdev *dev, struct chain *chain, stru
 	return 0;
 }
 
-int chain_read(const struct netdev *dev, struct chain *out, struct error *err)
+static int read_settled(const struct netdev *dev, const struct rtnl_link *listed, struct chain *out,
+			struct error *err)
 {
 	struct chain chain;
-	int ret = read_consistently(dev, &chain, err);
+	int ret = read_consistently(dev, listed, &chain, err);
 
 	for (int i = 0; i < MAX_LOOKS && !ret && chain.held.fresh; i++) {
 		nanosleep(&(struct timespec){ .tv_nsec = LOOK_NS }, NULL);
-		ret = read_consistently(dev, &chain, err);
+		ret = read_consistently(dev, NULL, &chain, err);
 	}
 	if (!ret)
 		*out = chain;
 	return ret;
+}
+
+int chain_read(const struct netdev *dev, struct chain *out, struct error *err)
+{
+	return read_settled(dev, NULL, out, err);
+}
+
+int chain_read_listed(const struct rtnl_link *link, struct chain *out, struct error *err)
+{
+	const struct netdev dev = netdev_of_link(link);
+
+	return read_settled(&dev, link, out, err);
 }
 
 /* -- What was read ----------------------------------------------------------------------------- */

@@ -73,7 +73,8 @@ struct chain {
 	enum attach_mode mode; /* the one in effect; ATTACH_MODE_UNSPECIFIED: nothing is attached */
 	__u32 main_id;         /* the program on the interface; 0: none */
 	char main_name[16];
-	bool dispatcher; /* the main program is libxdp's dispatcher */
+	struct rtnl_link link; /* what the kernel said of the interface; if it has gone, zeros */
+	bool dispatcher;       /* the main program is libxdp's dispatcher */
 
 	/* The kernel does not report what the dispatcher runs (before 5.13). Then only this is
 	 * known: we are not in it. */
@@ -99,6 +100,10 @@ struct chain {
  * not look like one that was turned off. -EPERM without the capability, -EBUSY where the chain
  * keeps changing, or what else the kernel says, with a message; *out is unchanged then. */
 int chain_read(const struct netdev *dev, struct chain *out, struct error *err);
+
+/* The same for an interface that was just listed (<dataplane/netdev.h>): it is asked for once less,
+ * and not at all if it had no program. */
+int chain_read_listed(const struct rtnl_link *link, struct chain *out, struct error *err);
 
 /* Does this program of ours run there? */
 bool chain_has(const struct chain *chain, __u32 program_id);

@@ -218,24 +218,18 @@ static int judge(const struct netdev *dev, const struct rtnl_link *link, enum ip
 	return refuse_type(dev, type, link, err);
 }
 
-static int read_link(const struct netdev *dev, struct rtnl_link *link, struct error *err)
-{
-	int ret = rtnl_get(dev->ifindex, link);
-
-	return ret ? error_set(err, ret, "%s: cannot ask for its type: %s", dev->name,
-			       strerror(-ret)) :
-		     0;
-}
-
 int framing_of(const struct netdev *dev, enum ipf_link *out, struct error *err)
 {
 	struct rtnl_link link;
-	int ret = read_link(dev, &link, err);
+	int ret = rtnl_get(dev->ifindex, &link);
 
-	return ret ? ret : judge(dev, &link, out, err);
+	return ret ? error_set(err, ret, "%s: cannot ask for its type: %s", dev->name,
+			       strerror(-ret)) :
+		     judge(dev, &link, out, err);
 }
 
-int framing_check(const struct netdev *dev, const struct ipf_config *config, struct error *err)
+int framing_check(const struct netdev *dev, const struct rtnl_link *link,
+		  const struct ipf_config *config, struct error *err)
 {
 	static const char *const texts[] = {
 		[IPF_LINK_ETHERNET] = "Ethernet headers",
@@ -243,13 +237,9 @@ int framing_check(const struct netdev *dev, const struct ipf_config *config, str
 	};
 	enum ipf_link loaded = config->link == IPF_LINK_IP ? IPF_LINK_IP : IPF_LINK_ETHERNET;
 	struct error why = { 0 };
-	struct rtnl_link link;
 	enum ipf_link now;
-	int ret = read_link(dev, &link, err);
+	int ret = judge(dev, link, &now, &why);
 
-	if (ret)
-		return ret;
-	ret = judge(dev, &link, &now, &why);
 	if (ret)
 		return error_set(
 			err, ret,

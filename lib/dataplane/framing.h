@@ -19,8 +19,10 @@ struct error;
  * what to do. */
 int framing_of(const struct netdev *dev, enum ipf_link *out, struct error *err);
 
-/* Can a filter with this configuration read the frames that the interface has now? -EOPNOTSUPP with
- * a message: no. A bond takes the type of its first port, and xdp-loader does not ask. */
-int framing_check(const struct netdev *dev, const struct ipf_config *config, struct error *err);
+/* Can a filter with this configuration read the frames of an interface that is as `link` says? If
+ * not, -EOPNOTSUPP with a message. A bond takes the type of its first port, and xdp-loader does not
+ * ask. */
+int framing_check(const struct netdev *dev, const struct rtnl_link *link,
+		  const struct ipf_config *config, struct error *err);
 
 #endif

@@ -51,35 +51,44 @@ int netdev_find(const char *name, struct netdev *out, struct error *err)
 
 static int by_ifindex(const void *a, const void *b)
 {
-	const struct netdev *left = a, *right = b;
+	const struct rtnl_link *left = a, *right = b;
 
 	return (left->ifindex > right->ifindex) - (left->ifindex < right->ifindex);
 }
 
+int netdev_links(struct rtnl_link **out, size_t *count, struct error *err)
+{
+	int ret = rtnl_all(out, count);
+
+	if (ret)
+		return error_set(err, ret, "cannot list the interfaces: %s", strerror(-ret));
+	if (*count)
+		qsort(*out, *count, sizeof(**out), by_ifindex);
+	return 0;
+}
+
+struct netdev netdev_of_link(const struct rtnl_link *link)
+{
+	struct netdev dev = { .ifindex = link->ifindex };
+
+	memcpy(dev.name, link->name, sizeof(dev.name));
+	return dev;
+}
+
 int netdev_all(struct netdev **out, size_t *count, struct error *err)
 {
-	struct if_nameindex *names = if_nameindex();
+	auto_free struct rtnl_link *links = NULL;
 	struct netdev *all;
-	size_t n = 0;
+	size_t n;
+	int ret = netdev_links(&links, &n, err);
 
-	if (!names) {
-		int ret = -errno;
-
-		return error_set(err, ret, "cannot list the interfaces: %s", strerror(-ret));
-	}
-	while (names[n].if_index)
-		n++;
+	if (ret)
+		return ret;
 	all = calloc(n ? n : 1, sizeof(*all));
-	if (!all) {
-		if_freenameindex(names);
+	if (!all)
 		return error_no_memory(err);
-	}
-	for (size_t i = 0; i < n; i++) {
-		all[i].ifindex = names[i].if_index;
-		strncpy(all[i].name, names[i].if_name, sizeof(all[i].name) - 1);
-	}
-	if_freenameindex(names);
-	qsort(all, n, sizeof(*all), by_ifindex);
+	for (size_t i = 0; i < n; i++)
+		all[i] = netdev_of_link(&links[i]);
 	*out = all;
 	*count = n;
 	return 0;
@@ -113,13 +122,8 @@ static int next_to(const struct netdev *dev, enum direction direction, struct ne
 	if (!*out)
 		return -ENOMEM;
 	for (size_t i = 0; i < all && self; i++) {
-		struct netdev *one = &(*out)[*count];
-
-		if (direction == ABOVE ? !sits_on(&links[i], self) : !sits_on(self, &links[i]))
-			continue;
-		one->ifindex = links[i].ifindex;
-		memcpy(one->name, links[i].name, sizeof(one->name));
-		++*count;
+		if (direction == ABOVE ? sits_on(&links[i], self) : sits_on(self, &links[i]))
+			(*out)[(*count)++] = netdev_of_link(&links[i]);
 	}
 	return 0;
 }

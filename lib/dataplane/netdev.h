@@ -5,6 +5,7 @@
 #ifndef DATAPLANE_NETDEV_H
 #define DATAPLANE_NETDEV_H
 
+#include <dataplane/rtnl.h>
 #include <ipfilter/abi.h>
 #include <net/if.h>
 #include <stddef.h>
@@ -22,6 +23,10 @@ int netdev_find(const char *name, struct netdev *out, struct error *err);
 
 /* All interfaces of this network namespace, by ifindex. The caller frees *out. */
 int netdev_all(struct netdev **out, size_t *count, struct error *err);
+
+/* The same, with what the kernel says of each. */
+int netdev_links(struct rtnl_link **out, size_t *count, struct error *err);
+struct netdev netdev_of_link(const struct rtnl_link *link);
 
 /* The interfaces directly above it (its bridge or bond, the VLAN devices on it), or directly below.
  * The caller frees *out. */

@@ -18,7 +18,7 @@
 #include <util/auto.h>
 
 /* Interfaces that come and go while they are listed make the kernel ask for another try. */
-#define MAX_DUMPS 16
+#define MAX_DUMPS 64
 
 struct links {
 	struct rtnl_link *items;
