@@ -75,14 +75,9 @@ const struct command_table cmd_table = {
 /* If a map got one of the first three descriptors, messages would be written to it. */
 static void open_standard_streams(void)
 {
-	int fd;
-
-	do
-		fd = open("/dev/null", O_RDWR);
-	while (fd >= 0 && fd <= STDERR_FILENO);
-	if (fd < 0)
-		_exit(EXIT_FAILED);
-	close(fd);
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) != fd)
+			_exit(EXIT_FAILED);
 }
 
 /* `ret` of the command; *err says what kind of failure it is. */

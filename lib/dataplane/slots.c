@@ -162,16 +162,29 @@ int slots_add(struct slots_batch *batch, __u32 slot, int fd)
 	return batch->count < SLOTS_BATCH ? 0 : slots_finish(batch, 0);
 }
 
+/* Returns the next filled slot from `slot` on, or `end`. Nearly all are empty, and there are so many
+ * that each command would notice a look at them one by one. */
+static __u32 next_filled(const __u32 *ids, __u32 slot, __u32 end)
+{
+	while (slot + 8 <= end && !(ids[slot] | ids[slot + 1] | ids[slot + 2] | ids[slot + 3] |
+				    ids[slot + 4] | ids[slot + 5] | ids[slot + 6] | ids[slot + 7]))
+		slot += 8;
+	while (slot < end && !ids[slot])
+		slot++;
+	return slot;
+}
+
 int slots_empty(const struct slots_array *array, __u32 first, __u32 count, const bool *keep)
 {
 	auto_free __u32 *filled = malloc(count * sizeof(*filled));
+	const __u32 end = first + count;
 	size_t n = 0;
 	int ret = 0;
 
 	if (!filled)
 		return -ENOMEM;
-	for (__u32 slot = first; slot < first + count; slot++) {
-		if (array->ids[slot] && (!keep || !keep[slot]))
+	for (__u32 slot = first; (slot = next_filled(array->ids, slot, end)) < end; slot++) {
+		if (!keep || !keep[slot])
 			filled[n++] = slot;
 	}
 	if (n)

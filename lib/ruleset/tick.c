@@ -18,6 +18,9 @@
 
 #define TICK_NS (1ull << IPF_TICK_SHIFT)
 
+/* The inode of the initial time namespace (PROC_TIME_INIT_INO of the kernel): no other has it. */
+#define INITIAL_INODE 0xeffffffa
+
 /* tick_after() adds at most so much to the seconds asked for: one tick because `now` is rounded
  * down, and nearly one because the end is rounded up. */
 #define SLACK_TICKS 2
@@ -67,7 +70,9 @@ static int find_offset(__s64 *offset_ns)
 	}
 	if (stat("/proc/self/ns/time_for_children", &children))
 		return -errno;
-	return own.st_ino == children.st_ino ? read_offsets(offset_ns) : -EXDEV;
+	if (own.st_ino != children.st_ino)
+		return -EXDEV;
+	return own.st_ino == INITIAL_INODE ? 0 : read_offsets(offset_ns);
 }
 
 /* The offset of this process, which its time namespace gives. */

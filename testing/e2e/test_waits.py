@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""How often does a command wait for all CPUs?
+"""How often does a command wait for all CPUs, and how many system calls does a small one make?
 
 The kernel waits for all CPUs at every change of a slot of an array of maps, and before 6.8 also at
 every look at one. There a wait takes 20 ms to a second. Concurrent calls of several threads share
@@ -14,6 +14,10 @@ from product import DONE
 
 #: No command waits more often, whatever its rules.
 MOST = 5
+
+#: How many system calls one `add` makes at most, after it was linked and besides the four with which
+#: it looks at each map of the system.
+ADD_CALLS = 135
 
 CALL = re.compile(r"(?P<at>\d+\.\d+) (?P<name>\w+)\((?P<args>.*)\) += (?P<answer>-?\d+)")
 WAITING = re.compile(r"BPF_MAP_(LOOKUP|UPDATE|DELETE|LOOKUP_AND_DELETE)_(ELEM|BATCH)\b")
@@ -69,6 +73,22 @@ def waits(lab, tmp_path, *args):
     most = watcher.waits.get(watcher.main, 0)
     assert all(count <= most for count in watcher.waits.values()), watcher.waits
     return most
+
+
+def test_an_add_makes_few_system_calls(lab, need, tmp_path):
+    need("strace")
+    trace = tmp_path / "trace"
+    lab.load(env={"LIBXDP_SKIP_DISPATCHER": "1"})
+    for number in range(1, 10):
+        lab.good("add", f"192.0.2.{number}")
+    lab.good("add", "192.0.2.10", prefix=["strace", "-qq", "-o", trace])
+    calls = trace.read_text().splitlines()
+    own = calls[next(at for at, call in enumerate(calls) if call.startswith("umask(")):]
+    maps = sum("BPF_MAP_GET_NEXT_ID" in call for call in own)
+    print(f"{len(own)} calls, {maps} maps")
+    assert len(own) - 4 * maps <= ADD_CALLS, "\n".join(own)
+    # Loading a program costs as much as a hundred of the other calls.
+    assert not any("BPF_PROG_LOAD" in call for call in own)
 
 
 def hosts(first, count):
