@@ -527,6 +527,7 @@ struct model {
 	struct ruleset rules; /* what the table should be, but for the numbers of its sets */
 	struct rule *pool;
 	size_t pool_count;
+	size_t limit; /* 0: now and then one at random */
 	bool is_counted;
 	__u32 next_slot;
 };
@@ -934,7 +935,7 @@ static char *text_of(const struct delta *delta)
 
 static void make_change(struct model *model, const struct change *change)
 {
-	size_t limit = random_below(3) ? SIZE_MAX : random_below(30);
+	size_t limit = model->limit ? model->limit : random_below(3) ? SIZE_MAX : random_below(30);
 	size_t changed = 0, wanted = change_model(&model->rules, change);
 	struct delta *delta = &model->table.delta;
 	char *before = text_of(delta), *after;
@@ -990,6 +991,131 @@ static void random_changes(void **state)
 		}
 		model_done(&model);
 	}
+}
+
+/* --- Many lookups, against a fresh compile ---------------------------------------------------- */
+
+#define LOOKUPS_PER_STEP 40000
+
+static void model_init_large(struct model *model)
+{
+	const size_t count = 12000;
+	struct ruleset base;
+
+	*model = (struct model){ .is_counted = true, .next_slot = 4 * count, .limit = 3000 };
+	ruleset_init(&model->rules);
+	model->pool = calloc(SHAPES * count, sizeof(*model->pool));
+	assert_non_null(model->pool);
+	for (enum shape shape = 0; shape < SHAPES; shape++) {
+		/* Shapes of few prefixes make few rules. */
+		size_t some = shape == SHAPE_SPREAD || shape == SHAPE_NEIGHBOURS ? count : 300;
+		struct rule *rules;
+		struct ruleset unused;
+
+		ruleset_init(&unused);
+		random_rules(&unused, shape, some, &rules);
+		ruleset_done(&unused);
+		memcpy(model->pool + model->pool_count, rules, some * sizeof(*rules));
+		model->pool_count += some;
+		free(rules);
+	}
+	for (size_t i = 0; i < 3; i++)
+		assert_int_equal(ruleset_name_set(&model->rules, set_names[i]), i);
+	for (size_t i = 0; i < model->pool_count; i++) {
+		model->pool[i].set = (__u16)random_below(3);
+		if (random_below(8))
+			model->pool[i].expires = IPF_NEVER;
+	}
+	assert_int_equal(ruleset_add(&model->rules, model->pool, model->pool_count, NULL), 0);
+	assign_counters(&model->rules);
+	copy_ruleset(&model->rules, &base);
+	table_init(&model->table, &base, 0);
+}
+
+/* An address of a rule of the pool, of a region or of the delta, or anywhere; at an edge or
+ * inside. */
+static struct address draw_address(const struct model *model)
+{
+	const struct delta *delta = &model->table.delta;
+	struct address address = random_address(random_below(2) ? IPF_IPV4 : IPF_IPV6);
+	const struct prefix *prefix = &model->pool[random_below(model->pool_count)].prefix;
+	struct ipf_key last;
+
+	if (!random_below(8))
+		return address;
+	if (delta->regions.count && random_below(2))
+		prefix = &delta->regions.items[random_below(delta->regions.count)];
+	else if (delta->rules.count && random_below(2))
+		prefix = &delta->rules.rules[random_below(delta->rules.count)].prefix;
+	last = prefix_last(prefix);
+	address.family = prefix->family;
+	switch (random_below(4)) {
+	case 0:
+		address.key = prefix->key;
+		break;
+	case 1:
+		address.key = last;
+		break;
+	case 2: /* the one before */
+		address.key = key_sum(prefix->key, (struct ipf_key){ UINT64_MAX, UINT64_MAX });
+		break;
+	default: /* inside */
+		address.key.high = (prefix->key.high ^ last.high) & address.key.high;
+		address.key.low = (prefix->key.low ^ last.low) & address.key.low;
+		address.key.high |= prefix->key.high;
+		address.key.low |= prefix->key.low;
+	}
+	if (address.family == IPF_IPV4)
+		address.key = (struct ipf_key){ address.key.high >> 32 << 32, 0 };
+	return address;
+}
+
+static void check_against_fresh(const struct model *model)
+{
+	struct packets packets = { .model = model };
+	struct image fresh;
+
+	assert_int_equal(compile_rules(&model->rules, &fresh), 0);
+	table_compile(&model->table, &packets.delta);
+	for (size_t i = 0; i < LOOKUPS_PER_STEP; i++) {
+		struct address address = draw_address(model);
+		__u32 now = model->table.now + (__u32)random_below(RANDOM_MAX_EXPIRES);
+		const struct image *image;
+		struct ipf_match match = look_up(&packets, &address, now, &image);
+		struct ipf_match wanted = image_lookup(&fresh, &address, now);
+
+		assert_int_equal(match.verdict, wanted.verdict);
+		assert_int_equal(slot_of(image, &match), slot_of(&fresh, &wanted));
+	}
+	image_done(&packets.delta);
+	image_done(&fresh);
+}
+
+static void many_lookups(void **state)
+{
+	size_t steps = getenv("XDP_IPFILTER_LONG") ? 250 : 25;
+	struct model model;
+
+	(void)state;
+	random_restart();
+	model_init_large(&model);
+	for (size_t i = 0; i < steps; i++) {
+		struct change change = { .step = random_below(3) ? STEP_ADD : STEP_REMOVE };
+
+		change.count = 1 + random_below(random_below(3) ? 5 : 400);
+		change.rules = draw_rules(&model, change.count);
+		make_change(&model, &change);
+		free(change.rules);
+		assign_slots(&model);
+		/* What did not fit has been compiled anew, with the change. */
+		if (model.table.delta.rules.count > model.limit)
+			renew(&model);
+		table_reload(&model.table, model.table.now + (__u32)random_below(2));
+		ruleset_drop_ended(&model.rules, model.table.now);
+		check_against_fresh(&model);
+	}
+	check_table(&model);
+	model_done(&model);
 }
 
 /* --- Limits ----------------------------------------------------------------------------------- */
@@ -1252,6 +1378,7 @@ int main(void)
 	SUITE_TABLE(&suite, check_case, delta_cases);
 	for (size_t i = 0; i < SHAPES; i++)
 		suite_add(&suite, shape_names[i], random_changes, &shapes[i]);
+	suite_add(&suite, "many lookups agree with a fresh compile", many_lookups, NULL);
 	SUITE_TABLE(&suite, check_limit, limit_cases);
 	suite_add(&suite, "a change reads few rules of a base", a_change_reads_little, NULL);
 	suite_add(&suite, "damaged records", a_damaged_base, NULL);
