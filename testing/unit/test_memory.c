@@ -20,7 +20,9 @@
 #include <feed/writer.h>
 #include <table/compile.h>
 #include <table/decompile.h>
+#include <table/delta.h>
 #include <table/image.h>
+#include <table/records.h>
 #include <util/error.h>
 #include <util/log.h>
 
@@ -282,6 +284,73 @@ static int attempt_counters(void)
 	return finish(&copy, ret);
 }
 
+/* A delta in which a set is replaced, as a command makes it: of a base in memory, of what was
+ * written of it before, and with all of it in the end. *err: of what failed. */
+static int make_delta(const struct base *table, struct delta *delta, struct error *err)
+{
+	static const bool sets[] = { true, true, true };
+	const __u32 replaced[IPF_FAMILIES] = { 0 };
+	struct prefix_list regions = { 0 };
+	struct rule rule = a_rule();
+	struct ruleset rules;
+	size_t changed;
+	int ret;
+
+	copy_base(&rules);
+	rules.count = 0;
+	ret = delta_init(delta, table, 0, err);
+	if (!ret)
+		ret = delta_take(delta, &rules, &regions, replaced, err);
+	if (!ret)
+		ret = delta_add(delta, &rule, 1, 1000, &changed, err);
+	if (!ret)
+		ret = delta_remove(delta, &rule, 1, 1000, &changed, err);
+	if (!ret)
+		ret = delta_replace(delta, sets, &rule, 1, 1000, &changed, err);
+	ruleset_done(&rules);
+	return ret;
+}
+
+static int attempt_delta(void)
+{
+	struct error err = { 0 };
+	struct records records;
+	struct base table;
+	struct delta delta;
+	int ret;
+
+	records_of(&image, &records);
+	base_from_records(&table, &records);
+	ret = make_delta(&table, &delta, &err);
+	assert_string_equal(err.text, ret ? "out of memory" : "");
+	delta_done(&delta);
+	return ret;
+}
+
+static int attempt_merge(void)
+{
+	struct error err = { 0 };
+	unsigned int later = failing;
+	struct ruleset copy;
+	struct delta delta;
+	struct base table;
+	int ret;
+
+	failing = 0;
+	base_from_ruleset(&table, &base);
+	assert_int_equal(make_delta(&table, &delta, &err), 0);
+	failing = later;
+	copy_base(&copy);
+	ret = delta_merge(&delta, &copy);
+	if (!ret)
+		assert_int_equal(copy.count, 1);
+	delta_done(&delta);
+	if (ret)
+		return finish(&copy, ret);
+	ruleset_done(&copy);
+	return 0;
+}
+
 static int attempt_compile(void)
 {
 	struct image fresh = { 0 };
@@ -342,6 +411,8 @@ static const struct memory_case memory_cases[] = {
 	{ "no memory to remove", attempt_remove },
 	{ "no memory to replace", attempt_replace },
 	{ "no memory to give counters", attempt_counters },
+	{ "no memory to change a delta", attempt_delta },
+	{ "no memory to merge a delta", attempt_merge },
 	{ "no memory to compile", attempt_compile },
 	{ "no memory to check an image", attempt_check },
 	{ "no memory to read an image", attempt_rules },
