@@ -95,18 +95,23 @@ static int write_head(const struct half *half, const struct image *image)
 	return 0;
 }
 
-/* Returns a descriptor, or a negative errno. `bytes` may be NULL: all are zero. */
-static int create_chunk(const void *bytes)
+/* Makes a chunk of zeros. Returns a descriptor, or a negative errno. */
+static int create_empty_chunk(const char *name)
 {
 	LIBBPF_OPTS(bpf_map_create_opts, options, .map_flags = BPF_F_MMAPABLE);
-	auto_fd int fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, "ipf_chunk", sizeof(__u32),
-					IPF_CHUNK_SIZE, 1, &options);
+	int fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, name, sizeof(__u32), IPF_CHUNK_SIZE, 1,
+				&options);
+
+	return fd < 0 ? -errno : fd;
+}
+
+static int create_chunk(const void *bytes)
+{
+	auto_fd int fd = create_empty_chunk("ipf_chunk");
 	void *chunk;
 
 	if (fd < 0)
-		return -errno;
-	if (!bytes)
-		return auto_take_fd(&fd);
+		return fd;
 	chunk = mmap(NULL, IPF_CHUNK_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	if (chunk == MAP_FAILED)
 		return -errno;
@@ -137,7 +142,7 @@ static int add_delta_chunk(const struct half *half, __u32 slot, struct slots_bat
 
 	if (fd >= 0 || fd != -ENOENT)
 		return fd < 0 ? fd : 0;
-	fd = create_chunk(NULL);
+	fd = create_empty_chunk("ipf_delta");
 	return fd < 0 ? fd : slots_add(batch, slot, auto_take_fd(&fd));
 }
 
