@@ -38,6 +38,18 @@ COMMANDS = {
 }
 
 
+#: Enough other rules for a delta (test_large.py), and for more than one can take.
+MANY = "".join(f"10.{n >> 15}.{n >> 7 & 255}.{2 * n & 255}\n" for n in range(10000))
+MORE = "".join(f"11.{n >> 15}.{n >> 7 & 255}.{2 * n & 255}\n" for n in range(5000))
+
+#: The same on a large table, which has a delta already.
+LARGE_COMMANDS = {
+    "a small add": (OLD_RULES, ("add", NEW), OLD_RULES | NEW_RULES),
+    "a small del": (OLD_RULES, ("del", OLD), {BOTH}),
+    "an add that compiles the table anew": (OLD_RULES, ("add", NEW, "-f", "MORE"),
+                                            OLD_RULES | NEW_RULES),
+}
+
 LONG = bool(os.environ.get("XDP_IPFILTER_LONG"))
 #: An emulated machine is slow: in the short form, it tries only what needs it, the chain.
 CHAIN_ONLY = bool(os.environ.get("VM_KERNEL")) and not LONG
@@ -115,6 +127,33 @@ class Campaign:
         return None if state == "not-loaded" else dropped
 
 
+class LargeCampaign(Campaign):
+    """There are many other rules, which stay."""
+
+    def __init__(self, lab, tmp_path, *command):
+        super().__init__(lab, tmp_path, *command)
+        more = tmp_path / "more"
+        more.write_text(MORE)
+        self.args = [str(more) if arg == "MORE" else arg for arg in self.args]
+
+    def start(self):
+        lab = self.lab
+        if self.state() == "not-loaded":
+            lab.load()
+        lab.good("replace", "--force", "-f", "-", stdin=f"{MANY}{BOTH}\n")
+        lab.good("add", *self.before - {BOTH})
+
+    def holds(self, what):
+        """The old state or the new one; all other rules are there, or all that came with it."""
+        dropped, state, rules = self.dropped(), self.state(), set(self.lab.prefixes("f0"))
+        assert dropped in (self.before, self.after), f"{what}: {dropped} are dropped"
+        assert state.startswith("filtering"), f"{what}: {state}"
+        assert rules & set(SOURCES) == dropped, what
+        others = {*MANY.split(), *(MORE.split() if "-f" in self.args and NEW in dropped else ())}
+        assert rules - set(SOURCES) == others, what
+        return dropped
+
+
 def objects(lab):
     product.age_pins()
     return {"programs": kernel.our_programs(), "pins": set(product.pins()),
@@ -180,6 +219,48 @@ def test_killed_at_any_moment(lab, nothing_more, company, tmp_path, command, slo
         assert campaign.holds(what) == campaign.after
     if campaign.state() != "not-loaded":
         lab.good("unload", "f0")
+
+
+@pytest.mark.parametrize("command", LARGE_COMMANDS)
+def test_a_large_table_killed_at_any_moment(lab, nothing_more, need, tmp_path, command, slow):
+    need("strace")
+    campaign = LargeCampaign(lab, tmp_path, *LARGE_COMMANDS[command])
+    for moment in some(campaign.moments(), 2 if slow else 12):
+        campaign.start()
+        result = campaign.strace("-e", f"inject={CHANGES}:signal=SIGKILL:when={moment}")
+        what = f"{command} killed at call {moment}"
+        now = campaign.holds(what)
+        if result.rc == DONE:
+            assert now == campaign.after, what
+        lab.good(*campaign.args)
+        assert campaign.holds(what) == campaign.after
+    lab.good("unload", "f0")
+
+
+@pytest.mark.parametrize("command", LARGE_COMMANDS)
+@pytest.mark.parametrize("blow", ["ENOMEM", "EPERM", "SIGTERM"])
+def test_a_large_table_refused_by_the_kernel_at_any_moment(lab, nothing_more, need, tmp_path,
+                                                           command, blow, slow):
+    """Or ended by a signal: a failure changes nothing."""
+    need("strace")
+    campaign = LargeCampaign(lab, tmp_path, *LARGE_COMMANDS[command])
+    calls = CHANGES if blow == "SIGTERM" else "bpf"
+    inject = f"signal={blow}" if blow == "SIGTERM" else f"error={blow}"
+    for moment in some(campaign.moments(calls), 2 if slow else 8):
+        campaign.start()
+        before = campaign.holds("at the start")
+        result = campaign.strace("-e", f"inject={calls}:{inject}:when={moment}", calls=calls)
+        what = f"{command}, {blow} at call {moment}: {result}"
+        now = campaign.holds(what)
+        product.assert_own_voice(result)
+        if result.rc == DONE:
+            assert now == campaign.after, what
+        else:
+            assert result.rc in (FAILED, -signal.SIGTERM) and now == before, what
+            assert len(result.complaints) == (result.rc == FAILED), what
+        lab.good(*campaign.args)
+        assert campaign.holds(what) == campaign.after
+    lab.good("unload", "f0")
 
 
 @pytest.mark.parametrize("command", ["load"] if CHAIN_ONLY else COMMANDS)

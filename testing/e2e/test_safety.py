@@ -299,7 +299,7 @@ def test_deny_with_nobody_to_pass_warns(lab):
     ("ipf_chunk", 1 << 20, 4096, 200000)], ids=["header", "index", "chunk"])
 def test_a_table_that_somebody_wrote_over_is_detected(lab, name, size, offset, rules):
     """The first table is in the second half. Commands that read it report that and change
-    nothing."""
+    nothing. A small change of a large table reads no chunk as a whole (test_large.py)."""
     lab.load("-f", "-", stdin="".join(f"10.{n >> 15}.{n >> 7 & 255}.{2 * n & 255}\n"
                                       for n in range(rules)))
     maps = {about.get("name"): number for number, about in kernel.maps().items()}
@@ -309,7 +309,8 @@ def test_a_table_that_somebody_wrote_over_is_detected(lab, name, size, offset, r
         view[offset:offset + 4] = bytes(byte ^ 0xff for byte in before)
         for args in (["list"], ["test", "10.0.0.2"], ["add", "192.0.2.1"], ["del", "10.0.0.2"],
                      ["replace", "-f", "-"]):
-            lab.refused(FAILED, *args, stdin=HUNDRED, words="damaged")
+            if name != "ipf_chunk" or args[0] not in ("add", "del"):
+                lab.refused(FAILED, *args, stdin=HUNDRED, words="damaged")
         view[offset:offset + 4] = before
     assert len(lab.rules("f0")) == rules
     lab.good("add", "192.0.2.1")
