@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <cli/option_help.h>
 #include <util/auto.h>
 #include <util/error.h>
 #include <util/log.h>
@@ -90,7 +91,7 @@ static void print_options(const struct option_spec *specs, const void *defaults,
 		.common = { common_options, (void *)&common_defaults },
 	};
 
-	options_print(&options, out);
+	option_help_print(&options, out);
 }
 
 void command_help(const struct command *command, FILE *out)

@@ -11,6 +11,7 @@
 #include <getopt.h>
 #include <inttypes.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,8 +22,6 @@
 #include <util/program.h>
 
 #define MAX_OPTIONS 32
-#define HELP_WIDTH 79
-#define NAMES_SIZE 256 /* of a list of choices or candidates */
 
 /* What getopt_long() returns for a positional and, from here on, for options without a letter. */
 enum { FOUND_POSITIONAL = 1, FOUND_LONG = 256 };
@@ -137,18 +136,18 @@ static struct row *find_row(struct reading *reading, int id)
 	return NULL;
 }
 
-static void append_name(char names[NAMES_SIZE], const char *prefix, const char *name)
+static void append_name(char names[OPTIONS_NAMES_SIZE], const char *prefix, const char *name)
 {
 	size_t used = strlen(names);
 
-	snprintf(names + used, NAMES_SIZE - used, "%s%s%s", used ? ", " : "", prefix, name);
+	snprintf(names + used, OPTIONS_NAMES_SIZE - used, "%s%s%s", used ? ", " : "", prefix, name);
 }
 
 /* An abbreviation that fits several names, or a name that fits none. */
 static int refuse_long(const struct reading *reading, const char *argument, struct error *err)
 {
 	int length = (int)strcspn(argument + 2, "=");
-	char candidates[NAMES_SIZE] = "";
+	char candidates[OPTIONS_NAMES_SIZE] = "";
 	unsigned int count = 0;
 
 	for (const struct option *option = reading->long_options; option->name; option++) {
@@ -213,7 +212,7 @@ static int find_next(struct reading *reading, struct row **row, struct error *er
 	return 1;
 }
 
-static void list_choices(option_choice choice, char names[NAMES_SIZE])
+void options_list_choices(option_choice choice, char names[OPTIONS_NAMES_SIZE])
 {
 	const char *name;
 
@@ -225,7 +224,7 @@ static void list_choices(option_choice choice, char names[NAMES_SIZE])
 static int store_choice(const struct reading *reading, const struct option_spec *spec,
 			unsigned int *value, struct error *err)
 {
-	char names[NAMES_SIZE];
+	char names[OPTIONS_NAMES_SIZE];
 	const char *name;
 
 	for (unsigned int i = 0; (name = spec->choice(i)); i++) {
@@ -234,7 +233,7 @@ static int store_choice(const struct reading *reading, const struct option_spec 
 		*value = i;
 		return 0;
 	}
-	list_choices(spec->choice, names);
+	options_list_choices(spec->choice, names);
 	return options_refuse(reading->options, err, "--%s: '%s' is not one of %s", spec->name,
 			      reading->text, names);
 }
@@ -386,89 +385,4 @@ void options_done(const struct options *options)
 {
 	table_done(&options->own);
 	table_done(&options->common);
-}
-
-/* "-m, --mode MODE" */
-static int spec_width(const struct option_spec *spec)
-{
-	return 6 + (int)strlen(spec->name) + (spec->argument ? 1 + (int)strlen(spec->argument) : 0);
-}
-
-static int widest(const struct option_table *table, int width)
-{
-	for (const struct option_spec *spec = table->specs; spec && spec->kind; spec++)
-		if (is_option(spec) && spec_width(spec) > width)
-			width = spec_width(spec);
-	return width;
-}
-
-/* The text from `column` on, broken between words; later lines start at the same column. */
-static void print_wrapped(const char *text, int column, FILE *out)
-{
-	int at = column;
-
-	while (*text) {
-		int length = (int)strcspn(text, " ");
-
-		if (at > column && at + 1 + length > HELP_WIDTH) {
-			fprintf(out, "\n%*s", column, "");
-			at = column;
-		} else if (at > column) {
-			fputc(' ', out);
-			at++;
-		}
-		fprintf(out, "%.*s", length, text);
-		at += length;
-		text += length;
-		text += strspn(text, " ");
-	}
-	fputc('\n', out);
-}
-
-/* "The policy. One of allow, deny; default allow." */
-static void explain(const struct option_table *table, const struct option_spec *spec, char *text,
-		    size_t size)
-{
-	unsigned int value = 0;
-	char names[NAMES_SIZE];
-	int used = snprintf(text, size, "%s", spec->help);
-
-	text += used;
-	size -= (size_t)used;
-	if (table->request && (spec->kind == OPTION_KIND_ENUM || spec->kind == OPTION_KIND_NUMBER))
-		memcpy(&value, (const char *)table->request + spec->field, sizeof(value));
-	if (spec->choice)
-		list_choices(spec->choice, names);
-	if (spec->kind == OPTION_KIND_ENUM)
-		snprintf(text, size, " One of %s; default %s.", names, spec->choice(value));
-	else if (spec->choice)
-		snprintf(text, size, " One of %s.", names);
-	else if (spec->kind == OPTION_KIND_NUMBER && value)
-		snprintf(text, size, " Default %u.", value);
-}
-
-static void print_table(const struct option_table *table, int width, FILE *out)
-{
-	char text[1024];
-
-	for (const struct option_spec *spec = table->specs; spec && spec->kind; spec++) {
-		if (!is_option(spec))
-			continue;
-		if (spec->letter)
-			fprintf(out, "  -%c, ", spec->letter);
-		else
-			fprintf(out, "      ");
-		fprintf(out, "--%s%s%s%*s", spec->name, spec->argument ? " " : "",
-			spec->argument ? spec->argument : "", width - spec_width(spec) + 2, "");
-		explain(table, spec, text, sizeof(text));
-		print_wrapped(text, width + 4, out);
-	}
-}
-
-void options_print(const struct options *options, FILE *out)
-{
-	int width = widest(&options->common, widest(&options->own, 0));
-
-	print_table(&options->own, width, out);
-	print_table(&options->common, width, out);
 }

@@ -25,7 +25,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
 
 struct error;
 
@@ -213,8 +212,8 @@ void options_done(const struct options *options);
 int options_refuse(const struct options *options, struct error *err, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
-/* The options, aligned, for a help text, with their choices and defaults: the requests hold those (NULL:
- * all are zero). */
-void options_print(const struct options *options, FILE *out);
+/* "red, green, blue" */
+#define OPTIONS_NAMES_SIZE 256
+void options_list_choices(option_choice choice, char names[OPTIONS_NAMES_SIZE]);
 
 #endif

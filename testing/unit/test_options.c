@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <cli/option_help.h>
 #include <util/error.h>
 
 #include "support.h"
@@ -351,7 +352,7 @@ static void check_help(void **state)
 
 	(void)state;
 	assert_non_null(out);
-	options_print(&options, out);
+	option_help_print(&options, out);
 	fclose(out);
 	assert_string_equal(
 		text,
@@ -386,7 +387,7 @@ static void check_wrapping(void **state)
 
 	(void)state;
 	assert_non_null(out);
-	options_print(&options, out);
+	option_help_print(&options, out);
 	fclose(out);
 	assert_string_equal(
 		text,
