@@ -52,6 +52,7 @@ static inline const struct format *fuzz_read(const void *text, size_t size,
 		assert(ruleset_name_set(out, input.sets[i].name) == (int)i);
 	if (!ret)
 		assert(!ruleset_add(out, input.rules, input.count, NULL));
+	ruleset_tidy(out, FUZZ_NOW);
 	input_done(&input);
 	return ret ? NULL : input.read_as;
 }
@@ -69,9 +70,13 @@ static inline void fuzz_write_and_read(const struct ruleset *rules)
 	if (length) {
 		assert(fuzz_read(text, length, NULL, &again) == &format_rules);
 		assert(again.count == rules->count);
+		assert(again.set_count == rules->set_count);
+		for (size_t i = 0; i < again.set_count; i++)
+			assert(!strcmp(again.sets[i].name, rules->sets[i].name));
 		for (size_t i = 0; i < again.count; i++) {
 			assert(!prefix_compare(&again.rules[i].prefix, &rules->rules[i].prefix));
 			assert(again.rules[i].verdict == rules->rules[i].verdict);
+			assert(again.rules[i].set == rules->rules[i].set);
 			assert(again.rules[i].expires == rules->rules[i].expires);
 		}
 		ruleset_done(&again);

@@ -177,6 +177,26 @@ static void check_good(void **state)
 	ruleset_done(&rules);
 }
 
+static void every_format_has_a_name(void **state)
+{
+	size_t count = 0;
+
+	(void)state;
+	for (; format_names[count]; count++) {
+		const struct format *format = format_find(format_names[count]);
+
+		assert_non_null(format);
+		assert_string_equal(format_name(format), format_names[count]);
+		assert_non_null(format->begins);
+		assert_non_null(format->read_line);
+	}
+	assert_int_equal(count, 7);
+	assert_null(format_find("csv"));
+	assert_null(format_find(""));
+	assert_ptr_equal(format_of(""), &format_rules);
+	assert_ptr_equal(format_of("<html>"), &format_rules);
+}
+
 struct bad_case {
 	const char *name;
 	const char *format; /* NULL: detected */
@@ -551,6 +571,7 @@ int main(void)
 
 	SUITE_TABLE(&suite, check_good, good_cases);
 	SUITE_TABLE(&suite, check_bad, bad_cases);
+	suite_add(&suite, "every format has a name", every_format_has_a_name, NULL);
 	suite_add(&suite, "an option names the set of an ipset",
 		  an_option_names_the_set_of_an_ipset, NULL);
 	suite_add(&suite, "an ipset named default names that set",
