@@ -229,7 +229,7 @@ static const struct command_case command_cases[] = {
 	{ "an option that is refused",
 	  { "change", "-n", "0" },
 	  NULL,
-	  "change: --number: '0' is not a number from 1 to 9; see 'xdp-ipfilter change --help'",
+	  "change: --number N: '0' is not a number from 1 to 9; see 'xdp-ipfilter change --help'",
 	  " start done",
 	  10 },
 	{ "a positional where none is taken",
