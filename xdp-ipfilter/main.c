@@ -37,7 +37,8 @@ static const struct command *const commands[] = {
 	&cmd_flush, &cmd_list, &cmd_test,   &cmd_status, &cmd_poll, &cmd_help, NULL,
 };
 
-/* Before anything is looked at: libraries that run out of descriptors later report something else. */
+/* Before anything is looked at: libraries that run out of descriptors later report something
+ * else. */
 static int check_descriptors(unsigned int needs, struct error *err)
 {
 	return descriptors_check(needs & CAPABILITY_ATTACH ? ATTACH_DESCRIPTORS : IFACE_DESCRIPTORS,

@@ -12,9 +12,9 @@
 
 struct error;
 
-/* A command, as one row. Its steps are taken in the order of their members, until one fails; those that
- * return int return 0 or a negative errno with *err set: its kind, and a message unless the output says
- * it all. Any of them may be NULL. */
+/* A command, as one row. Its steps are taken in the order of their members, until one fails; those
+ * that return int return 0 or a negative errno with *err set: its kind, and a message unless the
+ * output says it all. Any of them may be NULL. */
 struct command {
 	const char *name;
 	const char *summary;    /* without its full stop: "put the filter on interfaces" */
@@ -23,15 +23,16 @@ struct command {
 	const char *examples;   /* whole lines, each a command as typed; NULL: none */
 	const char *exit_codes; /* whole lines, where there is more to say than 0, 1, 2; NULL */
 
-	/* Options are read into a request of this size, which is the defaults (NULL: all zero) before. */
+	/* Options are read into a request of this size, which is the defaults (NULL: all zero)
+	 * before. */
 	const struct option_spec *options;
 	size_t request_size;
 	const void *defaults;
 
 	/* What is wrong with the request as a whole; NULL: nothing. */
 	const char *(*check)(const void *request);
-	/* Reads the input, such as rule files: bad input is told without any privilege, and slow input
-	 * does not keep others waiting. */
+	/* Reads the input, such as rule files: bad input is told without any privilege, and slow
+	 * input does not keep others waiting. */
 	int (*read)(void *request, struct error *err);
 	/* What must hold from here on, for command_table.start and .ready. 0: nothing. */
 	unsigned int needs;
@@ -39,10 +40,11 @@ struct command {
 	bool takes_lock;
 	/* Does this request change nothing, so that it goes without the lock? NULL: no. */
 	bool (*only_reads)(const void *request);
-	/* Does the work. Of a command that changes something: prepares it, and may fail or be killed
-	 * without a trace. */
+	/* Does the work. Of a command that changes something: prepares it, and may fail or be
+	 * killed without a trace. */
 	int (*run)(void *request, struct error *err);
-	/* What no signal may interrupt: they are held back from before it to the end of the program. */
+	/* What no signal may interrupt: they are held back from before it to the end of the
+	 * program. */
 	int (*commit)(void *request, struct error *err);
 
 	/* Releases what the request owns besides its lists of texts, whatever happened before. */

@@ -2,8 +2,8 @@
 /*
  * Which options does a command have, and what did the user ask for?
  *
- * getopt_long() takes the arguments apart, in their order whatever POSIXLY_CORRECT says; the messages
- * are ours.
+ * getopt_long() takes the arguments apart, in their order whatever POSIXLY_CORRECT says; the
+ * messages are ours.
  */
 #include <cli/options.h>
 
@@ -105,7 +105,8 @@ static void start(struct reading *reading, const struct options *options, int ar
 	reading->options = options;
 	reading->argc = argc;
 	reading->argv = argv;
-	/* "-" returns positionals in their place; ":" tells a missing argument from an unknown option. */
+	/* "-" returns positionals in their place; ":" tells a missing argument from an unknown
+	 * option. */
 	strcpy(reading->letters, "-:");
 	reading->positional = (struct row){ .spec = &none, .request = options->own.request };
 	add_table(reading, &options->own);

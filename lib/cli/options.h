@@ -2,22 +2,23 @@
 /*
  * Which options does a command have, and what did the user ask for?
  *
- * One table says all of a command's options: name, kind, the field of the command's request that each
- * fills, help. It feeds the parser and --help; the completion is generated from --help, and the manual
- * is checked against it.
+ * One table says all of a command's options: name, kind, the field of the command's request that
+ * each fills, help. It feeds the parser and --help; the completion is generated from --help, and
+ * the manual is checked against it.
  *
  *	struct add_request {
  *		struct option_texts devices;
  *		enum verdict verdict;
  *	};
  *	static const struct option_spec add_options[] = {
- *		OPTION_TEXTS('d', "dev", "IFNAME", struct add_request, devices, "Only this interface."),
+ *		OPTION_TEXTS('d', "dev", "IFNAME", struct add_request, devices,
+ *			     "Only this interface."),
  *		OPTION_VALUE(0, "drop", struct add_request, verdict, DROP, "The rules drop."),
  *		OPTION_END,
  *	};
  *
- * Options and positionals may be mixed; "--" ends the options. A long name may be abbreviated. The last
- * of several texts counts, except where an option collects them.
+ * Options and positionals may be mixed; "--" ends the options. A long name may be abbreviated. The
+ * last of several texts counts, except where an option collects them.
  */
 #ifndef CLI_OPTIONS_H
 #define CLI_OPTIONS_H
@@ -176,7 +177,8 @@ struct option_spec {
 		.field = OPTION_FIELD(request, field_, struct option_rest) \
 	}
 
-/* Refuses a positional; hint_ says where its like belongs. Without any such row, no hint is given. */
+/* Refuses a positional; hint_ says where its like belongs. Without any such row, no hint is
+ * given. */
 #define OPTION_NO_POSITIONALS(hint_)                              \
 	{                                                         \
 		.kind = OPTION_KIND_NO_POSITIONALS, .help = hint_ \
@@ -200,9 +202,9 @@ struct options {
 	struct option_table common; /* of all commands: last in the help */
 };
 
-/* Reads argv[1] and what follows it into the requests, whose fields hold the defaults. Refuses the first
- * thing that is wrong with ERROR_USAGE. The requests own lists whatever is returned: release them with
- * options_done(). One reading at a time: getopt_long() has global state. */
+/* Reads argv[1] and what follows it into the requests, whose fields hold the defaults. Refuses the
+ * first thing that is wrong with ERROR_USAGE. The requests own lists whatever is returned: release
+ * them with options_done(). One reading at a time: getopt_long() has global state. */
 int options_read(const struct options *options, int argc, char **argv, struct error *err);
 
 /* Releases the lists of the requests. */
