@@ -111,6 +111,9 @@ def test_what_is_above_in_another_namespace_is_told(own_lab):
         lab.load("-m", "skb", dev="u0")
         lab.ns.ip("link", "set", "u0", "netns", away.name)
         lab.refused(FAILED, "load", "f0", words=["f0", "above it, in another network namespace"])
+        # Its pins would outlive it.
+        away.ip("link", "set", "u0", "netns", lab.ns.name)
+        lab.good("unload", "u0")
     finally:
         away.close()
     assert not has_xdp(lab, "f0")
