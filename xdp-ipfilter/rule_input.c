@@ -62,8 +62,7 @@ static int read_file(struct input *input, const char *name, struct error *err)
 					 "%s: cannot open it: %s, and CAP_DAC_READ_SEARCH (files of "
 					 "other users need it) is missing",
 					 name, strerror(-ret));
-		return error_set(err, ret == -EINVAL ? -EIO : ret, "%s: cannot open it: %s", name,
-				 strerror(-ret));
+		return error_set(err, ret, "%s: cannot open it: %s", name, strerror(-ret));
 	}
 	return read_stream(input, file, name, err);
 }
@@ -87,8 +86,7 @@ int rule_input_read(struct input *input, const struct option_texts *files,
 		ret = read_file(input, files->items[i], err);
 	for (size_t i = 0; i < rules->count && !ret; i++)
 		ret = reader_argument(input, rules->items[i], err);
-	if (ret)
-		return error_set_kind(err, ret, ret == -EINVAL ? ERROR_USAGE : ERROR_FAILURE);
-	warn_host_bits(input);
-	return 0;
+	if (!ret)
+		warn_host_bits(input);
+	return ret;
 }

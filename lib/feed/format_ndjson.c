@@ -10,7 +10,6 @@
  */
 #include <feed/format.h>
 
-#include <errno.h>
 #include <jansson.h>
 #include <string.h>
 
@@ -103,8 +102,8 @@ static int finish(const void *state, const struct line *line, struct error *err)
 {
 	if (((const struct state *)state)->complete)
 		return 0;
-	return error_set(
-		err, -EINVAL,
+	return error_set_usage(
+		err,
 		"%s:%zu:1: the metadata line at the end is missing, so the file is not complete",
 		line->file, line->number + 1);
 }

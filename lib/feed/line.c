@@ -48,7 +48,7 @@ int line_refuse(const struct line *line, const struct token *token, struct error
 	vsnprintf(text, sizeof(text), problem, args);
 	va_end(args);
 	quote(line, token, quoted, sizeof(quoted));
-	return error_set(err, -EINVAL, "%s: %s", quoted, text);
+	return error_set_usage(err, "%s: %s", quoted, text);
 }
 
 static int refuse_problem(const struct line *line, enum prefix_problem problem, struct error *err)

@@ -55,11 +55,11 @@ static int next_line(struct line *line, struct lines *lines, char **text, struct
 		*text = NULL;
 		return 0;
 	case LINE_TOO_LONG:
-		return error_set(err, -EINVAL, "%s:%zu:%zu: a line can have at most %d bytes",
-				 line->file, line->number, length + 1, LINES_MAX_LENGTH);
+		return error_set_usage(err, "%s:%zu:%zu: a line can have at most %d bytes",
+				       line->file, line->number, length + 1, LINES_MAX_LENGTH);
 	case LINE_HAS_NUL:
-		return error_set(err, -EINVAL, "%s:%zu:%zu: a NUL byte; this is not a text file",
-				 line->file, line->number, length + 1);
+		return error_set_usage(err, "%s:%zu:%zu: a NUL byte; this is not a text file",
+				       line->file, line->number, length + 1);
 	case LINE_FAILED:
 		break;
 	}
@@ -142,8 +142,8 @@ int reader_read(struct input *input, FILE *file, const char *name, struct error 
 	ret = read_file(&reader, file, err);
 	input->read_as = reader.format;
 	if (ret == -EINVAL && reader.format && !input->format && err)
-		error_set(err, ret, "%s (the file is read as %s; --format changes that)", err->text,
-			  format_name(reader.format));
+		error_set_usage(err, "%s (the file is read as %s; --format changes that)",
+				err->text, format_name(reader.format));
 	reader_done(&reader);
 	return ret;
 }

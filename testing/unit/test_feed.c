@@ -430,6 +430,7 @@ static void check_bad(void **state)
 
 	assert_true(!c->format || input.format);
 	assert_int_equal(reader_read(&input, file, "f", &err), -EINVAL);
+	assert_true(error_is(&err, ERROR_USAGE));
 	snprintf(message, sizeof(message), "%s%s%s%s", c->message,
 		 c->format ? "" : " (the file is read as ",
 		 c->format ? "" : format_name(input.read_as),
@@ -500,6 +501,7 @@ static void two_files_may_flush_the_set_of_an_option(void **state)
 	assert_int_equal(input.count, 3);
 	read_feed(&named, text);
 	assert_int_equal(reader_read(&named, file, "f", &err), -EINVAL);
+	assert_true(error_is(&err, ERROR_USAGE));
 	assert_memory_equal(err.text, "f:1:7: 'a': flushed after", 25);
 	fclose(file);
 	input_done(&input);
@@ -515,6 +517,7 @@ static void rules_that_are_to_go_empty_no_set(void **state)
 
 	(void)state;
 	assert_int_equal(reader_read(&input, file, "f", &err), -EINVAL);
+	assert_true(error_is(&err, ERROR_USAGE));
 	assert_memory_equal(err.text, "f:2:1: 'flush': del deletes only what is listed", 47);
 	fclose(file);
 	input_done(&input);
@@ -560,6 +563,7 @@ static void a_list_with_metadata_is_never_taken_in_part(void **state)
 		struct error err = { 0 };
 
 		assert_int_equal(reader_read(&input, file, "f", &err), -EINVAL);
+		assert_true(error_is(&err, ERROR_USAGE));
 		fclose(file);
 		input_done(&input);
 	}

@@ -205,6 +205,7 @@ static void check_bad(void **state)
 	char message[sizeof(err.text)];
 
 	assert_int_equal(reader_read(&input, file, "rules", &err), -EINVAL);
+	assert_true(error_is(&err, ERROR_USAGE));
 	snprintf(message, sizeof(message), "%s%s", c->message, input.read_as ? READ_AS_RULES : "");
 	assert_string_equal(err.text, message);
 	fclose(file);
@@ -267,6 +268,7 @@ static void long_tokens_are_shortened(void **state)
 	memset(text, '\xff', sizeof(text));
 	file = open_text(text, sizeof(text));
 	assert_int_equal(reader_read(&input, file, "f", &err), -EINVAL);
+	assert_true(error_is(&err, ERROR_USAGE));
 	assert_memory_equal(err.text, "f:1:1: '\\xff\\xff", 15);
 	assert_non_null(strstr(err.text, "\\xff...': not an address, prefix or range"));
 	input_done(&input);
