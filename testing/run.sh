@@ -337,7 +337,8 @@ usual_seconds() {
 	case $1 in
 	vm-*) echo 1800 ;;
 	e2e) echo 250 ;;
-	lint | build | unit | fuzz | bpf | docs | bench) echo 35 ;;
+	lint) echo 80 ;;
+	build | unit | fuzz | bpf | docs | bench) echo 35 ;;
 	*) echo 2 ;;
 	esac
 }
