@@ -5,8 +5,9 @@
  *     account ID
  *
  * Prints one line of JSON: {"verified_insns": the work of the verifier, or null if the kernel does
- * not report it (before 5.16), "maps": their number, "map_bytes": their memory}. Maps inside the
- * program's maps of maps count too, each once.
+ * not report it (before 5.16), "maps": their number, "map_bytes": their memory, "delta": whether
+ * packets ask a delta of our table first}. Maps inside the program's maps of maps count too, each
+ * once.
  */
 #include <errno.h>
 #include <limits.h>
@@ -17,6 +18,7 @@
 
 #include <bpf/bpf.h>
 
+#include <ipfilter/abi.h>
 #include <util/number.h>
 
 #include "fail.h"
@@ -27,6 +29,7 @@ static struct account {
 	__u32 ids[MOST_MAPS];
 	size_t count;
 	unsigned long long bytes;
+	bool has_delta;
 } account;
 
 /* A number that the kernel reports about an open descriptor, or -1. */
@@ -76,6 +79,15 @@ static void count_inner_maps(int fd, const struct bpf_map_info *info)
 	}
 }
 
+static void look_at_root(int fd)
+{
+	struct ipf_root root;
+	const __u32 only = 0;
+
+	must(bpf_map_lookup_elem(fd, &only, &root) ? -errno : 0, "the root");
+	account.has_delta = root.generation & IPF_GENERATION_HAS_DELTA;
+}
+
 static void count_map(__u32 id)
 {
 	struct bpf_map_info info = { 0 };
@@ -92,6 +104,8 @@ static void count_map(__u32 id)
 	must(fd < 0 || bpf_obj_get_info_by_fd(fd, &info, &size) ? -errno : 0, "a map");
 	bytes = fdinfo(fd, "memlock");
 	account.bytes += bytes > 0 ? (unsigned long long)bytes : 0;
+	if (!strcmp(info.name, IPF_MAP_ROOT) && info.value_size == sizeof(struct ipf_root))
+		look_at_root(fd);
 	if (info.type == BPF_MAP_TYPE_ARRAY_OF_MAPS || info.type == BPF_MAP_TYPE_HASH_OF_MAPS)
 		count_inner_maps(fd, &info);
 	close(fd);
@@ -119,7 +133,8 @@ int main(int argc, char **argv)
 		printf("null");
 	else
 		printf("%lld", insns);
-	printf(", \"maps\": %zu, \"map_bytes\": %llu}\n", account.count, account.bytes);
+	printf(", \"maps\": %zu, \"map_bytes\": %llu, \"delta\": %s}\n", account.count,
+	       account.bytes, account.has_delta ? "true" : "false");
 	close(program);
 	return EXIT_SUCCESS;
 }

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 """What does it cost to load a million rules or to add one, and how much memory do the rules take?
+How do ten million do, which only ours gets?
 
 The measurements cover whole processes, from fork to exit: the user and system time that the kernel
 charged to them, and the elapsed time. The tools run in turn, again and again."""
@@ -7,6 +8,7 @@ charged to them, and the elapsed time. The tools run in turn, again and again.""
 import contextlib
 import json
 import os
+import random
 import re
 import signal
 import subprocess
@@ -19,6 +21,18 @@ from figures import spread
 #: group can have only one set of nft.
 GROUPS = (("ours", "ipset", "nft"), ("nft-interval",))
 TOOLS = sum(GROUPS, ())
+
+COUNTS = (1, 1000, 10000, 100000, 1000000)
+MANY = 1000000
+#: Of ours alone.
+MOST = 10000000
+
+#: Single adds in a row, and who makes them.
+STREAM = 2000
+STREAMERS = ("ours", "ipset")
+
+ADDED = "198.51.100.{}"
+FIRST_ADDED = ADDED.format(1)
 
 #: The limit of one run. A longer run is reported as "more than".
 TIMEOUT_S = 60
@@ -81,12 +95,21 @@ class Ours:
     def add(self, address):
         return timed(lab.PRODUCT, "add", "-d", self._product.wire.near, address)
 
+    def list(self):
+        return timed(lab.PRODUCT, "list", "-d", self._product.wire.near)
+
+    def test(self):
+        return timed(lab.PRODUCT, "test", "-d", self._product.wire.near, FIRST_ADDED)
+
+    def status(self):
+        return timed(lab.PRODUCT, "status", self._product.wire.near)
+
     def count(self):
         rules = self._product.status()["rules"]
         return rules["ipv4"] + rules["ipv6"]
 
     def account(self):
-        return json.loads(lab.sh(lab.HERE / "account", self._product.status()["program_id"]))
+        return self._product.account()
 
     def memory(self):
         return self.account()["map_bytes"]
@@ -120,7 +143,7 @@ class Ipset:
         lab.sh("ipset", "destroy", "bench")
 
     def add(self, address):
-        return timed("ipset", "add", "bench", address)
+        return timed("ipset", "-exist", "add", "bench", address)
 
     @staticmethod
     def _told(what):
@@ -195,9 +218,35 @@ class Series:
 
     def finish(self):
         for unit in ("cpu_ms", "wall_ms"):
-            if self.row[unit]:
-                self.row[unit.replace("_ms", "")] = spread(self.row[unit])
+            values = self.row[unit]
+            if values:
+                self.row[unit.replace("_ms", "")] = {**spread(values),
+                                                     "mean": sum(values) / len(values)}
         return self.row
+
+
+def measure_stream(tools, count, options, report):
+    """Many single adds in a row, all over the address space, with the tools in turn. For ours, the
+    mean includes the compilations of the whole table that they cause."""
+    chosen = {name: Series("adds in a row", name, count) for name in tools if name in STREAMERS}
+    numbers = random.Random(1)
+    for _ in range(50 if options.quick else STREAM):
+        address = ".".join(str(numbers.randrange(1, 224)) for _ in range(4))
+        for name, series in chosen.items():
+            series.add(tools[name].add(address))
+    for series in chosen.values():
+        report.command(series.finish())
+
+
+def measure_reads(ours, count, options, report):
+    """The commands that only read. `test` asks for an address that was added."""
+    rows = {what: Series(what, "ours", count) for what in ("list", "test", "status")}
+    for _ in range(options.rounds):
+        for what, series in rows.items():
+            if not series.is_over(options.rounds):
+                series.add(getattr(ours, what)())
+    for series in rows.values():
+        report.command(series.finish())
 
 
 def measure_count(table, names, options, folder, report):
@@ -226,7 +275,7 @@ def measure_count(table, names, options, folder, report):
                         adds[name].is_over(2 * options.rounds)):
                     continue
                 try:
-                    adds[name].add(tool.add(f"198.51.100.{turn + 1}"))
+                    adds[name].add(tool.add(ADDED.format(turn + 1)))
                 except TooLong:
                     adds[name].too_long()
         for name in tools:
@@ -234,6 +283,10 @@ def measure_count(table, names, options, folder, report):
             if not loads[name].row.get("more_than_s"):
                 report.command(adds[name].finish())
                 report.memory({"tool": name, "table": list(table), **memory[name]})
+        if "ours" in tools and count >= MANY:
+            measure_reads(tools["ours"], count, options, report)
+        if "ours" in tools and count == most_of_all(options):
+            measure_stream(tools, count, options, report)
 
 
 def load_once(name, tool, count, series, memory):
@@ -267,9 +320,23 @@ def measure_our_memory(options, folder, report):
     report.verifier(account["verified_insns"])
 
 
+def most_of_all(options):
+    """The most rules that every tool gets."""
+    return MANY // 10 if options.quick else MANY
+
+
+def groups(options):
+    """(number of rules, tools that are loaded with so many at the same time)"""
+    for count in COUNTS:
+        if count <= most_of_all(options):
+            yield from ((count, group) for group in GROUPS)
+    if not options.quick:
+        yield MOST, ("ours",)
+
+
 def run(options, folder, report):
-    for count in (10000, 100000 if options.quick else 1000000):
-        for group in GROUPS:
+    for count, group in groups(options):
+        if options.wants("rules", count):
             names = [name for name in group if options.wants("candidates", name)]
             if names:
                 with report.trial(f"control, {count:,} rules: {', '.join(names)}"):

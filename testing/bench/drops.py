@@ -13,6 +13,7 @@ import lab
 from figures import ratios, spread
 
 RULES = 10000
+SOURCES = {"same": 1, "random": 1 << 20}
 CANDIDATES = ("ours", "xdp-filter", "xdp-filter-ip", "nft", "ipset", "drop")
 
 
@@ -130,11 +131,12 @@ def set_up(options, folder, stack, report):
     return ready
 
 
-def measure(name, candidate, live, frames):
+def measure(name, candidate, live, frames, active):
     """(CPU ns, wall ns) per frame. Every frame was dropped."""
     wire = candidate.wire
     before = candidate.dropped()
-    answer = live.ask(wire.show(wire.far)["ifindex"], wire.show(wire.near)["address"], frames)
+    answer = live.ask(wire.show(wire.far)["ifindex"], wire.show(wire.near)["address"], frames,
+                      active)
     dropped = candidate.dropped() - before
     if dropped != frames:
         raise lab.Failure(f"{name} dropped {dropped} of {frames} frames on the wire")
@@ -145,18 +147,25 @@ def run(options, folder, report):
     with report.trial("drops, over veth"), contextlib.ExitStack() as stack:
         ready = set_up(options, folder, stack, report)
         live = stack.enter_context(lab.Instrument("live", "random", RULES))
-        cpu = {name: [] for name in ready}
-        wall = {name: [] for name in ready}
-        for _ in range(options.rounds):
-            for name, candidate in ready.items():
-                measure(name, candidate, live, options.frames // 4 + 1)
-                one_cpu, one_wall = measure(name, candidate, live, options.frames)
-                cpu[name].append(one_cpu)
-                wall[name].append(one_wall)
-        for name in ready:
-            rate = [1000 / ns for ns in cpu[name]]
-            row = {"name": name, "rules": RULES, "cpu_ns": cpu[name], "wall_ns": wall[name],
-                   "mpps": spread(rate)}
-            if "ours" in ready:
-                row["ours_is_faster"] = ratios(cpu[name], cpu["ours"])
-            report.drop(row)
+        for sources in SOURCES:
+            if options.wants("sources", sources):
+                measure_sources(ready, live, sources, options, report)
+
+
+def measure_sources(ready, live, sources, options, report):
+    cpu = {name: [] for name in ready}
+    wall = {name: [] for name in ready}
+    for _ in range(options.rounds):
+        for name, candidate in ready.items():
+            active = SOURCES[sources]
+            measure(name, candidate, live, options.frames // 4 + 1, active)
+            one_cpu, one_wall = measure(name, candidate, live, options.frames, active)
+            cpu[name].append(one_cpu)
+            wall[name].append(one_wall)
+    for name in ready:
+        rate = [1000 / ns for ns in cpu[name]]
+        row = {"name": name, "sources": sources, "rules": RULES, "cpu_ns": cpu[name],
+               "wall_ns": wall[name], "mpps": spread(rate)}
+        if "ours" in ready:
+            row["ours_is_faster"] = ratios(cpu[name], cpu["ours"])
+        report.drop(row)

@@ -4,10 +4,11 @@
  *
  *     live KIND COUNT
  *
- * Sends IPv4 frames with random sources under drop rules of the workload. Reads wires from stdin,
- * one per line, and answers each with one line of JSON when all its frames are gone:
+ * Sends IPv4 frames with sources under drop rules of the workload. Reads wires from stdin, one per
+ * line, and answers each with one line of JSON when all its frames are gone:
  *
- *     IFINDEX MAC FRAMES        from this end of a veth pair, to the address of the other end
+ *     IFINDEX MAC FRAMES ACTIVE   from this end of a veth pair, to the address of the other end,
+ *                                 with so many sources in turn (a power of two)
  *
  *     {"cpu_ns": per frame, "wall_ns": per frame}
  *
@@ -37,6 +38,7 @@ struct wire {
 	unsigned int ifindex;
 	__u8 mac[6];
 	unsigned int frames;
+	unsigned int active;
 };
 
 static struct wire wire_parse(const char *line)
@@ -44,10 +46,11 @@ static struct wire wire_parse(const char *line)
 	struct wire wire;
 	__u8 *mac = wire.mac;
 
-	if (sscanf(line, "%u %hhx:%hhx:%hhx:%hhx:%hhx:%hhx %u", &wire.ifindex, &mac[0], &mac[1],
-		   &mac[2], &mac[3], &mac[4], &mac[5], &wire.frames) != 8 ||
-	    !wire.frames || wire.frames > INT_MAX)
-		fail("'%s': not IFINDEX MAC FRAMES", line);
+	if (sscanf(line, "%u %hhx:%hhx:%hhx:%hhx:%hhx:%hhx %u %u", &wire.ifindex, &mac[0], &mac[1],
+		   &mac[2], &mac[3], &mac[4], &mac[5], &wire.frames, &wire.active) != 9 ||
+	    !wire.frames || wire.frames > INT_MAX || !wire.active || wire.active > SOURCES ||
+	    wire.active & (wire.active - 1))
+		fail("'%s': not IFINDEX MAC FRAMES ACTIVE", line);
 	return wire;
 }
 
@@ -71,18 +74,22 @@ static void send_frames(int sender_fd, const struct sources *sources, const stru
 	fflush(stdout);
 }
 
+static void choose_sources(struct bpf_object *object, unsigned int active)
+{
+	volatile struct source_state *state = sources_map_state(object);
+
+	state->mask = active - 1;
+	sources_unmap_state(state);
+}
+
 static int load_sender(const struct sources *sources, struct bpf_object **object)
 {
-	volatile struct source_state *state;
 	struct bpf_program *program;
 
 	*object = object_open("sender.bpf.o");
 	program = object_choose(*object, "send");
 	sources_give(sources, *object);
 	must(bpf_object__load(*object), "loading the sender");
-	state = sources_map_state(*object);
-	state->mask = SOURCES - 1;
-	sources_unmap_state(state);
 	return bpf_program__fd(program);
 }
 
@@ -109,6 +116,7 @@ int main(int argc, char **argv)
 	while (fgets(line, sizeof(line), stdin)) {
 		struct wire wire = wire_parse(line);
 
+		choose_sources(object, wire.active);
 		send_frames(sender_fd, sources, &wire);
 	}
 	bpf_object__close(object);

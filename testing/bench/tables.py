@@ -61,10 +61,10 @@ def drops(data):
     if not data["drops"]:
         return
     yield ""
-    yield (f"Dropped over veth, {data['drops'][0]['rules']:,} rules, random sources that hit: "
-           "millions a second of CPU time, sending included")
+    yield (f"Dropped over veth, {data['drops'][0]['rules']:,} rules, sources that hit: millions a "
+           "second of CPU time, sending included")
     yield from grid(["", "Mpps", "ours is so many times faster"],
-                    [[row["name"], span(row["mpps"], 2),
+                    [[f"{row['name']}, {row['sources']}", span(row["mpps"], 2),
                       span(row["ours_is_faster"], 2) if "ours_is_faster" in row else "-"]
                      for row in data["drops"]])
 
@@ -77,11 +77,11 @@ def control(data):
     rows = []
     for row in data["control"]:
         if "more_than_s" in row:
-            times = [f"more than {row['more_than_s']} s"] * 2
+            times = [f"more than {row['more_than_s']} s"] * 2 + ["-"]
         else:
-            times = [span(row["cpu"], 1), span(row["wall"], 1)]
+            times = [span(row["cpu"], 1), span(row["wall"], 1), f"{row['cpu']['mean']:,.1f}"]
         rows.append([f"{row['what']}, {row['rules']:,} rules: {row['tool']}", *times])
-    yield from grid(["", "CPU", "wall"], rows)
+    yield from grid(["", "CPU", "wall", "CPU, mean"], rows)
 
 
 def memory(data):
