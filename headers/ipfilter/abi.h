@@ -63,6 +63,21 @@ enum ipf_link {
 	IPF_LINKS,
 };
 
+/* How the program learns the length of a frame. */
+enum ipf_frame_length {
+	IPF_LENGTH_BUFFER = 0, /* it is that of the only buffer: before 5.18 */
+	IPF_LENGTH_HELPER = 1, /* from bpf_xdp_get_buff_len(), a call for each frame */
+	IPF_LENGTH_FLAGS =
+		2, /* the kernel's flags tell which frames need the helper: from 6.2 on */
+};
+
+/* With IPF_LENGTH_FLAGS, the program reads the flags of the kernel's struct xdp_buff. Kernels refuse
+ * a call that they do not know even where it is never reached, so the object has it not: it has
+ * `r0 = IPF_CAST_CALL; r0 = *(u32 *)(r0 + 0)`, which is never reached either. Whoever loads it makes
+ * that a call of bpf_cast_to_kern_ctx() and a load of the member `flags`. */
+#define IPF_CAST_CALL 0x69706b63 /* "ipkc" */
+#define IPF_FLAG_FRAGMENTS 1u    /* XDP_FLAGS_HAS_FRAGS */
+
 enum ipf_family { IPF_IPV4 = 0, IPF_IPV6 = 1, IPF_FAMILIES = 2 };
 
 /* An address as a number in host byte order, its first bit at the top of `high`, so that prefixes
@@ -95,13 +110,13 @@ _Static_assert(sizeof(struct ipf_location) == 24, "both sides read this layout")
 struct ipf_config {
 	__u32 magic;
 	__u32 abi_version;
-	__u32 policy;             /* enum ipf_verdict, for a source without a rule */
-	__u32 priority;           /* the run priority that was asked for at load */
-	__u8 trace;               /* log each verdict */
-	__u8 frame_length_helper; /* the kernel has bpf_xdp_get_buff_len (5.18) */
-	__u8 counting;            /* enum ipf_counting; read by the tool, not by packets */
-	__u8 link;                /* enum ipf_link */
-	__u8 mode;                /* enum attach_mode at load, for the tool; 0: any, or unknown */
+	__u32 policy;      /* enum ipf_verdict, for a source without a rule */
+	__u32 priority;    /* the run priority that was asked for at load */
+	__u8 trace;        /* log each verdict */
+	__u8 frame_length; /* enum ipf_frame_length */
+	__u8 counting;     /* enum ipf_counting; read by the tool, not by packets */
+	__u8 link;         /* enum ipf_link */
+	__u8 mode;         /* enum attach_mode at load, for the tool; 0: any, or unknown */
 	__u8 reserved[3];
 	struct ipf_location location;
 };

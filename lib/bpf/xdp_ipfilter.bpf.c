@@ -28,7 +28,7 @@ const volatile struct ipf_config ipf_config SEC(IPF_CONFIG_SECTION) = {
 	.abi_version = IPF_ABI_VERSION,
 	.policy = IPF_PASS,
 	.priority = IPF_PRIORITY,
-	.frame_length_helper = 1,
+	.frame_length = IPF_LENGTH_HELPER,
 	.link = IPF_LINK_ETHERNET,
 };
 
@@ -156,11 +156,20 @@ IPF_INLINE void count_rule(__u32 counter, __u64 bytes)
 		count(bpf_map_lookup_elem(counters, &slot), bytes);
 }
 
-IPF_INLINE __u64 frame_bytes(struct xdp_md *ctx)
+/* The flags of the kernel's struct xdp_buff. The tool replaces the first two instructions, if the
+ * kernel can do what they do then: see lib/dataplane/frame_flags.h. */
+IPF_INLINE __u32 frame_flags(struct xdp_md *ctx)
 {
-	if (ipf_config.frame_length_helper)
-		return bpf_xdp_get_buff_len(ctx);
-	return ctx->data_end - ctx->data;
+	__u64 flags;
+
+	asm volatile("r1 = %[ctx]\n"
+		     "r0 = %[call]\n"
+		     "r0 = *(u32 *)(r0 + 0)\n"
+		     "%[flags] = r0"
+		     : [flags] "=r"(flags)
+		     : [ctx] "r"(ctx), [call] "i"(IPF_CAST_CALL)
+		     : "r0", "r1", "r2", "r3", "r4", "r5");
+	return flags;
 }
 
 IPF_INLINE void trace_source(const struct ipf_source *source, __u32 ifindex,
@@ -274,12 +283,14 @@ static __attribute__((noinline)) enum ipf_verdict filter_any(struct xdp_md *ctx)
 	const void *data = (void *)(long)ctx->data;
 	const void *end = (void *)(long)ctx->data_end;
 	const enum ipf_link link = ipf_config.link;
-	__u64 bytes = frame_bytes(ctx);
 	struct ipf_source source = {};
+	__u64 bytes = end - data;
 	enum ipf_verdict verdict;
 	enum ipf_frame frame;
 
-	if (ipf_config.frame_length_helper && is_split(data, end, bytes))
+	if (ipf_config.frame_length != IPF_LENGTH_BUFFER)
+		bytes = bpf_xdp_get_buff_len(ctx);
+	if (ipf_config.frame_length != IPF_LENGTH_BUFFER && is_split(data, end, bytes))
 		frame = read_split_frame(ctx, link, bytes, &source);
 	else
 		frame = ipf_packet_source(link, data, end, &source);
@@ -298,15 +309,25 @@ IPF_INLINE enum ipf_verdict filter_ethernet(struct xdp_md *ctx)
 {
 	const void *data = (void *)(long)ctx->data;
 	const void *end = (void *)(long)ctx->data_end;
-	__u64 bytes = frame_bytes(ctx);
 	struct ipf_source source = {};
 	const __u8 *session = data;
+	__u64 bytes = end - data;
 	enum ipf_frame frame;
 
-	if (is_split(data, end, bytes))
-		return filter_any(ctx);
+	if (ipf_config.frame_length == IPF_LENGTH_HELPER) {
+		bytes = bpf_xdp_get_buff_len(ctx);
+		if (is_split(data, end, bytes))
+			return filter_any(ctx);
+	}
 	frame = ipf_ethernet_source(data, end, &source, &session);
 	return frame == IPF_FRAME_PPPOE ? filter_any(ctx) : finish(frame, &source, bytes);
+}
+
+/* Is this a multi-buffer frame, where that costs nothing to find out? */
+IPF_INLINE int has_fragments(struct xdp_md *ctx)
+{
+	return ipf_config.frame_length == IPF_LENGTH_FLAGS &&
+	       (frame_flags(ctx) & IPF_FLAG_FRAGMENTS);
 }
 
 SEC(IPF_SECTION)
@@ -322,7 +343,7 @@ int xdp_ipfilter(struct xdp_md *ctx)
 		return bpf_map_lookup_elem(&ipf_barrier, &only) && ipf_slots.block[0] ? XDP_PASS :
 											XDP_ABORTED;
 	}
-	if (link | ipf_config.trace)
+	if ((link | ipf_config.trace) || has_fragments(ctx))
 		verdict = filter_any(ctx);
 	else
 		verdict = filter_ethernet(ctx);

@@ -11,6 +11,7 @@
 #include <bpf/libbpf.h>
 
 #include <dataplane/capability.h>
+#include <dataplane/frame_flags.h>
 #include <dataplane/kernel.h>
 #include <dataplane/libbpf_log.h>
 #include <util/auto.h>
@@ -61,15 +62,27 @@ static int make_head(struct bpf_object *object)
 	return map ? bpf_map__reuse_fd(map, fd) : -ENOENT;
 }
 
+/* Lets the program learn the length of frames in the best way that the kernel has. */
+static int choose_frame_length(struct bpf_object *object, struct ipf_config *config)
+{
+	struct bpf_program *program = bpf_object__find_program_by_name(object, IPF_PROGRAM_NAME);
+
+	config->frame_length = kernel_has_multi_buffer() ? IPF_LENGTH_HELPER : IPF_LENGTH_BUFFER;
+	if (config->frame_length == IPF_LENGTH_BUFFER || !frame_flags_readable())
+		return 0;
+	config->frame_length = IPF_LENGTH_FLAGS;
+	return program ? frame_flags_enable(program) : -ENOENT;
+}
+
 static int configure(struct bpf_object *object, const struct ipf_config *config)
 {
 	struct bpf_map *map = bpf_object__find_map_by_name(object, IPF_CONFIG_SECTION);
 	struct ipf_config effective = *config;
+	int ret = choose_frame_length(object, &effective);
 
-	if (!map)
-		return -ENOENT;
-	effective.frame_length_helper = kernel_has_multi_buffer();
-	return bpf_map__set_initial_value(map, &effective, sizeof(effective));
+	if (ret)
+		return ret;
+	return map ? bpf_map__set_initial_value(map, &effective, sizeof(effective)) : -ENOENT;
 }
 
 int program_not_permitted(struct error *err)

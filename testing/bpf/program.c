@@ -16,6 +16,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
+#include <dataplane/frame_flags.h>
 #include <dataplane/kernel.h>
 #include <table/image.h>
 
@@ -105,12 +106,27 @@ static void open_without_multi_buffer(void)
 			libbpf_register_prog_handler(IPF_SECTION, BPF_PROG_TYPE_XDP, BPF_XDP, NULL);
 }
 
+static int choose_frame_length(struct bpf_object *object, enum program_length wanted, __u8 *length)
+{
+	struct bpf_program *code = bpf_object__find_program_by_name(object, IPF_PROGRAM_NAME);
+
+	*length = IPF_LENGTH_BUFFER;
+	if (wanted == PROGRAM_LENGTH_BUFFER || !kernel_has_multi_buffer())
+		return 0;
+	*length = IPF_LENGTH_HELPER;
+	if (wanted == PROGRAM_LENGTH_HELPER || !frame_flags_readable())
+		return 0;
+	*length = IPF_LENGTH_FLAGS;
+	return code ? frame_flags_enable(code) : -ENOENT;
+}
+
 static int configure(struct bpf_object *object, const struct program_options *options)
 {
 	struct bpf_map *map = bpf_object__find_map_by_name(object, IPF_CONFIG_SECTION);
 	struct ipf_config config;
 	const void *value;
 	size_t size = 0;
+	int ret;
 
 	value = map ? bpf_map__initial_value(map, &size) : NULL;
 	if (!value || size != sizeof(config))
@@ -120,9 +136,10 @@ static int configure(struct bpf_object *object, const struct program_options *op
 		return -EPROTO;
 	config.policy = options->policy;
 	config.trace = options->trace;
-	config.frame_length_helper = !options->without_frame_length_helper &&
-				     kernel_has_multi_buffer();
 	config.link = (__u8)options->link;
+	ret = choose_frame_length(object, options->length, &config.frame_length);
+	if (ret)
+		return ret;
 	return bpf_map__set_initial_value(map, &config, sizeof(config));
 }
 

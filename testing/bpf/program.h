@@ -23,11 +23,15 @@ enum {
 	PROGRAM_COUNTERS = PROGRAM_BLOCKS * IPF_COUNTER_BLOCK,
 };
 
+/* How the program learns the length of a frame: as well as this kernel allows, or in a way that
+ * older kernels need. */
+enum program_length { PROGRAM_LENGTH_BEST, PROGRAM_LENGTH_HELPER, PROGRAM_LENGTH_BUFFER };
+
 struct program_options {
 	enum ipf_verdict policy;
 	enum ipf_link link;
 	bool trace;
-	bool without_frame_length_helper;
+	enum program_length length;
 };
 
 struct program_chunk {

@@ -27,9 +27,13 @@
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
-static struct program programs[2];      /* one for each policy */
-static struct program bare_programs[2]; /* the same for links without Ethernet */
-static const char *const policy_names[] = { "allow", "deny" };
+static struct program programs[2];        /* one for each policy */
+static struct program bare_programs[2];   /* the same for links without Ethernet */
+static struct program helper_programs[2]; /* the same with frame lengths as before 6.2 */
+static const char *const policy_names[][2] = {
+	[PROGRAM_LENGTH_BEST] = { "allow", "deny" },
+	[PROGRAM_LENGTH_HELPER] = { "allow, lengths by the helper", "deny, lengths by the helper" },
+};
 static const char *object_path;
 static struct frame frame;
 static char why[256];
@@ -41,7 +45,7 @@ static char why[256];
 
 static const char *policy_name(const struct program *program)
 {
-	return policy_names[program->options.policy];
+	return policy_names[program->options.length][program->options.policy];
 }
 
 static void must(int ret, const char *what)
@@ -169,6 +173,7 @@ static const struct medium {
 } media[] = {
 	{ programs, corpus, &corpus_count },
 	{ bare_programs, bare_corpus, &bare_corpus_count },
+	{ helper_programs, corpus, &corpus_count },
 };
 
 static void test_frames(struct program *program, const struct medium *medium,
@@ -1051,13 +1056,13 @@ int main(int argc, char **argv)
 		return tap_skip_all(unavailable);
 	object_path = program_object_path(argc, argv);
 	for (enum ipf_verdict policy = IPF_PASS; policy <= IPF_DROP; policy++) {
-		must(program_open(&programs[policy], object_path,
-				  &(struct program_options){ .policy = policy }),
-		     object_path);
-		must(program_open(&bare_programs[policy], object_path,
-				  &(struct program_options){ .policy = policy,
-							     .link = IPF_LINK_IP }),
-		     object_path);
+		struct program_options options = { .policy = policy };
+
+		must(program_open(&programs[policy], object_path, &options), object_path);
+		options.length = PROGRAM_LENGTH_HELPER;
+		must(program_open(&helper_programs[policy], object_path, &options), object_path);
+		options = (struct program_options){ .policy = policy, .link = IPF_LINK_IP };
+		must(program_open(&bare_programs[policy], object_path, &options), object_path);
 	}
 
 	test_no_table();
@@ -1078,9 +1083,7 @@ int main(int argc, char **argv)
 		       "%s, no other counter changed", policy_name(program));
 	test_missing_counters();
 
-	for (EACH_POLICY(program)) {
-		program_close(program);
-		program_close(&bare_programs[program - programs]);
-	}
+	for (size_t i = 0; i < 2 * COUNT(media); i++)
+		program_close(&media[i / 2].programs[i % 2]);
 	return tap_done();
 }

@@ -13,6 +13,7 @@
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
 
+#include <dataplane/frame_flags.h>
 #include <dataplane/kernel.h>
 
 #include "corpus.h"
@@ -68,18 +69,27 @@ static bool works(struct program *program)
 
 static void test_variant(const char *path, const struct program_options *options)
 {
+	static const char *const lengths[] = {
+		[PROGRAM_LENGTH_BEST] = "flags",
+		[PROGRAM_LENGTH_HELPER] = "helper",
+		[PROGRAM_LENGTH_BUFFER] = "buffer",
+	};
 	struct bpf_prog_info info = { 0 };
 	__u32 size = sizeof(info);
 	struct program program;
 	char name[96];
 	int ret;
 
-	snprintf(name, sizeof(name), "%s, policy %s, %s trace, %s frame length helper",
+	snprintf(name, sizeof(name), "%s, policy %s, %s trace, frame length by %s",
 		 options->link == IPF_LINK_IP ? "IP" : "Ethernet",
 		 options->policy == IPF_DROP ? "deny" : "allow", options->trace ? "with" : "no",
-		 options->without_frame_length_helper ? "no" : "with");
-	if (!options->without_frame_length_helper && !kernel_has_multi_buffer()) {
+		 lengths[options->length]);
+	if (options->length == PROGRAM_LENGTH_HELPER && !kernel_has_multi_buffer()) {
 		tap_skip("this kernel has no such helper (5.18)", "%s: loads", name);
+		return;
+	}
+	if (options->length == PROGRAM_LENGTH_BEST && !frame_flags_readable()) {
+		tap_skip("this kernel shows no such flags (6.2)", "%s: loads", name);
 		return;
 	}
 	ret = program_open(&program, path, options);
@@ -230,12 +240,12 @@ int main(int argc, char **argv)
 		return tap_skip_all(unavailable);
 	test_object(path);
 	test_maps(path);
-	for (unsigned int variant = 0; variant < 16; variant++)
+	for (unsigned int variant = 0; variant < 3 * 8; variant++)
 		test_variant(path, &(struct program_options){
 					   .policy = variant & 1,
 					   .trace = variant & 2,
-					   .without_frame_length_helper = variant & 4,
-					   .link = variant & 8 ? IPF_LINK_IP : IPF_LINK_ETHERNET,
+					   .link = variant & 4 ? IPF_LINK_IP : IPF_LINK_ETHERNET,
+					   .length = variant / 8,
 				   });
 	return tap_done();
 }

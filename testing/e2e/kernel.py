@@ -76,6 +76,12 @@ def array_value(map_id, slot=0):
     raise LookupError(f"map {map_id} has no slot {slot}")
 
 
+def only_value(map_id):
+    """The bytes of the only element of an array map."""
+    (entry,) = bpftool("map", "dump", "id", map_id)
+    return bytes(int(byte, 16) for byte in entry["value"])
+
+
 BPF_MAP_CREATE, BPF_MAP_UPDATE_ELEM, BPF_MAP_GET_FD_BY_ID = 0, 2, 14
 BPF_MAP_TYPE_QUEUE = 22
 SO_NETNS_COOKIE = 71

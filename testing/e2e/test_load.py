@@ -282,6 +282,16 @@ def test_the_bpffs_is_there_after_a_load(lab):
     assert kernel.bpffs_mounted()
 
 
+def test_a_frame_length_costs_as_little_as_the_kernel_allows(lab, need):
+    """Without a call for each frame where the kernel shows its flags. The byte is `frame_length` of
+    struct ipf_config."""
+    need("bpftool")
+    lab.load()
+    config = kernel.program_maps(lab.status(lab.dev)["program_id"])[".rodata.ipf"]
+    length = kernel.only_value(config)[17]
+    assert length == (0 if not kernel.HAS_FRAGS else 1 if kernel.is_before(6, 2) else 2)
+
+
 @pytest.mark.skipif(not kernel.HAS_FRAGS, reason="before Linux 5.18 the object itself is refused")
 def test_a_load_by_xdp_loader_is_ours_too(lab, dispatcher, need):
     """The object is installed for `xdp-loader load`. It has no rules and passes everything, and our
