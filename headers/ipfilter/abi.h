@@ -35,6 +35,7 @@
 #define IPF_MAP_CHUNKS "ipf_chunks"
 #define IPF_MAP_BARRIER "ipf_barrier"
 #define IPF_MAP_TOTALS "ipf_totals"
+#define IPF_MAP_FIRST_COUNTERS "ipf_first_count"
 #define IPF_MAP_RULE_COUNTERS "ipf_rule_counts"
 #define IPF_CONFIG_SECTION ".rodata.ipf"
 
@@ -359,7 +360,10 @@ _Static_assert(sizeof(struct ipf_root) == 1088, "both sides read this layout");
 #define IPF_CLAIM_SHIFT 32
 #define IPF_GENERATION_MASK ((1ull << IPF_CLAIM_SHIFT) - 1)
 
-/* The counters of rules are in blocks: per-CPU arrays in the slots of an array of maps. */
+/* The counters of rules have slots. The lowest ones, which are given out first, are in one per-CPU
+ * array, which packets read by one lookup. It has 64 KiB for each CPU, and a single element where
+ * rules are never counted. The other slots are in blocks: per-CPU arrays in an array of maps. */
+#define IPF_FIRST_COUNTERS 4096u
 #define IPF_COUNTER_BLOCK 16384u
 #define IPF_COUNTER_BLOCKS 8192u
 _Static_assert((__u64)IPF_COUNTER_BLOCK *IPF_COUNTER_BLOCKS < (1ull << IPF_REFERENCE_BITS) - 1,

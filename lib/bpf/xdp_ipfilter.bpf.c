@@ -80,6 +80,13 @@ struct {
 	__type(value, struct ipf_counter);
 } ipf_totals SEC(".maps");
 
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, IPF_FIRST_COUNTERS);
+	__type(key, __u32);
+	__type(value, struct ipf_counter);
+} ipf_first_count SEC(".maps");
+
 struct counter_block {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, IPF_COUNTER_BLOCK);
@@ -143,17 +150,22 @@ IPF_INLINE void count(struct ipf_counter *counter, __u64 bytes)
 	counter->bytes += bytes;
 }
 
-IPF_INLINE void count_rule(__u32 counter, __u64 bytes)
+IPF_INLINE void count_in_block(__u32 slot, __u64 bytes)
 {
-	__u32 block = counter / IPF_COUNTER_BLOCK;
-	__u32 slot = counter % IPF_COUNTER_BLOCK;
-	void *counters;
+	__u32 block = (slot - IPF_FIRST_COUNTERS) / IPF_COUNTER_BLOCK;
+	__u32 element = (slot - IPF_FIRST_COUNTERS) % IPF_COUNTER_BLOCK;
+	void *counters = bpf_map_lookup_elem(&ipf_rule_counts, &block);
 
-	if (counter == IPF_NO_COUNTER)
-		return;
-	counters = bpf_map_lookup_elem(&ipf_rule_counts, &block);
 	if (counters)
-		count(bpf_map_lookup_elem(counters, &slot), bytes);
+		count(bpf_map_lookup_elem(counters, &element), bytes);
+}
+
+IPF_INLINE void count_rule(__u32 slot, __u64 bytes)
+{
+	if (slot < IPF_FIRST_COUNTERS)
+		count(bpf_map_lookup_elem(&ipf_first_count, &slot), bytes);
+	else if (slot != IPF_NO_COUNTER)
+		count_in_block(slot, bytes);
 }
 
 /* The flags of the kernel's struct xdp_buff. The tool replaces the first two instructions, if the
@@ -215,7 +227,7 @@ IPF_INLINE enum ipf_verdict decide(const struct ipf_source *source, __u64 bytes)
 	ipf_table table = 0;
 
 	if (generation & IPF_GENERATION_HAS_DELTA) {
-		table = IPF_TABLE_DELTA | !!(generation & IPF_GENERATION_DELTA);
+		table = IPF_TABLE_DELTA | (generation / IPF_GENERATION_DELTA & 1);
 		match = ipf_unpack(
 			lookup_delta(table, source->family, source->key.high, source->key.low));
 	}

@@ -58,22 +58,30 @@ static int create_block(void)
 	return fd < 0 ? -errno : fd;
 }
 
-/* Sets the counters in these slots, which are all of this block, to zero. */
-static int zero_counters(int block, const __u32 *slots, size_t count, unsigned int cpus)
+struct counter_place counter_place(__u32 slot)
 {
-	auto_free __u32 *keys = malloc(count * sizeof(*keys));
+	if (slot < IPF_FIRST_COUNTERS)
+		return (struct counter_place){ COUNTER_FIRST, slot };
+	slot -= IPF_FIRST_COUNTERS;
+	return (struct counter_place){ slot / IPF_COUNTER_BLOCK, slot % IPF_COUNTER_BLOCK };
+}
+
+/* Sets the counters in these slots, which are all in this map, to zero. */
+static int zero_counters(int map, const __u32 *slots, size_t count, unsigned int cpus)
+{
+	auto_free __u32 *keys = calloc(count, sizeof(*keys));
 	auto_free struct ipf_counter *zeros = calloc(count * cpus, sizeof(*zeros));
 	__u32 done = (__u32)count;
 
 	if (!keys || !zeros)
 		return -ENOMEM;
 	for (size_t i = 0; i < count; i++)
-		keys[i] = slots[i] % IPF_COUNTER_BLOCK;
-	if (!bpf_map_update_batch(block, keys, zeros, &done, NULL))
+		keys[i] = counter_place(slots[i]).element;
+	if (!bpf_map_update_batch(map, keys, zeros, &done, NULL))
 		return 0;
 	/* Before 5.13 per-CPU arrays have no batches. */
 	for (size_t i = 0; i < count; i++) {
-		if (bpf_map_update_elem(block, &keys[i], zeros, BPF_ANY))
+		if (bpf_map_update_elem(map, &keys[i], zeros, BPF_ANY))
 			return -errno;
 	}
 	return 0;
@@ -81,13 +89,16 @@ static int zero_counters(int block, const __u32 *slots, size_t count, unsigned i
 
 /* -- Counters of new rules --------------------------------------------------------------------- */
 
-/* Zeroes these counters, which are all of one block, or makes the block if it is missing. */
+/* Zeroes these counters, which are all in one map, or makes the block if it is missing. */
 static int prepare_block(const struct blocks *blocks, const __u32 *fresh, size_t count,
 			 unsigned int cpus, struct slots_batch *missing)
 {
-	__u32 number = fresh[0] / IPF_COUNTER_BLOCK;
-	auto_fd int fd = block_open(blocks->slots->block[number]);
+	__u32 number = counter_place(fresh[0]).block;
+	auto_fd int fd = -1;
 
+	if (number == COUNTER_FIRST)
+		return zero_counters(blocks->filter->maps[FILTER_FIRST], fresh, count, cpus);
+	fd = block_open(blocks->slots->block[number]);
 	if (fd == -ENOENT) {
 		fd = create_block();
 		return fd < 0 ? fd : slots_add(missing, number, auto_take_fd(&fd));
@@ -95,13 +106,13 @@ static int prepare_block(const struct blocks *blocks, const __u32 *fresh, size_t
 	return fd < 0 ? fd : zero_counters(fd, fresh, count, cpus);
 }
 
-/* How many of the sorted counters, from the first on, are of the same block as it. */
-static size_t same_block(const __u32 *counters, size_t count)
+/* How many of the sorted counters, from the first on, are in the same map as it. */
+static size_t same_map(const __u32 *counters, size_t count)
 {
+	__u32 block = counter_place(counters[0]).block;
 	size_t same = 1;
 
-	while (same < count &&
-	       counters[same] / IPF_COUNTER_BLOCK == counters[0] / IPF_COUNTER_BLOCK)
+	while (same < count && counter_place(counters[same]).block == block)
 		same++;
 	return same;
 }
@@ -114,7 +125,7 @@ static int prepare_counters(const struct blocks *blocks, const struct ruleset_sl
 	int ret = 0;
 
 	for (size_t i = 0, same; i < fresh->count && !ret; i += same) {
-		same = same_block(fresh->items + i, fresh->count - i);
+		same = same_map(fresh->items + i, fresh->count - i);
 		ret = prepare_block(blocks, fresh->items + i, same, cpus, &missing);
 	}
 	return slots_finish(&missing, ret);
@@ -187,9 +198,10 @@ static void mark_used(const struct blocks *blocks, const struct ruleset *rules)
 {
 	for (size_t i = 0; i < rules->count; i++) {
 		__u32 counter = rules->rules[i].counter;
+		__u32 block = counter_place(counter).block;
 
-		if (counter != IPF_NO_COUNTER)
-			blocks->used[counter / IPF_COUNTER_BLOCK] = true;
+		if (counter != IPF_NO_COUNTER && block != COUNTER_FIRST)
+			blocks->used[block] = true;
 	}
 }
 

@@ -2,8 +2,9 @@
 /*
  * Which blocks of counters does a filter have for its rules?
  *
- * A rule's counter is a slot number (rule.counter) that names a block, a per-CPU array in a slot of
- * the filter's array of blocks, and an element of it. Blocks exist only where rules count in them.
+ * A rule's counter is a slot number (rule.counter). The first slots are in one map, which every
+ * filter has. Each other one names a block, a per-CPU array in a slot of the filter's array of
+ * blocks, and an element of it. Blocks exist only where rules count in them.
  *
  * Invariant: the counter of a live rule is never given to another rule.
  */
@@ -47,6 +48,14 @@ int blocks_extend(struct blocks *blocks, __u32 end, struct ruleset *rules, struc
 /* Takes out the blocks in which no rule of the new table counts. What cannot be taken out is left
  * for the next command. */
 void blocks_drop_unused(const struct blocks *blocks);
+
+/* Where the counter of a slot is. */
+struct counter_place {
+	__u32 block; /* or COUNTER_FIRST: in the filter's first counters */
+	__u32 element;
+};
+#define COUNTER_FIRST 0xffffffffu
+struct counter_place counter_place(__u32 slot);
 
 /* Opens the block of that map id, as struct ipf_slots notes it. Returns a descriptor, or a negative
  * errno; -ENOENT: there is none. */

@@ -16,18 +16,22 @@
 #include <util/auto.h>
 #include <util/error.h>
 
-/* A block of counters, read when the first rule asks for it. */
+/* A map of counters, read when the first rule asks for it: the first counters, or a block. */
 struct block {
 	bool looked_for;
 	struct ipf_counter *sums; /* over the CPUs; NULL: the filter has no such block */
 };
+#define MAX_COUNTERS \
+	(IPF_COUNTER_BLOCK > IPF_FIRST_COUNTERS ? IPF_COUNTER_BLOCK : IPF_FIRST_COUNTERS)
 
 struct reader {
+	const struct filter *filter;
 	struct ipf_slots *slots;
+	struct block first;
 	struct block *blocks; /* IPF_COUNTER_BLOCKS of them */
 	unsigned int cpus;
-	__u32 *keys;                /* room for a block */
-	struct ipf_counter *values; /* room for a block on each CPU */
+	__u32 *keys;                /* room for MAX_COUNTERS */
+	struct ipf_counter *values; /* room for them on each CPU */
 };
 
 /* Leaves *out to reader_done() in any case. */
@@ -35,13 +39,13 @@ static int reader_open(const struct filter *filter, struct reader *out, struct e
 {
 	int ret;
 
-	*out = (struct reader){ 0 };
+	*out = (struct reader){ .filter = filter };
 	ret = kernel_cpus(&out->cpus, err);
 	if (ret)
 		return ret;
 	out->blocks = calloc(IPF_COUNTER_BLOCKS, sizeof(*out->blocks));
-	out->keys = calloc(IPF_COUNTER_BLOCK, sizeof(*out->keys));
-	out->values = calloc((size_t)IPF_COUNTER_BLOCK * out->cpus, sizeof(*out->values));
+	out->keys = calloc(MAX_COUNTERS, sizeof(*out->keys));
+	out->values = calloc((size_t)MAX_COUNTERS * out->cpus, sizeof(*out->values));
 	if (!out->blocks || !out->keys || !out->values)
 		return error_no_memory(err);
 	out->slots = slots_map(filter, PROT_READ);
@@ -53,6 +57,7 @@ static int reader_open(const struct filter *filter, struct reader *out, struct e
 
 static void reader_done(struct reader *reader)
 {
+	free(reader->first.sums);
 	for (size_t i = 0; reader->blocks && i < IPF_COUNTER_BLOCKS; i++)
 		free(reader->blocks[i].sums);
 	free(reader->blocks);
@@ -70,28 +75,34 @@ static void add_up(const struct ipf_counter *values, unsigned int cpus, struct i
 }
 
 /* Before 5.13 the kernel reads per-CPU arrays only one element at a time. */
-static int read_one_by_one(const struct reader *reader, int fd, struct ipf_counter *sums)
+static int read_one_by_one(const struct reader *reader, int fd, __u32 count,
+			   struct ipf_counter *sums)
 {
-	for (__u32 slot = 0; slot < IPF_COUNTER_BLOCK; slot++) {
-		if (bpf_map_lookup_elem(fd, &slot, reader->values))
+	for (__u32 element = 0; element < count; element++) {
+		if (bpf_map_lookup_elem(fd, &element, reader->values))
 			return -errno;
-		add_up(reader->values, reader->cpus, &sums[slot]);
+		add_up(reader->values, reader->cpus, &sums[element]);
 	}
 	return 0;
 }
 
-static int read_sums(const struct reader *reader, int fd, struct ipf_counter *sums)
+/* Reads a map of `elements` counters. */
+static int read_sums(const struct reader *reader, int fd, __u32 elements, struct block *block)
 {
-	__u32 count = IPF_COUNTER_BLOCK;
+	__u32 count = elements;
 	__u32 next;
+
+	block->sums = calloc(elements, sizeof(*block->sums));
+	if (!block->sums)
+		return -ENOMEM;
 
 	/* ENOENT: this was the last batch. */
 	if (bpf_map_lookup_batch(fd, NULL, &next, reader->keys, reader->values, &count, NULL) &&
 	    errno != ENOENT)
-		return read_one_by_one(reader, fd, sums);
+		return read_one_by_one(reader, fd, elements, block->sums);
 	for (__u32 i = 0; i < count; i++)
 		add_up(reader->values + (size_t)i * reader->cpus, reader->cpus,
-		       &sums[reader->keys[i]]);
+		       &block->sums[reader->keys[i]]);
 	return 0;
 }
 
@@ -103,30 +114,39 @@ static int read_block(const struct reader *reader, __u32 number, struct block *b
 	/* The program skips a block that is not there, so nothing is counted. */
 	if (fd < 0)
 		return fd == -ENOENT ? 0 : fd;
-	block->sums = calloc(IPF_COUNTER_BLOCK, sizeof(*block->sums));
-	return block->sums ? read_sums(reader, fd, block->sums) : -ENOMEM;
+	return read_sums(reader, fd, IPF_COUNTER_BLOCK, block);
 }
 
-static int read_counter(const struct reader *reader, __u32 slot, struct counter *out)
+static int read_first(struct reader *reader)
 {
-	__u32 number = slot / IPF_COUNTER_BLOCK;
-	struct block *block;
+	reader->first.looked_for = true;
+	return read_sums(reader, reader->filter->maps[FILTER_FIRST], IPF_FIRST_COUNTERS,
+			 &reader->first);
+}
+
+static int read_counter(struct reader *reader, __u32 slot, struct counter *out)
+{
+	const struct counter_place place = counter_place(slot);
+	struct block *block = &reader->first;
 	int ret = 0;
 
-	/* IPF_NO_COUNTER, for one. */
-	if (number >= IPF_COUNTER_BLOCKS)
-		return 0;
-	block = &reader->blocks[number];
+	if (place.block != COUNTER_FIRST) {
+		/* IPF_NO_COUNTER, for one. */
+		if (place.block >= IPF_COUNTER_BLOCKS)
+			return 0;
+		block = &reader->blocks[place.block];
+	}
 	if (!block->looked_for)
-		ret = read_block(reader, number, block);
+		ret = place.block == COUNTER_FIRST ? read_first(reader) :
+						     read_block(reader, place.block, block);
 	if (ret || !block->sums)
 		return ret;
-	*out = (struct counter){ .sum = block->sums[slot % IPF_COUNTER_BLOCK], .counted = true };
+	*out = (struct counter){ .sum = block->sums[place.element], .counted = true };
 	return 0;
 }
 
-static int read_counters(const struct reader *reader, const struct ruleset *rules,
-			 struct counter **out, struct error *err)
+static int read_counters(struct reader *reader, const struct ruleset *rules, struct counter **out,
+			 struct error *err)
 {
 	struct counter *counters = calloc(rules->count + 1, sizeof(*counters));
 	int ret = counters ? 0 : -ENOMEM;

@@ -16,7 +16,7 @@
 #include <util/auto.h>
 #include <util/error.h>
 
-/* Our program has eight maps; that of another build may have a few more. */
+/* Our program has nine maps; that of another build may have a few more. */
 #define MAX_MAPS 16
 
 static int program_info(int program_fd, struct bpf_prog_info *info, __u32 *map_ids)
@@ -108,6 +108,7 @@ static const struct {
 	[FILTER_HEAD] = { IPF_MAP_HEAD, 2 * IPF_HEAD_SIZE },
 	[FILTER_SLOTS] = { IPF_MAP_SLOTS, sizeof(struct ipf_slots) },
 	[FILTER_CHUNKS] = { IPF_MAP_CHUNKS, sizeof(__u32) },
+	[FILTER_FIRST] = { IPF_MAP_FIRST_COUNTERS, sizeof(struct ipf_counter) },
 	[FILTER_BLOCKS] = { IPF_MAP_RULE_COUNTERS, sizeof(__u32) },
 	[FILTER_BARRIER] = { IPF_MAP_BARRIER, sizeof(__u32) },
 	[FILTER_TOTALS] = { IPF_MAP_TOTALS, sizeof(struct ipf_counter) },

@@ -20,7 +20,8 @@ enum filter_map {
 	FILTER_HEAD,    /* the first bytes of both halves' tables */
 	FILTER_SLOTS,   /* struct ipf_slots */
 	FILTER_CHUNKS,  /* an array of maps: the other bytes of the tables */
-	FILTER_BLOCKS,  /* an array of maps: the counters of rules */
+	FILTER_FIRST,   /* struct ipf_counter for each of the first counter slots */
+	FILTER_BLOCKS,  /* an array of maps: the counters of the other slots */
 	FILTER_BARRIER, /* an array of maps, to wait for packets with */
 	FILTER_TOTALS,  /* struct ipf_counter for each enum ipf_total */
 	FILTER_MAPS,

@@ -74,12 +74,24 @@ static int choose_frame_length(struct bpf_object *object, struct ipf_config *con
 	return program ? frame_flags_enable(program) : -ENOENT;
 }
 
+/* Where rules are never counted, there is nothing to count them in. */
+static int limit_counters(struct bpf_object *object, const struct ipf_config *config)
+{
+	struct bpf_map *map = bpf_object__find_map_by_name(object, IPF_MAP_FIRST_COUNTERS);
+
+	if (!map)
+		return -ENOENT;
+	return config->counting == IPF_COUNT_NEVER ? bpf_map__set_max_entries(map, 1) : 0;
+}
+
 static int configure(struct bpf_object *object, const struct ipf_config *config)
 {
 	struct bpf_map *map = bpf_object__find_map_by_name(object, IPF_CONFIG_SECTION);
 	struct ipf_config effective = *config;
 	int ret = choose_frame_length(object, &effective);
 
+	if (!ret)
+		ret = limit_counters(object, config);
 	if (ret)
 		return ret;
 	return map ? bpf_map__set_initial_value(map, &effective, sizeof(effective)) : -ENOENT;

@@ -181,10 +181,12 @@ int program_open(struct program *program, const char *path, const struct program
 	program->head_fd = bpf_object__find_map_fd_by_name(program->object, IPF_MAP_HEAD);
 	program->chunks_fd = bpf_object__find_map_fd_by_name(program->object, IPF_MAP_CHUNKS);
 	program->totals_fd = bpf_object__find_map_fd_by_name(program->object, IPF_MAP_TOTALS);
+	program->first_fd =
+		bpf_object__find_map_fd_by_name(program->object, IPF_MAP_FIRST_COUNTERS);
 	program->counts_fd =
 		bpf_object__find_map_fd_by_name(program->object, IPF_MAP_RULE_COUNTERS);
 	if (program->root_fd < 0 || program->head_fd < 0 || program->chunks_fd < 0 ||
-	    program->totals_fd < 0 || program->counts_fd < 0)
+	    program->totals_fd < 0 || program->first_fd < 0 || program->counts_fd < 0)
 		return -ENOENT;
 	root = mmap(NULL, sizeof(struct ipf_root), PROT_READ | PROT_WRITE, MAP_SHARED,
 		    program->root_fd, 0);
@@ -317,7 +319,7 @@ int program_add_block(struct program *program, unsigned int block)
 		return ret;
 	}
 	program->blocks[block] = fd;
-	memset(program->counters + (size_t)block * IPF_COUNTER_BLOCK, 0,
+	memset(program->counters + IPF_FIRST_COUNTERS + (size_t)block * IPF_COUNTER_BLOCK, 0,
 	       IPF_COUNTER_BLOCK * sizeof(*program->counters));
 	return 0;
 }
@@ -333,7 +335,8 @@ int program_remove_block(struct program *program, unsigned int block)
 
 int program_add_blocks_for(struct program *program, size_t rules)
 {
-	for (unsigned int block = 0; (size_t)block * IPF_COUNTER_BLOCK < rules; block++) {
+	for (unsigned int block = 0; IPF_FIRST_COUNTERS + (size_t)block * IPF_COUNTER_BLOCK < rules;
+	     block++) {
 		int ret = program->blocks[block] < 0 ? program_add_block(program, block) : 0;
 
 		if (ret)
@@ -360,10 +363,24 @@ struct ipf_counter program_total(struct program *program, enum ipf_total total)
 	return read_counter(program, program->totals_fd, total);
 }
 
+/* The block of a slot that is not among the first counters. */
+static __u32 block_of(__u32 slot)
+{
+	return (slot - IPF_FIRST_COUNTERS) / IPF_COUNTER_BLOCK;
+}
+
+bool program_has_counter(const struct program *program, __u32 slot)
+{
+	return slot < IPF_FIRST_COUNTERS ||
+	       (slot < PROGRAM_COUNTERS && program->blocks[block_of(slot)] >= 0);
+}
+
 struct ipf_counter program_rule_counter(struct program *program, __u32 slot)
 {
-	return read_counter(program, program->blocks[slot / IPF_COUNTER_BLOCK],
-			    slot % IPF_COUNTER_BLOCK);
+	if (slot < IPF_FIRST_COUNTERS)
+		return read_counter(program, program->first_fd, slot);
+	return read_counter(program, program->blocks[block_of(slot)],
+			    (slot - IPF_FIRST_COUNTERS) % IPF_COUNTER_BLOCK);
 }
 
 int program_run(struct program *program, const struct program_input *input, int repeat,
@@ -475,7 +492,7 @@ bool program_expect(struct program *program, const struct program_input *input,
 bool program_check_counters(struct program *program, __u32 slots, char *why, size_t why_size)
 {
 	for (__u32 slot = 0; slot < slots; slot++)
-		if (program->blocks[slot / IPF_COUNTER_BLOCK] >= 0 &&
+		if (program_has_counter(program, slot) &&
 		    !rule_counter_matches(program, slot, why, why_size))
 			return false;
 	return totals_match(program, why, why_size);
@@ -484,7 +501,7 @@ bool program_check_counters(struct program *program, __u32 slots, char *why, siz
 void program_accept_counters(struct program *program, __u32 slots)
 {
 	for (__u32 slot = 0; slot < slots; slot++)
-		if (program->blocks[slot / IPF_COUNTER_BLOCK] >= 0)
+		if (program_has_counter(program, slot))
 			program->counters[slot] = program_rule_counter(program, slot);
 	for (enum ipf_total total = 0; total < IPF_TOTALS; total++)
 		program->totals[total] = program_total(program, total);

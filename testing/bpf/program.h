@@ -19,8 +19,8 @@ struct image;
 enum {
 	PROGRAM_HALVES = 2,
 	PROGRAM_CHUNKS = 64, /* of each half; the images of the tests are smaller */
-	PROGRAM_BLOCKS = 20, /* counters for 327,680 rules; the last block is always free */
-	PROGRAM_COUNTERS = PROGRAM_BLOCKS * IPF_COUNTER_BLOCK,
+	PROGRAM_BLOCKS = 20, /* counters for 331,776 rules; the last block is always free */
+	PROGRAM_COUNTERS = IPF_FIRST_COUNTERS + PROGRAM_BLOCKS * IPF_COUNTER_BLOCK,
 };
 
 /* How the program learns the length of a frame: as well as this kernel allows, or in a way that
@@ -44,7 +44,7 @@ struct program {
 	struct bpf_object *object;
 	struct program_options options;
 	int fd;
-	int root_fd, head_fd, chunks_fd, totals_fd, counts_fd;
+	int root_fd, head_fd, chunks_fd, totals_fd, first_fd, counts_fd;
 	volatile struct ipf_root *root; /* mapped */
 	__u8 *head;                     /* of both halves, mapped */
 	struct program_chunk chunks[PROGRAM_HALVES][PROGRAM_CHUNKS];
@@ -96,6 +96,8 @@ int program_remove_chunk(struct program *program, unsigned int half, unsigned in
 int program_add_block(struct program *program, unsigned int block);
 int program_remove_block(struct program *program, unsigned int block);
 int program_add_blocks_for(struct program *program, size_t rules);
+/* Is there a counter with this slot? */
+bool program_has_counter(const struct program *program, __u32 slot);
 
 /* How the kernel gets a frame. */
 struct program_input {

@@ -1012,8 +1012,12 @@ static void test_missing_counters(void)
 		const char *name;
 		__u32 counter;
 	} cases[] = {
-		{ "in a block that is absent", 5 },
-		{ "in the last block", IPF_COUNTER_BLOCKS * IPF_COUNTER_BLOCK - 1 },
+		{ "the first of a block that is absent", IPF_FIRST_COUNTERS },
+		{ "another of that block", IPF_FIRST_COUNTERS + 5 },
+		{ "in the last block",
+		  IPF_FIRST_COUNTERS + IPF_COUNTER_BLOCKS * IPF_COUNTER_BLOCK - 1 },
+		{ "beyond all blocks",
+		  IPF_FIRST_COUNTERS + IPF_COUNTER_BLOCKS * IPF_COUNTER_BLOCK },
 		{ "none", IPF_NO_COUNTER },
 		{ "one below none", IPF_NO_COUNTER - 1 },
 	};
@@ -1023,27 +1027,49 @@ static void test_missing_counters(void)
 	table_from_lines(&table, lines, COUNT(lines));
 	for (EACH_POLICY(program)) {
 		publish(program, &table);
-		must(program_remove_block(program, 0), "removing a counter block");
+		if (program_has_counter(program, IPF_FIRST_COUNTERS))
+			must(program_remove_block(program, 0), "removing a counter block");
 		packet_build(&plain, &frame);
 		for (size_t i = 0; i < COUNT(cases); i++) {
 			move_counter(program, &table, cases[i].counter);
 			result(expect_frame(program, by_rule(IPF_DROP, IPF_NO_COUNTER)),
 			       "%s, the rule's counter: %s", policy_name(program), cases[i].name);
 		}
-		must(program_add_block(program, 0), "adding a counter block");
-		must(program_add_block(program, PROGRAM_BLOCKS - 1), "adding a counter block");
-		for (__u32 counter = (PROGRAM_BLOCKS - 1) * IPF_COUNTER_BLOCK; counter;
-		     counter = 0) {
-			__u32 last = counter + IPF_COUNTER_BLOCK - 1;
+	}
+	table_done(&table);
+}
 
-			move_counter(program, &table, last);
-			result(expect_frame(program, by_rule(IPF_DROP, last)),
-			       "%s, the rule's counter: the last of a block", policy_name(program));
-			move_counter(program, &table, counter);
-			result(expect_frame(program, by_rule(IPF_DROP, counter)),
-			       "%s, the rule's counter: the first of a block",
-			       policy_name(program));
+/* The borders between the first counters and the blocks, and between blocks. */
+static void test_counter_borders(void)
+{
+	static const struct rule_line lines[] = { DROP(CORPUS_IPV4) };
+	static const struct {
+		const char *name;
+		__u32 counter;
+	} cases[] = {
+		{ "the first of all", 0 },
+		{ "the last of the first counters", IPF_FIRST_COUNTERS - 1 },
+		{ "the first of the first block", IPF_FIRST_COUNTERS },
+		{ "the last of the first block", IPF_FIRST_COUNTERS + IPF_COUNTER_BLOCK - 1 },
+		{ "the first of the last block here", PROGRAM_COUNTERS - IPF_COUNTER_BLOCK },
+		{ "the last of the last block here", PROGRAM_COUNTERS - 1 },
+	};
+	struct packet plain = { .body = BODY_IPV4 };
+	struct table table;
+
+	table_from_lines(&table, lines, COUNT(lines));
+	for (EACH_POLICY(program)) {
+		publish(program, &table);
+		for (unsigned int block = 0; block < PROGRAM_BLOCKS; block += PROGRAM_BLOCKS - 1)
+			must(program_add_block(program, block), "adding a counter block");
+		packet_build(&plain, &frame);
+		for (size_t i = 0; i < COUNT(cases); i++) {
+			move_counter(program, &table, cases[i].counter);
+			result(expect_frame(program, by_rule(IPF_DROP, cases[i].counter)),
+			       "%s, the rule's counter: %s", policy_name(program), cases[i].name);
 		}
+		result(program_check_counters(program, PROGRAM_COUNTERS, why, sizeof(why)),
+		       "%s, no other counter changed at the borders", policy_name(program));
 	}
 	table_done(&table);
 }
@@ -1082,6 +1108,7 @@ int main(int argc, char **argv)
 		result(program_check_counters(program, PROGRAM_COUNTERS, why, sizeof(why)),
 		       "%s, no other counter changed", policy_name(program));
 	test_missing_counters();
+	test_counter_borders();
 
 	for (size_t i = 0; i < 2 * COUNT(media); i++)
 		program_close(&media[i / 2].programs[i % 2]);

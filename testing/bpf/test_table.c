@@ -21,6 +21,7 @@
 #include <dataplane/counters.h>
 #include <dataplane/filter.h>
 #include <dataplane/map.h>
+#include <dataplane/slots.h>
 #include <dataplane/table.h>
 #include <dataplane/ticket.h>
 #include <util/error.h>
@@ -347,6 +348,21 @@ static void shut_descriptors(bool shut)
 		tap_bail("the limit cannot be set");
 }
 
+/* Makes the first block of counters, and lets a rule count there. */
+static int put_into_block(const struct filter *filter, struct rule *rule, struct ipf_slots **slots)
+{
+	int fd = bpf_map_create(BPF_MAP_TYPE_PERCPU_ARRAY, "ipf_test", sizeof(__u32),
+				sizeof(struct ipf_counter), IPF_COUNTER_BLOCK, NULL);
+	struct bpf_map_info info;
+
+	*slots = slots_map(filter, PROT_READ | PROT_WRITE);
+	if (fd < 0 || !*slots || map_info(fd, &info))
+		tap_bail("no block of counters");
+	(*slots)->block[0] = info.id;
+	rule->counter = IPF_FIRST_COUNTERS;
+	return fd;
+}
+
 /* A map that cannot be opened does not count as missing. */
 static void test_nothing_is_overlooked_without_descriptors(struct bench *bench)
 {
@@ -354,7 +370,8 @@ static void test_nothing_is_overlooked_without_descriptors(struct bench *bench)
 	struct writer writer;
 	struct error err = { 0 };
 	__u32 first, second, found;
-	int tickets[2], ret;
+	struct ipf_slots *slots;
+	int tickets[2], block, ret;
 
 	tickets[0] = ticket_make("ipf_test", &first);
 	tickets[1] = ticket_make("ipf_test", &second);
@@ -370,6 +387,7 @@ static void test_nothing_is_overlooked_without_descriptors(struct bench *bench)
 	close(tickets[1]);
 
 	writer_read(&writer, &bench->filter);
+	block = put_into_block(&bench->filter, &writer.rules.rules[0], &slots);
 	ret = counters_read(&bench->filter, &writer.rules, &counters, &err);
 	tap_ok(!ret && counters[0].counted, "rules are counted");
 	free(counters);
@@ -377,6 +395,9 @@ static void test_nothing_is_overlooked_without_descriptors(struct bench *bench)
 	ret = counters_read(&bench->filter, &writer.rules, &counters, &err);
 	shut_descriptors(false);
 	tap_ok(ret == -EMFILE, "nor that they are not (%d: %s)", ret, err.text);
+	slots->block[0] = 0;
+	slots_unmap(slots);
+	close(block);
 	writer_done(&writer);
 }
 

@@ -132,6 +132,8 @@ static void test_maps(const char *path)
 		  0 },
 		{ IPF_MAP_TOTALS, BPF_MAP_TYPE_PERCPU_ARRAY, sizeof(struct ipf_counter), IPF_TOTALS,
 		  0 },
+		{ IPF_MAP_FIRST_COUNTERS, BPF_MAP_TYPE_PERCPU_ARRAY, sizeof(struct ipf_counter),
+		  IPF_FIRST_COUNTERS, 0 },
 		{ IPF_MAP_RULE_COUNTERS, BPF_MAP_TYPE_ARRAY_OF_MAPS, sizeof(__u32),
 		  IPF_COUNTER_BLOCKS, 0 },
 		{ IPF_CONFIG_SECTION, BPF_MAP_TYPE_ARRAY, sizeof(struct ipf_config), 1,

@@ -292,6 +292,17 @@ def test_a_frame_length_costs_as_little_as_the_kernel_allows(lab, need):
     assert length == (0 if not kernel.HAS_FRAGS else 1 if kernel.is_before(6, 2) else 2)
 
 
+@pytest.mark.parametrize("counters, elements", [("auto", 4096), ("never", 1)])
+def test_counters_take_memory_only_where_rules_are_counted(lab, need, counters, elements):
+    need("bpftool")
+    lab.load("--counters", counters, "-i", BLOCKED)
+    first = kernel.program_maps(lab.status(lab.dev)["program_id"])["ipf_first_count"]
+    assert kernel.maps()[first]["max_entries"] == elements
+    assert blocks(lab)
+    (rule,) = lab.rules(lab.dev)
+    assert rule.get("packets") == (1 if counters == "auto" else None), rule
+
+
 @pytest.mark.skipif(not kernel.HAS_FRAGS, reason="before Linux 5.18 the object itself is refused")
 def test_a_load_by_xdp_loader_is_ours_too(lab, dispatcher, need):
     """The object is installed for `xdp-loader load`. It has no rules and passes everything, and our

@@ -177,6 +177,40 @@ def test_frames_up_to_the_mtu_are_counted_to_the_byte(own_lab, mode, mtu):
     assert rules[LISTED4] == (len(sizes) + 1, sum(map(len, dropped[::2])) + len(full))
 
 
+def test_rules_are_counted_on_both_sides_of_the_first_counters(own_lab, tmp_path):
+    """The first 4,096 counters are in a map of their own, the others in blocks. On both sides a
+    rule's count is exact, and begins at zero again where another rule had the counter before."""
+    lab = own_lab
+    hosts = [socket.inet_ntoa((0x0a000000 + 2 * i).to_bytes(4, "big")) for i in range(4200)]
+    some = {0: 3, 4094: 1, 4095: 2, 4096: 4, 4097: 1, 4199: 2}
+    rules = tmp_path / "rules"
+    rules.write_text("\n".join(hosts))
+    lab.load("-f", rules)
+
+    def counted():
+        return {rule["prefix"]: (rule["packets"], rule["bytes"]) for rule in lab.rules(lab.dev)
+                if rule["packets"]}
+
+    def size(i):
+        return len(udp4(hosts[i], 100 + i % 7))
+
+    frames = [udp4(hosts[i], 100 + i % 7) for i, times in some.items() for _ in range(times)]
+    assert lab.wire.exchange(frames) == [False] * len(frames)
+    assert counted() == {hosts[i]: (times, times * size(i)) for i, times in some.items()}
+    assert lab.counters(lab.dev)["drop"] == (len(frames), sum(map(len, frames)))
+
+    rules.write_text("\n".join(host for i, host in enumerate(hosts) if i not in (4095, 4096)))
+    lab.good("replace", "-f", rules)
+    rules.write_text("\n".join(hosts))
+    lab.good("replace", "-f", rules)
+    again = {i: times for i, times in some.items() if i not in (4095, 4096)}
+    assert counted() == {hosts[i]: (times, times * size(i)) for i, times in again.items()}
+    frames = [udp4(hosts[i], 100 + i % 7) for i in (4095, 4096)]
+    assert lab.wire.exchange(frames) == [False, False]
+    again.update({4095: 1, 4096: 1})
+    assert counted() == {hosts[i]: (times, times * size(i)) for i, times in again.items()}
+
+
 def test_a_passed_frame_is_never_changed(lab):
     """Byte for byte, in native and SKB mode, with and without a match."""
     sender = netlab.packet_socket(lab.ns, "p0", receive=False)
