@@ -406,8 +406,10 @@ static int touch(struct delta *delta, const struct prefix *prefixes, size_t coun
 	return 0;
 }
 
-int delta_expand(struct delta *delta, const struct prefix *prefixes, size_t count, size_t limit,
-		 struct error *err)
+/* Makes each prefix a region, with what the base says inside of it, unless it is in one. The table
+ * stays what it was. The prefixes need not be sorted, nor disjoint. Fails as the changes do. */
+static int expand(struct delta *delta, const struct prefix *prefixes, size_t count, size_t limit,
+		  struct error *err)
 {
 	struct expansion expansion = { .delta = delta, .limit = limit, .err = err };
 	struct expanded expanded = { 0 };
@@ -565,7 +567,10 @@ static void drop_last_sets(struct delta *delta)
 	rules->set_count = used;
 }
 
-int delta_prune(struct delta *delta, struct error *err)
+/* Drops the regions that say what the base says, of those that were expanded or that rules have
+ * ended in; then the covers that no region needs, and new sets at the end without rules. Fails with
+ * the table as it was. */
+static int prune(struct delta *delta, struct error *err)
 {
 	struct pruning pruning = { 0 };
 	int ret;
@@ -716,7 +721,7 @@ static int expand_change(struct delta *delta, const struct delta_change *change,
 		prefixes[i] = change->added[i].prefix;
 	for (size_t i = 0; i < change->removed_count; i++)
 		prefixes[change->added_count + i] = change->removed[i].prefix;
-	return delta_expand(delta, prefixes, count, limit - change->added_count, err);
+	return expand(delta, prefixes, count, limit - change->added_count, err);
 }
 
 /* Adds before it removes, so that a rule that moves from set to set keeps its counter. */
@@ -735,7 +740,7 @@ static int make_change(struct delta *delta, const struct delta_change *change, s
 	if (!ret && ruleset_remove(&delta->rules, change->removed, change->removed_count, NULL))
 		ret = error_no_memory(err);
 	if (!ret)
-		ret = delta_prune(delta, err);
+		ret = prune(delta, err);
 	if (!ret)
 		*changed = count;
 	return ret;

@@ -76,17 +76,6 @@ int delta_remove(struct delta *delta, struct rule *incoming, size_t count, size_
 int delta_replace(struct delta *delta, const bool *sets, struct rule *incoming, size_t count,
 		  size_t limit, size_t *changed, struct error *err);
 
-/* What the changes are made of. */
-
-/* Makes each prefix a region, with what the base says inside of it, unless it is in one. The table
- * stays what it was. The prefixes need not be sorted, nor disjoint. Fails as the changes do. */
-int delta_expand(struct delta *delta, const struct prefix *prefixes, size_t count, size_t limit,
-		 struct error *err);
-/* Drops the regions that say what the base says, of those that were expanded or that rules have
- * ended in; then the covers that no region needs, and new sets at the end without rules. Returns 0,
- * or -ENOMEM or -EBADMSG with a message and the table as it was. */
-int delta_prune(struct delta *delta, struct error *err);
-
 /* The rules of the sets that are marked (one flag for each of delta->rules.set_count). Looks at the
  * set of each rule of the base. Returns 0, -E2BIG without a message if there are more than `limit`,
  * or -ENOMEM or -EBADMSG with one. On success *out owns memory, and has the sets of the delta. */
