@@ -140,7 +140,7 @@ static int add_delta_chunk(const struct half *half, __u32 slot, struct slots_bat
 {
 	auto_fd int fd = open_chunk(half, slot);
 
-	if (fd >= 0 || fd != -ENOENT)
+	if (fd != -ENOENT)
 		return fd < 0 ? fd : 0;
 	fd = create_empty_chunk("ipf_delta");
 	return fd < 0 ? fd : slots_add(batch, slot, auto_take_fd(&fd));
