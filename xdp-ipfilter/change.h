@@ -2,8 +2,8 @@
 /*
  * How does a command change the rules of one interface: all of them, or a few of a large table?
  *
- * The commands say what changes; whether the whole table was read, or it is edited (struct edit), is
- * decided by the transaction.
+ * The commands say what changes; whether the whole table was read, or it is edited (struct edit),
+ * is decided by the transaction.
  */
 #ifndef CHANGE_H
 #define CHANGE_H

@@ -84,8 +84,8 @@ enum ipf_verdict iface_policy(const struct iface *iface);
 int iface_read_rules(struct iface *iface, __u32 now, struct error *err);
 
 /* Opens the live table to change a few rules of it; the iface must stay where it is in memory.
- * Returns 0 with iface->is_edited; -E2BIG without a message if the table can only change as a whole;
- * or another negative errno and sets *err. */
+ * Returns 0 with iface->is_edited; -E2BIG without a message if the table can only change as a
+ * whole; or another negative errno and sets *err. */
 int iface_edit(struct iface *iface, __u32 now, struct error *err);
 /* Ends that; what it did to the rules is lost unless they were prepared. */
 void iface_edit_done(struct iface *iface);

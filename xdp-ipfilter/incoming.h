@@ -24,9 +24,9 @@ struct incoming {
 	__u16 *sets;        /* for each set of the input, its index in change_rules() */
 };
 
-/* Gives the rules verdicts by this policy, and sets of change_rules(); makes those that are missing.
- * Returns 0, -ENOMEM or -E2BIG (too many sets), and sets *err; then there is nothing to release.
- * Release with incoming_done(). */
+/* Gives the rules verdicts by this policy, and sets of change_rules(); makes those that are
+ * missing. Returns 0, -ENOMEM or -E2BIG (too many sets), and sets *err; then there is nothing to
+ * release. Release with incoming_done(). */
 int incoming_init(struct incoming *incoming, struct iface *iface, const struct input *input,
 		  enum ipf_verdict policy, struct error *err);
 void incoming_done(struct incoming *incoming);

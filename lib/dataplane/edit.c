@@ -226,9 +226,10 @@ int edit_check(const struct edit *edit, struct error *err)
 #define MAX_DELTA (IPF_CHUNK_SIZE / 16)
 
 /* Each change reads and compiles the whole delta: its cost grows with the delta. To compile a table
- * of n rules anew costs as much per rule. If that is done after every d changes of one rule, a change
- * costs d / 2 + n / d rules on average, least with d = sqrt(2 n); twice as much is little worse, and
- * better for packets. A change of many rules may make the delta larger, as it costs more itself. */
+ * of n rules anew costs as much per rule. If that is done after every d changes of one rule, a
+ * change costs d / 2 + n / d rules on average, least with d = sqrt(2 n); twice as much is little
+ * worse, and better for packets. A change of many rules may make the delta larger, as it costs more
+ * itself. */
 size_t edit_limit(const struct edit *edit, size_t count)
 {
 	size_t rules = base_count(&edit->base), limit = 64;

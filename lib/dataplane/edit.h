@@ -37,7 +37,8 @@ struct edit {
 
 /* Opens the live table without the delta's rules that have ended by tick `now`. Returns 0; -E2BIG
  * without a message if it can only change as a whole; or another negative errno with a message:
- * -EBADMSG, it is damaged; -EAGAIN, another command made another one live. On success `filter` must stay until edit_done(). */
+ * -EBADMSG, it is damaged; -EAGAIN, another command made another one live. On success `filter` must
+ * stay until edit_done(). */
 int edit_open(const struct filter *filter, __u32 now, struct edit *out, struct error *err);
 void edit_done(struct edit *edit); /* also after zeroing */
 

@@ -175,8 +175,8 @@ int half_write_base(const struct half *half, const struct image *image)
 	return ret;
 }
 
-/* Maps the first `size` bytes of the half's chunk for deltas. Returns 0 or a negative errno; -ENOENT:
- * there is no chunk. */
+/* Maps the first `size` bytes of the half's chunk for deltas. Returns 0 or a negative errno;
+ * -ENOENT: there is no chunk. */
 static int map_delta(const struct half *half, size_t size, int protection, void **out)
 {
 	auto_fd int fd = open_chunk(half, delta_slot(half_index(half)));
@@ -302,8 +302,8 @@ static int read_delta(const struct half *half, const struct image *image)
 	return 0;
 }
 
-/* Makes room for the image and reads its header. Returns as half_read() does, with nothing in *image
- * where there are no rules. */
+/* Makes room for the image and reads its header. Returns as half_read() does, with nothing in
+ * *image where there are no rules. */
 static int read_header(const struct half *half, struct image *image)
 {
 	/* One copy: a writer may change the header meanwhile. */

@@ -4,17 +4,18 @@
  *
  * In one of two halves; the next table is built in the other one. Of each half the root holds the
  * header, the head the first bytes of the body, and chunks the rest: each a map of its own in a
- * slot (slots.h). The last slot of each half is for the body of a delta, whose header is in the root
- * too. Bases and deltas change halves independently of each other.
+ * slot (slots.h). The last slot of each half is for the body of a delta, whose header is in the
+ * root too. Bases and deltas change halves independently of each other.
  *
  * Invariants:
- * - the chunks of a base fill the slots of its half without a gap, from the first one after the head
- *   on;
+ * - the chunks of a base fill the slots of its half without a gap, from the first one after the
+ *   head on;
  * - the bytes of a table never change while it is live, nor before the last packet that uses it is
  *   done; the bytes of a base's chunk never change at all;
  * - only the bytes of a delta's chunk, which stays in its slot, are written again, so that a small
- *   change changes no slot. Whoever reads them copies them, and then looks whether the same table is
- *   still live. The chunks are there if the live base is large enough for deltas (HALF_DELTA_RULES).
+ *   change changes no slot. Whoever reads them copies them, and then looks whether the same table
+ *   is still live. The chunks are there if the live base is large enough for deltas
+ *   (HALF_DELTA_RULES).
  */
 #ifndef DATAPLANE_HALF_H
 #define DATAPLANE_HALF_H
@@ -53,8 +54,8 @@ int half_write_base(const struct half *half, const struct image *image);
  * for it; or another negative errno. */
 int half_write_delta(const struct half *half, const struct image *image);
 
-/* Can the table that this generation makes live change by a delta? Its base is large enough, and there
- * is a chunk for the delta in either half. */
+/* Can the table that this generation makes live change by a delta? Its base is large enough, and
+ * there is a chunk for the delta in either half. */
 bool half_takes_deltas(const struct ipf_root *root, const struct ipf_slots *slots,
 		       __u32 generation);
 
@@ -75,8 +76,8 @@ struct half_part {
 	bool *is_there;     /* for each window of the image */
 };
 
-/* Reads the header of a base, which must have rules and pass image_check_header() then. The root and
- * the slots of `half` must stay. Returns as half_read() does; release with half_part_done(). */
+/* Reads the header of a base, which must have rules and pass image_check_header() then. The root
+ * and the slots of `half` must stay. Returns as half_read() does; release with half_part_done(). */
 int half_part_open(const struct half *half, struct half_part *out);
 void half_part_done(struct half_part *part);
 

@@ -59,9 +59,9 @@ struct table_change {
 int table_prepare(const struct filter *filter, const struct table_snapshot *live,
 		  struct ruleset *rules, struct table_change *out, struct error *err);
 
-/* The same for a table that changes a little: writes the delta, and leaves the base. -E2BIG, without a
- * message: that is not possible; read the table and prepare it as a whole. The rules of edit->delta
- * get counters. */
+/* The same for a table that changes a little: writes the delta, and leaves the base. -E2BIG,
+ * without a message: that is not possible; read the table and prepare it as a whole. The rules of
+ * edit->delta get counters. */
 int table_prepare_edit(struct edit *edit, struct table_change *out, struct error *err);
 
 /* Makes the new table live for every packet that arrives from now on. When it returns, no packet

@@ -5,9 +5,9 @@
  *     STEPS=10000 SEED=... test_edit [OBJECT]
  *
  * A table of a few thousand rules changes again and again as commands change it: by its delta where
- * that is possible (lib/dataplane/edit.c), else as a whole. After each step the packets near the rules
- * that changed, the rules that are read back and their counters are compared with those of a rule set
- * that changes by the same calls. Then a delta is damaged.
+ * that is possible (lib/dataplane/edit.c), else as a whole. After each step the packets near the
+ * rules that changed, the rules that are read back and their counters are compared with those of a
+ * rule set that changes by the same calls. Then a delta is damaged.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -342,8 +342,8 @@ static bool same_rule(const struct rule *a, const struct rule *b)
 	       a->set == b->set && a->expires == b->expires;
 }
 
-/* Are these the rules of the table? `model` gets their counters, and may have had others before: none
- * of a rule that stayed may have changed. */
+/* Are these the rules of the table? `model` gets their counters, and may have had others before:
+ * none of a rule that stayed may have changed. */
 static bool same_rules(struct bench *bench)
 {
 	struct ruleset got, wanted;

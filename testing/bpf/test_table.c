@@ -304,7 +304,8 @@ static void test_nothing_changes_without_a_wait(struct bench *bench)
 	tap_ok(add_alone(&bench->filter, (2 << 20) + 1, 1), "until one can");
 }
 
-/* How many slots of the half have a chunk of its base, without a gap; or -1 if one follows a gap. */
+/* How many slots of the half have a chunk of its base, without a gap; or -1 if one follows a
+ * gap. */
 static int chunks_in(const struct ipf_slots *slots, __u32 half)
 {
 	const __u32 first = half * IPF_HALF_CHUNKS + IPF_HEAD_CHUNKS;

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
-"""A large table changes a little: by a delta beside its base. Users see one table, which is as if it
-had been compiled anew."""
+"""A large table changes a little: by a delta beside its base. Users see one table, which is as if
+it had been compiled anew."""
 import os
 import random
 import struct
@@ -199,8 +199,8 @@ def test_a_damaged_delta_is_detected(large):
 
 
 def test_a_damaged_base_is_detected_where_it_is_read(lab):
-    """A small change reads few records of the base, so it can't see damage elsewhere. Whatever reads
-    the table as a whole does."""
+    """A small change reads few records of the base, so it cannot see damage elsewhere. Whatever
+    reads the table as a whole does."""
     lab.load("-f", "-", stdin=lines(hosts(200000)))
     with kernel.mapped(our_maps(lab)[".bss.ipf_slots"], 96 << 10) as view:
         ids = struct.unpack("24576I", view[:96 << 10])
