@@ -61,7 +61,8 @@
 #endif
 
 /* In the XDP program, a function that the verifier checks once, not once for each call. It takes
- * numbers and returns one. */
+ * numbers and returns one. A call costs a packet 5 to 11 ns on processors whose returns are made
+ * safe (AMD SRSO), so the first steps of a lookup are not among them. */
 #ifndef IPF_OUTLINE
 #define IPF_OUTLINE static inline
 #endif
@@ -268,7 +269,7 @@ IPF_OUTLINE __u64 ipf_run_point6(ipf_table table, __u64 position, __u64 word)
 	return (__u64)point->start << 32 | point->reference;
 }
 
-IPF_OUTLINE __u64 ipf_match6(ipf_table table, __u64 high, __u64 low)
+IPF_INLINE __u64 ipf_match6(ipf_table table, __u64 high, __u64 low)
 {
 	__u64 left_high = high, left_low = low, position = 0, offset, within, point;
 	const struct ipf_point6 *first;
