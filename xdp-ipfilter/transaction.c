@@ -93,14 +93,17 @@ static int plan_all(struct transaction_part *part, const struct transaction *tra
 	return ret;
 }
 
-/* A guard compares all rules. */
-static int check_guard(const struct transaction_part *part, const struct transaction *transaction,
-		       struct error *err)
+/* Finds out early that an edit is not worth it, as where a guard compares all rules. */
+static int check_edit(const struct transaction_part *part, const struct transaction *transaction,
+		      struct error *err)
 {
 	const struct iface *iface = part->iface;
+	size_t count = transaction->input.count;
 	bool may_refuse;
 	int ret;
 
+	if (count > edit_limit(&iface->edit, count))
+		return -E2BIG;
 	if (!transaction->is_guarded)
 		return 0;
 	ret = lockout_may_refuse_edit(&transaction->input, &iface->edit, iface_policy(iface),
@@ -117,7 +120,7 @@ static int plan_edit(struct transaction_part *part, const struct transaction *tr
 
 	if (ret)
 		return ret;
-	ret = check_guard(part, transaction, err);
+	ret = check_edit(part, transaction, err);
 	if (!ret)
 		ret = transaction->apply(iface, transaction, &part->changed, err);
 	/* What was read of a table that is not live any more is worth nothing, nor is a failure. */

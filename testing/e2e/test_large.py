@@ -154,6 +154,24 @@ def test_counters_go_on_and_new_ones_start_at_zero(large):
     assert (packets("203.0.113.5"), packets("203.0.113.6"), packets("10.0.0.2")) == (0, 1, 4)
 
 
+def test_counting_begins_and_ends_where_the_manual_says(lab):
+    lab.load("-f", "-", stdin=lines(hosts(65530)))
+
+    def counted():
+        return lab.rules("f0", "x")[0]["packets"] is not None
+
+    lab.good("add", "-s", "x", *(f"203.0.113.{n}" for n in range(6)))
+    assert has_delta(lab) and counted()
+    lab.good("add", "-s", "x", "203.0.113.6")
+    assert not has_delta(lab) and not counted()
+    lab.good("add", "-s", "x", "203.0.113.7")
+    assert has_delta(lab) and not counted()
+    lab.good("del", "-s", "x", "203.0.113.7")
+    lab.good("del", "-s", "x", "203.0.113.6")
+    assert not has_delta(lab) and counted()
+    assert len(lab.rules("f0")) == 65536
+
+
 def test_a_rule_of_the_delta_ends(large):
     large.good("add", "-t", "2s", "203.0.113.5", "10.0.0.3")
     large.good("add", "-s", "x", "--pass", "-t", "2s", "10.0.0.2")
