@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # Runs the long forms of the tests that repeat something: commands killed at every system call,
-# sixteen commands at once for a minute, thousands of loads, rebuilds and replaces. Needs root, and
+# sixteen commands at once for a minute, thousands of loads, rebuilds, replaces and small changes. Needs root, and
 # takes about an hour here and another in each virtual machine.
 #
 #	testing/campaigns.sh [host|6.1|6.12]...
@@ -14,7 +14,7 @@ cd "$(dirname "$0")/.." || exit 1
 [ $# -gt 0 ] || set -- host 6.1 6.12
 
 # The tests with neighbours in a chain run in virtual machines, where a dispatcher always works.
-everywhere=(testing/e2e/test_crash.py testing/e2e/test_many.py)
+everywhere=(testing/e2e/test_crash.py testing/e2e/test_many.py testing/e2e/test_large.py)
 here=(testing/e2e/test_endurance.py
 	testing/e2e/test_atomic.py::test_a_replace_under_traffic_never_lets_the_common_rule_slip)
 chained=(testing/e2e/test_chain.py::test_no_packet_slips_or_is_lost_while_chain_and_rules_change)
