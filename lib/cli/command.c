@@ -18,7 +18,7 @@
 #define LOCK_TIMEOUT_S 10
 #define LOCK_TIMEOUT_MAX_S 86400
 
-/* What every command can be asked, after its name or before. */
+/* The options that every command has, before or after its name. */
 struct common {
 	bool help, verbose;
 	unsigned int lock_timeout_s;
@@ -35,7 +35,7 @@ static const struct option_spec common_options[] = {
 	OPTION_END,
 };
 
-/* What is asked before the command. */
+/* The options before the command. */
 struct top {
 	bool version;
 	struct option_rest rest; /* from the command's name on */
@@ -123,7 +123,7 @@ void command_table_help(const struct command_table *table, FILE *out)
 		"  0  done\n"
 		"  1  failed, nothing changed (status and test: see their help)\n"
 		"  2  wrong usage or bad input\n"
-		"  3  the filter is not loaded there\n");
+		"  3  the filter is not loaded\n");
 }
 
 static void apply_common(const struct command_table *table, const struct common *common)
@@ -172,7 +172,8 @@ static int run_request(const struct command_table *table, const struct command *
 		.common = { common_options, common },
 	};
 	const char *complaint = NULL;
-	/* Held until the request is released: what was prepared in vain is undone under it. */
+	/* Held until the request is released: whatever was prepared in vain is undone under the
+	 * lock. */
 	auto_fd int lock = -1;
 	int ret = options_read(&options, rest->argc, rest->argv, err);
 

@@ -23,28 +23,28 @@ struct command {
 	const char *examples;   /* whole lines, each a command as typed; NULL: none */
 	const char *exit_codes; /* whole lines, where there is more to say than 0, 1, 2; NULL */
 
-	/* Options are read into a request of this size, which is the defaults (NULL: all zero)
-	 * before. */
+	/* Options are read into a request of this size, which starts as a copy of the defaults
+	 * (NULL: all zero). */
 	const struct option_spec *options;
 	size_t request_size;
 	const void *defaults;
 
 	/* What is wrong with the request as a whole; NULL: nothing. */
 	const char *(*check)(const void *request);
-	/* Reads the input, such as rule files: bad input is told without any privilege, and slow
-	 * input does not keep others waiting. */
+	/* Reads the input, such as rule files. Bad input is therefore reported without any
+	 * privilege, and slow input does not keep others waiting. */
 	int (*read)(void *request, struct error *err);
-	/* What must hold from here on, for command_table.start and .ready. 0: nothing. */
+	/* What the command needs from here on, for command_table.start and .ready. 0: nothing. */
 	unsigned int needs;
 	/* Waits for other commands that change something, and keeps them waiting until the end. */
 	bool takes_lock;
-	/* Does this request change nothing, so that it goes without the lock? NULL: no. */
+	/* Does this request change nothing, and therefore need no lock? NULL: no. */
 	bool (*only_reads)(const void *request);
-	/* Does the work. Of a command that changes something: prepares it, and may fail or be
-	 * killed without a trace. */
+	/* Does the work. In a command that changes something, it only prepares the change, and can
+	 * fail or be killed without a trace. */
 	int (*run)(void *request, struct error *err);
-	/* What no signal may interrupt: they are held back from before it to the end of the
-	 * program. */
+	/* The part that no signal may interrupt. Signals are held back from before it until the
+	 * program ends. */
 	int (*commit)(void *request, struct error *err);
 
 	/* Releases what the request owns besides its lists of texts, whatever happened before. */

@@ -2,8 +2,8 @@
 /*
  * Which options does a command have, and what did the user ask for?
  *
- * getopt_long() takes the arguments apart, in their order whatever POSIXLY_CORRECT says; the
- * messages are ours.
+ * getopt_long() splits the arguments, in their order even if POSIXLY_CORRECT is set; the messages
+ * are ours.
  */
 #include <cli/options.h>
 
@@ -189,7 +189,7 @@ static int refuse_missing(struct reading *reading, struct error *err)
 }
 
 /* Finds the row that the next argument means. Returns 1, 0 at the end, or -EINVAL for an argument
- * that no row explains: what follows cannot be understood then. */
+ * that no row explains, after which nothing can be understood. */
 static int find_next(struct reading *reading, struct row **row, struct error *err)
 {
 	int id = -1;

@@ -177,7 +177,7 @@ struct option_spec {
 		.field = OPTION_FIELD(request, field_, struct option_rest) \
 	}
 
-/* Refuses a positional; hint_ says where its like belongs. Without any such row, no hint is
+/* Refuses a positional; hint_ says where such an argument belongs. Without this row, no hint is
  * given. */
 #define OPTION_NO_POSITIONALS(hint_)                              \
 	{                                                         \

@@ -4,8 +4,8 @@
  *
  * A report is a tree. Each field has a key (its name in JSON), a label (its name in text), or both:
  * the text leaves out a field without a label, JSON one without a key. A field is written as soon
- * as it is described, so a million rows need no memory, and a caller gathers all facts before it
- * begins.
+ * as it is described, so a million rows need no memory. Callers therefore gather all facts before
+ * they begin.
  *
  * The output is valid whatever the strings hold. JSON shows bytes that are not UTF-8 as \xNN, and
  * text those that a terminal would act on.
@@ -65,7 +65,7 @@ void report_null(struct report *report, const char *key);
 void report_line(struct report *report, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
-/* Once every level is closed: flushes. Returns as report_flush(), or -ENOMEM and sets *err. */
+/* Flushes, after every level is closed. Returns as report_flush(), or -ENOMEM and sets *err. */
 int report_finish(struct report *report, struct error *err);
 
 /* Has everything that went to the stream been written? Returns 0, REPORT_CLOSED, or a negative

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * How much time has gone by?
+ * How much time has passed?
  */
 #include <util/clock.h>
 

@@ -44,8 +44,8 @@ static int refuse(unsigned int need, int ret, struct error *err)
 		need, (unsigned int)limit.rlim_cur, 1024 + need);
 }
 
-/* One call of poll(2) tells which of the lowest descriptors are in use. It reports those of O_PATH
- * as unused, so twice as many as are needed must be. */
+/* One call of poll(2) shows which of the lowest descriptors are in use. It reports O_PATH
+ * descriptors as unused, so twice as many as needed must look unused. */
 static bool are_plenty(unsigned int need)
 {
 	unsigned int seen = 4 * need, unused = 0;

@@ -13,7 +13,7 @@
 
 #define BLOCK_SIZE (1u << 16)
 
-/* The longest good line with its CR LF: so many bytes are enough to refuse a longer one. */
+/* The longest good line with its CR LF. This many bytes are enough to refuse a longer line. */
 #define ENOUGH (LINES_MAX_LENGTH + 2)
 _Static_assert(BLOCK_SIZE > 2 * ENOUGH, "a block has room after what is left of the last one");
 

@@ -2,8 +2,8 @@
 /*
  * What is the next line of a file?
  *
- * The file is read in large blocks, and lines are handed out inside of them without a copy. So a
- * line costs a search for its end and nothing else.
+ * The file is read in large blocks, and lines are handed out inside them without a copy. A line
+ * therefore costs only a search for its end.
  */
 #ifndef UTIL_LINES_H
 #define UTIL_LINES_H

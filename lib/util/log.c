@@ -26,7 +26,8 @@ enum log_level log_level(void)
 	return current_level;
 }
 
-/* Others may have chosen a part of the text: a line end in a file's name must not begin a line. */
+/* Others may have chosen parts of the text: a line end in a file's name must not start a new
+ * line. */
 static void print_line(const char *kind, const char *format, va_list args)
 {
 	auto_free char *text = NULL;

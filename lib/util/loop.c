@@ -70,7 +70,7 @@ int loop_add_timer(struct loop *loop, uint64_t interval_ns, loop_callback call, 
 	return 0;
 }
 
-/* Has the timer expired? How often is of no interest. */
+/* Has the timer expired? How often does not matter. */
 static bool take_timer(int fd)
 {
 	uint64_t expired;

@@ -2,8 +2,8 @@
 /*
  * What does a program that keeps running wait for?
  *
- * For descriptors and timers, in one thread, and it calls back for each that is ready. Signals are
- * a descriptor as well (signals.h), so none interrupts a callback.
+ * The loop waits for descriptors and timers, in one thread, and calls back for each that is ready.
+ * Signals are read from a descriptor too (signals.h), so none interrupts a callback.
  */
 #ifndef UTIL_LOOP_H
 #define UTIL_LOOP_H
@@ -37,12 +37,12 @@ void loop_done(struct loop *loop);
 int loop_add(struct loop *loop, int fd, loop_callback call, void *context, struct error *err);
 
 /* Calls back every interval (above 0), first after one interval. A late callback does not shift
- * those that follow; calls that were missed meanwhile are not made up for. */
+ * later ones. Missed calls are not made up for. */
 int loop_add_timer(struct loop *loop, uint64_t interval_ns, loop_callback call, void *context,
 		   struct error *err);
 
-/* Runs until a callback returns another number than 0, and returns that; or a negative errno, and
- * sets *err, if it cannot wait. May be called again. */
+/* Runs until a callback returns a number other than 0, and returns that number. If it cannot wait,
+ * returns a negative errno and sets *err. May be called again. */
 int loop_run(struct loop *loop, struct error *err);
 
 #endif

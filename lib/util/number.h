@@ -2,8 +2,8 @@
 /*
  * Which texts are numbers, and how are numbers written?
  *
- * A text that is not wholly understood is refused: signs, blanks, leading zeros (some tools read
- * 010 as 8), anything after the last digit, and numbers out of range.
+ * A text is read completely or refused. Signs, blanks, leading zeros (some tools read 010 as 8),
+ * anything after the last digit, and numbers out of range are refused.
  */
 #ifndef UTIL_NUMBER_H
 #define UTIL_NUMBER_H

@@ -9,12 +9,12 @@
 
 struct error;
 
-/* Holds these signals back from here on, so that none interrupts a change that must be whole. A
- * command that then ends has done its work, whichever signals came. */
+/* Holds these signals back from here on: none interrupts a change that must be whole. The command
+ * then ends as if no signal had come. */
 void signals_hold(void);
 
-/* Holds them too. Returns a descriptor that can be read as soon as one of them has come, also
- * before this call; the caller closes it. Or returns a negative errno and sets *err. */
+/* Holds them too. Returns a descriptor, which the caller closes, or a negative errno and sets *err.
+ * The descriptor becomes readable when one of them comes, or came before this call. */
 int signals_open(struct error *err);
 
 #endif
