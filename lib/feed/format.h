@@ -21,8 +21,8 @@ struct format {
 	/* The size of what a format keeps from one line of a file to the next, zeroed before the
 	 * first line. 0: nothing, and `state` is NULL below. */
 	size_t state_size;
-	/* Reads a line that is not skipped: its text, without the line end, which may be written
-	 * to. Returns 0, or a negative errno with a message. */
+	/* Reads a line that is not skipped. Its text has no line end, and may be written to.
+	 * Returns 0, or a negative errno with a message. */
 	int (*read_line)(void *state, struct line *line, char *text, struct error *err);
 	/* May the file end after this line? Returns as above. NULL: it may end anywhere. */
 	int (*finish)(const void *state, const struct line *line, struct error *err);
@@ -30,9 +30,9 @@ struct format {
 	void (*done)(void *state);
 };
 
-/* The one list of formats: a new one is a new name here, and a format_NAME.c. In this order they
- * are listed for users. A file is asked whether it is of the second one, then of those after it;
- * the first format gets what none of them knows, because its messages are the plainest. */
+/* The one list of formats, in the order in which users see them. A new format is a new name here,
+ * and a format_NAME.c. A file is compared with the second format, then with those after it. If none
+ * of them matches, the first format reads it, because its messages are the plainest. */
 #define FORMAT_LIST(each) \
 	each(rules) each(ndjson) each(dshield) each(ipsascii) each(dat) each(ipset) each(p2p)
 
@@ -43,7 +43,7 @@ FORMAT_LIST(FORMAT_DECLARE)
 /* The names, as users write them, and NULL after the last one. */
 extern const char *const format_names[];
 
-/* NULL: no format has this name. */
+/* Returns NULL if no format has this name. */
 const struct format *format_find(const char *name);
 const char *format_name(const struct format *format);
 

@@ -4,8 +4,8 @@
  *
  *     192.000.002.000 - 192.000.002.255 , 000 , DESCRIPTION
  *
- * Numbers are decimal, padded with zeros or not. The level after the range decides: up to 127 the
- * range is blocked; above that it is allowed, which makes no exception from other lines, and so no
+ * Numbers are decimal, padded with zeros or not. The level after the range decides. Up to 127, the
+ * range is blocked. Above that, it is allowed: it is no exception from other lines, and makes no
  * rule. The description may be missing. A line that begins with // is a comment.
  */
 #include <feed/format.h>
@@ -24,8 +24,8 @@ static bool is_comment(const char *text)
 	return !strncmp(text, "//", 2);
 }
 
-/* START - END, with blanks or without. Returns what follows, or NULL where the text begins
- * otherwise. */
+/* START - END, with blanks or without. Returns what follows, or NULL if the text begins
+ * differently. */
 static const char *scan_range(const char *text, struct address *first, struct address *last)
 {
 	text = address_scan_padded(text, first);

@@ -5,7 +5,7 @@
  *     Start TAB End TAB Netblock ...                     (the heading)
  *     192.0.2.0 TAB 192.0.2.255 TAB 24 TAB ...           (more columns, for people)
  *
- * Start and length give the prefix. It must end at the end that is given: a line whose columns
+ * Start and length give the prefix. The prefix must end at the given end: a line whose columns
  * disagree is damaged.
  */
 #include <feed/format.h>
@@ -28,7 +28,7 @@ static bool begins(const char *text)
 	return end && *end == '\t' && address_scan(end + 1, &address, NULL);
 }
 
-/* Splits the first fields off, in place. */
+/* Splits off the first fields, in place. */
 static bool split(char *text, struct token fields[FIELDS])
 {
 	char *next = text;

@@ -14,7 +14,7 @@
 
 #include <feed/line.h>
 
-/* Each returns what follows, or NULL where the text begins otherwise; NULL gives NULL. */
+/* Each returns what follows, or NULL if the text begins differently; NULL gives NULL. */
 
 static const char *skip_tab(const char *text)
 {

@@ -6,12 +6,12 @@
  *     flush SET
  *     add SET ADDR [timeout SECONDS] [nomatch] [comment "..."] [packets N] [bytes N]
  *
- * An ipset becomes a set of ours of that name, unless --set says where all rules go. From `create`
- * come the type (only sets of source addresses are rules), the family, and the timeout of entries
+ * An ipset becomes a set of ours of that name, unless --set says where all rules go. `create` gives
+ * the type (only sets of source addresses become rules), the family, and the timeout of entries
  * that have none. nomatch makes an exception: a rule with the opposite verdict. A timeout of 0
  * never ends. A set that is flushed before its first entry gets exactly the entries of the file.
  * All other lines of `ipset restore` would change what other lines mean, and are refused. -exist
- * and -! may be anywhere, as there; an entry that is given twice is no error even without them.
+ * and -! may be anywhere, as in ipset; an entry that is given twice is no error even without them.
  */
 #include <feed/format.h>
 
@@ -68,7 +68,7 @@ static const struct ignored ignored_of_add[] = {
 	{ "skbprio", true }, { "skbqueue", true }, { NULL, false },
 };
 
-/* A set of the file, and what `create` says of it. */
+/* A set of the file, and what `create` says about it. */
 struct ipset {
 	char name[IPF_SET_NAME_SIZE];
 	const char *type;       /* NULL: not created by a line */
@@ -81,10 +81,10 @@ struct ipset {
 struct state {
 	struct ipset *ipsets;
 	size_t count, capacity;
-	size_t last; /* the one of the line before */
+	size_t last; /* the set of the line before */
 };
 
-/* The line at hand, and where its next token begins. */
+/* The current line, and where its next token begins. */
 struct cursor {
 	struct line *line;
 	char *text;
@@ -92,7 +92,7 @@ struct cursor {
 	bool exist; /* -exist was among the tokens so far */
 };
 
-/* Cuts the next token off, in place; a quoted one ends at its quote. Empty at the end of the
+/* Splits off the next token, in place; a quoted one ends at its quote. Empty at the end of the
  * line. */
 static struct token cut_token(struct cursor *cursor)
 {
@@ -155,7 +155,7 @@ static enum command command_of(const struct token *token)
 	return COMMAND_OTHER;
 }
 
-/* NULL: not a type that is read. */
+/* Returns NULL for a type that is not read. */
 static const char *type_of(const struct token *token)
 {
 	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
@@ -164,8 +164,8 @@ static const char *type_of(const struct token *token)
 	return NULL;
 }
 
-/* The index of the set of this name, or -ENOENT where no line has named it yet. Lines of one set
- * come together, so the last one is asked first. */
+/* The index of the set of this name, or -ENOENT if no line has named it yet. Lines of one set are
+ * usually adjacent, so the last set is tried first. */
 static int find_set(const struct state *state, const char *name)
 {
 	if (state->count && !strcmp(state->ipsets[state->last].name, name))
@@ -237,7 +237,7 @@ static int read_family(const struct line *line, const struct token *token, enum 
 	else if (token_is(token, "inet6") || token_is(token, "ipv6") || token_is(token, "-6"))
 		*family = IPF_IPV6;
 	else
-		return line_refuse(line, token, err, "not a family; inet or inet6");
+		return line_refuse(line, token, err, "not a family; use inet or inet6");
 	return 0;
 }
 
@@ -353,8 +353,8 @@ static int read_options(struct cursor *cursor, struct rule *rule, struct error *
 	return ret;
 }
 
-/* Some users write `add pass 192.0.2.1` for a rule. The name is taken for that of an ipset only if
- * a line created it, or --format names the format. */
+/* Some users write `add pass 192.0.2.1` for a rule. The name is read as that of an ipset only if a
+ * line created it, or --format names the format. */
 static int refuse_mistaken_rule(const struct line *line, const struct token *command,
 				const struct token *name, const struct token *target,
 				struct error *err)

@@ -26,8 +26,8 @@ static bool begins(const char *text)
 	return *token_skip_blanks(text) == '{';
 }
 
-/* The parser reports where a text ends, not where a value is, so the value is searched for. A value
- * written with escapes is not found. */
+/* The parser reports where a text ends, not where a value is, so this searches for the value. It
+ * does not find a value that is written with escapes. */
 static struct token find_value(const char *text, const char *value)
 {
 	const char *found = strstr(text, value);

@@ -4,7 +4,7 @@
  *
  *     LABEL:START-END
  *
- * The label may hold anything, colons too: the last colon ends it. Addresses are IPv4.
+ * The label can hold anything, colons too: the last colon ends it. Addresses are IPv4.
  */
 #include <feed/format.h>
 
@@ -12,7 +12,7 @@
 
 #include <feed/line.h>
 
-/* What follows the label; NULL where that is nothing like a range. */
+/* What follows the label; NULL if that is nothing like a range. */
 static const char *range_of(const char *text)
 {
 	const char *colon = strrchr(text, ':');
@@ -20,8 +20,8 @@ static const char *range_of(const char *text)
 	return colon && strchr(colon, '-') ? colon + 1 : NULL;
 }
 
-/* A label may hold anything, so a line may also be a rule, with a comment or of IPv4-mapped
- * addresses. Then it is one. */
+/* A label can hold anything, so such a line can also be a rule: one with a comment, or of
+ * IPv4-mapped addresses. Then it is read as a rule. */
 static bool begins(const char *text)
 {
 	const char *range = range_of(text);

@@ -5,9 +5,9 @@
  *     set NAME
  *     [pass|drop] RULE [timeout DURATION]
  *
- * A comment follows # or ;. So lists of one prefix a line (FireHOL's .ipset and .netset,
- * blocklist.de) and `PREFIX ; SBL1` (Spamhaus DROP) are such texts as they come. A line is split
- * into tokens, which are read from left to right: the first of two faults is reported.
+ * A comment follows # or ;. Lists of one prefix per line (FireHOL's .ipset and .netset,
+ * blocklist.de) and `PREFIX ; SBL1` (Spamhaus DROP) are therefore valid as published. A line is
+ * split into tokens, which are read from left to right: the first of two faults is reported.
  */
 #include <feed/format.h>
 
@@ -22,7 +22,7 @@
 #define MAX_TOKENS 5 /* one more than the longest good line has */
 
 struct state {
-	__u16 set; /* that the last `set` line opened; at first that of lines which name none */
+	__u16 set; /* opened by the last `set` line; at first, for lines that name none */
 };
 
 static bool ends_line(char c)
@@ -30,7 +30,7 @@ static bool ends_line(char c)
 	return !c || c == '#' || c == ';';
 }
 
-/* What follows the keyword and blanks; NULL where the text begins otherwise. */
+/* What follows the keyword and blanks; NULL if the text begins differently. */
 static const char *skip_keyword(const char *text, const char *keyword)
 {
 	size_t length = strlen(keyword);
@@ -55,14 +55,14 @@ static bool begins(const char *text)
 	if (!next)
 		return false;
 	while (!ends_line(*next) && !token_is_blank(*next)) {
-		if (*next++ == ':') /* No name has one; a label of a P2P list may. */
+		if (*next++ == ':') /* No name has one; a label of a P2P list can. */
 			return false;
 	}
 	return ends_line(*token_skip_blanks(next));
 }
 
 /* Splits the text into tokens, in place, up to a comment. Tokens beyond MAX_TOKENS are left: the
- * line is bad already. */
+ * line is already bad. */
 static size_t split(char *text, struct token tokens[MAX_TOKENS])
 {
 	size_t count = 0;
@@ -153,7 +153,7 @@ static int read_rule(const struct state *state, struct line *line, const struct 
 					   "an address, prefix or range must follow");
 		next = 1;
 	}
-	/* Before what follows: in `deny 10.0.0.1` it is the first token that is wrong. */
+	/* Checked before what follows: in `deny 10.0.0.1`, the first token is the wrong one. */
 	ret = line_read_target(line, &tokens[next++], err);
 	if (!ret)
 		ret = read_rest(line, tokens + next, count - next, &rule.expires, err);

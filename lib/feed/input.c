@@ -95,7 +95,8 @@ static __u64 most_covered(const struct prefix_list *list)
 	return bits && bits <= 64 ? 1ull << (64 - bits) : UINT64_MAX;
 }
 
-/* Where one set is told the same twice, the last line counts, as it does among the rules. */
+/* Do both lines ask for the same rules in the same set? Then the last one counts, as among the
+ * rules. */
 static bool says_the_same(const struct input_wide *a, const struct input_wide *b)
 {
 	return a->covered == b->covered && a->set == b->set &&
@@ -133,7 +134,7 @@ static void measure_line(struct input *input, const struct rule *rule,
 	keep_wide(input, &line);
 }
 
-/* Is the line among the widest? Hardly any is, so a cheap question comes first. */
+/* Is the line among the widest? Hardly any is, so a cheap test comes first. */
 static void note_wide(struct input *input, const struct rule *rule,
 		      const struct prefix_list *prefixes, const struct token *token)
 {

@@ -15,8 +15,8 @@
 
 struct format;
 
-/* A file or an argument whose rules were read. The lines of all sources are numbered through, and
- * the `origin` of a rule is that number: it costs nothing, where a name and a text would. */
+/* A file or an argument whose rules were read. The lines of all sources are numbered consecutively.
+ * The `origin` of a rule is that number, which costs nothing, unlike a name and a text. */
 struct input_source {
 	const char *name;     /* of the file; NULL: an argument */
 	const char *argument; /* its text */
@@ -45,8 +45,8 @@ struct input_set {
 	bool flushed; /* by a line: it gets exactly these rules */
 };
 
-/* What the reader needs before the first line, and its results. Zeroed, then the first members are
- * set; the owner calls input_done(). */
+/* What the reader needs before the first line, and its results. The owner zeroes it, sets the first
+ * members, and calls input_done(). */
 struct input {
 	/* In: */
 	enum verdict verdict; /* of a line that names none */
@@ -102,11 +102,11 @@ const struct input_source *input_find_source(const struct input *input, __u32 or
 
 /* --- For readers ------------------------------------------------------------------------------ */
 
-/* The lines that follow are of this file, or of this argument. Opens the set for rules before any
- * other is named, which is the first one. Returns 0 or -ENOMEM. */
+/* Starts a source: the lines that follow are from this file or this argument. Opens the first set,
+ * which gets rules that come before any set is named. Returns 0 or -ENOMEM. */
 int input_open_source(struct input *input, const char *name, const char *argument);
 
-/* The origin of what a line of the last source asks for; 0 beyond what 32 bits can number. */
+/* The origin of the rules of a line of the last source; 0 if 32 bits cannot number it. */
 __u32 input_origin(struct input *input, size_t line);
 
 /* Finds or makes the set, whose name is valid. Returns its index, -ENOMEM or -E2BIG. */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What does a line ask for, and what is said of one that is refused?
+ * What does a line ask for, and how is a bad one refused?
  */
 #include <feed/line.h>
 

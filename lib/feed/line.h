@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What does a line ask for, and what is said of one that is refused?
+ * What does a line ask for, and how is a bad one refused?
  *
  * The formats (format.h) read lines; this is what they read them with.
  */
@@ -16,13 +16,13 @@
 
 struct error;
 
-/* The line at hand, in a file or an argument. */
+/* The current line of a file, or an argument. */
 struct line {
 	struct input *input; /* where its rules go */
 	const char *file;    /* its name in messages; NULL: an argument */
 	size_t number;       /* from 1 */
 	bool unended;        /* the last line of the file, without a line end */
-	/* The functions' own: */
+	/* Used only by the functions below: */
 	struct prefix_list prefixes; /* that it asks rules for */
 	struct token target;         /* which token does */
 	__u8 shortest[IPF_FAMILIES]; /* prefix of the lines before; UINT8_MAX: there is none */
@@ -45,14 +45,14 @@ int line_read_target(struct line *line, const struct token *token, struct error 
 int line_read_range(struct line *line, const struct token *token, const struct address *first,
 		    const struct address *last, struct error *err);
 
-/* A rule as the options ask for it, in the set for lines that name none: for a line that says
- * nothing of verdict, set and time. */
+/* A rule for a line that gives no verdict, set or time: the options and the set for lines that name
+ * none supply them. */
 struct rule line_plain_rule(const struct line *line);
 
 /* Adds a rule like this one for each prefix that was read last. */
 int line_add_rules(struct line *line, const struct rule *like, struct error *err);
 
-/* Finds or makes the set that the line names. Refuses a bad name, and a set too many. */
+/* Finds or makes the set that the line names. Refuses a bad name, and one set too many. */
 int line_open_set(const struct line *line, const struct token *name, __u16 *set, struct error *err);
 
 #endif

@@ -18,7 +18,7 @@
 #define PROGRESS_LINES 16384 /* between two calls of input->progress() */
 
 struct reader {
-	struct line line;            /* the one at hand */
+	struct line line;            /* the current line */
 	const struct format *format; /* NULL: not known yet */
 	void *state;                 /* the format's; NULL: it has none */
 };

@@ -12,9 +12,9 @@
 
 struct error;
 
-/* Reads the lines of a file to its end, and adds what they ask for to the input. A set that a file
- * opens ends with the file. `name` is the file's name in messages ("-" for standard input) and must
- * live as long as the input.
+/* Reads the lines of a file to its end, and adds what they ask for to the input. A `set` line
+ * applies no further than the end of its file. `name` is the file's name in messages ("-" for
+ * standard input) and must live as long as the input.
  *
  * Refuses with -EINVAL a line that its format does not know, a line of more than 4096 bytes or with
  * a NUL byte, and a file that by its own account is not complete. The message is "FILE:LINE:COLUMN:

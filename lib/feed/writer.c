@@ -53,7 +53,7 @@ static int write_rule(const struct rule *rule, __u32 now, FILE *out)
 	return fprintf(out, "%s %s timeout %s\n", verdict_name(rule->verdict), text, left);
 }
 
-/* What is about to be written, and how. */
+/* What to write, and how. */
 struct writer {
 	const struct ruleset *rules;
 	const struct set_rules *sets;

@@ -23,7 +23,7 @@ const char *address_family_name(enum ipf_family family)
 	return family == IPF_IPV4 ? "IPv4" : "IPv6";
 }
 
-/* What leading zeros are: some C libraries read 010 as 8. */
+/* What happens to leading zeros: some C libraries read 010 as 8. */
 enum zeros { ZEROS_REFUSED, ZEROS_SKIPPED };
 
 /* Four decimal octets of one to three digits. Returns what follows, or NULL. */
@@ -48,7 +48,7 @@ static const char *scan_quad(const char *text, enum zeros zeros, __u32 *out)
 	return text;
 }
 
-/* The digit's value and one; 0: not a digit. Digits and letters come at random, so a table is
+/* The digit's value plus one; 0: not a digit. Digits and letters come at random, so a table is
  * faster than comparisons. */
 static const unsigned char hex_digits[256] = {
 	['0'] = 1,  ['1'] = 2,  ['2'] = 3,  ['3'] = 4,  ['4'] = 5,  ['5'] = 6,

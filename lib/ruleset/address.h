@@ -31,9 +31,9 @@ static inline int address_key_compare(const struct ipf_key *a, const struct ipf_
 }
 
 /* Reads the IPv4 dotted quad (four decimal octets, no leading zeros) or the IPv6 address (RFC 4291,
- * no zone) that the text begins with. Returns where it ends, or NULL where the text begins
- * otherwise. The caller refuses what must not follow (a fifth octet, a letter). An IPv4-mapped
- * address comes out as IPv4; *mapped (may be NULL) becomes whether it was one. */
+ * no zone) that the text begins with. Returns where it ends, or NULL if the text begins
+ * differently. The caller refuses what must not follow (a fifth octet, a letter). An IPv4-mapped
+ * address comes out as IPv4; *mapped (may be NULL) is set to whether it was one. */
 const char *address_scan(const char *text, struct address *out, bool *mapped);
 
 /* The same for lists whose numbers have leading zeros: 192.000.002.001 is 192.0.2.1. Other tools

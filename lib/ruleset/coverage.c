@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * How much of the addresses that are in use do rules drop?
+ * How many of the addresses in use do rules drop?
  *
  * The walk goes from one address at which a rule begins or ends to the next. The rules that cover
  * an address are nested, so they are kept on a stack, whose top decides. Only the upper half of a
@@ -23,8 +23,7 @@ static const struct window windows4[] = {
 	{ 0x80000000, 0xdfffffff }, /* 128.0.0.0 - 223.255.255.255 */
 };
 
-/* IANA's registry of IPv6 global unicast, as of 2025. Blocks that are given later do not count
- * yet. */
+/* IANA's registry of IPv6 global unicast, as of 2025. Blocks allocated later do not count yet. */
 static const struct window windows6[] = {
 	{ 0x20010000, 0x2001ffff }, /* 2001::/16 */
 	{ 0x20030000, 0x20033fff }, /* 2003::/18 */

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * How much of the addresses that are in use do rules drop?
+ * How many of the addresses in use do rules drop?
  *
  * The walk counts the addresses that packets on the internet come from: 1.0.0.0 to 223.255.255.255
- * without 10/8 and 127/8, and the blocks of 2000::/3 that IANA has given to the registries. So a
- * list of bogons, which covers 7/8 of all IPv6 addresses, weighs next to nothing, and half of a
- * family is half of the sources that might be locked out. The unit is 2^-64 of all addresses of the
- * family; prefixes longer than an IPv6 /64 do not count.
+ * without 10/8 and 127/8, and the blocks of 2000::/3 that IANA has given to the registries. A list
+ * of bogons, which covers 7/8 of all IPv6 addresses, therefore weighs next to nothing, and half of
+ * a family is half of the sources that might be locked out. The unit is 2^-64 of all addresses of
+ * the family; prefixes longer than an IPv6 /64 do not count.
  */
 #ifndef RULESET_COVERAGE_H
 #define RULESET_COVERAGE_H

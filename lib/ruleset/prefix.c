@@ -168,7 +168,7 @@ static enum prefix_problem append(struct prefix_list *list, const struct prefix 
 	return prefix_list_add(list, prefix) ? PREFIX_NO_MEMORY : PREFIX_OK;
 }
 
-/* *bits becomes the number of ones that a netmask begins with; only zeros may follow. */
+/* Sets *bits to the number of ones that a netmask begins with; only zeros may follow. */
 static enum prefix_problem parse_netmask(const char *text, uint64_t *bits)
 {
 	struct address mask;
@@ -271,7 +271,7 @@ static enum prefix_problem append_range(enum ipf_family family, struct ipf_key s
 		struct ipf_key last = prefix_last(&next);
 		enum prefix_problem problem = append(out, &next);
 
-		/* It would be written, and read back, as IPv4. */
+		/* Such a prefix would be written, and read back, as IPv4. */
 		if (is_mapped_block(&next))
 			problem = PREFIX_RANGE_OVER_MAPPED;
 		if (problem) {

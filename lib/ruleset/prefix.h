@@ -91,7 +91,7 @@ enum prefix_problem {
 	PREFIX_RANGE_BACKWARDS,
 	PREFIX_RANGE_MIXED_FAMILIES,
 	PREFIX_MAPPED_TOO_SHORT,  /* ::ffff:0:0/95 and shorter cover more than IPv4 */
-	PREFIX_RANGE_OVER_MAPPED, /* an IPv6 range that ::ffff:0:0/96 is a piece of */
+	PREFIX_RANGE_OVER_MAPPED, /* one of an IPv6 range's prefixes is ::ffff:0:0/96 */
 	PREFIX_LEADING_ZEROS,     /* without them it would be a rule */
 	PREFIX_NO_MEMORY,
 };
@@ -100,8 +100,8 @@ const char *prefix_problem_text(enum prefix_problem problem);
 
 /* Reads a RULE, as the manual describes it: ADDRESS, ADDRESS/LENGTH, an IPv4 ADDRESS/NETMASK, or
  * START-END. Appends the prefixes that it means to the list: one, or for a range the fewest that
- * cover it, ascending. *host_bits (may be NULL) becomes whether host bits were set and cleared. On
- * a problem the list keeps the prefixes that it had, and must be released all the same. */
+ * cover it, ascending. *host_bits (may be NULL) is set to whether host bits were set and cleared.
+ * On a problem, the list keeps the prefixes that it had, and must still be released. */
 enum prefix_problem prefix_parse(const char *text, struct prefix_list *out, bool *host_bits);
 
 /* The same for a range from one address to another. */

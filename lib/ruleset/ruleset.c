@@ -161,7 +161,7 @@ static size_t keep_last(struct rule *rules, size_t count)
 	return kept;
 }
 
-/* A change: what is to become of a rule that only the rule set has, and of one that comes in. */
+/* A change: what happens to a rule that only the rule set has, and to one that comes in. */
 enum change { CHANGE_ADD, CHANGE_REMOVE, CHANGE_REPLACE };
 
 /* A part of a sorted list. */
@@ -292,7 +292,7 @@ static void splice(struct ruleset *rules, size_t at, size_t end, const struct jo
 	rules->count += join->out_count - (end - at);
 }
 
-/* Puts a few rules where they belong, prefix by prefix. */
+/* Inserts a few rules, prefix by prefix. */
 static int change_few(struct ruleset *rules, struct join *join, const struct part *incoming)
 {
 	/* Each set has at most one rule for a prefix. */
@@ -339,7 +339,7 @@ static int change_many(struct ruleset *rules, struct join *join, const struct pa
 	return 0;
 }
 
-/* So many rules are few: putting each where it belongs moves less than joining all. */
+/* Up to this many rules count as few: inserting each of them moves less than joining all rules. */
 #define FEW_RULES 16
 
 int ruleset_sort_incoming(struct rule *incoming, size_t *count)
@@ -474,8 +474,8 @@ static int compare_rules(const void *a, const void *b)
 	return rule_compare(a, b);
 }
 
-/* Sorts the rules of each prefix anew. No two of a prefix are equal, so that qsort(3) will do,
- * which cannot fail. */
+/* Sorts the rules of each prefix anew. No two of a prefix are equal, so qsort(3) is enough, and it
+ * cannot fail. */
 static void sort_again(struct ruleset *rules)
 {
 	for (size_t i = 0; i < rules->count;) {

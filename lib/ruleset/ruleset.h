@@ -44,9 +44,9 @@ int ruleset_sort_incoming(struct rule *incoming, size_t *count);
 int ruleset_compare_incoming(const struct rule *a, const struct rule *b);
 
 /* The three changes below return 0, or -ENOMEM with the rule set unchanged. *changed (may be NULL)
- * becomes the number of rules added, removed, or given another verdict or end; 0 means that nothing
- * was different. Incoming rules may be in any order and have duplicates: the last one for a prefix
- * and a set counts. They stay the caller's, and may be reordered. */
+ * is set to the number of rules added, removed, or given another verdict or end; 0 means that
+ * nothing was different. Incoming rules may be in any order and have duplicates: the last one for a
+ * prefix and a set counts. The caller keeps them, perhaps in another order. */
 
 /* Adds rules, or replaces those of the same prefix and set. A rule that replaces one with the same
  * verdict keeps its counter, and so does one whose prefix and verdict are in another set. The
@@ -62,8 +62,8 @@ int ruleset_replace(struct ruleset *rules, const bool *sets, struct rule *incomi
 /* Makes the rule set canonical: drops the rules that have ended by tick `now` and the sets without
  * rules, and numbers the other sets by name (as strcmp() orders them). Rule sets with the same
  * rules in sets of the same names are then equal, whatever the order in which they came, except for
- * counters and origins, which depend on their history. Costs one look at each rule, and a second
- * one where numbers change. */
+ * counters and origins, which depend on their history. Looks at each rule once, and again where
+ * numbers change. */
 void ruleset_tidy(struct ruleset *rules, __u32 now);
 
 /* Drops the rules that have ended by tick `now` and nothing else: no set gets another number. */

@@ -13,13 +13,13 @@
 
 struct error;
 
-/* The tick now, by the kernel's own boot clock, which packets go by. In a time namespace a process
- * sees another clock. */
+/* The tick now, by the kernel's own boot clock, which decides for packets. A process in a time
+ * namespace sees another clock. */
 __u32 tick_now(void);
 /* The tick `seconds` after `now`, rounded up so that no rule ends early. */
 __u32 tick_after(__u32 now, uint64_t seconds);
 /* Whole seconds from `now` to `expires`, rounded up; 0: it has ended. Not for IPF_NEVER. Leaves out
- * what tick_after() added for rounding, so that the seconds asked for are read back. */
+ * what tick_after() added for rounding, and so returns the seconds that were asked for. */
 uint64_t tick_seconds_left(__u32 expires, __u32 now);
 static inline bool tick_ended(__u32 expires, __u32 now)
 {

@@ -308,7 +308,7 @@ static const struct bad_case bad_cases[] = {
 	{ "an ipset with a mask", NULL, "create bad hash:ip netmask 24\n",
 	  "f:1:20: 'netmask': ipsets with a mask are not supported; use a hash:net" },
 	{ "an ipset of no family", NULL, "create bad hash:ip family unix\n",
-	  "f:1:27: 'unix': not a family; inet or inet6" },
+	  "f:1:27: 'unix': not a family; use inet or inet6" },
 	{ "an ipset made twice", NULL, HASH_NET HASH_NET, "f:2:8: 'bad': created a second time" },
 	{ "an entry of the wrong family", NULL, HASH_NET "add bad 2001:db8::1\n",
 	  "f:2:9: '2001:db8::1': not of the family of its ipset, IPv4" },
