@@ -2,13 +2,13 @@
 /*
  * How is the filter attached to an interface?
  *
- * There are two objects of the same program. The first is loaded as a plain XDP program: it
- * proves that the kernel accepts the program, it owns the maps, and it is what runs when we run
- * single. The second goes to libxdp, which loads it as a component. Both share the maps of the
+ * There are two objects of the same program. The first is loaded as a plain XDP program: it proves
+ * that the kernel accepts the program, it owns the maps, and it is the program that runs when we
+ * run single. The second goes to libxdp, which loads it as a component. Both share the maps of the
  * first, so the rules are complete before the first packet meets any of them.
  *
- * Before that, we try whether the kernel lets a program extend another, as the dispatcher needs it.
- * If it does, libxdp must not go on without the dispatcher.
+ * Before that, we test whether the kernel lets one program extend another, which the dispatcher
+ * needs. If it does, libxdp must not go on without the dispatcher.
  */
 #include <dataplane/attach.h>
 
@@ -53,7 +53,7 @@ static struct bpf_program *main_program(const struct attachment *attachment)
 	return bpf_object__find_program_by_name(attachment->object, IPF_PROGRAM_NAME);
 }
 
-/* Beside an existing chain, "any mode" would mean another one than that of the chain. */
+/* In an existing chain, "any mode" could mean a mode other than the chain's. */
 static enum attach_mode mode_in_effect(const struct attachment *attachment)
 {
 	return attachment->before.main_id ? attachment->before.mode : attachment->options.mode;
@@ -288,7 +288,7 @@ static int check_result(const struct attachment *attachment, struct chain *after
 	return 0;
 }
 
-/* A failure leaves nothing: a filter that may not work is taken off again. */
+/* A failure leaves nothing: a filter that perhaps does not work is taken off again. */
 static int confirm(const struct attachment *attachment, struct chain *after, struct error *err)
 {
 	int ret = check_result(attachment, after, err);
@@ -322,7 +322,7 @@ static int attach_now(struct attachment *attachment, struct attempt *attempt, st
 				 ret, err);
 }
 
-/* The repair can bring the lost filter back, and then nothing is left to attach. */
+/* The repair can bring back the lost filter, and then nothing is left to attach. */
 static int repair_and_attach(struct attachment *attachment, struct attempt *attempt,
 			     struct chain *after, struct error *err)
 {

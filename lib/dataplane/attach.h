@@ -17,8 +17,8 @@
 struct error;
 struct attachment;
 
-/* The most file descriptors that attaching and detaching take: libxdp opens each program and each
- * link of both the old and the new chain. */
+/* The maximum number of file descriptors that attaching and detaching take: libxdp opens each
+ * program and each link of both the old and the new chain. */
 #define ATTACH_DESCRIPTORS 128
 
 struct attach_options {
@@ -32,16 +32,16 @@ struct attach_options {
 };
 
 /* Checks what can be checked and builds all that the interface needs, without touching it. Assigns
- * counters to *rules. Mounts bpffs where it is missing and may be mounted. Returns 0, or a negative
- * errno with a message: -EOPNOTSUPP for frames whose source cannot be read and where a dispatcher
- * is required but cannot be used; those of <dataplane/obstacle.h> for what is on the interface. On
- * success, release *out with attachment_free(). */
+ * counters to *rules. Mounts bpffs if it is missing and can be mounted safely. Returns 0, or a
+ * negative errno with a message: -EOPNOTSUPP for frames whose source cannot be read and where a
+ * dispatcher is required but cannot be used; those of <dataplane/obstacle.h> for what is on the
+ * interface. On success, release *out with attachment_free(). */
 int attach_prepare(const struct netdev *dev, const struct attach_options *options,
 		   struct ruleset *rules, struct attachment **out, struct error *err);
 
 /* Attaches, reads the chain back and finds our program in it; *after is that chain. Logs one
- * warning where the filter runs single: why, and what follows. On failure, the interface is
- * unchanged. If a repair came first and brought a lost filter back, that filter stays instead. */
+ * warning if the filter runs single, with the reason and the consequence. On failure, the interface
+ * is unchanged. If a repair came first and brought back a lost filter, that filter stays. */
 int attach_commit(struct attachment *attachment, struct chain *after, struct error *err);
 
 void attachment_free(struct attachment *attachment);

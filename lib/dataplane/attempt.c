@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * How is an interface changed that others may be changing too?
+ * How is an interface changed while others may be changing it too?
  */
 #include <dataplane/attempt.h>
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * How is an interface changed that others may be changing too?
+ * How is an interface changed while others may be changing it too?
  *
  * If another process loads a program at the same moment, libxdp loses the race. Another try then
  * starts from what that process left.
@@ -16,11 +16,11 @@ struct attempt {
 	sigset_t signals; /* those that were blocked before */
 };
 
-/* Blocks all signals: one between a change and the look at its result would end the command with a
+/* Blocks all signals: one between a change and the check of its result would end the command with a
  * wrong exit code. */
 void attempt_begin(struct attempt *attempt);
 
-/* Sleeps for a moment before the next try; false: that was the last. */
+/* Sleeps for a moment before the next try. Returns false after the last one. */
 bool attempt_again(struct attempt *attempt);
 
 void attempt_end(const struct attempt *attempt);

@@ -14,8 +14,8 @@ struct error;
 
 #define BPFFS_PATH "/sys/fs/bpf"
 
-/* Mounts bpffs if it is missing and that is safe. -ENOENT with a message that names the command to
- * run, or what mount(2) says. */
+/* Mounts bpffs if it is missing and that is safe. Returns 0, -ENOENT with a message that names the
+ * command to run, or the errno of mount(2). */
 int bpffs_ensure(struct error *err);
 
 /* Do pins stay after this process has ended? Not in a mount namespace of its own. */

@@ -29,8 +29,8 @@ struct capability {
 };
 
 static const struct capability capabilities[] = {
-	{ CAPABILITY_BPF, CAP_SYS_ADMIN, "CAP_SYS_ADMIN", "BPF programs and maps by id need it" },
-	{ CAPABILITY_ATTACH, CAP_NET_ADMIN, "CAP_NET_ADMIN", "XDP programs on interfaces need it" },
+	{ CAPABILITY_BPF, CAP_SYS_ADMIN, "CAP_SYS_ADMIN", "it opens BPF programs and maps by id" },
+	{ CAPABILITY_ATTACH, CAP_NET_ADMIN, "CAP_NET_ADMIN", "it attaches XDP programs" },
 	{ CAPABILITY_FILES, CAP_DAC_READ_SEARCH, "CAP_DAC_READ_SEARCH", NULL },
 	{ CAPABILITY_NAMESPACES, CAP_SYS_PTRACE, "CAP_SYS_PTRACE", NULL },
 };
@@ -41,7 +41,7 @@ struct sets {
 	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3];
 };
 
-/* What capability_limit() was told. Global, as capabilities are to a process. */
+/* The needs that capability_limit() was given. Global, as a process's capabilities are. */
 static unsigned int needed;
 
 static int read_sets(struct sets *sets, struct error *err)
@@ -62,8 +62,8 @@ static bool is_effective(const struct sets *sets, const struct capability *capab
 }
 
 /* Must run before capabilities are dropped: lifting the limit altogether needs CAP_SYS_RESOURCE.
- * Without that capability the limit rises to the hard limit, which may be enough; what needs more
- * reports it. */
+ * Without that capability the limit rises to the hard limit, which may be enough; a call that needs
+ * more reports that. */
 static void lift_memory_limit(void)
 {
 	const struct rlimit unlimited = { RLIM_INFINITY, RLIM_INFINITY };
@@ -115,7 +115,7 @@ int capability_check(struct error *err)
 	struct sets sets;
 	int ret = read_sets(&sets, err);
 
-	/* A command that asks is about to do something that needs a capability. */
+	/* A caller is about to do something that needs a capability. */
 	assert(needed);
 	if (ret)
 		return ret;

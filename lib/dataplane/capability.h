@@ -9,8 +9,8 @@
 
 struct error;
 
-/* What a command does to the system, and so which capability it needs. Measured on Linux 6.1, 6.12
- * and 6.18 (testing/e2e/test_capabilities.py). */
+/* What a command does to the system, and therefore which capability it needs. Measured on Linux
+ * 6.1, 6.12 and 6.18 (testing/e2e/test_capabilities.py). */
 enum capability_need {
 	/* CAP_SYS_ADMIN: opening programs, maps and links by their ids, which is the only way to
 	 * read the real state of a chain. CAP_BPF is not enough for that. */
@@ -25,21 +25,21 @@ enum capability_need {
 	CAPABILITY_NAMESPACES = 1 << 3,
 };
 
-/* Gives up for good every capability that `needs` (enum capability_need, or'ed) do not include, and
- * the chance to gain one by exec. Before that, lifts the limit of locked memory where the kernel
- * counts BPF memory there (before 5.11). A needed capability that is missing is no error yet: usage
- * errors and --help come first. Call once, before any input is read. */
+/* Gives up for good every capability that is not in `needs` (enum capability_need, or'ed), and the
+ * chance to gain one by exec. Before that, lifts the limit of locked memory where the kernel counts
+ * BPF memory there (before 5.11). A missing capability is no error yet: usage errors and --help
+ * come first. Call once, before any input is read. */
 int capability_limit(unsigned int needs, struct error *err);
 
 /* Returns 0, or -EPERM with a message that names the first missing capability of those that
  * capability_limit() was told to keep. */
 int capability_check(struct error *err);
 
-/* Does the process have the capability that this one need takes? */
+/* Does the process have the capability for this one need? */
 bool capability_has(enum capability_need need);
 
-/* Is a failed BPF call explained by a missing capability: is it -EPERM, and not for the limit of
- * locked memory? */
+/* Does a missing capability explain the failure of a BPF call: is it -EPERM, and not because of the
+ * limit of locked memory? */
 bool capability_explains(int code);
 
 /* Sets the message for that: capability_check() may have found the capability, but it does not

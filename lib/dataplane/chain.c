@@ -27,7 +27,7 @@ _Static_assert(CHAIN_MAX == DISPATCHER_MAX, "a chain has as many positions as th
 /* Others may rebuild the chain while we read it; each rebuild gives it a new main program. */
 #define MAX_READS 64
 
-/* Together, the time for which pins can be those of a loader at work. */
+/* Together, the time in which pins may still belong to a running loader. */
 #define MAX_LOOKS 150
 #define LOOK_NS 20000000
 
@@ -232,8 +232,8 @@ static void find_ours(struct chain *chain, const struct dispatcher_config *confi
 	}
 }
 
-/* Does a pin hold our filter where it does not run? What a chain lost was pinned in it. What is
- * pinned in another chain of this interface can be older, with old rules. */
+/* Does a pin hold our filter where it does not run? Components that a chain lost were pinned in it.
+ * Those that are pinned in another chain of this interface can be older, with old rules. */
 static void find_held(const struct netdev *dev, struct chain *chain)
 {
 	if (chain->program_id)
@@ -347,7 +347,7 @@ static int read_consistently(const struct netdev *dev, const struct rtnl_link *l
 	if (ret == -EAGAIN)
 		return error_set(err, -EBUSY, "%s: its XDP chain keeps changing; try again",
 				 dev->name);
-	/* The user does not need the message of a repeated look. */
+	/* Only the message of the last look counts. */
 	if (ret)
 		return error_set(err, ret, "%s", failure.text);
 	find_held(dev, chain);

@@ -25,7 +25,7 @@ static void advise_not_filtering(const char *name, const struct chain *chain, ch
 			 name);
 }
 
-/* Our filter is not in what runs there, and was not. */
+/* Our filter does not run there, and has left no sign in the chain that does. */
 static void advise_not_loaded(const char *name, const struct chain *chain, char *text)
 {
 	if (chain->main_id && !chain->dispatcher)
@@ -36,7 +36,7 @@ static void advise_not_loaded(const char *name, const struct chain *chain, char 
 	else if (chain->held.program_id)
 		snprintf(text, CHAIN_ADVICE_SIZE,
 			 "somebody turned it off; 'xdp-ipfilter repair %s' brings it back with its "
-			 "rules, 'xdp-ipfilter unload %s' ends it",
+			 "rules, 'xdp-ipfilter unload %s' removes it",
 			 name, name);
 	else if (chain_is_broken(chain))
 		snprintf(text, CHAIN_ADVICE_SIZE,

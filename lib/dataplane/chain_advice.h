@@ -9,8 +9,8 @@
 
 #define CHAIN_ADVICE_SIZE 320
 
-/* Writes a clause to follow filter_state_text(): what is wrong, where the state does not say it,
- * and the command to type. Returns the text. */
+/* Writes a clause to follow filter_state_text(): what is wrong, if the state does not show it, and
+ * the command to type. Returns the text. */
 const char *chain_advice(const struct netdev *dev, const struct chain *chain,
 			 char text[CHAIN_ADVICE_SIZE]);
 

@@ -77,8 +77,8 @@ static int make_ready(const struct netdev *dev, struct chain *chain, bool *repai
 	return chain_read(dev, chain, err);
 }
 
-/* Which program goes next: the only one that is meant, or one of those that were there at first?
- * 0: none is left. */
+/* Which program is detached next: `only`, or any of those that were there at first? 0: none is
+ * left. */
 static __u32 next_to_detach(const struct chain *first, const struct chain *now, const __u32 *only)
 {
 	if (only)

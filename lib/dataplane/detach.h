@@ -13,13 +13,13 @@
 
 struct error;
 
-/* Both return 0; -ENOENT: not loaded there; -EEXIST: not while an interface above it has a program;
- * or another negative errno; each with a message. */
+/* Both return 0, or with a message -ENOENT (not loaded there), -EEXIST (an interface above it has a
+ * program), or another negative errno. */
 
 /* Takes this program of ours off. */
 int detach_program(const struct netdev *dev, __u32 program_id, struct error *err);
 
-/* Takes all filters off that are there when it is called. One that somebody loads meanwhile
+/* Takes off all filters that are there when it is called. One that somebody loads meanwhile
  * stays. */
 int detach_filters(const struct netdev *dev, struct error *err);
 

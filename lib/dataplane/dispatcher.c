@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What is libxdp's dispatcher like: that of the library that runs, and those of others?
+ * What are libxdp's dispatchers like, the installed library's and those of other versions?
  */
 #include <dataplane/dispatcher.h>
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What is libxdp's dispatcher like: that of the library that runs, and those of others?
+ * What are libxdp's dispatchers like, the installed library's and those of other versions?
  *
  * The format of a dispatcher has a version, and libraries of different versions share a soname: a
  * binary that was built with one runs with another. So nothing here comes from the headers of the
@@ -18,7 +18,7 @@ struct btf;
 /* How many components it has room for. */
 #define DISPATCHER_MAX 10
 
-/* The newest version that we can read; what comes after it may be laid out in another way. */
+/* The newest version that we can read. Later ones may have another layout. */
 #define DISPATCHER_NEWEST_KNOWN 3
 
 /* What a dispatcher was built for. The arrays are by position, which counts from 1: [position -
@@ -34,8 +34,8 @@ struct dispatcher_config {
 /* Reads it from the one map of the dispatcher. */
 void dispatcher_read_config(__u32 map_id, struct dispatcher_config *out);
 
-/* The format version that the libxdp here makes. It changes dispatchers of that version only; one
- * of an older version it can only take off as a whole. */
+/* The format version that the libxdp here makes. libxdp changes only dispatchers of that version;
+ * it can take off one of an older version, but only as a whole. */
 unsigned int dispatcher_version_made(void);
 
 /* In the dispatcher's BTF: the function that the component at this position of `count` replaces, or

@@ -43,7 +43,7 @@ struct filter {
 int filter_open(__u32 program_id, struct filter *out, struct error *err);
 void filter_close(struct filter *filter);
 
-/* The maps of a program that is loaded, but not to be found by its id yet. They are the object's:
+/* The maps of a program that is loaded, but cannot be found by its id yet. They are the object's:
  * do not close them. */
 struct filter filter_of_object(const struct bpf_object *object, const struct ipf_config *config);
 
@@ -51,14 +51,14 @@ struct filter filter_of_object(const struct bpf_object *object, const struct ipf
  * munmap(). NULL with errno on failure. */
 struct ipf_root *filter_map_root(const struct filter *filter, int protection);
 
-/* Is this program ours, by its name and configuration? Returns 1, 0, or a negative errno when that
- * cannot be found out: that is not "no", or it would be loaded twice. */
+/* Is this program ours, by its name and configuration? Returns 1, 0, or a negative errno if that
+ * cannot be found out. Such an errno is not "no": otherwise the filter would be loaded twice. */
 int filter_is_ours(int program_fd);
 
 /* Does the kernel have a program with this id? */
 bool filter_exists(__u32 program_id);
 
-/* Is this program ours, and was it loaded here? False also where that is not certain. */
+/* Is this program ours, and was it loaded here? Returns false also where that is not certain. */
 bool filter_was_loaded_at(int program_fd, const struct ipf_location *location);
 
 #endif

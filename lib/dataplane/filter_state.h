@@ -2,7 +2,7 @@
 /*
  * In which states can the filter of an interface be, and what are they called?
  *
- * <dataplane/chain.h> says what each command makes of each state.
+ * <dataplane/chain.h> says what each command does in each state.
  */
 #ifndef DATAPLANE_FILTER_STATE_H
 #define DATAPLANE_FILTER_STATE_H

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Which filter of an interface do pins hold that does not run any more?
+ * Which filter that no longer runs on an interface do pins still hold?
  */
 #include <dataplane/held_filter.h>
 
@@ -12,7 +12,7 @@
 #include <dataplane/pins.h>
 #include <util/auto.h>
 
-/* A loader attaches a chain right after pinning it, and then unpins the old chain. */
+/* A loader attaches a chain right after it has pinned it, and then unpins the old chain. */
 #define FRESH_SECONDS 2
 
 static __u32 program_id(int program)

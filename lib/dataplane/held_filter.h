@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Which filter of an interface do pins hold that does not run any more?
+ * Which filter that no longer runs on an interface do pins still hold?
  *
- * A pinned link keeps its component and the dispatcher. So a chain that somebody takes off the
- * interface ('ip link set IFNAME xdp off') stays in the kernel whole: rules, positions and
- * neighbours too.
+ * A pinned link keeps its component and the dispatcher. A chain that somebody takes off the
+ * interface ('ip link set IFNAME xdp off') therefore stays whole in the kernel, with its rules,
+ * positions and neighbours.
  */
 #ifndef DATAPLANE_HELD_FILTER_H
 #define DATAPLANE_HELD_FILTER_H
@@ -17,15 +17,16 @@ struct held_filter {
 	__u32 program_id;    /* 0: there is none */
 	__u32 main_id;       /* the dispatcher whose chain it is pinned in */
 	__u32 dispatcher_id; /* the same if the kernel still has that dispatcher, else 0 */
-	bool fresh;          /* its pins may be those of a loader at work: it may be about to run */
+	bool fresh;          /* its pins may belong to a running loader: it may be about to run */
 };
 
 /* Both leave *out as it is if they find nothing. */
 
-/* One of ours among the components that this chain, which runs, has lost. */
+/* Finds a filter of ours among the components that this running chain has lost. */
 void held_filter_find_lost(const struct netdev *dev, __u32 main_id, struct held_filter *out);
 
-/* The newest of those in other chains of the interface that were loaded on this very interface. */
+/* Finds the newest filter in other chains of the interface that was loaded on this very
+ * interface. */
 void held_filter_find_turned_off(const struct netdev *dev, __u32 main_id, struct held_filter *out);
 
 #endif

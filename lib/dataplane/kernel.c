@@ -22,8 +22,8 @@
  * text for it. */
 #define KERNEL_ENOTSUPP 524
 
-/* The oldest kernel that the tests run on. What the filter needs at least came with 5.8:
- * bpf_ktime_get_boot_ns(), and links that have ids. */
+/* The oldest kernel that the tests run on. The newest features that the filter cannot do without
+ * came with 5.8: bpf_ktime_get_boot_ns(), and links that have ids. */
 #define OLDEST_MAJOR 5u
 #define OLDEST_MINOR 10u
 
@@ -107,7 +107,7 @@ int kernel_cpus(unsigned int *out, struct error *err)
 	return 0;
 }
 
-/* What a kernel answers to a call or a program that it does not know. */
+/* The errors of a kernel that does not know a call or a program. */
 static bool means_unknown(int code)
 {
 	return code == -EINVAL || code == -E2BIG || code == -ENOSYS || code == -EOPNOTSUPP ||

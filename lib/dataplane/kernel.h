@@ -12,7 +12,7 @@
 
 struct error;
 
-/* False where the kernel does not tell its version in numbers. */
+/* Returns false if the kernel's version is not a number. */
 bool kernel_is_before(unsigned int major, unsigned int minor);
 
 /* How many CPUs the kernel may ever have: a per-CPU map has a value for each. Returns 0, or a
@@ -22,21 +22,21 @@ int kernel_cpus(unsigned int *out, struct error *err);
 /* Can XDP programs take multi-buffer frames (since 5.18)? Tries it once, by loading a program. */
 bool kernel_has_multi_buffer(void);
 
-/* Can the kernel put a component into a dispatcher, and tell afterwards that it is there? Tries it
- * with two programs that do nothing. Returns 0, the kernel's negative errno, or -ENODATA where it
- * takes the component but does not tell (before 5.13). */
+/* Can the kernel put a component into a dispatcher, and report afterwards that it is there? Tries
+ * it with two programs that do nothing. Returns 0, the kernel's negative errno, or -ENODATA if it
+ * takes the component but does not report it (before 5.13). */
 int kernel_probe_extension(void);
 
-/* What a negative errno of a BPF call means. Like strerror(), but it knows the number that the
- * kernel should not have let out, the limit that can be behind EPERM, and it says so if the kernel
- * is older than any that is supported. Valid until the next call. */
+/* What a negative errno of a BPF call means. Like strerror(), but it also knows the internal number
+ * that the kernel lets out and the limit that can cause EPERM, and it says if the kernel is older
+ * than the oldest supported one. Valid until the next call. */
 const char *kernel_strerror(int code);
 
 /* Does the kernel count BPF memory against the limit of locked memory (before 5.11), and is there
  * such a limit? Then that is what -EPERM means. */
 bool kernel_limits_memory(void);
 
-/* Does this failure say nothing of what the kernel can do, so that the next try may succeed? */
+/* Does this failure say nothing about what the kernel can do, so that the next try may succeed? */
 bool kernel_refusal_passes(int code);
 
 #endif

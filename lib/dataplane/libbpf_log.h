@@ -3,8 +3,8 @@
  * Where do the messages of libbpf and libxdp go?
  *
  * To the log with -v, otherwise nowhere. The last warning is kept for an error message that has no
- * better reason to give. So is what the kernel says by an extended acknowledgement, which libbpf
- * passes on as a warning.
+ * better reason to give. So is the kernel's extended acknowledgement, which libbpf passes on as a
+ * warning.
  */
 #ifndef DATAPLANE_LIBBPF_LOG_H
 #define DATAPLANE_LIBBPF_LOG_H
@@ -19,7 +19,7 @@ void libbpf_log_clear(void);
  * call into a library. */
 const char *libbpf_log_last(void);
 
-/* The last message of the kernel itself since then; "" if there was none. Valid as long. */
+/* The last message of the kernel itself since then; "" if there was none. Valid for as long. */
 const char *libbpf_log_kernel(void);
 
 #endif

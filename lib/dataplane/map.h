@@ -17,8 +17,8 @@ int map_create(enum bpf_map_type type, const char *name, __u32 value_size);
 /* Returns 0, or a negative errno with *out zeroed. */
 int map_info(int fd, struct bpf_map_info *out);
 
-/* Opens the map of that id and reads about it. Returns a descriptor, or a negative errno; -ENOENT:
- * there is none. */
+/* Opens the map of that id and reads about it. Returns a descriptor, or a negative errno; -ENOENT
+ * if there is no such map. */
 int map_open(__u32 id, struct bpf_map_info *out);
 
 #endif

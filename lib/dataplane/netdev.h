@@ -33,7 +33,7 @@ struct netdev netdev_of_link(const struct rtnl_link *link);
 int netdev_above(const struct netdev *dev, struct netdev **out, size_t *count);
 int netdev_below(const struct netdev *dev, struct netdev **out, size_t *count);
 
-/* Where the interface is (<ipfilter/abi.h>). What cannot be found out is zero. */
+/* Where the interface is (<ipfilter/abi.h>). Members that cannot be found out are zero. */
 void netdev_location(const struct netdev *dev, struct ipf_location *out);
 
 /* The number of this network namespace, which no other ever gets. 0: the kernel has none (before

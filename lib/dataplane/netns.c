@@ -2,8 +2,8 @@
 /*
  * Which network namespaces are there besides this one?
  *
- * Leaves out what cannot be opened or entered: a process can end at any time, and one with more
- * capabilities than ours may not be looked at.
+ * Leaves out namespaces that cannot be opened or entered: a process can end at any time, and the
+ * kernel does not let us look at one with more capabilities than ours.
  */
 #include <dataplane/netns.h>
 

@@ -2,8 +2,8 @@
 /*
  * Which network namespaces are there besides this one?
  *
- * The kernel has no list of them. We find those that are mounted somewhere, as `ip netns add` and
- * container engines do it, and those that a process is in. One that only an open file keeps is not
+ * The kernel has no list of them. We find those that are mounted somewhere, as by `ip netns add`
+ * and container engines, and those that a process is in. One that only an open file keeps is not
  * found.
  */
 #ifndef DATAPLANE_NETNS_H

@@ -27,7 +27,7 @@ struct pin_name_chain {
 
 enum pin_name_kind { PIN_NAME_OTHER, PIN_NAME_PROGRAM, PIN_NAME_LINK };
 
-/* The path of a chain's folder, and the part of it after PIN_NAME_ROOT "/". */
+/* The path of a chain's folder, and the part of that path after PIN_NAME_ROOT "/". */
 const char *pin_name_of_chain(const struct pin_name_chain *chain, char path[PIN_NAME_SIZE]);
 
 /* The path of a component's pin; `kind` is not PIN_NAME_OTHER, `position` counts from 1. */

@@ -19,8 +19,8 @@
 
 extern const char xdp_ipfilter_object[], xdp_ipfilter_object_end[];
 
-/* By the section's name libbpf asks the kernel for multi-buffer frames, and fails where it has
- * none. A handler of our own for that section asks for nothing. */
+/* The section's name makes libbpf ask the kernel for multi-buffer frames, which fails if the kernel
+ * has none. Our own handler for that section asks for nothing. */
 static void open_without_multi_buffer(void)
 {
 	static int handler;

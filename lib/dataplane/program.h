@@ -17,8 +17,8 @@ struct error;
 int program_open(const struct ipf_config *config, struct bpf_object *maps, struct bpf_object **out,
 		 struct error *err);
 
-/* Sets the message for a program or its maps that the kernel refuses for lack of a capability
- * (capability_explains()). Returns -EPERM. */
+/* Sets the message for a program, or its maps, that the kernel refuses because a capability is
+ * missing (capability_explains()). Returns -EPERM. */
 int program_not_permitted(struct error *err);
 
 #endif

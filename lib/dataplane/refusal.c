@@ -130,7 +130,7 @@ static int large_mtu(const struct netdev *dev, const struct chain *before, int r
 	return 0;
 }
 
-/* The errors by which drivers refuse. Others mean that something went wrong before. */
+/* The errors with which drivers refuse. Others mean that something failed before that. */
 static bool is_from_driver(int ret)
 {
 	return ret == -EOPNOTSUPP || ret == -EINVAL || ret == -ERANGE || ret == -ENOSPC ||

@@ -2,8 +2,8 @@
 /*
  * Why did the kernel refuse to put a program onto an interface, or to take it off?
  *
- * Each of its error numbers means several things. So we also look at its own message (the extended
- * acknowledgement, which libbpf hands on) and at the interfaces above and below.
+ * Each of its error numbers means several things. We therefore also look at its own message (the
+ * extended acknowledgement, which libbpf passes on) and at the interfaces above and below.
  */
 #ifndef DATAPLANE_REFUSAL_H
 #define DATAPLANE_REFUSAL_H

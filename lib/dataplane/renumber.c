@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Where are the pins of a chain whose interface has got another number?
+ * Where are the pins of a chain whose interface has a new number?
  */
 #include <dataplane/renumber.h>
 
@@ -10,7 +10,7 @@
 #include <dataplane/pins.h>
 #include <util/log.h>
 
-/* Finds where the dispatcher with this program id, which is unique, is pinned. */
+/* Finds the folder in which the dispatcher with this (unique) program id is pinned. */
 static bool find_chain(__u32 main_id, struct pin_name_chain *out)
 {
 	pins_auto DIR *pins = pins_open();

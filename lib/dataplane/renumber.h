@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Where are the pins of a chain whose interface has got another number?
+ * Where are the pins of a chain whose interface has a new number?
  *
  * libxdp finds pins by the interface's number and the dispatcher's program id. An interface that
  * moves to another network namespace gets a new number if its own is taken there.
@@ -11,7 +11,7 @@
 #include <dataplane/chain.h>
 
 /* Renames the pins of this chain to the number that its interface has now. Does nothing if they
- * have that number, or cannot be seen. */
+ * already have it, or cannot be seen. */
 void renumber_pins(const struct netdev *dev, const struct chain *chain);
 
 #endif

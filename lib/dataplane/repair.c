@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * How is a chain repaired that lost components?
+ * How is a chain that lost components repaired?
  *
  * If the repair is killed halfway, the next call continues: each step is done only if its result is
  * not there yet.
@@ -82,7 +82,7 @@ static int link_component(const struct patient *patient, int function, int progr
 	return link < 0 ? -errno : link;
 }
 
-/* A component that does what the dispatcher does without one: it goes on to the next. */
+/* A component that does what an empty position does: it continues with the next. */
 static int load_gap(const struct patient *patient, int function)
 {
 	const struct stub gap = {
@@ -110,8 +110,8 @@ static int put_gap(const struct patient *patient, unsigned int position, int fun
 	return pins_add(&patient->pins, position, link, program);
 }
 
-/* Gives a program up only if it is not pinned, or if the kernel does not take it back there: its
- * pin may be the last that holds its rules. */
+/* Gives up a program only if it is not pinned, or if the kernel does not take it back there: its
+ * pin may be the last reference to its rules. */
 static int fill_position(const struct patient *patient, unsigned int position)
 {
 	const struct chain_component *component = linked_at(patient->chain, position);
@@ -132,7 +132,7 @@ static int fill_position(const struct patient *patient, unsigned int position)
 	link = link_component(patient, function, program);
 	if (link < 0)
 		return kernel_refusal_passes(link) ? link : put_gap(patient, position, function);
-	log_verbose("%s: put the program at position %u of its chain back", patient->dev->name,
+	log_verbose("%s: put the program back at position %u of its chain", patient->dev->name,
 		    position);
 	return pins_add(&patient->pins, position, link, program);
 }

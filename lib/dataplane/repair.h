@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * How is a chain repaired that lost components?
+ * How is a chain that lost components repaired?
  *
  * If pins were removed, the dispatcher stays on the interface and runs the components that are
- * left. libxdp takes such a chain for a single program and refuses to change it. So we fill its
- * positions again: running components are pinned again, programs that are still pinned are linked
- * again, and programs that do nothing fill the gaps. libxdp then recognises the chain and removes
- * those programs. The components that are left run all the time.
+ * left. libxdp takes such a chain for a single program and refuses to change it. We therefore fill
+ * its positions again: we pin running components, link programs that are still pinned, and fill the
+ * gaps with programs that do nothing. libxdp then recognises the chain and removes those programs.
+ * The components that are left run all the time.
  */
 #ifndef DATAPLANE_REPAIR_H
 #define DATAPLANE_REPAIR_H
@@ -19,9 +19,9 @@ struct error;
  * seen: in a mount namespace with another bpffs, it is unknown whether they exist. */
 bool repair_is_needed(const struct netdev *dev, const struct chain *chain);
 
-/* 0: libxdp can work on the chain, perhaps after repair_chain(). -EXDEV with a message: this mount
- * namespace has another bpffs and does not show the pins of the chain, so a repair would do
- * harm. */
+/* Returns 0 if libxdp can work on the chain, perhaps after repair_chain(). Returns -EXDEV with a
+ * message if this mount namespace has another bpffs, which hides the pins of the chain: a repair
+ * would then do harm. */
 int repair_check_pins(const struct netdev *dev, const struct chain *chain, struct error *err);
 
 /* Repairs the chain of this interface. On failure, the components that ran before still run. */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What does the kernel say of the interfaces of this network namespace?
+ * What does the kernel say about the interfaces of this network namespace?
  */
 #include <dataplane/rtnl.h>
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What does the kernel say of the interfaces of this network namespace?
+ * What does the kernel say about the interfaces of this network namespace?
  *
  * Netlink answers this: names of 16 bytes and more do not fit into an ioctl, and nothing else shows
  * which interface is above another. (sysfs may be that of another network namespace.)
@@ -17,13 +17,13 @@
 /* How long an alternative name can be (Linux 5.5). */
 #define RTNL_NAME_MAX 127
 
-/* Which one a device of kind "tun" is. */
+/* What a device of kind "tun" is. */
 enum rtnl_tun { RTNL_NO_TUN, RTNL_TUN, RTNL_TAP };
 
 /* The programs that an interface runs, by their ids; 0 for none. */
 struct rtnl_xdp {
 	unsigned char attached; /* XDP_ATTACHED_..., <linux/if_link.h> */
-	unsigned int program;   /* the only one, in the mode that `attached` tells */
+	unsigned int program;   /* the only one, in the mode that `attached` gives */
 	unsigned int hw;
 	unsigned int native;
 	unsigned int skb;

@@ -14,7 +14,7 @@
 #include <util/error.h>
 #include <util/log.h>
 
-/* What keeps libxdp from its dispatcher, whatever the kernel has? NULL: nothing. */
+/* What keeps libxdp from its dispatcher, whatever the kernel supports? NULL: nothing. */
 static const char *known_reason(enum attach_mode mode)
 {
 	const char *skip = getenv("LIBXDP_SKIP_DISPATCHER");

@@ -13,8 +13,8 @@ struct error;
 #define SINGLE_REASON_SIZE 256
 
 /* Writes the reason, a clause for the user; empty: the dispatcher can be used. Mounts bpffs, where
- * the dispatcher is pinned, if it is missing and may be mounted. 0, or a negative errno with a
- * message, if that cannot be found out or bpffs cannot be mounted. */
+ * the dispatcher is pinned, if it is missing and can be mounted safely. Returns 0, or a negative
+ * errno with a message if the reason cannot be found out or bpffs cannot be mounted. */
 int single_find_reason(const struct netdev *dev, enum attach_mode mode,
 		       char reason[SINGLE_REASON_SIZE], struct error *err);
 

@@ -10,7 +10,7 @@
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
 
-/* The kernel compares nothing but the signature with that of the function to be replaced. */
+/* The kernel compares only the signature with that of the replaced function. */
 static struct btf *make_btf(const char *name, int *function)
 {
 	struct btf *btf = btf__new_empty();

@@ -19,7 +19,7 @@
 #include <util/auto.h>
 #include <util/log.h>
 
-/* An interface, and what is asked of each chain that is pinned for it. */
+/* An interface, and what is asked about each chain that is pinned for it. */
 struct sweeping {
 	const struct netdev *dev;
 	const __u32 *only; /* the program of ours that counts; NULL: any */
@@ -128,7 +128,7 @@ static void sweep_chain(DIR *pins, const struct pin_name_chain *chain,
 		remove_chain(folder, chain, sweeping);
 }
 
-/* Removes what a killed libxdp left of its tests of the kernel. */
+/* Removes what a killed libxdp left behind from its tests of the kernel. */
 static void sweep_probes(DIR *pins)
 {
 	struct dirent *entry;
@@ -143,7 +143,8 @@ static void sweep_probes(DIR *pins)
 	}
 }
 
-/* The next chain that is pinned for this interface and has a certain age; false after the last. */
+/* Reads the next chain that is pinned for this interface and is old enough. Returns false after the
+ * last. */
 static bool next_of(DIR *pins, const struct netdev *dev, unsigned int age_s,
 		    struct pin_name_chain *out)
 {

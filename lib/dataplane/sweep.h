@@ -18,7 +18,7 @@
 
 struct netdev;
 
-/* A loader at work is done long before. */
+/* A running loader is done long before that. */
 #define SWEEP_AGE_S 10
 
 /* Removes the pins of chains that certainly belonged to this interface and certainly no longer run:
@@ -26,14 +26,14 @@ struct netdev;
  * - nothing was pinned there for SWEEP_AGE_S seconds, and
  * - a component is in the interface's live chain; or it is ours and was loaded on this very
  *   interface; or there is none yet.
- * Says with -v what it removed. Never fails: the next call removes what this one left. */
+ * With -v, logs what it removed. Never fails: the next call removes what this one left. */
 void sweep(const struct netdev *dev);
 
 /* The next two remove the pins of chains that this interface does not run and that hold a filter
  * which was loaded on this very interface, whatever their age. A loader that is at work on such a
  * chain began before the last change of the interface, so its attach fails and it starts again. Our
- * own pins go last: if this is killed, the next call finds the rest by them. They say whether there
- * was anything to remove. */
+ * own pins go last: if this is killed, the next call finds the rest by them. They return whether
+ * there was anything to remove. */
 
 /* Where this program of ours is held. */
 bool sweep_program(const struct netdev *dev, __u32 program_id);
@@ -41,9 +41,9 @@ bool sweep_program(const struct netdev *dev, __u32 program_id);
 /* Where any filter of ours is held. */
 bool sweep_filters(const struct netdev *dev);
 
-/* Logs with -v which chains are pinned that no interface of this network namespace runs, and how to
- * remove them: their interfaces may be deleted, or in another namespace. Leaves out filters that
- * repair can bring back: status reports those. */
+/* With -v, logs which pinned chains no interface of this network namespace runs, and how to remove
+ * them: their interfaces may be deleted, or in another namespace. Leaves out filters that repair
+ * can bring back: status reports those. */
 void sweep_log_orphans(void);
 
 #endif
