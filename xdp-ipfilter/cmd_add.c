@@ -35,7 +35,7 @@ static const struct option_spec add_options[] = {
 	OPTION_VALUE(0, "pass", struct add_request, verdict, VERDICT_PASS, "The rules pass."),
 	OPTION_VALUE(0, "drop", struct add_request, verdict, VERDICT_DROP, "The rules drop."),
 	OPTION_FLAG(0, "force", struct add_request, force,
-		    "Accept what is likely an accident: rules that drop nearly all sources."),
+		    "Accept a likely accident: rules that drop nearly all sources."),
 	RULE_INPUT_FILE_OPTION(struct add_request, files),
 	RULE_INPUT_FORMAT_OPTION(struct add_request, format),
 	OPTION_POSITIONALS("RULE", struct add_request, rules),
@@ -78,7 +78,7 @@ static bool flushes(const struct input *input)
 	return false;
 }
 
-/* Refuses a flush with nothing after it: that is more likely a download that failed. */
+/* Refuses a flush with nothing after it: the download has probably failed. */
 static int check_input(const struct input *input, struct error *err)
 {
 	int ret = lockout_check_input(input, err);
@@ -144,7 +144,7 @@ const struct command cmd_add = {
 	.examples = "  xdp-ipfilter add 192.0.2.66 198.51.100.0/24\n"
 		    "  xdp-ipfilter add --pass 198.51.100.7\n"
 		    "  xdp-ipfilter add -d eth0 -s fail2ban -t 10m 2001:db8::66\n",
-	.exit_codes = "  3  the filter is not loaded there, or not loaded anywhere\n",
+	.exit_codes = "  3  not loaded on a named interface or, without --dev, on any\n",
 	.options = add_options,
 	.request_size = sizeof(struct add_request),
 	.defaults = &add_defaults,

@@ -75,7 +75,7 @@ const struct command cmd_del = {
 	.notes = "Without --dev, deletes them on every interface that has the filter.\n",
 	.examples = "  xdp-ipfilter del 192.0.2.66\n"
 		    "  xdp-ipfilter del -d eth0 -s fail2ban 2001:db8::66\n",
-	.exit_codes = "  3  the filter is not loaded there, or not loaded anywhere\n",
+	.exit_codes = "  3  not loaded on a named interface or, without --dev, on any\n",
 	.options = del_options,
 	.request_size = sizeof(struct del_request),
 	.defaults = &del_defaults,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * flush: how is a set emptied, or every set?
+ * flush: how are one or all sets emptied?
  */
 #include "cmd.h"
 
@@ -61,7 +61,7 @@ const struct command cmd_flush = {
 	.examples = "  xdp-ipfilter flush\n"
 		    "  xdp-ipfilter flush -s spamhaus\n"
 		    "  xdp-ipfilter flush --all -d eth0\n",
-	.exit_codes = "  3  the filter is not loaded there, or not loaded anywhere\n",
+	.exit_codes = "  3  not loaded on a named interface or, without --dev, on any\n",
 	.options = flush_options,
 	.request_size = sizeof(struct flush_request),
 	.defaults = &flush_defaults,

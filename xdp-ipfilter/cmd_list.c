@@ -148,7 +148,7 @@ const struct command cmd_list = {
 	.examples =
 		"  xdp-ipfilter list -d eth0 >rules.txt\n"
 		"  xdp-ipfilter list --json | jq '.interfaces[].rules[] | select(.packets > 0)'\n",
-	.exit_codes = "  3  the filter is not loaded there, or not loaded anywhere\n",
+	.exit_codes = "  3  not loaded on a named interface or, without --dev, on any\n",
 	.options = list_options,
 	.request_size = sizeof(struct list_request),
 	.needs = CAPABILITY_BPF | CMD_NEEDS_CLOCK,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * load: how is the filter attached to interfaces, to all of them or to none?
+ * load: how is the filter attached to all named interfaces, or to none?
  */
 #include "cmd.h"
 
@@ -105,7 +105,7 @@ static int load(void *data, struct error *err)
 	struct ifaces *ifaces = &request->ifaces;
 	int ret = attach_all(ifaces, request->attachments, err);
 
-	/* Not earlier: a load that fails must leave all of a filter that somebody turned off. */
+	/* Not earlier: a load that fails must not touch a filter that somebody turned off. */
 	for (size_t i = 0; i < ifaces->count && !ret; i++)
 		sweep(&ifaces->items[i].dev);
 	return ret;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * poll: what does the filter count from moment to moment?
+ * poll: how do the filter's counters change over time?
  */
 #include "cmd.h"
 
@@ -135,7 +135,7 @@ const struct command cmd_poll = {
 	.examples = "  xdp-ipfilter poll eth0\n"
 		    "  xdp-ipfilter poll --json -i 1000 --count 60 >minute.jsonl\n",
 	.exit_codes = "  0  ended by SIGINT, SIGTERM or after N prints\n"
-		      "  3  the filter is not loaded there, or was unloaded meanwhile\n",
+		      "  3  not loaded on a named interface, or unloaded meanwhile\n",
 	.options = poll_options,
 	.request_size = sizeof(struct poll_request),
 	.defaults = &poll_defaults,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * repair: how does a filter work again that somebody turned off or broke?
+ * repair: how is a filter that somebody turned off or broke brought back?
  */
 #include "cmd.h"
 
@@ -143,7 +143,7 @@ static int print_result(const struct repair *repair, const struct chain *after, 
 				 iface->dev.name);
 	loading_print(iface);
 	if (iface->chain.count < expected)
-		log_warning("%s: %u of the programs that were in its chain are gone for good; load "
+		log_warning("%s: its chain has lost %u of its programs for good; load "
 			    "them again",
 			    iface->dev.name, expected - iface->chain.count);
 	if (repair->attachment && held_in)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * replace: how do sets get exactly the rules of files, and what would change?
+ * replace: how do sets become exactly what files say, and what would change?
  */
 #include "cmd.h"
 
@@ -30,10 +30,9 @@ static const struct option_spec replace_options[] = {
 			      "The set to replace (default: those that the files name)."),
 	OPTION_FLAG('n', "dry-run", struct replace_request, dry_run,
 		    "Show what would change, and change nothing."),
-	OPTION_FLAG(
-		0, "force", struct replace_request, force,
-		"Accept what is likely an accident: rules that drop nearly all sources, no rules at "
-		"all, or the loss of more than half of a large set."),
+	OPTION_FLAG(0, "force", struct replace_request, force,
+		    "Accept a likely accident: rules that drop nearly all sources, no rules at "
+		    "all, or the loss of more than half of a large set."),
 	RULE_INPUT_FILE_OPTION(struct replace_request, files),
 	RULE_INPUT_FORMAT_OPTION(struct replace_request, format),
 	OPTION_NO_POSITIONALS("rules come from --file, an interface follows --dev"),
@@ -54,7 +53,7 @@ static bool only_reads(const void *data)
 	return request->dry_run;
 }
 
-/* Does the input name this set? The first one is there even if no line names it. */
+/* Does the input name this set? The first set exists even if no line names it. */
 static bool input_names(const struct input *input, size_t set)
 {
 	return input->set_count == 1 || input->sets[set].named || input->sets[set].filled;
@@ -126,14 +125,14 @@ const struct command cmd_replace = {
 	.summary = "replace whole sets by the contents of files, in one step",
 	.usage = "[OPTION]... -f FILE...",
 	.notes =
-		"Without --set, replaces the sets that the files name by 'set NAME' lines; rules before such a line\n"
+		"Without --set, replaces the sets that 'set NAME' lines in the files name; rules before any such line\n"
 		"belong to the set 'default'. Other sets stay. Without --dev, changes every interface that has the\n"
 		"filter.\n",
 	.examples = "  xdp-ipfilter replace -s spamhaus -f drop.txt\n"
 		    "  xdp-ipfilter replace --dry-run -f rules.txt\n"
 		    "  xdp-ipfilter list -d eth0 | xdp-ipfilter replace -d eth1 -f -\n",
 	.exit_codes = "  1  failed, or refused without --force; nothing changed\n"
-		      "  3  the filter is not loaded there, or not loaded anywhere\n",
+		      "  3  not loaded on a named interface or, without --dev, on any\n",
 	.options = replace_options,
 	.request_size = sizeof(struct replace_request),
 	.defaults = &replace_defaults,

@@ -123,7 +123,7 @@ static int detach_own(const struct iface *iface, struct error *err)
 
 	if (iface->chain.program_id)
 		ret = iface_check(iface, err);
-	/* Pins keep a filter in the kernel that somebody turned off. */
+	/* A filter that somebody turned off stays in the kernel until its pins are removed. */
 	if (ret && error_is(err, ERROR_ABSENT)) {
 		sweep_program(&iface->dev, iface->chain.program_id);
 		return ret;
@@ -132,7 +132,8 @@ static int detach_own(const struct iface *iface, struct error *err)
 }
 
 /* A failure here does not hide the message of what ended the rounds. Takes the filter off even if
- * somebody keeps the lock: detaching harms no other command, which then finds the program gone. */
+ * somebody keeps the lock: detaching harms no other command; that command finds the program
+ * gone. */
 static int take_off(const struct iface *iface, int ret, struct error *err)
 {
 	struct error failure = { 0 };

@@ -144,7 +144,7 @@ static void describe_rules(struct report *report, const struct snapshot *snapsho
 	report_close(report);
 }
 
-/* Why packets are not filtered, or why no other program can join; and what helps. */
+/* Why packets are not filtered, or why no other program can join, and what helps. */
 static void describe_chain_trouble(struct report *report, const struct snapshot *snapshot)
 {
 	const struct iface *iface = snapshot->iface;
@@ -161,7 +161,7 @@ static void describe_chain_trouble(struct report *report, const struct snapshot 
 		report_line(report, "%s", chain_advice(&iface->dev, chain, advice));
 	else if (chain_is_broken(chain))
 		report_line(report,
-			    "%u programs of its chain are gone, and none can join; '" PROGRAM_NAME
+			    "its chain has lost %u of its programs, and none can join; '" PROGRAM_NAME
 			    " repair %s' repairs it",
 			    chain->expected - chain->count, name);
 	else if (snapshot->needs_repair)
@@ -171,7 +171,7 @@ static void describe_chain_trouble(struct report *report, const struct snapshot 
 			    name);
 }
 
-/* Only in text: the fields of JSON say it. */
+/* Only in text: the fields of JSON show the same. */
 static void describe_trouble(struct report *report, const struct snapshot *snapshot)
 {
 	const struct chain *chain = &snapshot->iface->chain;
@@ -279,8 +279,8 @@ static int print(const struct snapshots *snapshots, bool json, struct error *err
 	return ret < 0 ? ret : 0;
 }
 
-/* Fails for the worst state, without a message, as the output says it: not filtering is worse than
- * not loaded. */
+/* Fails for the worst state: not filtering is worse than not loaded. Sets no message, because the
+ * output shows the state. */
 static int judge(const struct ifaces *ifaces, struct error *err)
 {
 	int ret = 0;

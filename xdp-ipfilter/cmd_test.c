@@ -39,7 +39,7 @@ static const char *check(const void *data)
 	return request->texts.count ? NULL : "which address?";
 }
 
-/* Would it be an address without its leading zeros? */
+/* Would the text be an address without its leading zeros? */
 static bool has_zeros(const char *text)
 {
 	struct address address;
@@ -95,7 +95,8 @@ static void print_verdict(struct findings *findings, const struct snapshot *snap
 		    verdict_name(verdict), prefix, snapshot->rules.sets[rule->set].name);
 }
 
-/* Asks both the table, with the code that packets run, and the rules, which have the names. */
+/* Looks the address up in the table, with the code that packets run, and in the rules, which have
+ * the names. */
 static int find_verdict(const struct snapshot *snapshot, const struct address *address,
 			const struct rule **rule, enum ipf_verdict *verdict, struct error *err)
 {
@@ -139,7 +140,7 @@ static int test_snapshots(const struct test_request *request, const struct snaps
 	for (size_t i = 0; i < snapshots->count; i++) {
 		const struct snapshot *snapshot = &snapshots->items[i];
 
-		/* A warning has said so already. */
+		/* A warning has already said so. */
 		if (snapshot->iface->misread.text[0])
 			findings->all_dropped = false;
 		for (size_t j = 0; j < request->texts.count && !ret; j++)
@@ -193,12 +194,12 @@ const struct command cmd_test = {
 	.name = "test",
 	.summary = "show which rule would decide for packets from an address",
 	.usage = "[OPTION]... ADDRESS...",
-	.notes = "Without --dev, asks every interface that has the filter. Nothing is counted.\n",
+	.notes = "Without --dev, asks every interface that has the filter. Counts nothing.\n",
 	.examples = "  xdp-ipfilter test 192.0.2.66 2001:db8::66\n"
 		    "  xdp-ipfilter test -q 192.0.2.66 && echo blocked\n",
 	.exit_codes = "  0  every address would be dropped\n"
 		      "  1  some would pass, or the test failed\n"
-		      "  3  the filter is not loaded there, or not loaded anywhere\n",
+		      "  3  not loaded on a named interface or, without --dev, on any\n",
 	.options = test_options,
 	.request_size = sizeof(struct test_request),
 	.check = check,

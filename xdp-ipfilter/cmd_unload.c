@@ -58,15 +58,15 @@ static int find_ifaces(void *data, struct error *err)
 	return ret;
 }
 
-/* First removes running filters, then those that only pins hold, then the rest of a dead chain. If
- * unload is killed, the pins show the next one what is left. */
+/* First removes running filters, then those that only pins hold, then what is left of a dead chain.
+ * If unload is killed, the pins show the next one what is left. */
 static int unload_iface(const struct netdev *dev, struct error *err)
 {
 	struct error failure = { 0 };
 	int ret = detach_filters(dev, &failure);
 
 	if (ret == -ENOENT && sweep_filters(dev)) {
-		log_verbose("%s: it was turned off, and is gone for good", dev->name);
+		log_verbose("%s: removed a filter that was turned off", dev->name);
 		ret = 0;
 	} else if (!ret) {
 		log_verbose("%s: unloaded", dev->name);

@@ -17,7 +17,7 @@
 #include <util/log.h>
 #include <util/program.h>
 
-/* Tolerates this many loads and unloads between reading a chain and opening its program. */
+/* How many loads and unloads are tolerated between reading a chain and opening its program. */
 #define OPEN_TRIES 8
 
 void iface_edit_done(struct iface *iface)
@@ -80,7 +80,7 @@ static int read_chains(struct ifaces *ifaces, struct error *err)
 	return ret;
 }
 
-/* Has the interface gone since it was found? By number, as it may have been renamed. */
+/* Has the interface gone since it was found? Checks its number, as its name may have changed. */
 static bool has_gone(const struct netdev *dev)
 {
 	auto_free struct netdev *devs = NULL;

@@ -39,7 +39,7 @@ struct iface {
 };
 
 /* Zeroed is empty; release with ifaces_done(). The functions below that add to it return 0, or a
- * negative errno and set *err; what they added before a failure stays. */
+ * negative errno and set *err; whatever they added before a failure stays. */
 struct ifaces {
 	struct iface *items;
 	size_t count;
@@ -72,8 +72,7 @@ int ifaces_filtering(const struct option_texts *names, struct ifaces *out, struc
  * the frames. */
 enum filter_state iface_state(const struct iface *iface);
 
-/* Should the filter run there, but does not? It is attached but not filtering, or was turned
- * off. */
+/* Is the filter attached but not filtering, or was it turned off? */
 bool iface_lost(const struct iface *iface);
 
 /* What happens to a source without a rule: IPF_PASS or IPF_DROP. The filter is open. */
@@ -96,8 +95,8 @@ void iface_edit_done(struct iface *iface);
 int iface_refuse(const struct iface *iface, struct error *err);
 
 /* Does the program of the iface still filter there? Reads the chain anew. Returns 0, or a negative
- * errno and sets *err: ERROR_ABSENT where the program is gone, ERROR_FAILURE where it is there and
- * does not filter any more. */
+ * errno and sets *err: ERROR_ABSENT where the program is gone, ERROR_FAILURE where it is there but
+ * no longer filters. */
 int iface_check(const struct iface *iface, struct error *err);
 
 #endif

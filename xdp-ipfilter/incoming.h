@@ -3,7 +3,7 @@
  * What does an input do to the rules of one interface?
  *
  * An input is read once for all interfaces. Its rules refer to sets by the numbers of the input,
- * and may leave the verdict to the policy; only an interface turns that into rules.
+ * and may leave the verdict to the policy; they become rules only for an interface.
  */
 #ifndef INCOMING_H
 #define INCOMING_H

@@ -41,7 +41,7 @@ const char *loading_counting(unsigned int counting); /* enum ipf_counting */
 /* clang-format off */
 #define LOADING_OPTIONS(request, field_)                                                            \
 	OPTION_ENUM('m', "mode", "MODE", request, field_.attach.mode, loading_mode,                 \
-		    "How to attach; unspecified takes native where the driver has it, else skb."),  \
+		    "How to attach; unspecified is native where the driver has it, else skb."),    \
 	OPTION_ENUM('p', "policy", "POLICY", request, field_.attach.policy, loading_policy,         \
 		    "What happens to a source without a rule."),                                    \
 	OPTION_NUMBER('P', "prio", "PRIORITY", request, field_.attach.priority, 0, INT_MAX,         \
@@ -57,7 +57,7 @@ const char *loading_counting(unsigned int counting); /* enum ipf_counting */
 	OPTION_ENUM(0, "counters", "WHEN", request, field_.attach.counting, loading_counting,       \
 		    "Count the packets of each rule; auto does up to 65536 rules."),                \
 	OPTION_FLAG(0, "force", request, field_.force,                                              \
-		    "Accept what is likely an accident: rules that drop nearly all sources."),      \
+		    "Accept a likely accident: rules that drop nearly all sources."),               \
 	OPTION_POSITIONALS("IFNAME", request, field_.names)
 /* clang-format on */
 
@@ -66,7 +66,7 @@ const char *loading_counting(unsigned int counting); /* enum ipf_counting */
 int loading_read(const struct loading_request *request, struct input *input, struct error *err);
 
 /* Makes the input the rules of the iface, and prepares the filter for it. The caller holds the
- * lock. Returns as attach_prepare(), or what lockout_check_rules() refuses. */
+ * lock. Returns what attach_prepare() or lockout_check_rules() returns. */
 int loading_prepare(const struct loading_request *request, const struct input *input,
 		    struct iface *iface, struct attachment **out, struct error *err);
 

@@ -2,16 +2,16 @@
 /*
  * Would these rules lock the operator out?
  *
- * What is nearly always a mistake is refused unless --force is given; what may be intended gets a
- * warning. Refused are:
+ * A change that is nearly always a mistake is refused, unless --force is given. One that may be
+ * intended gets a warning. These changes are refused:
  *
  * - A change after which hardly any source passes: less than a 256th of the addresses in use
  *   (coverage.h; in IPv4 that is less than a /8), where more passed before, and the change newly
  *   drops a 256th or more. One rule may do it or many together, from the command line, a file or
  *   both: 0.0.0.0/0, 0.0.0.0/1 with 128.0.0.0/1, 0.0.0.1-255.255.255.255, ::ffff:0:0/96. Exceptions
- *   count: the addresses that they let pass, pass. Lists that people use stay below the limit:
- *   country lists cover half of IPv4, full bogon lists 95 % of the IPv6 space that the registries
- *   have.
+ *   count: addresses that they let pass count as passing. Lists that people use stay below the
+ *   limit: country lists cover half of IPv4, full bogon lists 95 % of the IPv6 space that the
+ *   registries have.
  * - A line of a file, or of standard input, that newly drops a third of the addresses in use or
  *   more: a /1 of IPv4 drops 43 or 57 %, a /2 29 %. No list has such a line, unless it was
  *   truncated inside 128.0.0.0/16. An operator who types it on the command line means it.
@@ -19,9 +19,9 @@
  *   there are none, wider than /8 or /16): it may have lost digits. A line end makes it acceptable.
  * - A replace that leaves less than half of a large set.
  *
- * Addresses that live rules or the policy drop already are not newly dropped. So under policy deny,
- * load refuses nothing, and replace only a change that removes pass rules over nearly all
- * addresses.
+ * Addresses that live rules or the policy already drop are not newly dropped. Under policy deny,
+ * load therefore refuses nothing, and replace refuses only a change that removes pass rules over
+ * nearly all addresses.
  */
 #ifndef LOCKOUT_H
 #define LOCKOUT_H
@@ -40,8 +40,8 @@ int lockout_check_input(const struct input *input, struct error *err);
 
 enum lockout_change { LOCKOUT_ADDS, LOCKOUT_REPLACES };
 
-/* Might lockout_check_rules() refuse what the input does to these rules? Asked first, because that
- * check needs a copy of the rules and a walk over them, which nearly all changes can do without. */
+/* Might lockout_check_rules() refuse what the input does to these rules? Ask this first: that check
+ * needs a copy of the rules and a walk over them, and nearly all changes need neither. */
 bool lockout_may_refuse(const struct input *input, const struct ruleset *rules,
 			enum ipf_verdict policy, enum lockout_change change);
 

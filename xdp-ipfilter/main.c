@@ -37,8 +37,7 @@ static const struct command *const commands[] = {
 	&cmd_flush, &cmd_list, &cmd_test,   &cmd_status, &cmd_poll, &cmd_help, NULL,
 };
 
-/* Before anything is looked at: libraries that run out of descriptors later report something
- * else. */
+/* Before anything else: libraries that run out of descriptors later report something else. */
 static int check_descriptors(unsigned int needs, struct error *err)
 {
 	return descriptors_check(needs & CAPABILITY_ATTACH ? ATTACH_DESCRIPTORS : IFACE_DESCRIPTORS,
@@ -96,8 +95,8 @@ int main(int argc, char **argv)
 	struct error err = { 0 };
 	int ret, flushed;
 
-	/* For the folders that libxdp makes in the BPF file system: an inherited umask could take
-	 * root's own bits away, and then nobody could enter them again. */
+	/* For the folders that libxdp makes in the BPF file system: an inherited umask could remove
+	 * root's own permissions, and then nobody could enter them again. */
 	umask(S_IRWXG | S_IRWXO);
 	open_standard_streams();
 	/* If a reader goes away, the next write fails; no signal ends us. */

@@ -10,8 +10,8 @@
 
 #include <stddef.h>
 
-/* "drop.txt: 420,000 lines read". Call it as often as you like: few calls print. The first call
- * starts the second that passes before anything is printed. */
+/* "drop.txt: 420,000 lines read". Call it as often as you like: few calls print, and none in the
+ * first second after the first call. */
 void progress_lines(const char *name, size_t lines);
 
 /* "eth0: making 1,000,000 rules live" */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * How do the rules that a command is given, in files and arguments, become one input?
+ * How do rules in files and arguments become one input?
  */
 #include "rule_input.h"
 
@@ -55,7 +55,7 @@ static int read_file(struct input *input, const char *name, struct error *err)
 	file = fopen(name, "re");
 	if (!file) {
 		ret = -errno;
-		/* A user without any privilege is told about that later. */
+		/* A user without any privilege gets that message later. */
 		if (ret == -EACCES && capability_has(CAPABILITY_BPF) &&
 		    !capability_has(CAPABILITY_FILES))
 			return error_set(err, ret,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * How do the rules that a command is given, in files and arguments, become one input?
+ * How do rules in files and arguments become one input?
  */
 #ifndef RULE_INPUT_H
 #define RULE_INPUT_H
@@ -29,9 +29,10 @@ const char *rule_input_format_name(unsigned int index);
 /* The format of this name; NULL for NULL. */
 const struct format *rule_input_format(const char *name);
 
-/* Reads the files ("-" is standard input), then the rules, into the input, whose first members are
- * set. Gives one warning for all rules whose host bits were cleared; with -v, names the format of
- * each file. Returns 0, ERROR_USAGE for bad input, or another negative errno with a message. */
+/* Reads the files ("-" is standard input), then the rules. The caller has set the first members of
+ * the input. Gives one warning for all rules whose host bits were cleared; with -v, names the
+ * format of each file. Returns 0, ERROR_USAGE for bad input, or another negative errno with a
+ * message. */
 int rule_input_read(struct input *input, const struct option_texts *files,
 		    const struct option_texts *rules, struct error *err);
 

@@ -19,18 +19,19 @@
 
 struct error;
 
-/* What is wanted besides the chain and the configuration, which were read before. */
+/* What to read besides the chain and the configuration, which have been read before. */
 struct snapshot_parts {
-	bool still_filters; /* fail as iface_check() does where the filter does not run any more */
+	bool still_filters; /* fail as iface_check() does if the filter no longer runs */
 	bool rules;
-	bool table;    /* that the rules were read from; needs the rules */
-	bool counters; /* of each rule; needs the rules */
+	bool table;    /* the one that the rules were read from; needs `rules` */
+	bool counters; /* those of each rule; needs `rules` */
 	bool totals;
-	bool repair;     /* whether its chain needs one */
+	bool repair;     /* whether the chain needs one */
 	const char *set; /* only the rules of this set; NULL: of all */
 };
 
-/* What was not wanted, and of an interface without the filter everything, is zero. */
+/* Parts that were not asked for are zero, and so are all parts of an interface without the
+ * filter. */
 struct snapshot {
 	const struct iface *iface; /* with its chain, and its configuration in the open filter */
 	uint64_t time_ms;          /* when the totals were read, by clock_monotonic_ms() */

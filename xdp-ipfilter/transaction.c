@@ -61,7 +61,7 @@ static int apply(struct transaction_part *part, const struct transaction *transa
 	return ret;
 }
 
-/* Keeps the rules as they were in part->before, and refuses a change that is guarded against. */
+/* Keeps the old rules in part->before, and refuses a change that the guard rejects. */
 static int apply_guarded(struct transaction_part *part, const struct transaction *transaction,
 			 __u32 now, struct error *err)
 {

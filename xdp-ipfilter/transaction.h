@@ -16,9 +16,9 @@
 struct error;
 struct transaction;
 
-/* Makes the new rules in iface->rules; *changed is the number of rules that became
- * different. Called again from the start if another process changes the rules meanwhile. Returns 0,
- * or a negative errno and sets *err: then nothing changes on any interface. */
+/* Changes iface->rules; *changed is the number of rules that became different. Called again from
+ * the start if another process changes the rules meanwhile. Returns 0, or a negative errno and sets
+ * *err: then nothing changes on any interface. */
 typedef int (*transaction_apply)(struct iface *iface, const struct transaction *transaction,
 				 size_t *changed, struct error *err);
 
@@ -40,8 +40,8 @@ struct transaction {
 /* These are steps of such commands (struct command), whose requests they get. */
 
 /* Reads the rules of each interface, changes them, and prepares their tables; nothing is live yet.
- * Leaves an interface alone whose rules do not change. The caller holds the lock. Returns 0, or a
- * negative errno and sets *err, ERROR_ABSENT where the filter is not loaded. */
+ * Skips an interface whose rules do not change. The caller holds the lock. Returns 0, or a negative
+ * errno and sets *err, ERROR_ABSENT where the filter is not loaded. */
 int transaction_prepare(void *request, struct error *err);
 
 /* Makes everything that was prepared live. The caller holds the lock, and holds signals back. Fails
@@ -49,7 +49,7 @@ int transaction_prepare(void *request, struct error *err);
  * then. */
 int transaction_commit(void *request, struct error *err);
 
-/* Releases the input, and what was prepared and is not live. */
+/* Releases the input, and whatever was prepared but is not live. */
 void transaction_done(void *request);
 
 /* Instead of transaction_prepare(): prints to stdout what would change, and prepares nothing. Needs
