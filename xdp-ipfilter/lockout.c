@@ -14,7 +14,7 @@
 #include <util/error.h>
 #include <util/log.h>
 
-/* Sets this large come from a list. A list that lost half of its rules was truncated on its way. */
+/* Sets this large come from a list. A list that lost half of its rules was truncated. */
 #define MANY_RULES 100
 
 /* The limits, as fractions of the addresses in use; the header gives the reasons. */

@@ -10,7 +10,7 @@
 #include <string.h>
 
 struct walk {
-	diff_tell tell;
+	diff_callback call;
 	void *context;
 	size_t same;
 };
@@ -51,13 +51,13 @@ static void compare_peers(struct walk *walk, const struct peers *before, const s
 		if (fresh && is_same(old, fresh))
 			walk->same++;
 		else
-			walk->tell(old, fresh, walk->context);
+			walk->call(old, fresh, walk->context);
 	}
 	for (size_t i = after->first; i < after->end; i++) {
 		const struct rule *fresh = &after->rules->rules[i];
 
 		if (!find_peer(before, set_name(after, fresh)))
-			walk->tell(NULL, fresh, walk->context);
+			walk->call(NULL, fresh, walk->context);
 	}
 }
 
@@ -88,11 +88,11 @@ static const struct prefix *first_prefix(const struct peers *a, const struct pee
 	return prefix_compare(left, right) <= 0 ? left : right;
 }
 
-size_t diff_rulesets(const struct ruleset *before, const struct ruleset *after, diff_tell tell,
+size_t diff_rulesets(const struct ruleset *before, const struct ruleset *after, diff_callback call,
 		     void *context)
 {
 	struct peers old = { .rules = before }, fresh = { .rules = after };
-	struct walk walk = { .tell = tell, .context = context };
+	struct walk walk = { .call = call, .context = context };
 	const struct prefix *prefix;
 
 	while ((prefix = first_prefix(&old, &fresh))) {
