@@ -179,8 +179,8 @@ in_the_clone_of_another() {
 		(cd "$clone" && ! tree_files '*.o' >/dev/null 2>&1)
 }
 
-# The checks where there is nothing but themselves: each fails, unless it is skipped or is about
-# files of any kind, as they are.
+# The checks in a tree that has no other files: each fails, unless it is skipped or accepts files of
+# any kind, as these are.
 fails_on_nothing() {
 	local empty=$scratch/empty check passed
 	mkdir -p "$empty/testing"
@@ -200,7 +200,7 @@ tap_run 'and once more, to a folder with blanks in its path' tree_copy "$two"
 tap_run 'configure takes options in two words' takes_two_words
 tap_run 'configure takes what packagers give to every configure' takes_packagers_options
 tap_run 'configure asks again with the same arguments' asks_again
-tap_run 'configure refuses an option that nobody knows, by its name' \
+tap_run 'configure refuses an unknown option, by its name' \
 	refused 2 'configure: --with-nothing: unknown argument' configured --with-nothing
 tap_run 'configure refuses an option without its value' \
 	refused 2 'configure: --prefix: needs a value' configured --prefix

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# Holds the layers: reads every #include line and names those that reach where they may not.
+# Holds the layers: reads every #include line and names those that break the order.
 #
 #	testing/layers.sh            the check and its self-test, as TAP
 #	testing/layers.sh TREE       only the check, of another tree; exit 1 when something was found
@@ -23,7 +23,7 @@ offences() (
 	# shellcheck disable=SC2016 # for awk to expand
 	find "$@" -name '*.[ch]' -type f 2>/dev/null | sort | tr '\n' '\0' | xargs -0 -r awk '
 	BEGIN {
-		# Who may include whom, besides its own folder; the lowest first. The map in
+		# What each folder may include besides itself; the lowest first. The map in
 		# docs/architecture.md is drawn from these lines.
 		may["headers"] = " "
 		may["lib/bpf"] = " headers "

@@ -37,7 +37,7 @@ tap_run() {
 }
 
 # all_files: what git tracks or would add; in a tarball, or without git, every file. The clone may
-# be another user's, and git is told to accept that: whoever runs the tests trusts the tree anyway.
+# be another user's, and git must accept that: running the tests means trusting the tree anyway.
 all_files() {
 	{
 		[ -e .git ] && git -c safe.directory="$PWD" -c core.fsmonitor=false \

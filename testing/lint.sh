@@ -51,7 +51,7 @@ check_shell() {
 	fill files shell_files && printf '%s\n' "${files[@]}" | sort -u | xargs shellcheck -x
 }
 
-# What the host compiles, without tests. Fails, as grep does, when there is nothing.
+# What the host compiles, without tests. Fails, as grep does, when there is no such file.
 host_sources() {
 	tree_files 'lib/*.c' 'xdp-ipfilter/*.c' | grep -v '\.bpf\.c$'
 }
@@ -194,7 +194,7 @@ else
 	tap_skip 'it compiles for 32 bits' \
 		'no 32-bit C library (Debian: libc6-dev-i386, Fedora: glibc-devel.i686)'
 fi
-# musl's headers first; of the system's those of the kernel and the libraries.
+# musl's headers first, then the system's headers of the kernel and the libraries.
 with musl-gcc 'it compiles with musl' \
 	check_compiles "musl-gcc -idirafter /usr/include -idirafter $machine"
 tap_run 'sources and Makefiles agree' check_sources

@@ -269,7 +269,7 @@ const struct packet corpus[] = {
 	{ "5 tags, of 65536 bytes",      V6, TAGS(0x8100, 0x8100, 0x8100, 0x8100, 0x8100), .size = 65536, IS_MALFORMED },
 };
 
-/* On links without Ethernet, nothing tells what a frame is that is neither IPv4 nor IPv6. */
+/* On links without Ethernet, nothing shows what a frame is if it is neither IPv4 nor IPv6. */
 #define B4 V4, .bare = true
 #define B6 V6, .bare = true
 const struct packet bare_corpus[] = {

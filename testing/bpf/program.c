@@ -96,7 +96,7 @@ const char *program_too_large(__u32 size)
 		       "this kernel has no multi-buffer frames (5.18)";
 }
 
-/* As in lib/dataplane/program.c: by the section's name libbpf would ask for multi-buffer frames. */
+/* As in lib/dataplane/program.c: the section's name makes libbpf ask for multi-buffer frames. */
 static void open_without_multi_buffer(void)
 {
 	static int handler;

@@ -296,7 +296,7 @@ static void test_truncations(void)
 }
 
 /* In newer kernels (6.18, and stable ones since), a test run can choose how much of the frame is in
- * the first buffer. Others refuse, or fill that buffer all the same. */
+ * the first buffer. Others refuse, or fill that buffer anyway. */
 static bool can_split(struct program *program)
 {
 	struct xdp_md in = { .data_end = 20 }, out = { 0 };

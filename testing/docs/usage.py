@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What does --help say? It is printed from the tables of options in C, so it stands for them."""
+"""What does --help say? It is printed from the tables of options in C, so it represents them."""
 import os
 import pathlib
 import re

@@ -113,7 +113,7 @@ def _ordinary():
     yield from _both4("TCP SYN", lambda s: IP(src=s, dst=OUR4) / TCP(dport=22, flags="S"))
     yield from _both4("ICMP echo", lambda s: IP(src=s, dst=OUR4) / ICMP())
     yield from _both4("protocol 253", lambda s: IP(src=s, dst=OUR4, proto=253) / Raw(b"x" * 9))
-    yield from _both4("nothing behind the header", lambda s: IP(src=s, dst=OUR4, len=20, proto=59))
+    yield from _both4("nothing after the header", lambda s: IP(src=s, dst=OUR4, len=20, proto=59))
     yield from _both4("40 bytes of options", lambda s: IP(
         src=s, dst=OUR4, options=[IPOption_NOP()] * 40) / UDP(dport=9))
     yield from _both4("first fragment", lambda s: IP(
@@ -155,12 +155,12 @@ def _tagged():
     }
     for name, tags in stacks.items():
         yield from _pairs(name, lambda source, tags=tags: udp(source, tags=tags))
-    yield Frame("five tags, listed source behind them",
+    yield Frame("five tags, listed source after them",
                 udp4(LISTED4, tags=[(CTAG, vid) for vid in range(1, 6)]), "malformed")
-    yield Frame("five tags, free source behind them, IPv6",
+    yield Frame("five tags, free source after them, IPv6",
                 udp6(FREE6, tags=[(STAG, 1)] + [(CTAG, vid) for vid in range(2, 6)]), "malformed")
     yield Frame("eight tags", udp4(FREE4, tags=[(CTAG, vid) for vid in range(1, 9)]), "malformed")
-    yield Frame("five tags, ARP behind them",
+    yield Frame("five tags, ARP after them",
                 ether(bytes(ARP()), 0x0806, tags=[(CTAG, vid) for vid in range(1, 6)]), "malformed")
 
 
@@ -179,17 +179,17 @@ def ppp(source, size=20, short=False, **kwargs):
 def _sessions():
     yield from _pairs("PPPoE", ppp)
     yield from _pairs("PPPoE, protocol in one byte", lambda source: ppp(source, short=True))
-    yield from _pairs("PPPoE behind a tag", lambda source: ppp(source, tags=[(CTAG, 7)]))
-    yield from _pairs("PPPoE behind four tags", lambda source: ppp(source, tags=[(STAG, 7)] * 4))
+    yield from _pairs("PPPoE after a tag", lambda source: ppp(source, tags=[(CTAG, 7)]))
+    yield from _pairs("PPPoE after four tags", lambda source: ppp(source, tags=[(STAG, 7)] * 4))
     yield from _pairs("PPPoE, full MTU",
                       lambda source: ppp(source, 1492 - (48 if ":" in source else 28)))
     yield from _pairs("PPPoE, version, type and code as no one has them",
                       lambda source: ppp(source, header=b"\x25\x09\0\1"))
-    yield Frame("PPPoE behind five tags", ppp(LISTED4, tags=[(CTAG, 7)] * 5), "malformed")
-    yield Frame("PPPoE, IPv4 cut short", session(header4(LISTED4)[:19], b"\0\x21"), "malformed")
+    yield Frame("PPPoE after five tags", ppp(LISTED4, tags=[(CTAG, 7)] * 5), "malformed")
+    yield Frame("PPPoE, IPv4 truncated", session(header4(LISTED4)[:19], b"\0\x21"), "malformed")
     yield Frame("PPPoE, no protocol", session(b"", b""), "malformed")
-    yield Frame("PPPoE, protocol cut", session(b"", b"\0"), "malformed")
-    yield Frame("PPPoE, header cut", ether(b"\x11\0\0", PPPOE_SESSION), "malformed")
+    yield Frame("PPPoE, protocol truncated", session(b"", b"\0"), "malformed")
+    yield Frame("PPPoE, header truncated", ether(b"\x11\0\0", PPPOE_SESSION), "malformed")
     yield Frame("PPPoE, ND", session(bytes(IPv6(src=FREE6, dst=OUR6) / ICMPv6ND_NS()),
                                      b"\0\x57"), "nd")
 
@@ -197,7 +197,7 @@ def _sessions():
 def _not_ip():
     yield Frame("ARP request", ether(bytes(ARP(psrc=LISTED4, pdst=OUR4)), 0x0806), "other")
     yield Frame("ARP, tagged", ether(bytes(ARP()), 0x0806, tags=[(CTAG, 7)]), "other")
-    yield Frame("ARP behind four tags", ether(bytes(ARP()), 0x0806, tags=[(CTAG, 7)] * 4), "other")
+    yield Frame("ARP after four tags", ether(bytes(ARP()), 0x0806, tags=[(CTAG, 7)] * 4), "other")
     yield Frame("LLDP", ether(b"\x02\x07\x04\x02\0\0\0\0\x01" + bytes(40), 0x88CC), "other")
     yield Frame("802.3 with LLC (STP)", bytes(
         Dot3(dst=PLACEHOLDER, src=SOURCE_MAC) / LLC(dsap=0x42, ssap=0x42, ctrl=3) / STP()), "other")
@@ -211,31 +211,31 @@ def _not_ip():
                 ether(b"\x11\x09\0\0\0\x16\0\x21" + header4(LISTED4), 0x8863), "other")
     yield Frame("PPPoE, LCP with a listed address inside",
                 session(header4(LISTED4), b"\xc0\x21"), "other")
-    yield Frame("PPPoE, IPV6CP behind a tag",
+    yield Frame("PPPoE, IPV6CP after a tag",
                 session(bytes([1, 1, 0, 4]), b"\x80\x57", tags=[(CTAG, 7)]), "other")
     yield Frame("ethertype 0x9200, not a tag of ours", ether(bytes(40), 0x9200), "other")
     yield Frame("ethertype 0xffff", ether(bytes(46), 0xFFFF), "other")
-    yield Frame("nothing behind an unknown ethertype", ether(b"", 0x88B6), "other")
+    yield Frame("nothing after an unknown ethertype", ether(b"", 0x88B6), "other")
 
 
 def _cut_short():
     full4 = bytes(IP(src=LISTED4, dst=OUR4) / UDP())
     full6 = bytes(IPv6(src=LISTED6, dst=OUR6) / UDP())
     for length in (0, 1, 12, 16, 19):
-        yield Frame(f"IPv4 header cut after {length} bytes",
+        yield Frame(f"IPv4 header truncated after {length} bytes",
                     ether(full4[:length], IPV4), "malformed")
     for length in (0, 1, 24, 39):
-        yield Frame(f"IPv6 header cut after {length} bytes",
+        yield Frame(f"IPv6 header truncated after {length} bytes",
                     ether(full6[:length], IPV6), "malformed")
-    yield Frame("IPv4 header cut behind a tag",
+    yield Frame("IPv4 header truncated after a tag",
                 ether(full4[:19], IPV4, tags=[(CTAG, 5)]), "malformed")
-    yield Frame("IPv6 header cut behind four tags",
+    yield Frame("IPv6 header truncated after four tags",
                 ether(full6[:39], IPV6, tags=[(CTAG, 5)] * 4), "malformed")
     for length in range(4):
-        yield Frame(f"a tag cut after {length} bytes",
+        yield Frame(f"a tag truncated after {length} bytes",
                     ether((b"\0\5\x08\0")[:length], CTAG), "malformed")
     for length in range(4):
-        yield Frame(f"a second tag cut after {length} bytes",
+        yield Frame(f"a second tag truncated after {length} bytes",
                     ether((b"\0\5\x08\0")[:length], CTAG, tags=[(STAG, 5)]), "malformed")
 
 
@@ -266,9 +266,9 @@ def _neighbour_discovery():
                 ether(bytes(IPv6(src="::", dst="ff02::1") / ICMPv6ND_NS()), IPV6), "nd")
     yield Frame("ND from a link-local address",
                 ether(bytes(IPv6(src="fe80::1", dst="ff02::1") / ICMPv6ND_RA()), IPV6), "nd")
-    yield Frame("ND behind a tag", ether(bytes(IPv6(src=FREE6, dst=OUR6) / ICMPv6ND_NS()), IPV6,
+    yield Frame("ND after a tag", ether(bytes(IPv6(src=FREE6, dst=OUR6) / ICMPv6ND_NS()), IPV6,
                                          tags=[(CTAG, 3)]), "nd")
-    yield Frame("ND behind a hop-by-hop header is not right behind", ether(bytes(
+    yield Frame("ND after a hop-by-hop header is not right after it", ether(bytes(
         IPv6(src=FREE6, dst=OUR6) / IPv6ExtHdrHopByHop() / ICMPv6ND_NS()), IPV6), "free")
     yield Frame("ICMPv6 type 132, one below ND", ether(bytes(
         IPv6(src=FREE6, dst=OUR6) / Raw(b"\x84\0\0\0" + bytes(20))), IPV6), "free")
@@ -282,7 +282,7 @@ def _neighbour_discovery():
                 ether(bytes(IPv6(src=FREE6, dst="ff02::16") / ICMPv6MLReport()), IPV6), "free")
     yield Frame("destination unreachable",
                 ether(bytes(IPv6(src=FREE6, dst=OUR6) / ICMPv6DestUnreach()), IPV6), "free")
-    yield Frame("ICMPv6 cut before its type",
+    yield Frame("ICMPv6 truncated before its type",
                 ether(bytes(IPv6(src=FREE6, dst=OUR6, nh=58, plen=8)), IPV6), "free")
     yield Frame("later fragment of ICMPv6", ether(bytes(
         IPv6(src=FREE6, dst=OUR6) / IPv6ExtHdrFragment(offset=1, nh=58) / Raw(b"\x87" * 16)), IPV6),

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What does the kernel hold? bpftool tells, independently of the tool under test."""
+"""What does the kernel hold? bpftool shows it, independently of the tool under test."""
 import contextlib
 import ctypes
 import functools

@@ -44,7 +44,7 @@ def ethertype(packet):
 
 
 class Link:
-    """Sends packets, and tells which of them reached the network stack of the lab."""
+    """Sends packets, and reports which of them reached the network stack of the lab."""
 
     def __init__(self, lab, dev):
         self.lab, self.dev = lab, dev
@@ -102,8 +102,8 @@ def _mark(packet):
 
 
 class Tun(Link):
-    """A tun device: what is written to it comes in. With the header that tells the protocol, that
-    can be any bytes."""
+    """A tun device: packets that are written to it come in. With the header that names the
+    protocol, they can be any bytes."""
 
     def __init__(self, lab, dev="tun0", kind=IFF_TUN):
         with lab.ns:

@@ -132,7 +132,7 @@ class Wire:
 
     A control frame follows every few frames, and the filter always lets it pass. When it has
     arrived, every frame before it has arrived or never will. `controls` counts the control frames:
-    it tells a test what the counter `other` must be."""
+    it shows a test what the counter `other` must be."""
 
     BATCH = 64
 

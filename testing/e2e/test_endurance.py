@@ -22,7 +22,7 @@ def figures(lab):
 
 
 def flat(lab, before):
-    """Wait until the figures are those of before. Other processes may load and unload programs
+    """Wait until the figures are as they were. Other processes may load and unload programs
     meanwhile, and the kernel frees unused objects a moment later."""
     wait_for(lambda: all(now <= before[what] for what, now in figures(lab).items()),
              f"back at {before}", 30)

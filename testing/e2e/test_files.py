@@ -11,7 +11,7 @@ GOOD_FILE = """\
 # a comment
 ; another one
 
-192.0.2.1            # behind a rule
+192.0.2.1            # after a rule
 192.0.2.2;
 drop 192.0.2.3
 pass 192.0.2.64/26

@@ -121,8 +121,8 @@ UNREADABLE = {
     "version 15": b"\xf5" + packet(FREE4)[1:],
     "an Ethernet frame": bytes.fromhex("0200000000010200000000020800") + packet(LISTED4),
     "ihl 4": b"\x44" + packet(LISTED4)[1:],
-    "IPv4 cut short": packet(LISTED4)[:19],
-    "IPv6 cut short": packet(LISTED6)[:39],
+    "IPv4 truncated": packet(LISTED4)[:19],
+    "IPv6 truncated": packet(LISTED6)[:39],
 }
 
 

@@ -15,7 +15,7 @@ class Campaign:
 
     def __init__(self, lab, mode, policy):
         # The kernel itself drops frames whose outer VLAN tag is truncated, before any socket sees
-        # them. A frame that a bare interface does not deliver tells nothing about the filter.
+        # them. A frame that a bare interface does not deliver says nothing about the filter.
         bare = lab.wire.exchange(frame.data for frame in CORPUS)
         self.eaten = {frame.name for frame, arrived in zip(CORPUS, bare) if not arrived}
         lab.load("-m", mode, "-p", policy, "-i", LISTED4, "-i", LISTED6)
@@ -40,7 +40,7 @@ def campaign(request, module_lab):
 def test_frame(campaign, frame):
     passes, _ = frame.verdict(campaign.policy)
     if frame.name in campaign.eaten:
-        assert "tag cut" in frame.name, "only these are eaten by the kernel"
+        assert "tag truncated" in frame.name, "only these are eaten by the kernel"
         passes = False
     assert campaign.arrived[frame.name] is passes
 

@@ -98,7 +98,7 @@ def test_a_pinned_program_comes_back_with_rules_and_counters(chained):
 
 
 @pytest.mark.parametrize("ours_first, what", [(True, ("link", "prog")), (False, ("link",))],
-                         ids=["we before them, all lost", "we behind them, links lost"])
+                         ids=["we before them, all lost", "we after them, links lost"])
 def test_neighbours_run_on_while_we_are_repaired(chained, ours_first, what):
     lab, they = chained, [DropMac(chained), Count(chained)]
     if ours_first:
@@ -386,7 +386,7 @@ def test_missing_pins_of_our_chain_are_told_and_made_again(chained):
 
 
 def test_a_link_that_somebody_else_pins_filters_on(chained):
-    """Pins alone prove nothing. What runs is pinned again, and libxdp recognises it."""
+    """Pins alone prove nothing. The running chain is pinned again, and libxdp recognises it."""
     lab, they = chained, DropMac(chained)
     lab.load("-i", OURS)
     they.come()

@@ -144,7 +144,7 @@ def test_rules_of_others_are_left_alone_from_a_time_namespace(loaded, elsewhen):
 
 
 def test_without_proc_nobody_guesses_the_time(loaded, need):
-    """The command cannot tell which clock it sees, so it takes no rule for ended."""
+    """The command cannot tell which clock it sees, so it treats no rule as ended."""
     need("unshare")
     loaded.good("add", "-t", "1h", "192.0.2.1")
     with loaded.unchanged("f0"):

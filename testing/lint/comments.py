@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Which lines of a file are comments, in C, Python and whatever comments by #?"""
+"""Which lines of a file are comments, in C, Python and languages that comment with #?"""
 import ast
 import io
 import re

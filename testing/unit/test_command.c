@@ -21,7 +21,7 @@
 /* What was done, as " STEP" each, and which step is to fail. */
 static char steps[256];
 static const char *failing;
-/* The lock is one end of a pipe; a write to this one tells whether it is open. -1: not taken. */
+/* The lock is one end of a pipe; a write to this one shows whether it is open. -1: not taken. */
 static int lock_probe;
 
 static void note(const char *step)

@@ -87,7 +87,7 @@ static void write_points(const struct image *image, enum ipf_family family, char
 	}
 }
 
-/* There are no counters and timers: with them, every rule must be told from its neighbours. */
+/* There are no counters and timers: with them, every rule must differ from its neighbours. */
 static void check_points(void **state)
 {
 	const struct points_case *c = *state;
@@ -292,7 +292,7 @@ static const struct next_case next_cases[] = {
 	{ "a rule that ends gives way to its cover",
 	  "10.0.0.0/8\n10.0.0.0/16 timeout 5",
 	  { NONE, 0 } },
-	{ "a rule without cover gives way to nobody",
+	{ "a rule without cover has no successor",
 	  "10.0.0.0/8 timeout 5\n11.0.0.0/8 timeout 5",
 	  { NONE, NONE } },
 	{ "a cover that ends first is left out",

@@ -34,7 +34,7 @@ static const struct prefix_case prefix_cases[] = {
 	{ "all of IPv6", "::/0", 8 * SLASH12 + (1ull << 48) + (1ull << 46) + (2ull << 41) },
 	{ "global unicast", "2000::/3", 8 * SLASH12 + (1ull << 48) + (1ull << 46) + (2ull << 41) },
 	{ "what is outside of it", "8000::/1", 0 },
-	{ "what nobody has yet", "3000::/4", 0 },
+	{ "addresses that no registry has yet", "3000::/4", 0 },
 	{ "a registry's block", "2c00::/12", SLASH12 },
 	{ "a /64", "2001:db8::/64", 1 },
 	{ "less than a /64", "2001:db8::/65", 0 },

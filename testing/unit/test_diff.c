@@ -135,6 +135,6 @@ int main(void)
 	static struct suite suite;
 
 	SUITE_TABLE(&suite, check_diff, diff_cases);
-	suite_add(&suite, "random changes are told", random_changes_are_told, NULL);
+	suite_add(&suite, "random changes are reported", random_changes_are_told, NULL);
 	return suite_run(&suite, "diff");
 }

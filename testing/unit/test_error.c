@@ -165,7 +165,7 @@ int main(void)
 	static struct suite suite;
 
 	suite_add(&suite, "a failure has a message and a code", message_and_code, NULL);
-	suite_add(&suite, "a failure that nobody reads keeps its code", nobody_listens, NULL);
+	suite_add(&suite, "a failure that no caller reads keeps its code", nobody_listens, NULL);
 	suite_add(&suite, "the old message may be part of the new", own_text_as_argument, NULL);
 	suite_add(&suite, "a failure has a kind, which the last message decides", kinds, NULL);
 	suite_add(&suite, "terminal escapes are disarmed", terminal_escapes, NULL);

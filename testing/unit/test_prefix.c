@@ -342,7 +342,7 @@ static void check_range(struct address first, struct address last)
 		assert_true(same_key(piece->key, next));
 		next = after(prefix_last(piece));
 		if (i && piece[-1].bits == piece->bits)
-			/* Of two neighbours of one length the first must be an upper half. */
+			/* The first of two neighbours of one length must be an upper half. */
 			assert_true(key_bit(&piece[-1].key, piece->bits - 1u));
 	}
 	if (first.family == IPF_IPV4)
@@ -476,8 +476,8 @@ int main(void)
 		  NULL);
 	suite_add(&suite, "a cover comes before what it covers", a_cover_comes_first, NULL);
 	suite_add(&suite, "every problem has words of its own", every_problem_has_words, NULL);
-	suite_add(&suite, "ranges are cut into the smallest set",
-		  ranges_are_cut_into_the_smallest_set, NULL);
+	suite_add(&suite, "ranges become the fewest prefixes", ranges_are_cut_into_the_smallest_set,
+		  NULL);
 	suite_add(&suite, "prefixes survive their text", prefixes_survive_their_text, NULL);
 	return suite_run(&suite, "prefix");
 }

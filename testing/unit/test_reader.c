@@ -173,7 +173,7 @@ static const struct bad_case bad_cases[] = {
 	  "rules:1:25: 'x': unexpected; a line is [pass|drop] RULE [timeout DURATION]" },
 	{ "many words", TEXT("drop 10.0.0.1 timeout 5 a b c d e f\n"),
 	  "rules:1:25: 'a': unexpected; a line is [pass|drop] RULE [timeout DURATION]" },
-	{ "of two faults the first is told", TEXT("deny 10.0.0.1 until tomorrow\n"),
+	{ "the first of two faults is reported", TEXT("deny 10.0.0.1 until tomorrow\n"),
 	  "rules:1:1: 'deny': not an address, prefix or range" },
 	{ "a timeout without a rule", TEXT("timeout 5\n"),
 	  "rules:1:1: 'timeout': not an address, prefix or range" },
@@ -450,7 +450,7 @@ static void a_line_that_stands_twice_is_kept_once(void **state)
 	assert_int_equal(wide[0].origin, 5); /* the last of them counts */
 	assert_int_equal(wide[1].origin, 8); /* which another set has, too */
 	assert_int_equal(wide[2].origin, 2);
-	assert_int_equal(wide[3].origin, 0); /* what passes locks nobody out */
+	assert_int_equal(wide[3].origin, 0); /* a rule that passes locks nobody out */
 	input_done(&input);
 }
 
@@ -474,7 +474,7 @@ static const struct truncated_case truncated_cases[] = {
 	{ "alone and wide", "16.0.0.0/7", "-:1:1: '16.0.0.0/7'" },
 	{ "alone in IPv6 and narrow", "2001::/16", "" },
 	{ "alone in IPv6 and wide", "2000::/15", "-:1:1: '2000::/15'" },
-	{ "wide over what nobody uses", "192.0.2.0/24\n224.0.0.0/3", "" },
+	{ "wide over unused addresses", "192.0.2.0/24\n224.0.0.0/3", "" },
 	{ "an entry of an ipset", "add a 192.0.2.0/24\nadd a 64.0.0.0/2", "-:2:7: '64.0.0.0/2'" },
 };
 
@@ -702,7 +702,7 @@ int main(void)
 	suite_add(&suite, "a line may not contradict a forced verdict", a_forced_verdict, NULL);
 	suite_add(&suite, "a rule is called by its place", a_rule_is_called_by_its_place, NULL);
 	suite_add(&suite, "the widest lines are kept", the_widest_lines_are_kept, NULL);
-	suite_add(&suite, "a line that stands twice is kept once",
+	suite_add(&suite, "a line that occurs twice is kept once",
 		  a_line_that_stands_twice_is_kept_once, NULL);
 	SUITE_TABLE(&suite, check_truncated, truncated_cases);
 	suite_add(&suite, "cleared host bits are noted", cleared_host_bits_are_noted, NULL);

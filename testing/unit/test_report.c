@@ -228,7 +228,7 @@ static void check_closed(void (*describe)(struct report *report))
 	describe(&report);
 	assert_int_equal(report_finish(&report, &err), REPORT_CLOSED);
 	assert_string_equal(err.text, "");
-	/* Also for one who only asks whether all was written. */
+	/* Also for a caller that only asks whether all was written. */
 	assert_int_equal(report_flush(out, &err), REPORT_CLOSED);
 	fclose(out);
 }

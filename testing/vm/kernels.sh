@@ -12,8 +12,8 @@
 #
 # Each Debian release serves one line of kernels, and any Debian (or Ubuntu, with
 # debian-archive-keyring) can fetch all of them: apt runs with a configuration, lists and a cache of
-# its own below the folder, which leaves those of the system alone. Of the system's configuration
-# it takes the mirrors and how they are reached (proxies and the like).
+# its own below the folder, which leaves those of the system alone. It takes only the mirrors
+# and the way to reach them (proxies and the like) from the system's configuration.
 #
 # Exit codes: 0 done; 1 failed; 2 usage; 77 this machine cannot have that kernel (reason on stderr).
 #
@@ -125,7 +125,7 @@ if fresh; then # another run made it while we waited
 	exit 0
 fi
 
-rm -rf "$cache"/new.* # of runs that were killed: whoever holds the lock is alone
+rm -rf "$cache"/new.* # left by killed runs: only one run holds the lock
 work=$(mktemp -d "$cache/new.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 trap 'exit 129' HUP
