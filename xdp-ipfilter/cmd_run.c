@@ -197,7 +197,7 @@ const struct command cmd_run = {
 	.examples = "  xdp-ipfilter run -m skb -i 192.0.2.66 lo\n",
 	.exit_codes =
 		"  0  ended by SIGINT, SIGTERM or after N prints\n"
-		"  3  unloaded by someone else meanwhile, or the interface has gone or moved to\n"
+		"  3  unloaded by somebody else meanwhile, or the interface has gone or moved to\n"
 		"     another network namespace; the filter is off there too\n",
 	.options = run_options,
 	.request_size = sizeof(struct run_request),

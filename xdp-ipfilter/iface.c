@@ -362,5 +362,6 @@ int iface_check(const struct iface *iface, struct error *err)
 	if (now.held.program_id == iface->chain.program_id)
 		return error_set_absent(err, -ENOENT,
 					"%s: not loaded any more; somebody turned it off", name);
-	return error_set_absent(err, -ENOENT, "%s: not loaded any more; someone unloaded it", name);
+	return error_set_absent(err, -ENOENT, "%s: not loaded any more; somebody unloaded it",
+				name);
 }

@@ -154,7 +154,7 @@ const char *prefix_problem_text(enum prefix_problem problem)
 	case PREFIX_MAPPED_TOO_SHORT:
 		return "an IPv4-mapped prefix needs a length of 96 to 128";
 	case PREFIX_RANGE_OVER_MAPPED:
-		return "the range reaches over ::ffff:0:0/96, which means IPv4; leave that out";
+		return "the range contains ::ffff:0:0/96, which means IPv4; leave that out";
 	case PREFIX_LEADING_ZEROS:
 		return "leading zeros, which some tools read as octal; write the numbers without them";
 	case PREFIX_NO_MEMORY:

@@ -263,7 +263,7 @@ def test_removed_pins_are_attached_but_not_filtering(chained, neighbour):
         DropMac(lab).come()
     link = lab.ns.links()["f0"]
     sh("rm", "-r", f"/sys/fs/bpf/xdp/dispatch-{link['ifindex']}-{link['xdp']['prog']['id']}")
-    assert lab.wire.exchange([udp(OURS), udp(FREE)]) == [True, True], "nothing filters any more"
+    assert lab.wire.exchange([udp(OURS), udp(FREE)]) == [True, True], "nothing filters now"
     result = lab("status", "-j", "f0")
     assert result.json()["interfaces"][0]["state"] == "not-filtering", result
     text = lab("status", "f0")

@@ -144,7 +144,7 @@ static const struct bad_case bad_cases[] = {
 	  "the range starts in one address family and ends in the other" },
 	{ "a range over the mapped addresses", TEXT("::fffe:0:1-::1:0:0:0\n"),
 	  "rules:1:1: '::fffe:0:1-::1:0:0:0': "
-	  "the range reaches over ::ffff:0:0/96, which means IPv4; leave that out" },
+	  "the range contains ::ffff:0:0/96, which means IPv4; leave that out" },
 	{ "a mapped prefix that is too short", TEXT("::ffff:10.0.0.0/8\n"),
 	  "rules:1:1: '::ffff:10.0.0.0/8': an IPv4-mapped prefix needs a length of 96 to 128" },
 	{ "a verdict alone", TEXT("drop\n"),
