@@ -79,7 +79,7 @@ static const struct snapshot_parts parts = { .still_filters = true, .totals = tr
 
 struct polling {
 	const struct ifaces *ifaces;
-	struct snapshots before; /* of the last round */
+	struct snapshots before; /* those of the last round */
 	bool json;
 };
 

@@ -20,7 +20,7 @@
 
 struct test_request {
 	struct option_texts devices, texts;
-	struct address *addresses; /* of the texts */
+	struct address *addresses; /* one for each text */
 	bool quiet;
 };
 

@@ -21,7 +21,7 @@ struct search {
 	__u32 program_id;
 	struct netdev dev; /* the interface, as it is there */
 	char path[NETNS_PATH_SIZE];
-	int ret; /* of taking the program off there */
+	int ret; /* what detaching the program there returned */
 	struct error failure;
 };
 

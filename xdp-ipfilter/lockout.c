@@ -73,7 +73,7 @@ struct wide_drops {
 	const struct input *input;
 	enum ipf_family family;
 	struct coverage all;
-	struct coverage_line lines[INPUT_WIDE]; /* as input->wide */
+	struct coverage_line lines[INPUT_WIDE]; /* in the order of input->wide */
 	size_t count;
 };
 

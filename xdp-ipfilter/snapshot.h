@@ -40,7 +40,7 @@ struct snapshot {
 	struct table_snapshot table;
 	struct counter *counters; /* one for each rule */
 	struct totals totals;
-	bool needs_repair; /* as repair_is_needed() says; where the filter runs */
+	bool needs_repair; /* what repair_is_needed() says, if the filter runs */
 };
 
 /* Zeroed is empty. */

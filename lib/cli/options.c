@@ -53,7 +53,7 @@ struct reading {
 	int argc;
 	char **argv;
 	bool only_positionals; /* "--" was read */
-	const char *text;      /* of the row that was found */
+	const char *text;      /* the argument of the row that was found */
 };
 
 static bool is_option(const struct option_spec *spec)

@@ -95,7 +95,7 @@ struct option_spec {
 		.field = OPTION_FIELD(request, field_, bool), .help = help_ \
 	}
 
-/* Sets a bool and ends the reading: it wins over whatever is wrong before and after it. */
+/* Sets a bool and ends the reading. Errors before and after it do not count. */
 #define OPTION_STOP(letter_, name_, request, field_, help_)                 \
 	{                                                                   \
 		.kind = OPTION_KIND_STOP, .letter = letter_, .name = name_, \
@@ -199,7 +199,7 @@ struct option_table {
 struct options {
 	const char *command; /* in messages; NULL: the options before the command */
 	struct option_table own;
-	struct option_table common; /* of all commands: last in the help */
+	struct option_table common; /* options of all commands, last in the help */
 };
 
 /* Reads argv[1] and what follows it into the requests, whose fields hold the defaults. Refuses the

@@ -88,8 +88,8 @@ struct chain {
 	struct chain_component gaps[CHAIN_MAX];
 
 	__u32 program_id;       /* our filter, the first of several; 0: not loaded */
-	unsigned int position;  /* of our filter, from 1; 0: single */
-	__u32 priority;         /* of our filter, as the dispatcher has it */
+	unsigned int position;  /* that of our filter, from 1; 0: single */
+	__u32 priority;         /* that of our filter, as the dispatcher has it */
 	unsigned int our_count; /* how many filters of ours run */
 	unsigned int lost; /* the position of a filter of ours that the dispatcher lost; 0: none */
 	struct held_filter held; /* only where we do not filter */

@@ -24,7 +24,7 @@ struct btf;
 /* What a dispatcher was built for. The arrays are by position, which counts from 1: [position -
  * 1]. */
 struct dispatcher_config {
-	unsigned int version; /* of its format; 0: it cannot be read */
+	unsigned int version; /* that of its format; 0: it cannot be read */
 	unsigned int count;   /* components */
 	__u32 chain_call_actions[DISPATCHER_MAX];
 	__u32 priorities[DISPATCHER_MAX];

@@ -73,8 +73,8 @@ struct ipset {
 	char name[IPF_SET_NAME_SIZE];
 	const char *type;       /* NULL: not created by a line */
 	enum ipf_family family; /* where created */
-	__u32 expires;          /* of an entry without a timeout */
-	__u16 set;              /* of ours */
+	__u32 expires;          /* for an entry without a timeout */
+	__u16 set;              /* its index in the input */
 	bool filled;            /* has an entry */
 };
 

@@ -33,30 +33,30 @@ struct input_wide {
 	size_t column;
 	struct prefix prefix;       /* the first one that it means */
 	bool is_range;              /* it means several */
-	char text[TOKEN_TEXT_SIZE]; /* as it is written */
+	char text[TOKEN_TEXT_SIZE]; /* as written in the file */
 };
 
 /* A set that rules are for. */
 struct input_set {
 	char name[IPF_SET_NAME_SIZE];
-	__u32 origin; /* of the line that named it first; 0: none did */
-	bool named;   /* by a line, not only by rules before any such line */
-	bool filled;  /* has a rule */
-	bool flushed; /* by a line: it gets exactly these rules */
+	__u32 origin; /* the first line that named it; 0: none did */
+	bool named;   /* a line names it; false: only rules before any such line use it */
+	bool filled;  /* it has a rule */
+	bool flushed; /* a line flushes it: it gets exactly these rules */
 };
 
 /* What the reader needs before the first line, and its results. The owner zeroes it, sets the first
  * members, and calls input_done(). */
 struct input {
 	/* In: */
-	enum verdict verdict; /* of a line that names none */
+	enum verdict verdict; /* for a line that names none */
 	bool verdict_forced;  /* refuse the opposite in a line: --pass or --drop was given */
-	__u32 expires;        /* of a line without a timeout */
+	__u32 expires;        /* for a line without a timeout */
 	__u32 now;            /* tick from which timeouts count */
-	/* All rules go there, and lines may name no other set; NULL: lines may name sets, and
-	 * rules before them go to `default`. */
+	/* All rules go to this set, and lines must not name another one. NULL: lines name sets, and
+	 * rules before any such line go to `default`. */
 	const char *set;
-	const struct format *format; /* of every file; NULL: detected for each */
+	const struct format *format; /* that of every file; NULL: detected for each */
 	bool deletes;                /* refuse lines that empty a set: the rules are for del */
 	/* Called now and then with the number of lines of a file that were read; NULL: not
 	 * called. */
@@ -68,12 +68,13 @@ struct input {
 	struct input_set *sets; /* in order of appearance; the first is `set` or `default` */
 	size_t set_count;
 	size_t set_capacity;
-	const struct format *read_as; /* the last file; NULL: not known when reading failed */
-	size_t host_bits;             /* rules whose host bits were cleared */
-	/* The first of them: "FILE:LINE:COLUMN: '10.0.0.1/8' means 10.0.0.0/8". */
+	const struct format
+		*read_as; /* the format of the last file; NULL: not known when reading failed */
+	size_t host_bits; /* rules whose host bits were cleared */
+	/* The first such rule: "FILE:LINE:COLUMN: '10.0.0.1/8' means 10.0.0.0/8". */
 	char host_bits_example[512];
-	/* "FILE:LINE:COLUMN: '128.0.0.0/1'" of a last line without its end that is wider than all
-	 * others of its file: it may have lost digits. Empty: there is none. */
+	/* "FILE:LINE:COLUMN: '128.0.0.0/1'" names a last line that has no line end and is wider
+	 * than all others of its file: it may have lost digits. Empty: there is none. */
 	char truncated_example[512];
 	struct input_wide wide[IPF_FAMILIES][INPUT_WIDE]; /* widest first; unused: origin 0 */
 	/* All rules that do not pass cover at most this much, in the unit of coverage.h. */
@@ -82,7 +83,7 @@ struct input {
 	struct input_source *sources;
 	size_t source_count;
 	size_t source_capacity;
-	__u32 last_origin; /* that was given out */
+	__u32 last_origin; /* the last one that input_origin() gave out */
 };
 void input_done(struct input *input);
 

@@ -23,7 +23,7 @@ struct line {
 	size_t number;       /* from 1 */
 	bool unended;        /* the last line of the file, without a line end */
 	/* Used only by the functions below: */
-	struct prefix_list prefixes; /* that it asks rules for */
+	struct prefix_list prefixes; /* those that the line asks for */
 	struct token target;         /* which token does */
 	__u8 shortest[IPF_FAMILIES]; /* prefix of the lines before; UINT8_MAX: there is none */
 };

@@ -10,7 +10,7 @@
 
 struct token {
 	const char *text; /* in the line, ends with a NUL */
-	size_t column;    /* of its first byte, from 1 */
+	size_t column;    /* that of its first byte, from 1 */
 };
 
 static inline bool token_is_blank(char c)

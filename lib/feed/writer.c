@@ -15,7 +15,7 @@
 
 /* The rules of a set, as positions in the rule set, which keep its order. */
 struct set_rules {
-	size_t first; /* into an array of positions */
+	size_t first; /* index into an array of positions */
 	size_t count;
 };
 

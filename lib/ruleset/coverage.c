@@ -90,7 +90,7 @@ __u64 coverage_of(const struct prefix *prefix)
 
 struct walk {
 	const struct rule *rules;
-	size_t next, count; /* of one family: those from next on, before count */
+	size_t next, count; /* those of one family: from next on, up to count */
 	enum ipf_verdict policy;
 	unsigned int depth;
 	struct {

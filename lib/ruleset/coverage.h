@@ -20,7 +20,7 @@ __u64 coverage_of(const struct prefix *prefix);
 
 /* The share of one line's rules in coverage.dropped. */
 struct coverage_line {
-	__u32 origin; /* in: of the line; not 0 */
+	__u32 origin; /* in: that of the line; not 0 */
 	__u64 dropped;
 };
 
@@ -34,7 +34,7 @@ struct coverage {
 	/* Out: */
 	__u64 passed_before;
 	__u64 passed_after;
-	__u64 dropped; /* after the change and not before it */
+	__u64 dropped; /* dropped after the change and not before it */
 };
 
 /* Compares two rule sets without ended rules (ruleset_tidy()), in one walk over both. */

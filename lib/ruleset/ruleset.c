@@ -474,7 +474,7 @@ static int compare_rules(const void *a, const void *b)
 	return rule_compare(a, b);
 }
 
-/* Sorts the rules of each prefix anew. No two of a prefix are equal, so qsort(3) is enough, and it
+/* Sorts the rules of each prefix again. No two of a prefix are equal, so qsort(3) is enough, and it
  * cannot fail. */
 static void sort_again(struct ruleset *rules)
 {
