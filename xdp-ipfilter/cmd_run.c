@@ -159,9 +159,12 @@ static int take_off(const struct iface *iface, int ret, struct error *err)
 static int run_attached(struct run_request *request, struct error *err)
 {
 	struct iface *iface = &request->ifaces.items[0];
-	int ret;
+	const struct chain attached = iface->chain;
+	int ret = ifaces_open(&request->ifaces, err);
 
-	ret = ifaces_open(&request->ifaces, err);
+	/* If the program is gone already, opening has found whatever is there now. That is not
+	 * ours to count or to take off. */
+	iface->chain = attached;
 	if (!ret) {
 		log_verbose("%s: %s", iface->dev.name, filter_state_text(iface->chain.state));
 		ret = rounds_run(&request->rounds, print_round, request, err);

@@ -52,11 +52,9 @@ static int read_parts(struct snapshot *snapshot, const struct snapshot_parts *pa
 	const struct iface *iface = snapshot->iface;
 	int ret = 0;
 
-	if (!iface->chain.program_id)
-		return 0;
 	if (parts->still_filters)
 		ret = iface_check(iface, err);
-	if (ret)
+	if (ret || !iface->chain.program_id)
 		return ret;
 	if (parts->repair)
 		snapshot->needs_repair = repair_is_needed(&iface->dev, &iface->chain);

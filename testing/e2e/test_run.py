@@ -193,6 +193,40 @@ def test_unload_by_another_ends_it(lab, run):
     assert len(result.complaints) == 1 and "f0" in result.complaints[0], result
 
 
+@pytest.fixture
+def slow_to_open(lab, run, need, tmp_path):
+    """A `run` that has attached its filter and let go of the lock, and takes a second to open it."""
+    need("strace")
+    trace = tmp_path / "trace"
+    strace = ["strace", "-D", "-o", trace, "-e", "trace=bpf,close"]  # -D: `run` is our child
+    assert run("--interval", 20, "--count", 1, "f0", prefix=strace).end().rc == DONE
+    wait_for(lambda: "+++ exited" in trace.read_text(), "the trace is whole", lab.patience)
+    before, lock, after = re.search(
+        r'(?ms)\A(.*?map_name="ipf_lock.*? = (\d+)$.*?^close\(\2\))(.*)', trace.read_text()).groups()
+    assert after
+    call = len(re.findall(r"(?m)^bpf\(", before)) + 1
+    started = run("--interval", 20, "f0",
+                  prefix=[*strace, "-e", f"inject=bpf:delay_enter=1000000:when={call}"])
+    wait_for(lambda: lab.status("f0")["state"].startswith("filtering"), "it is attached", lab.patience)
+    return started
+
+
+def test_unload_before_the_first_round_ends_it(lab, slow_to_open):
+    lab.good("unload", "f0")
+    result = slow_to_open.end()
+    assert result.rc == NOT_LOADED and not any(map(drops, result.out.splitlines())), result
+    assert len(result.complaints) == 1 and "f0: not loaded any more" in result.complaints[0], result
+
+
+def test_a_filter_that_came_instead_stays(lab, slow_to_open):
+    lab.good("unload", "f0")
+    lab.load("-i", "192.0.2.66")
+    result = slow_to_open.end()
+    assert result.rc == NOT_LOADED and "f0: not loaded any more" in result.err, result
+    assert lab.status("f0")["state"].startswith("filtering")
+    assert not lab.wire.passes(udp("192.0.2.66"))
+
+
 @pytest.mark.parametrize("args, rc, words", [
     (["-i", "10.0.0.300", "f0"], USAGE, "10.0.0.300"),
     (["nosuch0"], FAILED, "no such interface"),
