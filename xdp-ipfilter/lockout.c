@@ -231,13 +231,13 @@ static void describe_reason(const struct input *input, const struct rule *rule,
 			    char text[REASON_SIZE])
 {
 	static const struct input nothing;
-	char place[INPUT_POSITION_SIZE];
+	char name[INPUT_POSITION_SIZE];
 
 	text[0] = '\0';
 	if (!rule)
 		return;
-	input_describe(input ? input : &nothing, rule, place);
-	snprintf(text, REASON_SIZE, " (%s)", place);
+	input_describe(input ? input : &nothing, rule, name);
+	snprintf(text, REASON_SIZE, " (%s)", name);
 }
 
 static bool drops(const struct rule *rule, enum ipf_verdict policy)
