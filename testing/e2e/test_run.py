@@ -195,7 +195,7 @@ def test_unload_by_another_ends_it(lab, run):
 
 @pytest.fixture
 def slow_to_open(lab, run, need, tmp_path):
-    """A `run` that has attached its filter and let go of the lock, and takes a second to open it."""
+    """A `run` that has attached its filter and released the lock, and opens it a second later."""
     need("strace")
     trace = tmp_path / "trace"
     strace = ["strace", "-D", "-o", trace, "-e", "trace=bpf,close"]  # -D: `run` is our child
