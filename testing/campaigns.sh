@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # Runs the long forms of the tests that repeat something: commands killed at every system call,
-# sixteen commands at once for a minute, thousands of loads, rebuilds, replaces and small changes. Needs root, and
-# takes about an hour here and another in each virtual machine.
+# sixteen commands at once for a minute, thousands of loads, rebuilds, replaces and small changes.
+# Needs root, and takes about an hour here and another in each virtual machine.
 #
 #	testing/campaigns.sh [host|6.1|6.12]...
 #

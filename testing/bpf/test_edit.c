@@ -249,13 +249,20 @@ static struct prefix random_prefix(void)
 	return prefix;
 }
 
-static void random_change(const struct bench *bench, struct change *change, size_t count)
+/* Keeps the table large. */
+static enum change_kind random_kind(const struct bench *bench)
+{
+	if (one_in(12))
+		return CHANGE_REPLACE;
+	return bench->model.count < RULES || one_in(2) ? CHANGE_ADD : CHANGE_REMOVE;
+}
+
+static void random_change(const struct bench *bench, struct change *change, enum change_kind kind,
+			  size_t count)
 {
 	const struct ruleset *model = &bench->model;
 
-	change->kind = one_in(12)                        ? CHANGE_REPLACE :
-		       model->count < RULES || one_in(2) ? CHANGE_ADD :
-							   CHANGE_REMOVE;
+	change->kind = kind;
 	change->count = count;
 	for (size_t i = 0; i < count; i++) {
 		struct rule *rule = &change->rules[i];
@@ -384,8 +391,7 @@ static bool same_rules(struct bench *bench)
 static void fill(struct bench *bench, struct change *change)
 {
 	while (bench->model.count < RULES) {
-		random_change(bench, change, INCOMING_AT_MOST);
-		change->kind = CHANGE_ADD;
+		random_change(bench, change, CHANGE_ADD, INCOMING_AT_MOST);
 		change_both(bench, change);
 	}
 	tap_ok(same_rules(bench), "a table of %zu rules is there", bench->model.count);
@@ -401,7 +407,7 @@ static void test_random_changes(struct bench *bench, unsigned int steps)
 	fill(bench, change);
 	bench->edits = bench->rebuilds = 0;
 	for (unsigned int step = 0; step < steps && packets && rules; step++) {
-		random_change(bench, change,
+		random_change(bench, change, random_kind(bench),
 			      one_in(60) ? 1 + below(INCOMING_AT_MOST) : 1 + below(8));
 		/* Also in few steps after each other: to nothing and back. */
 		change_both(bench, change);
@@ -475,6 +481,23 @@ static void test_back_and_forth(struct bench *bench)
 	tap_ok(has_delta(bench) && same_rules(bench), "an add makes one");
 	change_host(bench, CHANGE_REMOVE, IPF_NEVER);
 	tap_ok(!has_delta(bench) && same_rules(bench), "a del takes it away");
+}
+
+/* The number counts up; its lowest bits say where the table is. */
+static void test_generations_start_again(struct bench *bench)
+{
+	const __u32 bits = IPF_GENERATION_STEP - 1;
+	bool same = true;
+
+	bench->root->generation |= IPF_GENERATION_MASK & ~(__u64)bits;
+	bench->root->settled = bench->root->generation;
+	for (int i = 0; i < 4; i++) {
+		change_host(bench, i % 2 ? CHANGE_REMOVE : CHANGE_ADD, IPF_NEVER);
+		same = same && same_rules(bench) && has_delta(bench) == !(i % 2);
+	}
+	compile_anew(bench);
+	tap_ok(same && same_rules(bench) && bench->root->generation < 16 * IPF_GENERATION_STEP,
+	       "generations start again");
 }
 
 static struct ipf_counter packets_of_host(const struct bench *bench)
@@ -706,6 +729,7 @@ int main(int argc, char **argv)
 	bench_open(&bench, path);
 	test_random_changes(&bench, (unsigned int)number_from("STEPS", 400));
 	test_back_and_forth(&bench);
+	test_generations_start_again(&bench);
 	test_counters(&bench);
 	test_rules_end(&bench);
 	test_the_second_is_refused(&bench);

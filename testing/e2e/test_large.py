@@ -172,6 +172,17 @@ def test_counting_begins_and_ends_where_the_manual_says(lab):
     assert len(lab.rules("f0")) == 65536
 
 
+def test_what_is_too_large_for_a_delta_is_compiled_anew(lab):
+    """Fewer rules than a delta may have, but more bytes."""
+    lab.load("-f", "-", stdin=lines(hosts(400000)))
+    lab.good("add", "203.0.113.5")
+    assert has_delta(lab)
+    lab.good("add", "-s", "x", "-f", "-", stdin=lines(f"2001:db8:{n:x}::{n:x}" for n in range(24000)))
+    assert not has_delta(lab)
+    assert len(lab.rules("f0")) == 424001 and len(lab.prefixes("f0", "x")) == 24000
+    assert not any(lab.wire.exchange([udp("203.0.113.5"), udp("2001:db8:7::7"), udp("10.0.0.2")]))
+
+
 def test_a_rule_of_the_delta_ends(large):
     large.good("add", "-t", "2s", "203.0.113.5", "10.0.0.3")
     large.good("add", "-s", "x", "--pass", "-t", "2s", "10.0.0.2")
