@@ -167,17 +167,26 @@ static int open_delta(struct edit *edit, __u32 now, struct error *err)
 
 /* -- Open -------------------------------------------------------------------------------------- */
 
+static int refuse_map(struct error *err)
+{
+	int ret = -errno;
+
+	return error_set(err, ret, "cannot read the live table: %s", kernel_strerror(ret));
+}
+
+/* Leaves a small table alone as soon as that is known: most have no other. */
 static int map(struct edit *edit, struct error *err)
 {
-	int ret;
-
 	edit->root = filter_map_root(edit->filter, PROT_READ);
-	if (edit->root)
-		edit->slots = slots_map(edit->filter, PROT_READ);
-	if (edit->slots)
-		return 0;
-	ret = -errno;
-	return error_set(err, ret, "cannot read the live table: %s", kernel_strerror(ret));
+	if (!edit->root)
+		return refuse_map(err);
+	edit->generation = claim_live(edit->root);
+	if (!half_is_large(edit->root, edit->generation))
+		return -E2BIG;
+	edit->slots = slots_map(edit->filter, PROT_READ);
+	if (!edit->slots)
+		return refuse_map(err);
+	return half_has_delta_chunks(edit->slots) ? 0 : -E2BIG;
 }
 
 int edit_open(const struct filter *filter, __u32 now, struct edit *out, struct error *err)
@@ -186,11 +195,6 @@ int edit_open(const struct filter *filter, __u32 now, struct edit *out, struct e
 
 	*out = (struct edit){ .filter = filter };
 	ret = map(out, err);
-	if (!ret) {
-		out->generation = claim_live(out->root);
-		if (!half_takes_deltas(out->root, out->slots, out->generation))
-			ret = -E2BIG;
-	}
 	if (!ret)
 		ret = open_base(out, err);
 	if (!ret)

@@ -201,10 +201,14 @@ int half_write_delta(const struct half *half, const struct image *image)
 	return 0;
 }
 
-bool half_takes_deltas(const struct ipf_root *root, const struct ipf_slots *slots, __u32 generation)
+bool half_is_large(const struct ipf_root *root, __u32 generation)
 {
-	return is_large(&root->header[half_base(generation)]) && slots->chunk[delta_slot(0)] &&
-	       slots->chunk[delta_slot(1)];
+	return is_large(&root->header[half_base(generation)]);
+}
+
+bool half_has_delta_chunks(const struct ipf_slots *slots)
+{
+	return slots->chunk[delta_slot(0)] && slots->chunk[delta_slot(1)];
 }
 
 /* Is the live base too small for deltas? Not if there is one all the same. */
@@ -212,8 +216,7 @@ static bool has_no_deltas(const struct ipf_root *root)
 {
 	__u64 live = root->generation;
 
-	return !(live & IPF_GENERATION_HAS_DELTA) &&
-	       !is_large(&root->header[half_base((__u32)live)]);
+	return !(live & IPF_GENERATION_HAS_DELTA) && !half_is_large(root, (__u32)live);
 }
 
 int half_empty(const struct half *half)

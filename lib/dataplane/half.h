@@ -54,10 +54,10 @@ int half_write_base(const struct half *half, const struct image *image);
  * for it; or another negative errno. */
 int half_write_delta(const struct half *half, const struct image *image);
 
-/* Can the table that this generation makes live change by a delta? Its base is large enough, and
- * there is a chunk for the delta in either half. */
-bool half_takes_deltas(const struct ipf_root *root, const struct ipf_slots *slots,
-		       __u32 generation);
+/* Is the base that this generation makes live large enough for deltas? And is there a chunk for them
+ * in either half? */
+bool half_is_large(const struct ipf_root *root, __u32 generation);
+bool half_has_delta_chunks(const struct ipf_slots *slots);
 
 /* Takes all chunks of the base out of this half, also those that a killed command left; if the live
  * base is too small for deltas, the chunks for those out of both halves. Returns 0, or a negative

@@ -247,7 +247,7 @@ def test_a_stopped_writer_is_waited_for_until_it_is_killed(loaded, need, tmp_pat
             pid, = pathlib.Path(f"/proc/{writer.pid}/task/{writer.pid}/children").read_text().split()
             held = trace.read_text().count("munmap(") == when
             state = pathlib.Path(f"/proc/{pid}/stat").read_text().split()[2]
-        except (FileNotFoundError, ValueError):
+        except (FileNotFoundError, ProcessLookupError, ValueError):  # of strace's own children
             return 0
         return int(pid) if held and state in "tT" else 0
 
