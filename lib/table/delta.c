@@ -140,11 +140,29 @@ struct expansion {
 	size_t count;
 	size_t capacity;
 	size_t replaced[IPF_FAMILIES]; /* how many rules are inside the new regions */
+	size_t prefix; /* the last one copied, as the position of its first rule plus one */
+	size_t *seen;  /* for each set the last prefix that it had */
 
 	size_t at;                        /* where the last search in the base ended */
 	struct prefix covers[MAX_COVERS]; /* over the last claim, copied; the longest last */
 	size_t cover_count;
 };
+
+/* What is wrong with a rule after those that were copied before it. Only rules that are in order,
+ * and of which no set has two for a prefix, make a rule set. */
+static const char *copy_fault(struct expansion *expansion, const struct rule *rule)
+{
+	const struct rule *before = expansion->count ? rule - 1 : NULL;
+
+	if (before && rule_compare(before, rule) >= 0)
+		return "the rules are not in order";
+	if (!before || prefix_compare(&before->prefix, &rule->prefix) != 0)
+		expansion->prefix = expansion->count + 1;
+	if (expansion->seen[rule->set] == expansion->prefix)
+		return "a set has a prefix twice";
+	expansion->seen[rule->set] = expansion->prefix;
+	return NULL;
+}
 
 static int copy_range(struct expansion *expansion, const struct base_range *range)
 {
@@ -161,13 +179,16 @@ static int copy_range(struct expansion *expansion, const struct base_range *rang
 	for (size_t i = range->first; i < range->end; i++) {
 		struct rule *to = &expansion->rules[expansion->count];
 		int ret = base->read(base->context, i, to, expansion->err);
+		const char *fault;
 
 		if (ret)
 			return ret;
-		/* What the searches found holds only then. */
-		if (expansion->count && rule_compare(to - 1, to) >= 0)
-			return image_damaged(expansion->err, "the rules are not in order");
-		expansion->count += !tick_ended(to->expires, expansion->delta->now);
+		if (tick_ended(to->expires, expansion->delta->now))
+			continue;
+		fault = copy_fault(expansion, to);
+		if (fault)
+			return image_damaged(expansion->err, fault);
+		expansion->count++;
 	}
 	return 0;
 }
@@ -419,7 +440,8 @@ static int expand(struct delta *delta, const struct prefix *prefixes, size_t cou
 		return -E2BIG;
 	ret = find_claims(&expansion, prefixes, count);
 	if (!ret && expansion.claims.count) {
-		ret = expand_claims(&expansion);
+		expansion.seen = calloc(delta->base->set_count + 1, sizeof(*expansion.seen));
+		ret = expansion.seen ? expand_claims(&expansion) : error_no_memory(err);
 		if (!ret)
 			ret = join(&expansion, &expanded);
 	}
@@ -428,6 +450,7 @@ static int expand(struct delta *delta, const struct prefix *prefixes, size_t cou
 	if (!ret && expansion.claims.count)
 		take_expanded(delta, &expanded, expansion.replaced);
 	free(expansion.rules);
+	free(expansion.seen);
 	free(expanded.rules);
 	prefix_list_done(&expanded.regions);
 	prefix_list_done(&expansion.claims);
