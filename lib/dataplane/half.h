@@ -54,8 +54,8 @@ int half_write_base(const struct half *half, const struct image *image);
  * for it; or another negative errno. */
 int half_write_delta(const struct half *half, const struct image *image);
 
-/* Is the base that this generation makes live large enough for deltas? And is there a chunk for them
- * in either half? */
+/* Is the base that this generation makes live large enough for deltas? And has either half a chunk
+ * for one? */
 bool half_is_large(const struct ipf_root *root, __u32 generation);
 bool half_has_delta_chunks(const struct ipf_slots *slots);
 
