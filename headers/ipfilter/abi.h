@@ -72,10 +72,10 @@ enum ipf_frame_length {
 		2, /* the kernel's flags tell which frames need the helper: from 6.2 on */
 };
 
-/* With IPF_LENGTH_FLAGS, the program reads the flags of the kernel's struct xdp_buff. Kernels refuse
- * a call that they do not know even where it is never reached, so the object has it not: it has
- * `r0 = IPF_CAST_CALL; r0 = *(u32 *)(r0 + 0)`, which is never reached either. Whoever loads it makes
- * that a call of bpf_cast_to_kern_ctx() and a load of the member `flags`. */
+/* With IPF_LENGTH_FLAGS, the program reads the flags of the kernel's struct xdp_buff. A kernel
+ * refuses a call of a function that it lacks, even if it is never reached, so the object has none.
+ * It has `r0 = IPF_CAST_CALL; r0 = *(u32 *)(r0 + 0)`, which is never reached. The tool puts a call
+ * of bpf_cast_to_kern_ctx() and a load of the member `flags` there. */
 #define IPF_CAST_CALL 0x69706b63 /* "ipkc" */
 #define IPF_FLAG_FRAGMENTS 1u    /* XDP_FLAGS_HAS_FRAGS */
 
@@ -124,8 +124,9 @@ struct ipf_config {
 _Static_assert(sizeof(struct ipf_config) == 48, "both sides read this layout");
 
 /* -- The table image --
- * Offsets are bytes from the end of the header, in a delta plus IPF_DELTA_OFFSET. The size of every record is a power of two and its
- * offset a multiple of that size, so no record crosses the border of a chunk. */
+ * Offsets are bytes from the end of the header, in a delta plus IPF_DELTA_OFFSET. The size of every
+ * record is a power of two and its offset a multiple of that size, so no record crosses the border
+ * of a chunk. */
 #define IPF_CHUNK_SHIFT 20
 #define IPF_CHUNK_SIZE (1u << IPF_CHUNK_SHIFT)
 #define IPF_HALF_CHUNKS 8192u /* 8 GiB of image */
@@ -184,6 +185,9 @@ enum ipf_state {
 	IPF_STATE_RULE,   /* IPv6: one rule alone is below the word `start`: compare its suffix */
 	IPF_STATE_DEEPER, /* IPv6: below the word `start` the next word decides, in its own run */
 };
+
+_Static_assert(IPF_STATE_HOST_CLEAR - IPF_STATE_HOST_PASS == IPF_STATE_CLEAR - IPF_STATE_PASS,
+	       "their verdicts are computed alike");
 
 /* A run is a head, whose start is the number of points, then the points, sorted by start. The first
  * point holds from the first word of the run, whatever its start. A run, or the points of a bucket,
@@ -336,8 +340,8 @@ _Static_assert(sizeof(struct ipf_header) == 256, "both sides read this layout");
 #define IPF_TABLE_DELTA 2u
 #define IPF_TABLES 4u
 
-/* What a packet reads first: one load tells which tables are live. A large table changes by a delta:
- * a second, small table of the same format that answers first for its regions. */
+/* What a packet reads first: one load says which tables are live. A large table changes by a delta:
+ * a second, small table of the same format, which answers first for its regions. */
 struct ipf_root {
 	__u64 generation; /* lower 32 bits: of the live tables, IPF_GENERATION_...
 			   * Upper 32 bits: the claim, the id of a map by which the command is known

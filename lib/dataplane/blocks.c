@@ -58,12 +58,12 @@ static int create_block(void)
 	return fd < 0 ? -errno : fd;
 }
 
-struct counter_place counter_place(__u32 slot)
+struct block_position block_position(__u32 slot)
 {
 	if (slot < IPF_FIRST_COUNTERS)
-		return (struct counter_place){ COUNTER_FIRST, slot };
+		return (struct block_position){ BLOCK_FIRST, slot };
 	slot -= IPF_FIRST_COUNTERS;
-	return (struct counter_place){ slot / IPF_COUNTER_BLOCK, slot % IPF_COUNTER_BLOCK };
+	return (struct block_position){ slot / IPF_COUNTER_BLOCK, slot % IPF_COUNTER_BLOCK };
 }
 
 /* Sets the counters in these slots, which are all in this map, to zero. */
@@ -76,7 +76,7 @@ static int zero_counters(int map, const __u32 *slots, size_t count, unsigned int
 	if (!keys || !zeros)
 		return -ENOMEM;
 	for (size_t i = 0; i < count; i++)
-		keys[i] = counter_place(slots[i]).element;
+		keys[i] = block_position(slots[i]).element;
 	if (!bpf_map_update_batch(map, keys, zeros, &done, NULL))
 		return 0;
 	/* Before 5.13 per-CPU arrays have no batches. */
@@ -93,10 +93,10 @@ static int zero_counters(int map, const __u32 *slots, size_t count, unsigned int
 static int prepare_block(const struct blocks *blocks, const __u32 *fresh, size_t count,
 			 unsigned int cpus, struct slots_batch *missing)
 {
-	__u32 number = counter_place(fresh[0]).block;
+	__u32 number = block_position(fresh[0]).block;
 	auto_fd int fd = -1;
 
-	if (number == COUNTER_FIRST)
+	if (number == BLOCK_FIRST)
 		return zero_counters(blocks->filter->maps[FILTER_FIRST], fresh, count, cpus);
 	fd = block_open(blocks->slots->block[number]);
 	if (fd == -ENOENT) {
@@ -109,10 +109,10 @@ static int prepare_block(const struct blocks *blocks, const __u32 *fresh, size_t
 /* How many of the sorted counters, from the first on, are in the same map as it. */
 static size_t same_map(const __u32 *counters, size_t count)
 {
-	__u32 block = counter_place(counters[0]).block;
+	__u32 block = block_position(counters[0]).block;
 	size_t same = 1;
 
-	while (same < count && counter_place(counters[same]).block == block)
+	while (same < count && block_position(counters[same]).block == block)
 		same++;
 	return same;
 }
@@ -198,9 +198,9 @@ static void mark_used(const struct blocks *blocks, const struct ruleset *rules)
 {
 	for (size_t i = 0; i < rules->count; i++) {
 		__u32 counter = rules->rules[i].counter;
-		__u32 block = counter_place(counter).block;
+		__u32 block = block_position(counter).block;
 
-		if (counter != IPF_NO_COUNTER && block != COUNTER_FIRST)
+		if (counter != IPF_NO_COUNTER && block != BLOCK_FIRST)
 			blocks->used[block] = true;
 	}
 }

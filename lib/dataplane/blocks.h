@@ -50,12 +50,12 @@ int blocks_extend(struct blocks *blocks, __u32 end, struct ruleset *rules, struc
 void blocks_drop_unused(const struct blocks *blocks);
 
 /* Where the counter of a slot is. */
-struct counter_place {
-	__u32 block; /* or COUNTER_FIRST: in the filter's first counters */
+struct block_position {
+	__u32 block; /* or BLOCK_FIRST: in the filter's first counters */
 	__u32 element;
 };
-#define COUNTER_FIRST 0xffffffffu
-struct counter_place counter_place(__u32 slot);
+#define BLOCK_FIRST 0xffffffffu
+struct block_position block_position(__u32 slot);
 
 /* Opens the block of that map id, as struct ipf_slots notes it. Returns a descriptor, or a negative
  * errno; -ENOENT: there is none. */

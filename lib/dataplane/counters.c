@@ -126,22 +126,22 @@ static int read_first(struct reader *reader)
 
 static int read_counter(struct reader *reader, __u32 slot, struct counter *out)
 {
-	const struct counter_place place = counter_place(slot);
+	const struct block_position position = block_position(slot);
 	struct block *block = &reader->first;
 	int ret = 0;
 
-	if (place.block != COUNTER_FIRST) {
+	if (position.block != BLOCK_FIRST) {
 		/* IPF_NO_COUNTER, for one. */
-		if (place.block >= IPF_COUNTER_BLOCKS)
+		if (position.block >= IPF_COUNTER_BLOCKS)
 			return 0;
-		block = &reader->blocks[place.block];
+		block = &reader->blocks[position.block];
 	}
 	if (!block->looked_for)
-		ret = place.block == COUNTER_FIRST ? read_first(reader) :
-						     read_block(reader, place.block, block);
+		ret = position.block == BLOCK_FIRST ? read_first(reader) :
+						      read_block(reader, position.block, block);
 	if (ret || !block->sums)
 		return ret;
-	*out = (struct counter){ .sum = block->sums[place.element], .counted = true };
+	*out = (struct counter){ .sum = block->sums[position.element], .counted = true };
 	return 0;
 }
 

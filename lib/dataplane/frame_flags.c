@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * How does the program read the flags that the kernel keeps of a frame?
+ * How does the program read the flags that the kernel keeps of a frame (IPF_LENGTH_FLAGS)?
  */
 #include <dataplane/frame_flags.h>
 

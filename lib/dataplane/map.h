@@ -7,8 +7,8 @@
 
 #include <linux/bpf.h>
 
-/* Makes a map whose keys have four bytes, or none where the type has none, and that has the name (at
- * most 15 bytes). libbpf loads two programs into the kernel before it makes its first map, to find
+/* Makes a map of this name (15 bytes at most), whose keys have four bytes, or none if its type has
+ * none. libbpf loads two programs into the kernel before it makes its first map, to find
  * out whether the kernel keeps names and how it counts memory: those cost a small command as much
  * as all of its own maps. Every kernel that we run on keeps names, and capability_limit() cares for
  * the memory. Returns a descriptor, or a negative errno. */

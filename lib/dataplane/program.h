@@ -10,9 +10,9 @@
 struct bpf_object;
 struct error;
 
-/* Opens the embedded object with this configuration in place; the field frame_length is set by
- * what the kernel has. If `maps` (an object that is already loaded) is given, the new object uses its
- * maps instead of making its own. Returns 0, or a negative errno with a message. On success release
+/* Opens the embedded object with this configuration; what the kernel has decides the field
+ * frame_length. If `maps` (an object that is already loaded) is given, the new object uses its maps
+ * instead of making its own. Returns 0, or a negative errno with a message. On success release
  * *out with bpf_object__close(). */
 int program_open(const struct ipf_config *config, struct bpf_object *maps, struct bpf_object **out,
 		 struct error *err);

@@ -162,8 +162,8 @@ int slots_add(struct slots_batch *batch, __u32 slot, int fd)
 	return batch->count < SLOTS_BATCH ? 0 : slots_finish(batch, 0);
 }
 
-/* Returns the next filled slot from `slot` on, or `end`. Nearly all are empty, and there are so many
- * that each command would notice a look at them one by one. */
+/* Returns the next filled slot from `slot` on, or `end`. Nearly all are empty, and there are too
+ * many for each command to look at them one by one. */
 static __u32 next_filled(const __u32 *ids, __u32 slot, __u32 end)
 {
 	while (slot + 8 <= end && !(ids[slot] | ids[slot + 1] | ids[slot + 2] | ids[slot + 3] |

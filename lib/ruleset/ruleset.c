@@ -516,8 +516,8 @@ static void tidy(struct ruleset *rules, __u32 now, __u16 *numbers, __u16 *list)
 	rules->set_count = count;
 }
 
-/* On the stack (256 KiB), because tidying up must not fail. The compiler has each page of it
- * touched, and all of them cost a small command a tenth of its time: hence a function of its own. */
+/* On the stack (256 KiB), because tidying up must not fail. The compiler touches each page of it,
+ * which would cost a small command a tenth of its time: hence a function of its own. */
 static __attribute__((noinline)) void tidy_many_sets(struct ruleset *rules, __u32 now)
 {
 	__u16 numbers[IPF_MAX_SETS], list[IPF_MAX_SETS];

@@ -15,7 +15,7 @@ struct ruleset;
  * -ENOMEM. On success *out owns memory: release it with ruleset_done(); on failure it is empty. */
 int decompile_rules(const struct image *image, struct ruleset *out, struct error *err);
 
-/* The same of a delta, which has data: its rules, and its regions, sorted. *regions is released with
+/* The same of a delta, which has data: its rules, and its regions, sorted. Release *regions with
  * prefix_list_done(). */
 int decompile_delta(const struct image *image, struct ruleset *rules, struct prefix_list *regions,
 		    struct error *err);

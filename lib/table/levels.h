@@ -13,7 +13,7 @@
 
 /* What the levels read and write. */
 struct levels_context {
-	bool is_delta; /* marks of regions are among the rules, and outside of them nothing is said */
+	bool is_delta; /* marks of regions are among the rules; outside of them nothing is said */
 	struct succession succession; /* the rules of both families, and their timers to link */
 	struct buckets *buckets;      /* take the intervals of the first level */
 	struct points *points;        /* take the runs of the deeper levels; failures go here */

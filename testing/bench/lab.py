@@ -124,8 +124,8 @@ class Product:
         sh(PRODUCT, "replace", "--force", "-d", self.wire.near, "-f", path)
 
     def make_delta(self, path):
-        """Change some of the rules, up to 1,000: addresses, or else the longest prefixes, get an end
-        that is far away, so that all verdicts stay as they are."""
+        """Change some of the rules, up to 1,000: addresses, or else the longest prefixes, get a
+        distant end, so that all verdicts stay as they are."""
         rules = [line for line in path.read_text().splitlines() if not line.startswith("pass ")]
         longest = max(map(self._length, rules))
         hosts = [rule for rule in rules if self._length(rule) == longest]

@@ -15,8 +15,8 @@ from product import DONE
 #: No command waits more often, whatever its rules.
 MOST = 5
 
-#: How many system calls one `add` makes at most, after it was linked and besides the four with which
-#: it looks at each map of the system.
+#: How many system calls one `add` makes at most, after it was linked and besides the four for each
+#: map of the system.
 ADD_CALLS = 135
 
 CALL = re.compile(r"(?P<at>\d+\.\d+) (?P<name>\w+)\((?P<args>.*)\) += (?P<answer>-?\d+)")
