@@ -332,7 +332,8 @@ struct ipf_header {
 	__u32 low_count;
 	__u32 counter_end;            /* the counter slots in use are below it */
 	__u32 replaced[IPF_FAMILIES]; /* by a delta: the base's rules in its regions */
-	__u8 reserved[60];
+	__u8 shortest[IPF_FAMILIES];  /* no rule has a shorter prefix, so covers need no search */
+	__u8 reserved[58];
 };
 _Static_assert(sizeof(struct ipf_header) == 256, "both sides read this layout");
 

@@ -62,6 +62,8 @@ void base_from_records(struct base *base, const struct records *records)
 {
 	*base = (struct base){
 		.count = { records->count[IPF_IPV4], records->count[IPF_IPV6] },
+		.shortest = { records->header->shortest[IPF_IPV4],
+			      records->header->shortest[IPF_IPV6] },
 		.sets = records->sets,
 		.set_count = records->header->set_count,
 		.context = records,

@@ -18,7 +18,8 @@ struct records;
  * order of a rule set. */
 struct base {
 	size_t count[IPF_FAMILIES];
-	const struct ipf_set *sets; /* rules' sets index these */
+	unsigned int shortest[IPF_FAMILIES]; /* no rule of the family has a shorter prefix */
+	const struct ipf_set *sets;          /* rules' sets index these */
 	size_t set_count;
 	const void *context; /* for the functions */
 	/* Reads rule number i. Returns 0, or -EBADMSG with a message where it is damaged. */

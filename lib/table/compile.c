@@ -79,6 +79,22 @@ struct compiler {
 
 /* --- What the rules need ---------------------------------------------------------------------- */
 
+/* Of an empty family, 0. */
+static void find_shortest(struct compiler *compiler)
+{
+	const struct ruleset *rules = compiler->rules;
+	__u8 *shortest = compiler->header.shortest;
+	bool seen[IPF_FAMILIES] = { false };
+
+	for (size_t i = 0; i < rules->count; i++) {
+		const struct prefix *prefix = &rules->rules[i].prefix;
+
+		if (!seen[prefix->family] || prefix->bits < shortest[prefix->family])
+			shortest[prefix->family] = prefix->bits;
+		seen[prefix->family] = true;
+	}
+}
+
 static void find_needs(struct compiler *compiler)
 {
 	const struct ruleset *rules = compiler->rules;
@@ -279,6 +295,7 @@ static int compile(struct compiler *compiler, struct image *out)
 	int ret;
 
 	find_needs(compiler);
+	find_shortest(compiler);
 	ret = make_timers(compiler);
 	if (!ret)
 		ret = compile_families(compiler);

@@ -228,7 +228,7 @@ static int copy_covers(struct expansion *expansion, const struct prefix *claim)
 {
 	const struct base *base = expansion->delta->base;
 	struct cover found[MAX_COVERS], cover = { *claim, { .first = expansion->at } };
-	unsigned int shortest = 0;
+	unsigned int shortest = base->shortest[claim->family];
 	size_t count = 0;
 	int ret = 0;
 

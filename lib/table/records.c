@@ -50,6 +50,8 @@ static const char *rule_fault(const struct records *records, const struct rule *
 	host_mask = prefix_last(&(struct prefix){ .bits = prefix->bits });
 	if ((prefix->key.high & host_mask.high) || (prefix->key.low & host_mask.low))
 		return "a rule's prefix has host bits";
+	if (prefix->bits < records->header->shortest[prefix->family])
+		return "a rule's prefix is shorter than the header says";
 	if (rule->verdict != IPF_PASS && rule->verdict != IPF_DROP)
 		return mark_fault(records, rule);
 	if (rule->set >= records->header->set_count)

@@ -239,7 +239,7 @@ static const struct damage_case damage_cases[] = {
 	{ "a family with rules but without points", IN_HEADER(layout.space[0].point_count), 0,
 	  "a family has rules without points or the reverse" },
 	{ "too many points", IN_HEADER(layout.space[0].point_count), 0xffffffff, elsewhere },
-	{ "something in the reserved bytes", IN_HEADER(reserved[59]), 1, elsewhere },
+	{ "something in the reserved bytes", IN_HEADER(reserved[57]), 1, elsewhere },
 
 	{ "a set without a name", SETS, 0, 1, 0, "a set has no proper name" },
 	{ "a set with a bad name", SETS, 0, 1, '-', "a set has no proper name" },
@@ -249,6 +249,8 @@ static const struct damage_case damage_cases[] = {
 	{ "an IPv4 prefix of 33 bits", IN_RULE(4, 0, bits), 33, "a rule's prefix is too long" },
 	{ "an IPv6 prefix of 129 bits", IN_RULE(6, 1, bits), 129, "a rule's prefix is too long" },
 	{ "a prefix of 255 bits", IN_RULE(6, 1, bits), 255, "a rule's prefix is too long" },
+	{ "a prefix shorter than any", IN_HEADER(shortest[0]), 32,
+	  "a rule's prefix is shorter than the header says" },
 	{ "host bits in IPv4", IN_RULE(4, 0, address), 0x0a000001, host_bits },
 	{ "host bits in the upper half", IN_RULE(6, 0, high), 0x20010db800000001, host_bits },
 	{ "host bits in the lower half", IN_RULE(6, 1, bits), 127, host_bits },
