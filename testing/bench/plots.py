@@ -19,7 +19,8 @@ COLOURS = {"ours": "#1a9850", "ours-delta": "#a6611a", "ours-counted": "#2a9d8f"
 #: A viewer in the dark gets a dark sheet: these replace gnuplot's white, black and grey.
 DARK = """<style>@media (prefers-color-scheme: dark) {
 [fill="#ffffff"] { fill: #0d1117 } [fill="black"] { fill: #d8dee4 }
-[stroke="black"] { stroke: #d8dee4 } [stroke="rgb(221,221,221)"] { stroke: #3d444d }
+[color="black"] { color: #d8dee4 } [stroke="black"] { stroke: #d8dee4 }
+[stroke^="rgb(221,"] { stroke: #3d444d; color: #3d444d }
 text { fill: #d8dee4 } }</style>
 """
 
