@@ -153,7 +153,8 @@ _Static_assert(sizeof(struct ipf_config) == 48, "both sides read this layout");
  * bucket has 32 slices of equal size, one for each bit of its bitmap. */
 #define IPF_SLICES_SHIFT 5
 #define IPF_SLICES (1 << IPF_SLICES_SHIFT)
-#define IPF_INDEX_MAX_BITS 18 /* 262,144 buckets fill the head */
+#define IPF_INDEX_HEAD_BITS 18 /* 262,144 buckets fill the head: up to two million rules */
+#define IPF_INDEX_MAX_BITS 22  /* of larger tables, beyond the head too */
 #define IPF_WORDS 4
 
 /*      base                                           bitmap
@@ -171,46 +172,62 @@ struct ipf_bucket {
 _Static_assert(sizeof(struct ipf_bucket) == 8, "both sides read this layout");
 #define IPF_COVERED_SHIFT 31
 
-/* What a point says of its slice or, in a run, of the words from its start to the next point's. */
+/* What a point says of its slice or, in a run, of the words from its start to the next point's. The
+ * verdict is (state - 1) & 3. */
 enum ipf_state {
 	IPF_STATE_NONE, /* nothing: IPF_ASK_BASE */
 	IPF_STATE_PASS,
 	IPF_STATE_DROP,
 	IPF_STATE_CLEAR, /* in a delta: no rule, whatever the base says */
-	IPF_STATE_RUN,   /* one point cannot say it all: a run of points does */
-	/* IPv4: the same as the first ones for only the word `start`, and nothing around it. */
-	IPF_STATE_HOST_PASS,
-	IPF_STATE_HOST_DROP,
-	IPF_STATE_HOST_CLEAR,
-	IPF_STATE_RULE,   /* IPv6: one rule alone is below the word `start`: compare its suffix */
-	IPF_STATE_DEEPER, /* IPv6: below the word `start` the next word decides, in its own run */
+	IPF_STATE_RUN,   /* one point cannot say it all: a run of points does, or an index */
+	/* The same as the ones above for only one prefix, and nothing around it. */
+	IPF_STATE_LONE_PASS,
+	IPF_STATE_LONE_DROP,
+	IPF_STATE_LONE_CLEAR,
+	/* IPv6 only: */
+	IPF_STATE_RULE,   /* one rule alone is below the word `start`: compare its suffix */
+	IPF_STATE_DEEPER, /* below the word `start` the next word decides, in a run or index */
+	IPF_STATE_INDEX,  /* of no point: an index begins here */
+	/* As RULE, with a short suffix that the point itself holds. */
+	IPF_STATE_SHORT_PASS = 13,
+	IPF_STATE_SHORT_DROP = 14,
 };
 
-_Static_assert(IPF_STATE_HOST_CLEAR - IPF_STATE_HOST_PASS == IPF_STATE_CLEAR - IPF_STATE_PASS,
+_Static_assert(IPF_STATE_LONE_CLEAR - IPF_STATE_LONE_PASS == IPF_STATE_CLEAR - IPF_STATE_PASS,
 	       "their verdicts are computed alike");
 
 /* A run is a head, whose start is the number of points, then the points, sorted by start. The first
  * point holds from the first word of the run, whatever its start. A run, or the points of a bucket,
- * is in one chunk together with the suffixes that it refers to. Longer runs are split: a run of
- * IPF_STATE_RUN points refers to the pieces. */
+ * is in one chunk together with the suffixes that it refers to.
+ *
+ * An IPv4 run has no more points than a slice has words or twice the rules: with 2^n rules a slice
+ * has 2^(27 - n) words. A long run of IPv6 would cost a cold line for each halving, so one of more
+ * than a line is an index of its own instead. */
 #define IPF_RUN_MAX_SHIFT 15
 #define IPF_RUN_MAX ((1u << IPF_RUN_MAX_SHIFT) - 1)
-_Static_assert((1 + IPF_RUN_MAX * 4ul) * 8 <= IPF_CHUNK_SIZE, "a point and its suffix: 32 bytes");
+#define IPF_RUN6_MAX_SHIFT 3
+#define IPF_RUN6_MAX ((1u << IPF_RUN6_MAX_SHIFT) - 1)
 
 /* A point of IPv4:
  *
- *      31                                        4 3     0
- *     +-------------------------------------------+-------+
- *     | start, counted from the bucket's first    | state |     or the position of the run,
- *     | word                                      |       |     of IPF_STATE_RUN
- *     +-------------------------------------------+-------+
+ *      31                                   5  4   3     0
+ *     +--------------------------------------+---+-------+
+ *     | start, counted from the bucket's     | 1 | state |     or, of IPF_STATE_RUN, the position
+ *     | first word                           |   |       |     of the run in the upper 28 bits
+ *     +--------------------------------------+---+-------+
  *
- * The host 10.0.0.5 drops, in a bucket from 10.0.0.0: 5 << 4 | IPF_STATE_HOST_DROP = 0x56.
+ * Bit 4 is set if the state is for one word only (LONE). Of a prefix of 2^n words it is bit 4 + n,
+ * above which the start goes on: the lowest bit of the upper 28 that is set tells the size. Runs
+ * have LONE only for single words.
+ *
+ * The host 10.0.0.5 drops, in a bucket from 10.0.0.0: 5 << 5 | 1 << 4 | IPF_STATE_LONE_DROP = 0xb6.
+ * The net 10.0.0.8/30 drops: 8 << 5 | 1 << (4 + 2) | IPF_STATE_LONE_DROP = 0x146.
  *
  * With counters or timers an owner follows each point, so that packets need not search for it: the
  * rule if any rule has a timer, else the slot of the rule's counter. */
 typedef __u32 ipf_point4;
 #define IPF_STATE_BITS 4
+#define IPF_START_SHIFT (IPF_STATE_BITS + 1)
 
 struct ipf_owned_point4 {
 	ipf_point4 point;
@@ -224,17 +241,39 @@ _Static_assert(sizeof(struct ipf_owned_point4) == 8, "both sides read this layou
  *      31                                  0    31    28 27                              0
  *     +-------------------------------------+  +--------+---------------------------------+
  *     | in a bucket: counted from its first |  | state  | the owner (PASS, DROP), or the  |
- *     | word; deeper: the word itself       |  |        | position of the run, the suffix |
+ *     | word; else the word itself          |  |        | position of the run, the suffix |
  *     +-------------------------------------+  +--------+---------------------------------+
+ *     | of LONE: twice that, and below it the bit of its size, as in IPv4                 |
+ *     +-------------------------------------+  +--------+---------+-----------------------+
+ *     | of SHORT: the next word of the      |  | state  | bits of | the lowest bits of    |
+ *     | prefix                              |  |        | it - 1  | the start             |
+ *     +-------------------------------------+  +--------+---------+-----------------------+
+ *                                               31    28 27     23 22                    0
  *
- * The only rule below 2001:db8:: is 2001:db8:7::/48, in a bucket from 2001:da0::, with its suffix
- * at position 1: start 0x18, reference IPF_STATE_RULE << 28 | 1 = 0x80000001. */
+ * The only rule below 2001:db8:: is 2001:db8:7::/48, in a bucket from 2001:da0::. Without owners:
+ * start 0x00070000, reference IPF_STATE_SHORT_DROP << 28 | (16 - 1) << 23 | 0x18 = 0xe7800018.
+ * With owners its suffix is at some position, say 1: start 0x18, reference IPF_STATE_RULE << 28 | 1
+ * = 0x80000001. */
 struct ipf_point6 {
 	__u32 start;
 	__u32 reference;
 };
 _Static_assert(sizeof(struct ipf_point6) == 8, "both sides read this layout");
 #define IPF_REFERENCE_BITS 28
+#define IPF_SHORT_START_BITS 23
+
+/* An index among the points of IPv6 stands for a run that would be long. It begins with two points:
+ *
+ *      start                                    reference
+ *     +-------------------------------------+  +--------+---------------------------------+
+ *     | the first word that it covers       |  | INDEX  | position of its first bucket    |
+ *     +-------------------------------------+  +--------+---------------------------------+
+ *     | max_distance, from there to the     |  | bucket_shift                             |
+ *     | last word                           |  |                                          |
+ *     +-------------------------------------+  +------------------------------------------+
+ *
+ * They follow the points of the bucket or run that refers to them, like suffixes. The buckets
+ * (struct ipf_bucket) may cross borders of chunks. */
 
 /* The suffix of a prefix: what follows its first word. It comes after the points of the bucket or
  * run that refers to it, and is one to three points long:
@@ -249,8 +288,8 @@ _Static_assert(sizeof(struct ipf_point6) == 8, "both sides read this layout");
  *     | of a prefix longer than 64 bits: the lower half of its key, a __u64               |
  *     +-----------------------------------------------------------------------------------+
  *
- * O: an owner follows. V: the verdict. 2001:db8:7::/48 drops, without owners: word 0x00070000, bits
- * IPF_DROP << 30 | 48 = 0x40000030. */
+ * O: an owner follows. V: the verdict. 2001:db8:7::/48 drops, with the owner 9: word 0x00070000,
+ * bits 1 << 31 | IPF_DROP << 30 | 48 = 0xc0000030, then 9 and 0. */
 struct ipf_suffix6 {
 	__u32 word;
 	__u32 bits;

@@ -20,12 +20,13 @@
  *
  *     (word - first) >> bucket_shift ----> index[bucket]: base, bitmap
  *     the bit of the word's slice is clear: nothing                (most misses end here)
- *     base + the number of lower bits that are set ----> the slice's point: pass, drop, one host,
+ *     base + the number of lower bits that are set ----> the slice's point: pass, drop, one prefix,
  *     or, where rules crowd, a run of points: its last one that starts at or before the word holds
  *
- * IPv6 does the same with its first word. There a point can also name the only rule below its word,
- * whose suffix is then compared, or a run for the next word. An example with three rules, which
- * compile to one bucket of 32 words, one in each slice, and the points below:
+ * IPv6 does the same with its first word. There a point can also hold or name the only rule below
+ * its word, whose suffix is then compared, or a run for the next word. An example with three rules,
+ * which compile to one bucket of 32 words, one in each slice, and the points below. Where a run
+ * would have more than seven points there is an index again, with buckets and points of its own.
  *
  *     2001:db8::/32 drop      first 0x20010da0, max_distance 25, bucket_shift 5
  *     2001:db8:1::/48 pass    index[0]: base 4, bitmap 0x03000000 (slices 24 and 25)
@@ -37,13 +38,12 @@
  *     2         0x00010000  PASS
  *     3         0x00020000  DROP
  *     4         24          DEEPER, run at 0        the bucket's first point, slice 24
- *     5         25          RULE, suffix at 6       its second point, slice 25
- *     6         0x00070000  suffix of 2001:db9:7::/48: IPF_DROP << 30 | 48
+ *     5         0x00070000  SHORT_DROP, 16 bits, 25 its second point, slice 25
  *
  *     2001:db8:1::5   0x20010db8 - first = 24: bit 24 is the lowest one set, so the point is 4 + 0.
  *                     DEEPER: the second word is 0x00010000, of which point 2 says PASS.
- *     2001:db9:7::1   25: one lower bit is set, so the point is 4 + 1. RULE: the second word begins
- *                     with the 48 - 32 bits of the suffix: DROP. 2001:db9:8::1 does not: no rule.
+ *     2001:db9:7::1   25: one lower bit is set, so the point is 4 + 1. SHORT: the second word begins
+ *                     with the 16 bits of the suffix: DROP. 2001:db9:8::1 does not: no rule.
  *     2001:db7::1     23: the bit is clear, so there is no rule, and no point is read.
  *     2001:dba::1     26 is beyond max_distance: no rule, and not even the index is read.
  *
@@ -67,13 +67,16 @@
 #define IPF_OUTLINE static inline
 #endif
 
-/* Each word of an IPv6 address is looked up in one run, or in two if the run was split. */
-#define IPF_MAX_RUNS (2 * IPF_WORDS - 1)
+/* An index below the first one has 4 buckets or more, of 32 slices, so each takes 7 bits of a word:
+ * each word of an IPv6 address is looked up in at most 5 of them, or in 4 and a run. */
+#define IPF_MAX_STEPS (5 * IPF_WORDS)
 
 /* The record at this offset, in the chunk that holds it. The mask also proves to the verifier that
  * the record ends within the chunk. */
+#ifndef ipf_in_chunk /* a test counts by it */
 #define ipf_in_chunk(chunk, offset, type) \
 	((const type *)((chunk) + ((offset) & (IPF_CHUNK_SIZE - sizeof(type)))))
+#endif
 
 /* The IPF_CHUNK_SIZE bytes that hold the table's byte at `offset`, or NULL. Most tables are small
  * enough for the head. */
@@ -100,19 +103,33 @@ IPF_INLINE __u32 ipf_count_bits(__u32 bits)
 	return bits * 0x01010101 >> 24;
 }
 
+/* Where the buckets of an index are, and which words they cover. */
+struct ipf_index {
+	__u64 offset;
+	__u32 first;
+	__u32 max_distance;
+	__u32 shift;
+};
+
+IPF_INLINE struct ipf_index ipf_index_of(const struct ipf_space *space)
+{
+	return (struct ipf_index){ space->index, space->first, space->max_distance,
+				   space->bucket_shift };
+}
+
 /* Finds the point for the word: its position, and the word within its bucket. Returns 0 if no rule
  * touches the word's slice. */
-IPF_INLINE int ipf_find_point(ipf_table table, const struct ipf_space *space, __u32 word,
+IPF_INLINE int ipf_find_point(ipf_table table, const struct ipf_index *index, __u32 word,
 			      __u64 *position, __u32 *within)
 {
-	__u32 distance = word - space->first;
-	__u32 shift = space->bucket_shift & 31;
-	__u64 offset = space->index + (__u64)(distance >> shift) * sizeof(struct ipf_bucket);
+	__u32 distance = word - index->first;
+	__u32 shift = index->shift & 31;
+	__u64 offset = index->offset + (__u64)(distance >> shift) * sizeof(struct ipf_bucket);
 	const struct ipf_bucket *bucket;
 	__u32 slice, own, covered;
 	const __u8 *chunk;
 
-	if (!space->rule_count || distance > space->max_distance)
+	if (distance > index->max_distance)
 		return 0;
 	chunk = ipf_table_bytes(table, offset);
 	if (!chunk)
@@ -130,13 +147,23 @@ IPF_INLINE int ipf_find_point(ipf_table table, const struct ipf_space *space, __
 	return 1;
 }
 
+/* Is the word, counted from the bucket's first one, outside of the lone prefix with this start? */
+IPF_INLINE int ipf_is_beside(__u32 start, __u32 within)
+{
+	__u32 size = start & -start;
+
+	return ((within << 1 ^ start) & -(size << 1)) != 0;
+}
+
 /* The offset of the last point of the run at `head` that starts at or below `bound`, or of its
- * first point. A point has 2^shift bytes, the start in its first __u32. */
-IPF_INLINE __u64 ipf_search(const __u8 *chunk, __u64 head, __u32 shift, __u64 count, __u64 bound)
+ * first point. The run has fewer than 2^max_shift points of 2^shift bytes, the start in the first
+ * __u32. */
+IPF_INLINE __u64 ipf_search(const __u8 *chunk, __u64 head, __u32 shift, int max_shift, __u64 count,
+			    __u64 bound)
 {
 	__u64 from = head + (1u << shift);
 
-	for (int step = 0; step < IPF_RUN_MAX_SHIFT && count > 1; step++) {
+	for (int step = 0; step < max_shift && count > 1; step++) {
 		__u64 half = count >> 1;
 		__u64 middle = from + (half << shift);
 
@@ -180,9 +207,9 @@ IPF_OUTLINE __u64 ipf_run_point4(ipf_table table, __u64 offset, __u64 shift, __u
 	if (!chunk)
 		return IPF_STATE_NONE;
 	shift &= 3;
-	offset = ipf_search(chunk, offset, (__u32)shift,
-			    *ipf_in_chunk(chunk, offset, ipf_point4) >> IPF_STATE_BITS,
-			    word << IPF_STATE_BITS | ((1u << IPF_STATE_BITS) - 1));
+	offset = ipf_search(chunk, offset, (__u32)shift, IPF_RUN_MAX_SHIFT,
+			    *ipf_in_chunk(chunk, offset, ipf_point4) >> IPF_START_SHIFT,
+			    word << IPF_START_SHIFT | ((1u << IPF_START_SHIFT) - 1));
 	point = *ipf_in_chunk(chunk, offset, ipf_point4);
 	if (shift > 2)
 		point |= (__u64)ipf_in_chunk(chunk, offset, struct ipf_owned_point4)->owner << 32;
@@ -192,12 +219,13 @@ IPF_OUTLINE __u64 ipf_run_point4(ipf_table table, __u64 offset, __u64 shift, __u
 IPF_INLINE struct ipf_match ipf_match4(ipf_table table, __u32 word)
 {
 	const struct ipf_space *space = &ipf_table_layout(table)->space[IPF_IPV4];
+	const struct ipf_index index = ipf_index_of(space);
 	__u32 within = 0, shift = space->point_shift & 3, state, owner = IPF_NO_RULE;
 	__u64 position = 0, offset, found;
 	const __u8 *chunk;
 	ipf_point4 point;
 
-	if (!ipf_find_point(table, space, word, &position, &within))
+	if (!space->rule_count || !ipf_find_point(table, &index, word, &position, &within))
 		return ipf_no_match();
 	offset = space->points + (position << shift);
 	chunk = ipf_table_bytes(table, offset);
@@ -215,7 +243,7 @@ IPF_INLINE struct ipf_match ipf_match4(ipf_table table, __u32 word)
 			owner = (__u32)(found >> 32);
 		state = point & ((1u << IPF_STATE_BITS) - 1);
 	}
-	if (state >= IPF_STATE_HOST_PASS && point >> IPF_STATE_BITS != within)
+	if (state >= IPF_STATE_LONE_PASS && ipf_is_beside(point >> IPF_STATE_BITS, within))
 		return ipf_no_match();
 	return (struct ipf_match){ ipf_state_verdict(state), owner };
 }
@@ -252,72 +280,118 @@ IPF_INLINE struct ipf_match ipf_compare6(ipf_table table, __u64 high, __u64 low,
 	return match;
 }
 
-/* The point of an IPv6 run that holds for the word: start << 32 | reference. */
-IPF_OUTLINE __u64 ipf_run_point6(ipf_table table, __u64 position, __u64 word)
+/* What the point says of the word `within` its bucket or run: as a point, but NONE if it is about
+ * other words, and not LONE. Of RUN its start is the word, which that goes on with. */
+IPF_INLINE __u64 ipf_point_for(const struct ipf_point6 *point, __u32 within)
 {
-	const struct ipf_point6 *point;
-	const __u8 *chunk;
-	__u64 offset;
+	__u32 start = point->start, reference = point->reference;
+	__u32 state = reference >> IPF_REFERENCE_BITS;
 
-	offset = ipf_table_layout(table)->space[IPF_IPV6].points + position * sizeof(*point);
+	if (state >= IPF_STATE_SHORT_PASS) {
+		if ((reference ^ within) & ((1u << IPF_SHORT_START_BITS) - 1))
+			return IPF_STATE_NONE;
+	} else if (state >= IPF_STATE_RULE) {
+		if (start != within)
+			return IPF_STATE_NONE;
+	} else if (state >= IPF_STATE_LONE_PASS) {
+		if (ipf_is_beside(start, within))
+			return IPF_STATE_NONE;
+		reference -= (IPF_STATE_LONE_PASS - IPF_STATE_PASS) << IPF_REFERENCE_BITS;
+	} else {
+		start = within;
+	}
+	return (__u64)start << 32 | reference;
+}
+
+/* What an index says of the word. `from` is its first word, with max_distance in the upper half. A
+ * function of its own, so that the verifier checks it once for both callers. */
+IPF_OUTLINE __u64 ipf_index_point6(ipf_table table, __u64 buckets, __u64 from, __u64 shift,
+				   __u64 word)
+{
+	const struct ipf_index index = { buckets, (__u32)from, (__u32)(from >> 32), (__u32)shift };
+	__u64 position = 0, offset;
+	const __u8 *chunk;
+	__u32 within = 0;
+
+	if (!ipf_find_point(table, &index, (__u32)word, &position, &within))
+		return IPF_STATE_NONE;
+	offset = ipf_table_layout(table)->space[IPF_IPV6].points +
+		 position * sizeof(struct ipf_point6);
 	chunk = ipf_table_bytes(table, offset);
 	if (!chunk)
-		return 0;
-	offset = ipf_search(chunk, offset, 3, ipf_in_chunk(chunk, offset, struct ipf_point6)->start,
-			    word);
-	point = ipf_in_chunk(chunk, offset, struct ipf_point6);
-	return (__u64)point->start << 32 | point->reference;
+		return IPF_STATE_NONE;
+	return ipf_point_for(ipf_in_chunk(chunk, offset, struct ipf_point6), within);
+}
+
+/* What the run or index at the position says of the word. */
+IPF_OUTLINE __u64 ipf_step6(ipf_table table, __u64 position, __u64 word)
+{
+	__u64 points = ipf_table_layout(table)->space[IPF_IPV6].points;
+	__u64 offset = points + position * sizeof(struct ipf_point6);
+	const __u8 *chunk = ipf_table_bytes(table, offset);
+	const struct ipf_point6 *head, *second;
+	__u64 buckets;
+
+	if (!chunk)
+		return IPF_STATE_NONE;
+	head = ipf_in_chunk(chunk, offset, struct ipf_point6);
+	if (head->reference >> IPF_REFERENCE_BITS == IPF_STATE_INDEX) {
+		second = ipf_in_chunk(chunk, offset + sizeof(*head), struct ipf_point6);
+		buckets = head->reference & ((1u << IPF_REFERENCE_BITS) - 1);
+		return ipf_index_point6(table, points + buckets * sizeof(struct ipf_bucket),
+					(__u64)second->start << 32 | head->start, second->reference,
+					word);
+	}
+	offset = ipf_search(chunk, offset, 3, IPF_RUN6_MAX_SHIFT, head->start, word);
+	return ipf_point_for(ipf_in_chunk(chunk, offset, struct ipf_point6), (__u32)word);
 }
 
 IPF_INLINE __u64 ipf_match6(ipf_table table, __u64 high, __u64 low)
 {
-	__u64 left_high = high, left_low = low, position = 0, offset, within, point;
-	const struct ipf_point6 *first;
-	const struct ipf_space *space;
-	const __u8 *chunk;
-	__u32 word = 0;
+	const struct ipf_space *space = &ipf_table_layout(table)->space[IPF_IPV6];
+	__u64 left_high = high, left_low = low, point, word;
+	__u32 state = IPF_STATE_NONE, reference = 0;
 
-	space = &ipf_table_layout(table)->space[IPF_IPV6];
-	if (!ipf_find_point(table, space, (__u32)(high >> 32), &position, &word))
+	if (!space->rule_count)
 		return ipf_pack(ipf_no_match());
-	offset = space->points + position * sizeof(*first);
-	chunk = ipf_table_bytes(table, offset);
-	if (!chunk)
-		return ipf_pack(ipf_no_match());
-	first = ipf_in_chunk(chunk, offset, struct ipf_point6);
-	point = (__u64)first->start << 32 | first->reference;
-	within = word;
-	for (int run = 0; run <= IPF_MAX_RUNS; run++) {
-		__u32 state = (__u32)point >> IPF_REFERENCE_BITS;
-		__u32 reference = (__u32)point & ((1u << IPF_REFERENCE_BITS) - 1);
-
-		if (state == IPF_STATE_PASS || state == IPF_STATE_DROP)
-			return ipf_pack((struct ipf_match){ ipf_state_verdict(state), reference });
-		if (state == IPF_STATE_NONE || state == IPF_STATE_CLEAR)
-			return ipf_pack(
-				(struct ipf_match){ ipf_state_verdict(state), IPF_NO_RULE });
-		if (state != IPF_STATE_RUN && (state < IPF_STATE_RULE || point >> 32 != within))
-			break;
-		if (state == IPF_STATE_RULE)
-			return ipf_pack(ipf_compare6(table, high, low, reference));
+	point = ipf_index_point6(table, space->index,
+				 (__u64)space->max_distance << 32 | space->first,
+				 space->bucket_shift, high >> 32);
+	for (int step = 0; step <= IPF_MAX_STEPS; step++) {
+		state = (__u32)point >> IPF_REFERENCE_BITS;
+		reference = (__u32)point & ((1u << IPF_REFERENCE_BITS) - 1);
+		word = point >> 32;
 		if (state == IPF_STATE_DEEPER) {
 			left_high = left_high << 32 | left_low >> 32;
 			left_low <<= 32;
-			within = left_high >> 32;
+			word = left_high >> 32;
+		} else if (state != IPF_STATE_RUN) {
+			break;
 		}
-		point = ipf_run_point6(table, reference, within);
+		point = ipf_step6(table, reference, word);
 	}
-	return ipf_pack(ipf_no_match());
+	if (state == IPF_STATE_RULE)
+		return ipf_pack(ipf_compare6(table, high, low, reference));
+	if (state >= IPF_STATE_SHORT_PASS &&
+	    ((__u32)left_high ^ (__u32)(point >> 32)) >> (31 - (reference >> IPF_SHORT_START_BITS)))
+		return ipf_pack(ipf_no_match());
+	if (state == IPF_STATE_NONE || state == IPF_STATE_CLEAR || state >= IPF_STATE_SHORT_PASS)
+		reference = IPF_NO_RULE;
+	return ipf_pack((struct ipf_match){ ipf_state_verdict(state), reference });
 }
 
-IPF_INLINE const struct ipf_timer *ipf_timer_of(ipf_table table, __u32 rule)
+/* The timer of a rule as one number: next << 32 | expires. If there is none: ended long ago, without a
+ * successor. The verifier checks a chain of hundreds of them, so it must be short there. */
+IPF_OUTLINE __u64 ipf_timer_of(ipf_table table, __u64 rule)
 {
-	__u64 offset = ipf_table_layout(table)->timers + (__u64)rule * sizeof(struct ipf_timer);
+	__u64 offset = ipf_table_layout(table)->timers + rule * sizeof(struct ipf_timer);
 	const __u8 *chunk = ipf_table_bytes(table, offset);
+	const struct ipf_timer *timer;
 
 	if (!chunk)
-		return NULL;
-	return ipf_in_chunk(chunk, offset, struct ipf_timer);
+		return (__u64)IPF_NO_RULE << 32 | 1;
+	timer = ipf_in_chunk(chunk, offset, struct ipf_timer);
+	return (__u64)timer->next << 32 | timer->expires;
 }
 
 /* Of the match's rule and those that succeed it, the first that has not ended. If all have, no rule
@@ -325,28 +399,22 @@ IPF_INLINE const struct ipf_timer *ipf_timer_of(ipf_table table, __u32 rule)
 IPF_OUTLINE __u64 ipf_unexpired(ipf_table table, __u64 packed)
 {
 	const __u64 none = ipf_pack((struct ipf_match){ IPF_NO_VERDICT, IPF_NO_RULE });
-	const struct ipf_timer *timer;
+	__u64 timer = ipf_timer_of(table, (__u32)packed);
 	__u32 now;
 
-	timer = ipf_timer_of(table, (__u32)packed);
-	if (!timer)
-		return none;
-	if (timer->expires == IPF_NEVER)
+	if ((__u32)timer == IPF_NEVER)
 		return packed;
 	now = ipf_table_now(table);
 	for (int link = 0; link < IPF_MAX_CHAIN; link++) {
-		__u32 next;
+		__u32 next = (__u32)(timer >> 32);
 
-		if (timer->expires == IPF_NEVER || now < timer->expires)
+		if ((__u32)timer == IPF_NEVER || now < (__u32)timer)
 			return packed;
-		next = timer->next;
 		if (next == IPF_NO_RULE)
 			break;
 		packed = (__u64)(next >> IPF_NEXT_VERDICT_SHIFT) << 32 |
 			 (next & ~(1u << IPF_NEXT_VERDICT_SHIFT));
 		timer = ipf_timer_of(table, (__u32)packed);
-		if (!timer)
-			break;
 	}
 	return none;
 }

@@ -3,7 +3,7 @@
  * How do intervals of first words become buckets, each with its bitmap and its points?
  *
  * The intervals of one bucket are collected. Then each of its slices gets what it needs: nothing, a
- * point, or a run. If one value fills more than half of the slices, the bucket is covered: one
+ * point, or a run. A run that would be long is an index again. If one value fills more than half of the slices, the bucket is covered: one
  * point serves them all, and the other slices get points of their own, the empty ones too.
  */
 #include <table/buckets.h>
@@ -11,6 +11,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include <table/plan.h>
+#include <table/run.h>
 #include <util/array.h>
 
 int buckets_init(struct buckets *buckets, const struct ipf_space *space, struct points *points)
@@ -26,7 +28,6 @@ void buckets_done(struct buckets *buckets)
 {
 	free(buckets->index);
 	free(buckets->intervals);
-	run_done(&buckets->run);
 	*buckets = (struct buckets){ 0 };
 }
 
@@ -40,25 +41,48 @@ struct slices {
 	struct point points[IPF_SLICES];
 };
 
-/* A run for the slice from `first` to `last`, of the intervals that reach into it. */
-static __u32 write_run(struct buckets *buckets, const struct value_interval *intervals,
-		       size_t count, __u32 first, __u32 last)
-{
-	for (size_t i = 0; i < count; i++) {
-		struct value_interval piece = intervals[i];
-
-		if (piece.first < first)
-			piece.first = first;
-		if (piece.last > last)
-			piece.last = last;
-		points_fail(buckets->points, run_add(&buckets->run, first, &piece));
-	}
-	return run_write(&buckets->run, last, buckets->points);
-}
-
 static __u32 last_of(const struct slices *slices, __u32 slice)
 {
 	return (slice << slices->shift) | ((1u << slices->shift) - 1);
+}
+
+/* The part of the interval from `first` to `last`. */
+static struct value_interval cut(const struct value_interval *interval, __u32 first, __u32 last)
+{
+	return (struct value_interval){ interval->first > first ? interval->first : first,
+					interval->last < last ? interval->last : last,
+					interval->value };
+}
+
+/* Does the interval have the words of a prefix? */
+static bool is_prefix(const struct value_interval *interval)
+{
+	__u32 size = interval->last - interval->first + 1;
+
+	return !(size & (size - 1)) && !(interval->first & (size - 1));
+}
+
+/* The point of a slice from `first` to `last` with only this interval. Returns false if it takes
+ * more than a point. */
+static bool one_point(const struct buckets *buckets, const struct value_interval *interval,
+		      __u32 first, __u32 last, struct point *out)
+{
+	struct value_interval piece = cut(interval, first, last);
+
+	*out = (struct point){ piece.first, piece.value };
+	if (value_is_short(&piece.value) && buckets->space->bucket_shift > IPF_SHORT_START_BITS)
+		out->value.state = IPF_STATE_RULE;
+	if (value_is_lone(&piece.value))
+		out->start = value_lone_start(piece.first, 1);
+	if (value_is_exact(&piece.value))
+		return true;
+	if (piece.first == first && piece.last == last) {
+		out->start = 0;
+		return true;
+	}
+	out->start = value_lone_start(piece.first, piece.last - piece.first + 1);
+	out->value = value_lone(piece.value);
+	return is_prefix(&piece);
 }
 
 /* `count` intervals, from `at` on, reach into the slice. */
@@ -69,16 +93,14 @@ static void fill_slice(struct buckets *buckets, struct slices *slices, __u32 sli
 	struct point *point = &slices->points[slice];
 
 	slices->used |= 1u << slice;
-	if (count == 1 && value_is_exact(&at->value)) {
-		*point = (struct point){ at->first, at->value };
-	} else if (count == 1 && at->first <= first && at->last >= last) {
-		slices->full |= 1u << slice;
-		*point = (struct point){ 0, at->value };
-	} else {
-		__u32 position = write_run(buckets, at, count, first, last);
-
-		*point = (struct point){ 0, { IPF_STATE_RUN, position } };
+	if (count == 1 && one_point(buckets, at, first, last, point)) {
+		if (!value_is_exact(&point->value))
+			slices->full |= 1u << slice;
+		return;
 	}
+	*point = (struct point){
+		0, { IPF_STATE_RUN, buckets_write_range(buckets->points, at, count, first, last) }
+	};
 }
 
 static void find_slices(struct buckets *buckets, struct slices *slices)
@@ -193,12 +215,8 @@ static void collect(struct buckets *buckets, const struct value_interval *interv
 {
 	struct value_interval *before = buckets->count ? &buckets->intervals[buckets->count - 1] :
 							 NULL;
-	const struct points *points = buckets->points;
 
-	/* Without owners, neighbours with the same verdict are one. */
-	if (before && points->owner == POINT_OWNER_NONE && points->family == IPF_IPV4 &&
-	    before->last + 1 == interval->first && before->value.state == interval->value.state &&
-	    !value_is_exact(&interval->value)) {
+	if (before && points_are_one(buckets->points, before, interval)) {
 		before->last = interval->last;
 		return;
 	}
@@ -227,4 +245,63 @@ void buckets_add(struct buckets *buckets, const struct value_interval *interval)
 							   interval->value });
 		at = last + 1;
 	}
+}
+
+/* --- Ranges of words -------------------------------------------------------------------------- */
+
+static __u32 write_index(struct points *points, const struct value_interval *intervals,
+			 size_t count, __u32 first, __u32 last)
+{
+	struct buckets buckets;
+	struct ipf_space plan;
+	__u32 reference = 0;
+
+	plan_range(cut(&intervals[0], first, last).first,
+		   cut(&intervals[count - 1], first, last).last, count, &plan);
+	if (buckets_init(&buckets, &plan, points)) {
+		points_fail(points, -ENOMEM);
+		return 0;
+	}
+	for (size_t i = 0; i < count; i++) {
+		struct value_interval piece = cut(&intervals[i], first, last);
+
+		buckets_add(&buckets, &piece);
+	}
+	buckets_close(&buckets);
+	if (!points->error)
+		reference = points_add_index(points, &plan, buckets.index);
+	buckets_done(&buckets);
+	return reference;
+}
+
+static int make_run(struct run *run, const struct value_interval *intervals, size_t count,
+		    __u32 first, __u32 last)
+{
+	int ret = 0;
+
+	for (size_t i = 0; i < count && !ret; i++) {
+		struct value_interval piece = cut(&intervals[i], first, last);
+
+		ret = run_add(run, first, &piece);
+	}
+	return ret ? ret : run_end(run, last);
+}
+
+__u32 buckets_write_range(struct points *points, const struct value_interval *intervals,
+			  size_t count, __u32 first, __u32 last)
+{
+	size_t most = points->family == IPF_IPV6 ? IPF_RUN6_MAX : IPF_RUN_MAX;
+	struct run run = { 0 };
+	__u32 reference = 0;
+
+	if (count <= most)
+		points_fail(points, make_run(&run, intervals, count, first, last));
+	if (!points->error && count <= most && run.count <= most)
+		reference = points_append_run(points, run.points, run.count);
+	else if (!points->error && points->family == IPF_IPV6)
+		reference = write_index(points, intervals, count, first, last);
+	else
+		points_fail(points, -E2BIG); /* of IPv4 none is so long: see <ipfilter/abi.h> */
+	run_done(&run);
+	return reference;
 }

@@ -21,7 +21,6 @@ struct buckets {
 	struct value_interval *intervals;
 	size_t count;
 	size_t capacity;
-	struct run run; /* of one of its slices */
 };
 
 /* `space` is a plan (<table/plan.h>) with rules. It and `points` must outlive the buckets. Returns
@@ -35,5 +34,11 @@ void buckets_add(struct buckets *buckets, const struct value_interval *interval)
 
 /* Writes the last bucket; to be called after the last interval. */
 void buckets_close(struct buckets *buckets);
+
+/* Writes the intervals of the words [first, last], as a run or, if they are many, as an
+ * index of their own. Returns what a value of RUN or DEEPER has as its reference; after a failure
+ * (points->error) one without meaning. */
+__u32 buckets_write_range(struct points *points, const struct value_interval *intervals,
+			  size_t count, __u32 first, __u32 last);
 
 #endif

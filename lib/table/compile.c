@@ -10,13 +10,13 @@
  *     1. values, at levels (levels.c): where does which rule take over?
  *        A level is a word of the address. IPv4 has one. Counted from 10.0.0.0:
  *            0: drop 0   4: pass 1   6: drop 0   9: pass 2   10: drop 0   64: none
- *            517: host drop 3   518: none
+ *            517: lone drop 3   518: none
  *        IPv6 has a second one here, because rule 5 goes on below the first word of rule 4:
  *            0x20010db8: deeper   0x20010db9: none
  *                0: drop 4   0x10000: pass 5   0x20000: drop 4
  *
  *     2. intervals: what is between two turns, unless it is none.
- *            0-3 drop   4-5 pass   6-8 drop   9-9 pass   10-63 drop   517-517 host drop
+ *            0-3 drop   4-5 pass   6-8 drop   9-9 pass   10-63 drop   517-517 lone drop
  *
  *     3. buckets and their bitmaps (buckets.c)
  *        The index (plan.c) of four rules over 518 words has buckets of 64 words, slices of two.
@@ -36,10 +36,12 @@
  *            3  0  drop         bucket 0, base 3: for every slice without a bit
  *            4  0  pass         slice 2
  *            5  0  run          slice 4: the run at position 0
- *            6  5  host drop    bucket 8, base 6: slice 2
+ *            6  5  lone drop    bucket 8, base 6: slice 2
  *        <ipfilter/lookup.h> shows the points of IPv6.
  *
- * An IPv6 rule that is alone below its first word needs no run: its point refers to its suffix.
+ * An IPv6 rule that is alone below its first word needs no run: its point holds its suffix, or refers
+ * to it. Nor do many that have their first word in common: they have an index of their own, and the
+ * point refers to that.
  * When a rule with a timer has ended, another one succeeds it (succession.c).
  */
 #include <table/compile.h>
@@ -147,8 +149,7 @@ static void plan_families(struct compiler *compiler)
 		plan_index(compiler->rules->rules + family->first, family->end - family->first,
 			   owned, &spaces[i]);
 	}
-	/* Both indexes have to fit into the head. */
-	while (layout_indexes_size(&compiler->header.layout) > IPF_HEAD_SIZE)
+	while (!layout_indexes_fit(&compiler->header.layout))
 		plan_coarsen(layout_index_size(&spaces[IPF_IPV4]) >
 					     layout_index_size(&spaces[IPF_IPV6]) ?
 				     &spaces[IPF_IPV4] :

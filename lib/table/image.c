@@ -130,7 +130,7 @@ int image_check_header(const struct image *image, struct error *err)
 		if (space->bucket_shift > 31 || space->point_shift > 3)
 			return image_damaged(err, "its buckets or points are too large");
 	}
-	if (layout_indexes_size(&header->layout) > IPF_HEAD_SIZE)
+	if (!layout_indexes_fit(&header->layout))
 		return image_damaged(err, "its indexes are too large");
 	if (!rules || rules > IPF_MAX_RULES ||
 	    header->low_count > header->layout.space[IPF_IPV6].rule_count)

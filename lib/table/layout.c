@@ -24,13 +24,19 @@ __u64 layout_index_size(const struct ipf_space *space)
 	       sizeof(struct ipf_bucket);
 }
 
-__u64 layout_indexes_size(const struct ipf_layout *layout)
+bool layout_indexes_fit(const struct ipf_layout *layout)
 {
-	__u64 end = 0;
+	__u64 end = 0, largest = 0;
 
-	for (int family = 0; family < IPF_FAMILIES; family++)
-		take(&end, layout_index_size(&layout->space[family]));
-	return end;
+	for (int family = 0; family < IPF_FAMILIES; family++) {
+		__u64 size = layout_index_size(&layout->space[family]);
+
+		take(&end, size);
+		if (size > largest)
+			largest = size;
+	}
+	return end <= IPF_HEAD_SIZE || (largest > IPF_HEAD_SIZE &&
+					largest <= sizeof(struct ipf_bucket) << IPF_INDEX_MAX_BITS);
 }
 
 /* No sum overflows: each count has 32 bits, the size of a record at most 6. */

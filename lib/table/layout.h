@@ -20,8 +20,9 @@ static inline __u64 layout_max_size(__u64 origin)
 /* How many bytes a family's index has. */
 __u64 layout_index_size(const struct ipf_space *space);
 
-/* How many bytes the indexes of both families take. In an image they fit into the head. */
-__u64 layout_indexes_size(const struct ipf_layout *layout);
+/* Do the indexes of both families fit into the head, or is one of them larger than that and has 2^
+ * IPF_INDEX_MAX_BITS buckets at most? In an image they do. */
+bool layout_indexes_fit(const struct ipf_layout *layout);
 
 /* Writes all offsets of the header, first_rule and the size. The header has its counts (rules,
  * points, sets, lower halves) and plans already. The first part begins at `origin`. A part of no

@@ -11,14 +11,20 @@
  */
 #include <table/levels.h>
 
-#include <table/run.h>
+#include <errno.h>
+#include <stdlib.h>
+
 #include <table/word.h>
+#include <util/array.h>
 
 /* From the word `from` on the value is in force, unless another one takes over at the same word. */
 struct level {
 	__u32 from;
 	struct value value;
-	struct run run; /* of the intervals so far; unused by the first level */
+	/* The intervals so far; unused by the first level, whose buckets take them. */
+	struct value_interval *intervals;
+	size_t count;
+	size_t capacity;
 };
 
 struct walk {
@@ -29,6 +35,20 @@ struct walk {
 };
 
 /* --- From turns to intervals ------------------------------------------------------------------ */
+
+static void add_interval(struct walk *walk, struct level *level,
+			 const struct value_interval *interval)
+{
+	struct value_interval *before = level->count ? &level->intervals[level->count - 1] : NULL;
+
+	if (before && points_are_one(walk->points, before, interval))
+		before->last = interval->last;
+	else if (array_reserve(&level->intervals, &level->capacity, level->count + 1,
+			       sizeof(*level->intervals)))
+		points_fail(walk->points, -ENOMEM);
+	else
+		level->intervals[level->count++] = *interval;
+}
 
 /* The interval of the value in force ends with the word `last`. */
 static void end_interval(struct walk *walk, unsigned int depth, __u32 last)
@@ -41,7 +61,7 @@ static void end_interval(struct walk *walk, unsigned int depth, __u32 last)
 	if (value_is_exact(&interval.value))
 		interval.last = interval.first;
 	if (depth)
-		points_fail(walk->points, run_add(&level->run, 0, &interval));
+		add_interval(walk, level, &interval);
 	else
 		buckets_add(walk->context->buckets, &interval);
 }
@@ -100,7 +120,7 @@ static struct value host_value_of(const struct walk *walk, struct scope scope)
 	struct value value = value_of(walk, scope);
 
 	if (value.state != IPF_STATE_NONE)
-		value.state += IPF_STATE_HOST_PASS - IPF_STATE_PASS;
+		value = value_lone(value);
 	return value;
 }
 
@@ -167,6 +187,18 @@ struct range {
 
 static __u32 walk_level(struct walk *walk, unsigned int depth, const struct range *range);
 
+/* The value of the word at `depth` below which the rule is alone. */
+static struct value value_alone(const struct walk *walk, unsigned int depth, __u32 number)
+{
+	const struct rule *rule = &walk->rules[number];
+
+	if (walk->points->owner != POINT_OWNER_NONE || word_is_exceeded(&rule->prefix, depth + 1))
+		return (struct value){ IPF_STATE_RULE, number };
+	return (struct value){ rule->verdict == IPF_PASS ? IPF_STATE_SHORT_PASS :
+							   IPF_STATE_SHORT_DROP,
+			       number };
+}
+
 /* The value of the word at `depth` that the rules of the range have in common. */
 static struct value value_below(struct walk *walk, unsigned int depth, const struct range *range)
 {
@@ -179,7 +211,7 @@ static struct value value_below(struct walk *walk, unsigned int depth, const str
 		return (struct value){ IPF_STATE_DEEPER, walk_level(walk, depth + 1, range) };
 	if (scope_of(walk, &peers, range->cover).silent)
 		return value_none;
-	return (struct value){ IPF_STATE_RULE, peers.first };
+	return value_alone(walk, depth, peers.first);
 }
 
 /* Walks the rules that go on below the word of the one at `at`. Returns the end of them. */
@@ -195,7 +227,18 @@ static size_t walk_word(struct walk *walk, unsigned int depth, const struct open
 	return below.end;
 }
 
-/* Returns the position of the run that the rules make. The first level makes none: 0. */
+/* Writes what the intervals of the level say, and empties it. Returns the reference to it. */
+static __u32 write_level(struct walk *walk, struct level *level)
+{
+	size_t count = level->count;
+
+	level->count = 0;
+	if (walk->points->error)
+		return 0;
+	return buckets_write_range(walk->points, level->intervals, count, 0, WORD_MAX);
+}
+
+/* Returns the reference to what the rules make. The first level makes an index of its own: 0. */
 static __u32 walk_level(struct walk *walk, unsigned int depth, const struct range *range)
 {
 	struct open_prefixes open = { .outer = range->cover };
@@ -220,7 +263,7 @@ static __u32 walk_level(struct walk *walk, unsigned int depth, const struct rang
 	}
 	close_before(walk, depth, &open, 1ull << WORD_BITS);
 	end_interval(walk, depth, WORD_MAX);
-	return depth ? run_write(&level->run, WORD_MAX, walk->points) : 0;
+	return depth ? write_level(walk, level) : 0;
 }
 
 void levels_walk(const struct levels_context *context, size_t at, size_t end)
@@ -232,5 +275,5 @@ void levels_walk(const struct levels_context *context, size_t at, size_t end)
 	walk_level(&walk, 0, &(struct range){ at, end, { IPF_NO_RULE, context->is_delta } });
 	buckets_close(context->buckets);
 	for (unsigned int depth = 0; depth < IPF_WORDS; depth++)
-		run_done(&walk.levels[depth].run);
+		free(walk.levels[depth].intervals);
 }

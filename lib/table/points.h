@@ -21,8 +21,13 @@ enum point_owner {
 
 /* A point before it is written. */
 struct point {
-	__u32 start;
+	__u32 start; /* of a lone value, value_lone_start() */
 	struct value value;
+};
+
+/* How an index among the points begins, as <ipfilter/abi.h> draws it. */
+struct points_index {
+	struct ipf_point6 head[2];
 };
 
 /* The caller fills in the first four fields and zeroes the others; release with points_done(). */
@@ -35,8 +40,11 @@ struct points {
 	__u32 count;
 	ipf_point4 *points4;        /* IPv4: `count` points, and unless POINT_OWNER_NONE */
 	__u32 *owners;              /* as many owners */
-	struct ipf_point6 *points6; /* IPv6: `count` points and suffixes */
+	struct ipf_point6 *points6; /* IPv6: `count` points, suffixes and buckets */
 	size_t capacity;
+	struct points_index *indexes; /* that were added */
+	size_t index_count;
+	size_t index_capacity;
 	int error; /* the first failure: -ENOMEM, or -E2BIG beyond what a reference can number.
 		    * All that is written after it is thrown away */
 };
@@ -49,11 +57,24 @@ static inline void points_fail(struct points *points, int error)
 		points->error = error;
 }
 
+/* Without owners, neighbours with the same verdict are one. */
+static inline bool points_are_one(const struct points *points, const struct value_interval *before,
+				  const struct value_interval *interval)
+{
+	return points->owner == POINT_OWNER_NONE && before->last + 1 == interval->first &&
+	       before->value.state == interval->value.state && !value_is_exact(&interval->value);
+}
+
 /* Appends some points and their suffixes. Returns the position of the first; after a failure
  * (points->error) one without meaning. */
 __u32 points_append(struct points *points, const struct point *list, size_t count);
 
 /* The same with the head of a run before them, whose position it returns. */
 __u32 points_append_run(struct points *points, const struct point *list, size_t count);
+
+/* Appends the buckets of an index, whose plan this is. The head will follow the point that refers to
+ * it. Returns what the value of that point has as its reference. */
+__u32 points_add_index(struct points *points, const struct ipf_space *plan,
+		       const struct ipf_bucket *buckets);
 
 #endif

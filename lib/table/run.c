@@ -23,6 +23,17 @@ static int add_point(struct run *run, __u64 start, struct value value)
 	return 0;
 }
 
+/* A point of a run has its whole start, so it has no room for a suffix. */
+static int add_interval(struct run *run, const struct value_interval *interval)
+{
+	if (value_is_lone(&interval->value))
+		return add_point(run, value_lone_start(interval->first, 1), interval->value);
+	if (value_is_short(&interval->value))
+		return add_point(run, interval->first,
+				 (struct value){ IPF_STATE_RULE, interval->value.reference });
+	return add_point(run, interval->first, interval->value);
+}
+
 /* From the word `next` on there is no rule. The first point holds from the beginning of the run,
  * and so would the last one until its end: does that have to be said? */
 static bool needs_none(const struct run *run, __u64 next)
@@ -41,37 +52,14 @@ int run_add(struct run *run, __u32 first, const struct value_interval *interval)
 		ret = add_point(run, first, value_none);
 	}
 	if (!ret)
-		ret = add_point(run, interval->first, interval->value);
+		ret = add_interval(run, interval);
 	run->covered = (__u64)interval->last + 1;
 	return ret;
 }
 
-/* Writes a long run piece by piece, and makes it one that refers to the pieces. */
-static void split(struct run *run, struct points *points)
+int run_end(struct run *run, __u32 last)
 {
-	size_t pieces = 0;
-
-	for (size_t at = 0; at < run->count; at += IPF_RUN_MAX, pieces++) {
-		size_t left = run->count - at;
-		__u32 start = run->points[at].start;
-		__u32 position = points_append_run(points, run->points + at,
-						   left < IPF_RUN_MAX ? left : IPF_RUN_MAX);
-
-		run->points[pieces] = (struct point){ start, { IPF_STATE_RUN, position } };
-	}
-	run->count = pieces;
-}
-
-__u32 run_write(struct run *run, __u32 last, struct points *points)
-{
-	__u32 position = 0;
-
-	if (run->count && needs_none(run, (__u64)last + 1))
-		points_fail(points, add_point(run, run->covered, value_none));
-	if (run->count > IPF_RUN_MAX)
-		split(run, points);
-	if (!points->error)
-		position = points_append_run(points, run->points, run->count);
-	run->count = 0;
-	return position;
+	if (run->count && !needs_none(run, (__u64)last + 1))
+		return 0;
+	return add_point(run, run->covered, value_none);
 }

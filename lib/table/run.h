@@ -22,8 +22,7 @@ void run_done(struct run *run);
  * overlap; in the gaps between them there is no rule. Returns 0 or -ENOMEM. */
 int run_add(struct run *run, __u32 first, const struct value_interval *interval);
 
-/* Ends the run at the word `last`, appends it to the points and empties it. Returns its position;
- * after a failure (points->error) one without meaning. */
-__u32 run_write(struct run *run, __u32 last, struct points *points);
+/* Ends the run at the word `last`. Returns 0 or -ENOMEM. */
+int run_end(struct run *run, __u32 last);
 
 #endif

@@ -22,52 +22,68 @@ struct points_case {
 	const char *name;
 	const char *rules;
 	enum ipf_family family;
-	const char *points; /* each as START:STATE, or for the head of a run its number of points */
+	const char *points; /* each as START:STATE, of a lone prefix also the number of its words
+			     * after *; or for the head of a run its number of points */
 };
 
 /* Starts count from the first word of the bucket. The buckets of these small tables have 32 words,
  * so a slice has one. */
 static const struct points_case points_cases[] = {
-	{ "a host is a slice", "10.0.0.5", IPF_IPV4, "5:host-drop" },
-	{ "a host that passes", "pass 10.0.0.5", IPF_IPV4, "5:host-pass" },
+	{ "a host is a slice", "10.0.0.5", IPF_IPV4, "5:lone-drop" },
+	{ "a host that passes", "pass 10.0.0.5", IPF_IPV4, "5:lone-pass" },
 	{ "hosts side by side are two slices", "10.0.0.5\n10.0.0.6", IPF_IPV4,
-	  "5:host-drop 6:host-drop" },
+	  "5:lone-drop 6:lone-drop" },
 	{ "a net that fills most slices", "10.0.0.0/27", IPF_IPV4, "0:drop" },
 	{ "an exception", "10.0.0.0/27\npass 10.0.0.8", IPF_IPV4, "0:drop 0:pass" },
 	{ "what is left out of a bucket", "10.0.0.0/28\n10.0.0.16/29", IPF_IPV4,
 	  "0:drop 0:none "
 	  "0:none 0:none 0:none 0:none 0:none 0:none 0:none" },
-	{ "the last address of all", "255.255.255.255", IPF_IPV4, "31:host-drop" },
-	/* In a table over the whole address space, a bucket has 2^28 words and a slice 2^23. */
+	{ "the last address of all", "255.255.255.255", IPF_IPV4, "31:lone-drop" },
+	/* In a table over the whole address space, a bucket has 2^27 words and a slice 2^22. */
 	{ "a host in a large slice", "0.0.0.5\n255.0.0.0/8", IPF_IPV4,
-	  "5:host-drop 0:drop 0:drop" },
+	  "5:lone-drop 0:drop 0:drop 0:drop 0:drop" },
 	{ "hosts in a large slice", "0.0.0.5\n0.0.0.6\n255.0.0.0/8", IPF_IPV4,
-	  "2:none 5:host-drop 6:host-drop 0:run 0:drop 0:drop" },
+	  "2:none 5:lone-drop 6:lone-drop 0:run 0:drop 0:drop 0:drop 0:drop" },
 	{ "a net in a large slice", "0.0.0.8/30\n255.0.0.0/8", IPF_IPV4,
-	  "3:none 0:none 8:drop 12:none 0:run 0:drop 0:drop" },
+	  "8:lone-drop*4 0:drop 0:drop 0:drop 0:drop" },
+	{ "words that are no prefix", "0.0.0.4/30\n0.0.0.8/30\n255.0.0.0/8", IPF_IPV4,
+	  "3:none 0:none 4:drop 12:none 0:run 0:drop 0:drop 0:drop 0:drop" },
 	{ "neighbours with one verdict are one", "0.0.0.8/30\n0.0.0.12/30\n255.0.0.0/8", IPF_IPV4,
-	  "3:none 0:none 8:drop 16:none 0:run 0:drop 0:drop" },
+	  "8:lone-drop*8 0:drop 0:drop 0:drop 0:drop" },
 	{ "neighbours with two verdicts are two", "0.0.0.8/30\npass 0.0.0.12/30\n255.0.0.0/8",
-	  IPF_IPV4, "4:none 0:none 8:drop 12:pass 16:none 0:run 0:drop 0:drop" },
+	  IPF_IPV4, "4:none 0:none 8:drop 12:pass 16:none 0:run 0:drop 0:drop 0:drop 0:drop" },
 	{ "a host under a cover is not alone", "0.0.0.0/8\npass 0.0.0.9\n255.0.0.0/8", IPF_IPV4,
-	  "3:none 0:drop 9:pass 10:drop 0:run 0:drop 0:drop 0:drop" },
+	  "3:none 0:drop 9:pass 10:drop 0:run 0:drop 0:drop 0:drop 0:drop 0:drop 0:drop 0:drop" },
 	{ "a prefix of 32 bits", "2001:db8::/32", IPF_IPV6, "0:drop" },
-	/* The suffix follows the point, and looks like another point. */
-	{ "the suffix of a lone longer one is compared", "2001:db8:7::/48", IPF_IPV6,
-	  "24:rule 0:run" },
-	{ "two below one word", "2001:db8::/48\n2001:db8:1::/48", IPF_IPV6,
-	  "3:none 0:drop 65536:drop 131072:none 24:deeper" },
+	{ "a shorter prefix in a large slice", "2001:db8::/31\nff00::/8", IPF_IPV6,
+	  "69048:lone-drop*2 0:drop 0:drop 0:drop 0:drop" },
+	{ "the suffix of a lone longer one is in the point", "2001:db8:7::/48", IPF_IPV6,
+	  "24:short-drop" },
+	/* The suffix follows the point, and looks like other points. */
+	{ "the suffix of a host is compared", "2001:db8:7::1", IPF_IPV6, "24:rule 0:run 1:none" },
+	{ "two below one word", "2001:db8::/48\npass 2001:db8:1::/48", IPF_IPV6,
+	  "3:none 0:drop 65536:pass 131072:none 24:deeper" },
+	{ "neighbours below one word", "2001:db8::/48\n2001:db8:1::/48", IPF_IPV6,
+	  "2:none 0:drop 131072:none 24:deeper" },
 	{ "one below a cover", "2001:db8::/32\npass 2001:db8::/48", IPF_IPV6,
 	  "2:none 0:pass 65536:drop 24:deeper" },
-	{ "hosts that differ in the last word", "2001:db8::1\n2001:db8::2", IPF_IPV6,
-	  "4:none 0:none 1:drop 2:drop 3:none 1:none 0:deeper 1:none 0:deeper 24:deeper" },
+	/* A run starts on a new line (8 points) where it would cross from one to the next. */
+	{ "hosts that differ in the last word", "pass 2001:db8::1\n2001:db8::2", IPF_IPV6,
+	  "4:none 0:none 1:pass 2:drop 3:none 1:none 0:deeper 0:none 1:none 0:deeper 24:deeper" },
+	/* Their one bucket looks like a point, and its head follows the point that refers to it. */
+	{ "many below one word have an index",
+	  "2001:db8::/64\n2001:db8:0:2::/64\n2001:db8:0:4::/64\n2001:db8:0:6::/64\n"
+	  "2001:db8:0:8::/64",
+	  IPF_IPV6,
+	  "0:drop 0:drop 0:drop 0:drop 0:drop 0:none 0:none 0:none 24:deeper 0:index 8:none" },
 };
 
 static void write_points(const struct image *image, enum ipf_family family, char *out, size_t size)
 {
-	static const char *const states[] = { "none", "pass",      "drop",      "clear",
-					      "run",  "host-pass", "host-drop", "host-clear",
-					      "rule", "deeper" };
+	static const char *const states[] = { "none", "pass",       "drop",      "clear",
+					      "run",  "lone-pass",  "lone-drop", "lone-clear",
+					      "rule", "deeper",     "index",     "11",
+					      "12",   "short-pass", "short-drop" };
 	const struct ipf_space *space = &image_header(image)->layout.space[family];
 	const struct ipf_point6 *points6 = image_at(image, space->points);
 	const ipf_point4 *points4 = image_at(image, space->points);
@@ -77,12 +93,21 @@ static void write_points(const struct image *image, enum ipf_family family, char
 		__u32 start = family == IPF_IPV4 ? points4[i] >> IPF_STATE_BITS : points6[i].start;
 		__u32 state = family == IPF_IPV4 ? points4[i] & 15 :
 						   points6[i].reference >> IPF_REFERENCE_BITS;
+		bool lone = state >= IPF_STATE_LONE_PASS && state <= IPF_STATE_LONE_CLEAR;
+		__u32 words = lone ? start & -start : 1;
 
 		if (state == IPF_STATE_RUN)
 			start = 0; /* a position */
-
+		else if (state >= IPF_STATE_SHORT_PASS)
+			start = points6[i].reference & ((1u << IPF_SHORT_START_BITS) - 1);
+		else if (lone)
+			start = (start - words) >> 1;
+		else if (family == IPF_IPV4)
+			start >>= 1;
 		length += (size_t)snprintf(out + length, size - length, "%s%u:%s", i ? " " : "",
 					   start, states[state]);
+		if (words > 1)
+			length += (size_t)snprintf(out + length, size - length, "*%u", words);
 		assert_true(length < size);
 	}
 }
@@ -143,6 +168,7 @@ static void the_bits_that_are_drawn(void **state)
 {
 	const struct ipf_point6 *points6;
 	const struct ipf_suffix6 *suffix;
+	struct ruleset rules;
 	struct image image;
 
 	(void)state;
@@ -151,19 +177,37 @@ static void the_bits_that_are_drawn(void **state)
 	assert_int_equal(space_of(&image, IPF_IPV4)->first, 0x0a000000);
 	assert_int_equal(((const ipf_point4 *)image_at(&image,
 						       space_of(&image, IPF_IPV4)->points))[1],
-			 0x56);
+			 0xb6);
+	image_done(&image);
+
+	/* Another rule makes the slices large. */
+	compile_text("10.0.0.8/30\n10.1.0.0", &image);
+	assert_int_equal(*(const ipf_point4 *)image_at(&image, space_of(&image, IPF_IPV4)->points),
+			 0x146);
 	image_done(&image);
 
 	compile_text("2001:db8:7::/48", &image);
 	assert_int_equal(space_of(&image, IPF_IPV6)->first, 0x20010da0);
-	assert_int_equal(space_of(&image, IPF_IPV6)->point_count, 2);
+	assert_int_equal(space_of(&image, IPF_IPV6)->point_count, 1);
+	points6 = image_at(&image, space_of(&image, IPF_IPV6)->points);
+	assert_int_equal(points6[0].start, 0x00070000);
+	assert_int_equal(points6[0].reference, 0xe7800018);
+	image_done(&image);
+
+	ruleset_from_text(&rules, "2001:db8:7::/48");
+	rules.rules[0].counter = 9;
+	assert_int_equal(compile_rules(&rules, &image), 0);
+	assert_int_equal(space_of(&image, IPF_IPV6)->point_count, 3);
 	points6 = image_at(&image, space_of(&image, IPF_IPV6)->points);
 	assert_int_equal(points6[0].start, 0x18);
 	assert_int_equal(points6[0].reference, 0x80000001);
 	suffix = (const struct ipf_suffix6 *)&points6[1];
 	assert_int_equal(suffix->word, 0x00070000);
-	assert_int_equal(suffix->bits, 0x40000030);
+	assert_int_equal(suffix->bits, 0xc0000030);
+	assert_int_equal(points6[2].start, 9);
+	assert_int_equal(points6[2].reference, 0);
 	image_done(&image);
+	ruleset_done(&rules);
 }
 
 #define REFERENCE(state, number) ((__u32)(state) << IPF_REFERENCE_BITS | (number))
@@ -177,8 +221,7 @@ static void the_walk_through_three_ipv6_rules(void **state)
 		{ 0x00010000, REFERENCE(IPF_STATE_PASS, 0) },
 		{ 0x00020000, REFERENCE(IPF_STATE_DROP, 0) },
 		{ 24, REFERENCE(IPF_STATE_DEEPER, 0) },
-		{ 25, REFERENCE(IPF_STATE_RULE, 6) },
-		{ 0x00070000, (__u32)IPF_DROP << 30 | 48 },
+		{ 0x00070000, REFERENCE(IPF_STATE_SHORT_DROP, 15 << 23 | 25) },
 	};
 	const struct ipf_space *space;
 	struct image image;
@@ -271,7 +314,7 @@ static void the_buckets_and_points_of_the_example(void **state)
 	assert_int_equal(buckets[8].base, 6);
 	assert_int_equal(buckets[8].bitmap, 0x04);
 	write_points(&image, IPF_IPV4, points, sizeof(points));
-	assert_string_equal(points, "2:none 8:drop 9:pass 0:drop 0:pass 0:run 5:host-drop");
+	assert_string_equal(points, "2:none 8:drop 9:pass 0:drop 0:pass 0:run 5:lone-drop");
 	points4 = image_at(&image, space->points);
 	assert_int_equal(points4[5] >> IPF_STATE_BITS, 0);
 	write_points(&image, IPF_IPV6, points, sizeof(points));

@@ -361,11 +361,10 @@ static void a_crowded_bucket(void **state)
 	free(rules);
 }
 
-/* The points below one word are so many that they make several runs, and a run that refers to
- * them. */
-static void check_split_run(unsigned int bits)
+/* The points below one word are so many that they have an index over several chunks. */
+static void check_large_index(unsigned int bits)
 {
-	const size_t count = IPF_RUN_MAX + 10; /* rules, each with a gap after it */
+	const size_t count = 70000; /* rules, each with a gap after it */
 	struct rule *rules = calloc(count, sizeof(*rules));
 	struct ruleset set;
 	struct image image;
@@ -402,11 +401,11 @@ static void check_split_run(unsigned int bits)
 
 /* For the nets each point says what it means; for the hosts it refers to the longest possible
  * suffix. */
-static void a_split_run(void **state)
+static void a_large_index_below_a_word(void **state)
 {
 	(void)state;
-	check_split_run(64);
-	check_split_run(128);
+	check_large_index(64);
+	check_large_index(128);
 }
 
 /* The /24s below 10.0.0.0 with an even third octet drop, but for their address .100. */
@@ -505,6 +504,38 @@ static void both_indexes_fit_into_the_head(void **state)
 	ruleset_done(&set);
 }
 
+/* Of more than two million rules the index goes on beyond the head. */
+static void an_index_beyond_the_head(void **state)
+{
+	enum { WORDS = 2200000, APART = 1900 };
+	struct error err = { 0 };
+	struct ruleset set;
+	struct image image;
+
+	(void)state;
+	ruleset_init(&set);
+	assert_int_equal(ruleset_name_set(&set, "default"), 0);
+	assert_int_equal(ruleset_reserve(&set, WORDS, 1), 0);
+	for (__u64 i = 0; i < WORDS; i++)
+		set.rules[set.count++] = (struct rule){
+			.prefix = { { i * APART << 32, 0 }, IPF_IPV4, 32 },
+			.verdict = IPF_DROP,
+			.counter = IPF_NO_COUNTER,
+		};
+	assert_int_equal(compile_rules(&set, &image), 0);
+	assert_int_equal(image_check(&image, &err), 0);
+	assert_true(image_header(&image)->layout.space[IPF_IPV4].points > IPF_HEAD_SIZE);
+	for (__u64 i = 0; i < WORDS; i += 7)
+		for (unsigned int beside = 0; beside < 2; beside++) {
+			struct address address = { IPF_IPV4, { (i * APART + beside) << 32, 0 } };
+
+			assert_int_equal(image_lookup(&image, &address, 0).verdict,
+					 beside ? IPF_NO_VERDICT : IPF_DROP);
+		}
+	image_done(&image);
+	ruleset_done(&set);
+}
+
 /* An address in a rule, at or next to one of its ends, or anywhere. */
 static struct address address_near(const struct ruleset *set)
 {
@@ -571,9 +602,10 @@ int main(void)
 		suite_add(&suite, shape_names[i], check_shape, &shape_names[i]);
 	suite_add(&suite, "the longest chain is walked to its end", the_longest_chain, NULL);
 	suite_add(&suite, "a crowded bucket of the index", a_crowded_bucket, NULL);
-	suite_add(&suite, "a run that is split", a_split_run, NULL);
+	suite_add(&suite, "a large index below a word", a_large_index_below_a_word, NULL);
 	suite_add(&suite, "runs at the end of a chunk", runs_at_the_end_of_a_chunk, NULL);
 	suite_add(&suite, "both indexes fit into the head", both_indexes_fit_into_the_head, NULL);
+	suite_add(&suite, "an index beyond the head", an_index_beyond_the_head, NULL);
 	for (size_t i = 0; i < SHAPES; i++)
 		suite_add(&suite, shape_names[i], large_sets_agree, &shape_names[i]);
 	return suite_run(&suite, "lookup");
