@@ -259,7 +259,7 @@ def test_a_stream_of_changes_under_traffic(large, slow):
     def change():
         for _ in range(10000 if LONG else 20 if slow else 300):
             one = rng.choice([f"192.0.2.{rng.randrange(66)}", f"10.0.0.{rng.randrange(256)}",
-                              "192.0.2.64/31", f"2001:db8::{rng.randrange(64):x}"])
+                              "192.0.2.64/31", f"2001:db8::{rng.randrange(1, 64):x}"])
             add = one not in present
             result = large("add" if add else "del", one)
             if result.rc != DONE:
