@@ -42,8 +42,8 @@
  *
  *     2001:db8:1::5   0x20010db8 - first = 24: bit 24 is the lowest one set, so the point is 4 + 0.
  *                     DEEPER: the second word is 0x00010000, of which point 2 says PASS.
- *     2001:db9:7::1   25: one lower bit is set, so the point is 4 + 1. SHORT: the second word begins
- *                     with the 16 bits of the suffix: DROP. 2001:db9:8::1 does not: no rule.
+ *     2001:db9:7::1   25: one lower bit is set, so the point is 4 + 1. SHORT: the second word
+ *                     begins with the 16 bits of the suffix: DROP. 2001:db9:8::1 does not: no rule.
  *     2001:db7::1     23: the bit is clear, so there is no rule, and no point is read.
  *     2001:dba::1     26 is beyond max_distance: no rule, and not even the index is read.
  *
@@ -380,8 +380,8 @@ IPF_INLINE __u64 ipf_match6(ipf_table table, __u64 high, __u64 low)
 	return ipf_pack((struct ipf_match){ ipf_state_verdict(state), reference });
 }
 
-/* The timer of a rule as one number: next << 32 | expires. If there is none: ended long ago, without a
- * successor. The verifier checks a chain of hundreds of them, so it must be short there. */
+/* The timer of a rule as one number: next << 32 | expires. Without one: ended long ago, and no
+ * successor. The verifier follows a chain of hundreds of them, so the call must be short there. */
 IPF_OUTLINE __u64 ipf_timer_of(ipf_table table, __u64 rule)
 {
 	__u64 offset = ipf_table_layout(table)->timers + rule * sizeof(struct ipf_timer);

@@ -3,8 +3,9 @@
  * How do intervals of first words become buckets, each with its bitmap and its points?
  *
  * The intervals of one bucket are collected. Then each of its slices gets what it needs: nothing, a
- * point, or a run. A run that would be long is an index again. If one value fills more than half of the slices, the bucket is covered: one
- * point serves them all, and the other slices get points of their own, the empty ones too.
+ * point, or a run. Instead of a long run there is an index again. If one value fills more than half
+ * of the slices, the bucket is covered: one point serves them all, and the other slices get points
+ * of their own, the empty ones too.
  */
 #include <table/buckets.h>
 

@@ -39,9 +39,9 @@
  *            6  5  lone drop    bucket 8, base 6: slice 2
  *        <ipfilter/lookup.h> shows the points of IPv6.
  *
- * An IPv6 rule that is alone below its first word needs no run: its point holds its suffix, or refers
- * to it. Nor do many that have their first word in common: they have an index of their own, and the
- * point refers to that.
+ * An IPv6 rule that is alone below its first word needs no run: its point holds its suffix, or
+ * refers to it. Many rules with a first word in common need none either: they have an index of
+ * their own, and the point refers to that.
  * When a rule with a timer has ended, another one succeeds it (succession.c).
  */
 #include <table/compile.h>

@@ -8,7 +8,8 @@
 
 #define INDEX_MIN_BITS 4
 
-/* A start of IPv4 counts from the first word of its bucket and leaves room for the state and a bit. */
+/* A start of IPv4 counts from the first word of its bucket, and leaves room for the state and one
+ * bit. */
 #define BUCKET_MAX_SHIFT (32 - IPF_START_SHIFT)
 
 static unsigned int bit_length(__u64 number)

@@ -16,8 +16,8 @@
  * and zeroes the other fields. */
 void plan_index(const struct rule *rules, size_t count, bool owned, struct ipf_space *space);
 
-/* Chooses the index for `count` intervals, more than a run may have, of the words [first, last]. Sets
- * first, max_distance and bucket_shift, and zeroes the other fields. */
+/* Chooses the index for `count` intervals, more than a run may have, of the words [first, last].
+ * Sets first, max_distance and bucket_shift, and zeroes the other fields. */
 void plan_range(__u32 first, __u32 last, size_t count, struct ipf_space *space);
 
 /* Doubles the size of the buckets, which about halves their number. The plan has two or more. */

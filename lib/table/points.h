@@ -72,7 +72,7 @@ __u32 points_append(struct points *points, const struct point *list, size_t coun
 /* The same with the head of a run before them, whose position it returns. */
 __u32 points_append_run(struct points *points, const struct point *list, size_t count);
 
-/* Appends the buckets of an index, whose plan this is. The head will follow the point that refers to
+/* Appends the buckets of an index with this plan. The head will follow the point that refers to
  * it. Returns what the value of that point has as its reference. */
 __u32 points_add_index(struct points *points, const struct ipf_space *plan,
 		       const struct ipf_bucket *buckets);

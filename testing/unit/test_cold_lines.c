@@ -2,9 +2,9 @@
 /*
  * How many cache lines does a lookup among a million rules read?
  *
- * Each one may be cold, and then costs more than all instructions of the lookup. docs/engine.md tells
- * which they are. The lines of <ipfilter/lookup.h> run here over a table that takes note of what they
- * read.
+ * Each of them may be cold, and then costs more than all instructions of the lookup. docs/engine.md
+ * says which they are. Here the code of <ipfilter/lookup.h> runs over a table that notes what it
+ * reads.
  */
 #include <stdlib.h>
 
