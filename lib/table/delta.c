@@ -339,11 +339,12 @@ static size_t next_own(const struct ruleset *own, size_t i, const struct prefix 
 	return i + ruleset_find_prefix(&left, prefix);
 }
 
-static void put_rules(struct expanded *out, const struct rule *rules, size_t count)
+/* Appends the rules [from, end). */
+static void put_rules(struct expanded *out, const struct rule *rules, size_t from, size_t end)
 {
-	if (count)
-		memcpy(out->rules + out->count, rules, count * sizeof(*rules));
-	out->count += count;
+	if (from < end)
+		memcpy(out->rules + out->count, rules + from, (end - from) * sizeof(*rules));
+	out->count += end - from;
 }
 
 /* Joins the delta's rules with those that were copied. A cover can be among both. */
@@ -356,14 +357,13 @@ static void join_rules(const struct expansion *expansion, struct expanded *out)
 		const struct rule *copied = &expansion->rules[k];
 		size_t at = own->count ? next_own(own, i, &copied->prefix) : 0;
 
-		put_rules(out, own->rules + i, at - i);
+		put_rules(out, own->rules, i, at);
 		for (i = at; i < own->count; i++)
 			if (prefix_compare(&own->rules[i].prefix, &copied->prefix) != 0)
 				break;
-		put_rules(out, copied, 1);
+		put_rules(out, copied, 0, 1);
 	}
-	if (i < own->count)
-		put_rules(out, own->rules + i, own->count - i);
+	put_rules(out, own->rules, i, own->count);
 }
 
 /* A claim takes in the regions inside of it. */

@@ -33,7 +33,7 @@ bool records_is_mark(const struct rule *rule)
 
 static const char *mark_fault(const struct records *records, const struct rule *rule)
 {
-	if (!records->are_marked || rule->set != IPF_REGION_SET)
+	if (!records->are_marked || !records_is_mark(rule) || rule->set != IPF_REGION_SET)
 		return "a rule has no verdict";
 	if (rule->expires != IPF_NEVER || rule->counter != IPF_NO_COUNTER)
 		return "a region has a timer or a counter";

@@ -15,7 +15,7 @@ cd "$(dirname "$0")/../.." || exit 1
 # shellcheck source=../lib.sh
 . testing/lib.sh
 
-targets=(address rules ndjson dshield ipsascii dat p2p ipset image packet)
+targets=(address rules ndjson dshield ipsascii dat p2p ipset image delta packet)
 sanitize=('-fsanitize=address,undefined' -fno-sanitize-recover=all)
 compile=("${CLANG:-clang}" -std=gnu11 -g -O1 -D_GNU_SOURCE "-I$PWD/headers" "-I$PWD/lib" "${sanitize[@]}")
 

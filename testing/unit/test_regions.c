@@ -255,6 +255,32 @@ static void a_mark_where_none_may_be(void **state)
 	ruleset_done(&rules);
 }
 
+/* A verdict that none has, in the set of marks. */
+static void a_mark_with_another_verdict(void **state)
+{
+	const size_t replaced[IPF_FAMILIES] = { 0 };
+	struct prefix all = { .family = IPF_IPV4 };
+	const struct prefix_list regions = { &all, 1, 1 };
+	struct prefix_list read_regions;
+	struct ruleset rules, read;
+	struct ipf_rule4 *records;
+	struct image image;
+	struct error err = { 0 };
+
+	(void)state;
+	ruleset_from_text(&rules, "10.0.0.0/8\n");
+	assert_int_equal(compile_delta(&rules, &regions, replaced, &image), 0);
+	records = image_at(&image, image_header(&image)->layout.space[IPF_IPV4].rules);
+	assert_int_equal(records[0].set, IPF_REGION_SET);
+	records[0].verdict = IPF_ASK_BASE;
+	seal(&image);
+	assert_int_equal(image_check(&image, &err), 0);
+	assert_int_equal(decompile_delta(&image, &read, &read_regions, &err), -EBADMSG);
+	assert_string_equal(err.text, "the rule table is damaged: a rule has no verdict");
+	image_done(&image);
+	ruleset_done(&rules);
+}
+
 static void a_region_in_a_region(void **state)
 {
 	const size_t replaced[IPF_FAMILIES] = { 0 };
@@ -285,6 +311,7 @@ int main(void)
 		suite_add(&suite, shape_names[shape], check_shape, &shape_names[shape]);
 	suite_add(&suite, "a delta of more than a chunk", more_than_a_chunk, NULL);
 	suite_add(&suite, "a mark in a base", a_mark_where_none_may_be, NULL);
+	suite_add(&suite, "a mark with another verdict", a_mark_with_another_verdict, NULL);
 	suite_add(&suite, "a region in a region", a_region_in_a_region, NULL);
 	return suite_run(&suite, "regions");
 }
