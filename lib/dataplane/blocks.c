@@ -131,29 +131,25 @@ static int prepare_counters(const struct blocks *blocks, const struct ruleset_sl
 	return slots_finish(&missing, ret);
 }
 
-/* The counters of a table in use: of its base, then of its delta. */
-struct reserved {
-	const __u32 *slots;
-	size_t count;
-	__u32 *joined; /* owns them, where they had to be joined */
-};
-
-static int reserve(const struct image *base, const struct image *delta, struct reserved *out)
+/* The counters of a table in use: of its base, then of its delta. *joined owns them, where they had
+ * to be joined. */
+static int reserve(const struct image *base, const struct image *delta, struct blocks_reserved *out,
+		   __u32 **joined)
 {
 	size_t more;
 	const __u32 *slots = image_counters(delta, &more);
 
-	*out = (struct reserved){ 0 };
+	*joined = NULL;
 	out->slots = image_counters(base, &out->count);
 	if (!more)
 		return 0;
-	out->joined = malloc((out->count + more) * sizeof(*out->joined));
-	if (!out->joined)
+	*joined = malloc((out->count + more) * sizeof(**joined));
+	if (!*joined)
 		return -ENOMEM;
 	if (out->count)
-		memcpy(out->joined, out->slots, out->count * sizeof(*out->joined));
-	memcpy(out->joined + out->count, slots, more * sizeof(*out->joined));
-	out->slots = out->joined;
+		memcpy(*joined, out->slots, out->count * sizeof(**joined));
+	memcpy(*joined + out->count, slots, more * sizeof(**joined));
+	out->slots = *joined;
 	out->count += more;
 	return 0;
 }
@@ -173,8 +169,9 @@ static int make_counters(const struct blocks *blocks, const struct ruleset_slots
 }
 
 /* New counters are from slot `first` on. */
-static int give_counters(const struct blocks *blocks, __u32 first, const struct reserved *reserved,
-			 struct ruleset *rules, struct error *err)
+static int give_counters(const struct blocks *blocks, __u32 first,
+			 const struct blocks_reserved *reserved, struct ruleset *rules,
+			 struct error *err)
 {
 	struct ruleset_slots fresh;
 	int ret;
@@ -208,12 +205,12 @@ static void mark_used(const struct blocks *blocks, const struct ruleset *rules)
 int blocks_assign(struct blocks *blocks, const struct image *base, const struct image *delta,
 		  struct ruleset *rules, struct error *err)
 {
-	struct reserved reserved;
-	int ret;
+	struct blocks_reserved reserved;
+	auto_free __u32 *joined = NULL;
+	int ret = 0;
 
-	if (reserve(base, delta, &reserved))
+	if (reserve(base, delta, &reserved, &joined))
 		return error_no_memory(err);
-	ret = 0;
 	if (blocks_are_wanted(blocks->filter, rules->count)) {
 		ret = give_counters(blocks, 0, &reserved, rules, err);
 		if (!ret)
@@ -222,15 +219,14 @@ int blocks_assign(struct blocks *blocks, const struct image *base, const struct 
 		/* Rules made from a table without counters have none. */
 		ruleset_drop_counters(rules);
 	}
-	free(reserved.joined);
 	return ret;
 }
 
-int blocks_extend(struct blocks *blocks, __u32 end, struct ruleset *rules, struct error *err)
+int blocks_extend(struct blocks *blocks, __u32 first, const struct blocks_reserved *reserved,
+		  struct ruleset *rules, struct error *err)
 {
-	static const struct reserved none;
-
-	if ((__u64)end + rules->count > (__u64)IPF_COUNTER_BLOCK * IPF_COUNTER_BLOCKS)
+	if ((__u64)first + reserved->count + rules->count >
+	    (__u64)IPF_COUNTER_BLOCK * IPF_COUNTER_BLOCKS)
 		return -E2BIG;
-	return give_counters(blocks, end, &none, rules, err);
+	return give_counters(blocks, first, reserved, rules, err);
 }

@@ -37,13 +37,21 @@ void blocks_done(struct blocks *blocks);
 int blocks_assign(struct blocks *blocks, const struct image *base, const struct image *delta,
 		  struct ruleset *rules, struct error *err);
 
+/* Counter slots of the table in use. */
+struct blocks_reserved {
+	const __u32 *slots;
+	size_t count;
+};
+
 /* Are the rules of a table with so many rules counted? */
 bool blocks_are_wanted(const struct filter *filter, size_t rules);
 
-/* Gives those of the sorted rules that have no counter the slots from `end` on, which the table in
- * use has not. Returns 0; -E2BIG without a message if there are not enough slots (blocks_assign()
- * would use those of rules that have gone); or another negative errno with a message. */
-int blocks_extend(struct blocks *blocks, __u32 end, struct ruleset *rules, struct error *err);
+/* Gives those of the sorted rules that have no counter the lowest slots from `first` on that are
+ * not reserved. Reserved are all that the table in use has there. Returns 0; -E2BIG without a
+ * message if there may not be enough slots (blocks_assign() would use those of rules that have
+ * gone); or another negative errno with a message. */
+int blocks_extend(struct blocks *blocks, __u32 first, const struct blocks_reserved *reserved,
+		  struct ruleset *rules, struct error *err);
 
 /* Takes out the blocks in which no rule of the new table counts. What cannot be taken out is left
  * for the next command. */

@@ -5,6 +5,8 @@
 #include <dataplane/edit.h>
 
 #include <errno.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 
 #include <dataplane/blocks.h>
@@ -129,6 +131,19 @@ static int open_base(struct edit *edit, struct error *err)
 
 /* -- The delta --------------------------------------------------------------------------------- */
 
+static int copy_counters(struct edit *edit, const struct image *image, struct error *err)
+{
+	const __u32 *slots = image_counters(image, &edit->counter_count);
+
+	if (!edit->counter_count)
+		return 0;
+	edit->counters = malloc(edit->counter_count * sizeof(*slots));
+	if (!edit->counters)
+		return error_no_memory(err);
+	memcpy(edit->counters, slots, edit->counter_count * sizeof(*slots));
+	return 0;
+}
+
 static int take_delta(struct edit *edit, const struct image *image, struct error *err)
 {
 	const struct ipf_header *header = image_header(image);
@@ -136,6 +151,8 @@ static int take_delta(struct edit *edit, const struct image *image, struct error
 	struct ruleset rules;
 	int ret = image_check(image, err);
 
+	if (!ret)
+		ret = copy_counters(edit, image, err);
 	if (!ret)
 		ret = decompile_delta(image, &rules, &regions, err);
 	if (ret)
@@ -211,6 +228,7 @@ int edit_open(const struct filter *filter, __u32 now, struct edit *out, struct e
 
 void edit_done(struct edit *edit)
 {
+	free(edit->counters);
 	delta_done(&edit->delta);
 	half_part_done(&edit->part);
 	slots_unmap(edit->slots);
@@ -245,6 +263,23 @@ size_t edit_limit(const struct edit *edit, size_t count)
 	if (limit > MAX_DELTA)
 		limit = MAX_DELTA;
 	return limit < rules / 8 ? limit : rules / 8;
+}
+
+int edit_read_counters(const struct edit *edit, __u32 **out, size_t *count, struct error *err)
+{
+	size_t of_base = base_count(&edit->base), of_delta = edit->counter_count;
+	int ret = half_part_need(&edit->part, base_layout(edit)->counters, of_base * sizeof(**out));
+
+	if (ret)
+		return refuse_part(ret, err);
+	*out = malloc((of_base + of_delta) * sizeof(**out));
+	if (!*out)
+		return error_no_memory(err);
+	memcpy(*out, edit->records.counters, of_base * sizeof(**out));
+	if (of_delta)
+		memcpy(*out + of_base, edit->counters, of_delta * sizeof(**out));
+	*count = of_base + of_delta;
+	return 0;
 }
 
 /* Does rule i of the base pass, and hold? */

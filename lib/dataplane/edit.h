@@ -33,6 +33,8 @@ struct edit {
 	struct base base;  /* the same, read when it is needed */
 	struct delta delta;
 	__u32 counter_end; /* the table's counter slots in use are below it */
+	__u32 *counters;   /* those of the delta as it was opened */
+	size_t counter_count;
 };
 
 /* Opens the live table without the delta's rules that have ended by tick `now`. Returns 0; -E2BIG
@@ -48,6 +50,10 @@ size_t edit_limit(const struct edit *edit, size_t count);
 
 /* Is the table that was opened still live? Returns 0, or -EAGAIN with a message. */
 int edit_check(const struct edit *edit, struct error *err);
+
+/* The counter slots of a table whose rules are counted, as it was opened, in any order. The base's
+ * are all read. Returns 0, or a negative errno with a message. The caller frees *out. */
+int edit_read_counters(const struct edit *edit, __u32 **out, size_t *count, struct error *err);
 
 /* Does a rule pass packets? Reads all rules of the base, until one does. Returns 0 or -EBADMSG with
  * a message. */

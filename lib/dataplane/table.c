@@ -13,6 +13,7 @@
 #include <dataplane/slots.h>
 #include <table/compile.h>
 #include <table/decompile.h>
+#include <util/auto.h>
 #include <util/error.h>
 #include <util/log.h>
 
@@ -231,6 +232,34 @@ static int write_delta(const struct table_change *change, const struct image *im
 	return ret == -ENOENT ? -E2BIG : ret;
 }
 
+/* Are most of the counter slots up to the last one free? Rules keep theirs when the table is
+ * compiled anew. So if each new rule got one after all others, a few old rules would keep many
+ * blocks. */
+static bool has_sparse_counters(const struct edit *edit)
+{
+	size_t rules = base_count(&edit->base) + edit->delta.rules.count;
+
+	return edit->counter_end > 2 * rules + IPF_COUNTER_BLOCK;
+}
+
+/* New counters come after all others, because that needs no look at those of the base. */
+static int extend_counters(struct table_change *change, struct edit *edit, struct error *err)
+{
+	struct blocks_reserved reserved = { 0 };
+	__u32 first = edit->counter_end;
+	auto_free __u32 *slots = NULL;
+
+	if (has_sparse_counters(edit)) {
+		int ret = edit_read_counters(edit, &slots, &reserved.count, err);
+
+		if (ret)
+			return ret;
+		reserved.slots = slots;
+		first = 0;
+	}
+	return blocks_extend(&change->blocks, first, &reserved, &edit->delta.rules, err);
+}
+
 static int build_delta(struct table_change *change, struct edit *edit, struct error *err)
 {
 	struct delta *delta = &edit->delta;
@@ -238,7 +267,7 @@ static int build_delta(struct table_change *change, struct edit *edit, struct er
 	int ret = 0;
 
 	if (image_header(&edit->part.image)->layout.counters)
-		ret = blocks_extend(&change->blocks, edit->counter_end, &delta->rules, err);
+		ret = extend_counters(change, edit, err);
 	if (ret)
 		return ret;
 	ret = compile_delta(&delta->rules, &delta->regions, delta->replaced, &image);

@@ -539,6 +539,66 @@ static void test_counters(struct bench *bench)
 	change_host(bench, CHANGE_REMOVE, IPF_NEVER);
 }
 
+/* The table anew, with its first rule's counter in this slot. */
+static void move_first_counter(struct bench *bench, __u32 slot)
+{
+	struct table_snapshot live = { 0 };
+	struct table_change table;
+	struct error err = { 0 };
+	struct ruleset rules;
+
+	if (table_read(&bench->filter, &rules, &live, &err))
+		tap_bail("%s", err.text);
+	ruleset_tidy(&rules, bench->now);
+	rules.rules[0].counter = slot;
+	if (table_prepare(&bench->filter, &live, &rules, &table, &err) ||
+	    table_commit(&table, &err))
+		tap_bail("%s", err.text);
+	table_snapshot_done(&live);
+	ruleset_done(&rules);
+	for (size_t i = 0; i < bench->model.count; i++)
+		bench->model.rules[i].counter = IPF_NO_COUNTER;
+}
+
+/* The last set becomes this host. Returns its counter, or IPF_NO_COUNTER if the table is wrong. */
+static __u32 replace_by(struct bench *bench, const char *host)
+{
+	struct change *change = calloc(1, sizeof(*change));
+	const struct prefix prefix = prefix_of(host);
+	const struct rule *rule;
+
+	if (!change)
+		tap_bail("no memory");
+	change->kind = CHANGE_REPLACE;
+	change->count = 1;
+	change->rules[0] = (struct rule){
+		.prefix = prefix, .verdict = IPF_DROP, .set = SETS - 1, .counter = IPF_NO_COUNTER
+	};
+	change_both(bench, change);
+	free(change);
+	rule = &bench->model.rules[ruleset_find_prefix(&bench->model, &prefix)];
+	return same_rules(bench) && has_delta(bench) ? rule->counter : IPF_NO_COUNTER;
+}
+
+/* Else a few old rules would keep many blocks of counters. */
+static void test_free_counters_are_given_again(struct bench *bench)
+{
+	const __u32 far = 3 * IPF_COUNTER_BLOCK;
+	__u32 slots[3];
+
+	replace_by(bench, "192.0.2.2");
+	move_first_counter(bench, far);
+	tap_ok(same_rules(bench) && !has_delta(bench), "a rule counts far from all others");
+	for (int i = 0; i < 3; i++)
+		slots[i] = replace_by(bench, i % 2 ? "192.0.2.4" : "192.0.2.3");
+	tap_ok(slots[0] < far && slots[1] < far && slots[2] < far,
+	       "new rules get free slots between (%u, %u, %u)", slots[0], slots[1], slots[2]);
+	tap_ok(slots[0] != slots[1] && slots[1] != slots[2],
+	       "but not one that the delta in use has");
+	compile_anew(bench);
+	tap_ok(same_rules(bench), "and keep them");
+}
+
 static void wait_for_tick(struct bench *bench, __u32 tick)
 {
 	while (tick_now() < tick)
@@ -731,6 +791,7 @@ int main(int argc, char **argv)
 	test_back_and_forth(&bench);
 	test_generations_start_again(&bench);
 	test_counters(&bench);
+	test_free_counters_are_given_again(&bench);
 	test_rules_end(&bench);
 	test_the_second_is_refused(&bench);
 	test_an_abort_leaves_it(&bench);
