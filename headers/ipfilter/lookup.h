@@ -379,6 +379,9 @@ IPF_OUTLINE __u64 ipf_follow6(ipf_table table, __u64 high, __u64 low, __u64 poin
 	}
 	if (state == IPF_STATE_RULE)
 		return ipf_pack(ipf_compare6(table, high, low, reference));
+	/* Only a damaged table goes on beyond so many steps. */
+	if (state == IPF_STATE_DEEPER)
+		return ipf_pack(ipf_no_match());
 	if (state >= IPF_STATE_SHORT_PASS &&
 	    ((__u32)left_high ^ (__u32)(point >> 32)) >> (31 - (reference >> IPF_SHORT_START_BITS)))
 		return ipf_pack(ipf_no_match());
