@@ -31,9 +31,12 @@ static struct rule rule_of(uint64_t high, uint64_t low, uint8_t family, uint8_t 
 			      .counter = IPF_NO_COUNTER };
 }
 
+/* So many rules below one word have an index of their own. */
+#define CROWD 12
+
 static void sound_image(struct image *image)
 {
-	struct rule rules[] = {
+	struct rule rules[5 + CROWD] = {
 		rule_of(10ull << 56, 0, IPF_IPV4, 8, IPF_DROP, 0),
 		rule_of(0x0a010000ull << 32, 0, IPF_IPV4, 16, IPF_PASS, 500),
 		rule_of(0x0a010203ull << 32, 0, IPF_IPV4, 32, IPF_DROP, 900),
@@ -42,6 +45,8 @@ static void sound_image(struct image *image)
 	};
 	struct ruleset set;
 
+	for (uint64_t i = 0; i < CROWD; i++)
+		rules[5 + i] = rule_of(0x21010db8ull << 32 | i << 20, 0, IPF_IPV6, 48, IPF_DROP, 0);
 	ruleset_init(&set);
 	assert(ruleset_name_set(&set, RULE_DEFAULT_SET) == 0);
 	assert(!ruleset_add(&set, rules, sizeof(rules) / sizeof(rules[0]), NULL));
@@ -54,7 +59,7 @@ static size_t offset_of(uint32_t where, size_t size)
 {
 	size_t near_end = size < 4096 ? size : 4096;
 
-	return where & 1 ? where / 2 % 128 & ~3u :
+	return where & 1 ? where / 2 % sizeof(struct ipf_header) & ~3u :
 			   (size - near_end + where / 2 % near_end) & ~(size_t)3;
 }
 
@@ -77,7 +82,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		for (uint64_t i = 0; i < 256; i++) {
 			struct address v4 = { IPF_IPV4, { i << 56 | 0x0001020300000000ull, 0 } };
 			struct address v6 = { IPF_IPV6,
-					      { i << 56 | 0x00010db800000000ull, i & 1 } };
+					      { i << 56 | 0x00010db800000000ull | (i & 15) << 20,
+						i & 1 } };
 
 			image_lookup(&image, &v4, (uint32_t)i * 8);
 			image_lookup(&image, &v6, (uint32_t)i * 8);
