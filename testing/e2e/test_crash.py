@@ -174,7 +174,7 @@ def nothing_more(lab):
         now = objects(lab)
         return all(now[kind] <= before[kind] for kind in before)
     if os.environ.get("VM_KERNEL"):  # on other machines, other processes load programs too
-        wait_for(back, "nothing is left in the kernel", 30)
+        wait_for(back, "nothing is left in the kernel", 120)
     else:
         wait_for(lambda: objects(lab)["pins"] <= before["pins"], "no pins are left", 30)
 
