@@ -149,7 +149,7 @@ def test_a_neighbour_that_is_gone_for_good_is_named_and_others_can_join_again(ch
                       check=False).returncode != 0, "libxdp does not know the chain any more"
     assert "xdp-ipfilter repair f0" in lab.good("status", "f0").out
     number = lab.status("f0")["program_id"]
-    lab.good("repair", "f0", warns=["f0", "1 of the programs", "load them again"])
+    lab.good("repair", "f0", warns=["f0", "1 of its programs", "load them again"])
     assert lab.status("f0")["program_id"] == number and we_work(lab)
     they.come()
     assert they.works() and we_work(lab) and loader_knows(lab, "nb_dropmac", "xdp_ipfilter")
@@ -453,7 +453,7 @@ def test_bpffs_unmounted_and_mounted_again(chained):
     DropMac(lab).come()
     sh("umount", "/sys/fs/bpf")
     assert state(lab) == "not-filtering"
-    lab.good("repair", "-i", OURS, "f0", warns=["f0", "1 of the programs"])
+    lab.good("repair", "-i", OURS, "f0", warns=["f0", "1 of its programs"])
     assert kernel.bpffs_mounted() and we_work(lab)
 
 
