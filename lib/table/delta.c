@@ -769,34 +769,35 @@ static int make_change(struct delta *delta, const struct delta_change *change, s
 	return ret;
 }
 
-int delta_add(struct delta *delta, struct rule *incoming, size_t count, size_t limit,
-	      size_t *changed, struct error *err)
+/* Finds which of the sorted rules become different. */
+typedef int (*find_changed)(const struct delta *delta, const struct rule *incoming, size_t count,
+			    struct delta_change *change, struct error *err);
+
+static int change_incoming(struct delta *delta, struct rule *incoming, size_t count, size_t limit,
+			   find_changed find, size_t *changed, struct error *err)
 {
 	struct delta_change change = { 0 };
 	int ret = ruleset_sort_incoming(incoming, &count);
 
 	if (ret)
 		return error_no_memory(err);
-	ret = find_added(delta, incoming, count, &change, err);
+	ret = find(delta, incoming, count, &change, err);
 	if (!ret)
 		ret = make_change(delta, &change, limit, changed, err);
 	change_done(&change);
 	return ret;
 }
 
+int delta_add(struct delta *delta, struct rule *incoming, size_t count, size_t limit,
+	      size_t *changed, struct error *err)
+{
+	return change_incoming(delta, incoming, count, limit, find_added, changed, err);
+}
+
 int delta_remove(struct delta *delta, struct rule *incoming, size_t count, size_t limit,
 		 size_t *changed, struct error *err)
 {
-	struct delta_change change = { 0 };
-	int ret = ruleset_sort_incoming(incoming, &count);
-
-	if (ret)
-		return error_no_memory(err);
-	ret = find_removed(delta, incoming, count, &change, err);
-	if (!ret)
-		ret = make_change(delta, &change, limit, changed, err);
-	change_done(&change);
-	return ret;
+	return change_incoming(delta, incoming, count, limit, find_removed, changed, err);
 }
 
 int delta_replace(struct delta *delta, const bool *sets, struct rule *incoming, size_t count,
