@@ -5,7 +5,7 @@ include lib/defines.mk
 
 MAN_PAGE = $(wildcard xdp-ipfilter/xdp-ipfilter.8)
 
-LAYERS := lib/util lib/ruleset lib/feed lib/table lib/dataplane lib/cli
+LAYERS := lib/util lib/ruleset lib/feed lib/table lib/dataplane lib/cli lib/source lib/control
 
 all: xdp-ipfilter $(if $(PANDOC),$(if $(wildcard xdp-ipfilter/README.org),man))
 
@@ -64,14 +64,16 @@ format:
 install uninstall: export root := $(DESTDIR)
 install uninstall: export prefix := $(PREFIX)
 install uninstall: export sbin := $(SBINDIR)
+install uninstall: export programs := $(LIBEXECDIR)/xdp-ipfilter
 install uninstall: export bpf := $(LIBDIR)/bpf
 install uninstall: export completions := $(PREFIX)/share/bash-completion/completions
 install uninstall: export man8 := $(MANDIR)/man8
 
 # Without pandoc `all` makes no man page, and one that is there is installed.
 install: all
-	$(Q)install -d "$$root$$sbin" "$$root$$bpf" "$$root$$completions"
+	$(Q)install -d "$$root$$sbin" "$$root$$programs" "$$root$$bpf" "$$root$$completions"
 	$(Q)install -m 755 xdp-ipfilter/xdp-ipfilter "$$root$$sbin/xdp-ipfilter"
+	$(Q)install -m 755 xdp-ipfilter/xdp-ipfilter-source "$$root$$programs"
 	$(Q)install -m 644 lib/bpf/xdp_ipfilter.o "$$root$$bpf/xdp_ipfilter.o"
 	$(Q)install -m 644 xdp-ipfilter/completion.bash "$$root$$completions/xdp-ipfilter"
 	$(Q)page='$(if $(PANDOC),xdp-ipfilter/xdp-ipfilter.8,$(MAN_PAGE))'; [ -z "$$page" ] || { \
@@ -83,12 +85,14 @@ install: all
 # made all of them.
 uninstall:
 	$(Q)rm -f "$$root$$sbin/xdp-ipfilter" "$$root$$bpf/xdp_ipfilter.o" \
-		"$$root$$completions/xdp-ipfilter" "$$root$$man8/xdp-ipfilter.8"
+		"$$root$$completions/xdp-ipfilter" "$$root$$man8/xdp-ipfilter.8" \
+		"$$root$$programs/xdp-ipfilter-source"
 ifeq ($(DESTDIR),)
-	$(Q)for folder in "$$bpf" "$$completions" "$${completions%/*}" "$$man8"; do \
+	$(Q)for folder in "$$bpf" "$$programs" "$${programs%/*}" "$$completions" "$${completions%/*}" \
+		"$$man8"; do \
 		[ ! -d "$$folder" ] || rmdir --ignore-fail-on-non-empty "$$folder"; done
 else
-	$(Q)cd "$$root" && for folder in "$$sbin" "$$bpf" "$$completions" "$$man8"; do \
+	$(Q)cd "$$root" && for folder in "$$sbin" "$$programs" "$$bpf" "$$completions" "$$man8"; do \
 		[ ! -d ".$$folder" ] || rmdir -p --ignore-fail-on-non-empty "$${folder#/}"; done
 endif
 	$(call say,REMOVE,"$$root$$prefix")

@@ -5,8 +5,8 @@
 #   PROGRAM   its name when it is a program; else the folder makes the archive lib<folder>.a
 #   LIBS      for a program: our archives to link it with, users before what they use
 #   LDLIBS    for a program: system libraries
-#   PROGRAMS  instead of PROGRAM: several programs, each from its own NAME.c; all are linked with
-#             what SRCS names
+#   PROGRAMS  instead of PROGRAM: several programs, each from its own NAME.c and what SRCS_NAME
+#             names; all are linked with what SRCS names
 #   OBJECT    instead of those: one object file, whose rule is in the folder's own Makefile
 #
 # and may set EXTRA_CFLAGS. Objects are beside their sources.
@@ -17,6 +17,7 @@ include $(dir $(lastword $(MAKEFILE_LIST)))defines.mk
 endif
 
 OBJS := $(addsuffix .o,$(basename $(SRCS)))
+PROGRAM_SRCS := $(foreach program,$(PROGRAMS),$(program).c $(SRCS_$(program)))
 
 ifneq ($(PROGRAMS),)
 PRODUCT := $(PROGRAMS)
@@ -40,9 +41,10 @@ export FLAGS_NOW := $(COMPILE) : $(LINK) : $(LDLIBS) : $(BPF_COMPILE)
 	$(Q)$(COMPILE) -c -o $@ $<
 
 ifneq ($(PROGRAMS),)
-$(PROGRAMS): %: %.o $(OBJS) $(LIBS)
+$(foreach program,$(PROGRAMS),$(eval $(program): $(SRCS_$(program):.c=.o)))
+$(PROGRAMS): %: %.o $(OBJS) $(LIBS) .flags
 	$(call say,LD,$@)
-	$(Q)$(LINK) -o $@ $< $(OBJS) $(LIBS) $(LDLIBS)
+	$(Q)$(LINK) -o $@ $< $(SRCS_$@:.c=.o) $(OBJS) $(LIBS) $(LDLIBS)
 else ifneq ($(PROGRAM),)
 $(PROGRAM): $(OBJS) $(LIBS) .flags
 	$(call say,LD,$@)
@@ -55,7 +57,7 @@ endif
 
 # The sources that this Makefile knows; testing/lint.sh compares them with the folder.
 list:
-	@for source in $(SRCS) $(addsuffix .c,$(PROGRAMS)) $(OTHER_SRCS); do echo $$source; done
+	@for source in $(SRCS) $(PROGRAM_SRCS) $(OTHER_SRCS); do echo $$source; done
 
 tidy:
 	$(Q)rm -f *.o *.d *.a .flags $(PROGRAM) $(PROGRAMS)
@@ -68,4 +70,4 @@ FORCE:
 .SECONDARY:
 .DELETE_ON_ERROR:
 
--include $(OBJS:.o=.d) $(addsuffix .d,$(PROGRAMS))
+-include $(OBJS:.o=.d) $(PROGRAM_SRCS:.c=.d)

@@ -6,9 +6,9 @@
 #	testing/layers.sh            the check and its self-test, as TAP
 #	testing/layers.sh TREE       only the check, of another tree; exit 1 when something was found
 #
-# Layers look downward only. Only lib/dataplane uses the kernel's libraries, only the report, which
-# writes JSON, and the feed that reads it use jansson, and only the options use getopt. headers/
-# compiles for the BPF target too.
+# Layers look downward only. Only lib/dataplane uses the kernel's libraries; only the report, which
+# writes JSON, the feed that reads it and sources use jansson; only the options use getopt; libcurl
+# and libmnl have one user each. headers/ compiles for the BPF target too.
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source=lib.sh
@@ -33,8 +33,10 @@ offences() (
 		may["lib/feed"] = " lib/ruleset lib/util headers "
 		may["lib/table"] = " lib/ruleset lib/util headers "
 		may["lib/dataplane"] = " lib/table lib/ruleset lib/util headers "
-		may["xdp-ipfilter"] = " lib/cli lib/dataplane lib/feed lib/table lib/ruleset lib/util headers "
-		may["testing/unit"] = " lib/cli lib/feed lib/table lib/ruleset lib/util headers "
+		may["lib/source"] = " lib/feed lib/ruleset lib/util headers "
+		may["lib/control"] = " lib/cli lib/dataplane lib/feed lib/table lib/ruleset lib/util headers "
+		may["xdp-ipfilter"] = " lib/control lib/source lib/cli lib/dataplane lib/feed lib/table lib/ruleset lib/util headers "
+		may["testing/unit"] = " lib/source lib/cli lib/feed lib/table lib/ruleset lib/util headers "
 		may["testing/bpf"] = " lib/dataplane lib/table lib/ruleset lib/util headers "
 		# The bench uses the tool as users do, and knows only what the kernel holds.
 		may["testing/bench"] = " lib/util headers "
@@ -47,6 +49,8 @@ offences() (
 		folder["table"] = "lib/table"
 		folder["cli"] = "lib/cli"
 		folder["dataplane"] = "lib/dataplane"
+		folder["source"] = "lib/source"
+		folder["control"] = "lib/control"
 
 		freestanding = " stdbool.h stddef.h stdint.h stdarg.h limits.h "
 	}
@@ -87,8 +91,11 @@ offences() (
 			if (layer !~ /^(lib\/dataplane|lib\/bpf|testing\/bpf|testing\/bench)$/)
 				offence("libbpf and libxdp belong in lib/dataplane")
 		} else if (path == "jansson.h") {
-			if (FILENAME != "lib/cli/report.c" && FILENAME != "lib/feed/format_ndjson.c")
-				offence("jansson belongs in lib/cli/report.c and format_ndjson.c")
+			if (FILENAME !~ /^lib\/(cli\/report|feed\/format_ndjson|source\/[a-z_]+)\.c$/)
+				offence("jansson belongs in lib/cli/report.c, format_ndjson.c and lib/source")
+		} else if (part == "curl" || part == "libmnl") {
+			if (FILENAME != (part == "curl" ? "lib/source/http.c" : "lib/source/netlink.c"))
+				offence("libcurl belongs in lib/source/http.c, libmnl in netlink.c")
 		} else if (path == "getopt.h") {
 			if (FILENAME != "lib/cli/options.c")
 				offence("getopt belongs in lib/cli/options.c")
@@ -151,6 +158,16 @@ found lib/util/planted.c <linux/bpf.h>
 found lib/cli/planted.c <dataplane/table.h>
 found lib/cli/planted.c <jansson.h>
 found lib/cli/report.h <jansson.h>
+found lib/source/planted.c <curl/curl.h>
+found lib/source/http.h <curl/curl.h>
+found lib/source/planted.c <libmnl/libmnl.h>
+found lib/source/planted.c <dataplane/table.h>
+found lib/source/planted.c <control/iface.h>
+found lib/control/planted.c <source/job.h>
+allowed lib/source/http.c <curl/curl.h>
+allowed lib/source/netlink.c <libmnl/libmnl.h>
+allowed lib/source/planted.c <jansson.h>
+allowed lib/control/planted.c <dataplane/table.h>
 found lib/feed/format.c <jansson.h>
 found lib/dataplane/planted.c "../cli/report.h"
 found lib/dataplane/planted.c <cli/report.h>

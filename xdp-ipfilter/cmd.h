@@ -7,9 +7,6 @@
 
 #include <cli/command.h>
 
-/* The clock by which rules end; in command.needs, beside enum capability_need. */
-#define CMD_NEEDS_CLOCK (1u << 31)
-
 extern const struct command cmd_load;
 extern const struct command cmd_run;
 extern const struct command cmd_unload;

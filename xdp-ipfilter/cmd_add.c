@@ -6,16 +6,16 @@
 
 #include <errno.h>
 
+#include <control/incoming.h>
+#include <control/lockout.h>
+#include <control/rule_input.h>
+#include <control/tool.h>
+#include <control/transaction.h>
 #include <dataplane/capability.h>
 #include <feed/input.h>
 #include <ruleset/tick.h>
 #include <ruleset/verdict.h>
 #include <util/error.h>
-
-#include "incoming.h"
-#include "lockout.h"
-#include "rule_input.h"
-#include "transaction.h"
 
 struct add_request {
 	struct transaction change; /* first: its steps get the request */
@@ -150,7 +150,7 @@ const struct command cmd_add = {
 	.defaults = &add_defaults,
 	.check = check,
 	.read = read_input,
-	.needs = CAPABILITY_BPF | CAPABILITY_FILES | CMD_NEEDS_CLOCK,
+	.needs = CAPABILITY_BPF | CAPABILITY_FILES | TOOL_NEEDS_CLOCK,
 	.takes_lock = true,
 	.run = transaction_prepare,
 	.commit = transaction_commit,

@@ -4,15 +4,15 @@
  */
 #include "cmd.h"
 
+#include <control/incoming.h>
+#include <control/rule_input.h>
+#include <control/tool.h>
+#include <control/transaction.h>
 #include <dataplane/capability.h>
 #include <feed/input.h>
 #include <ruleset/tick.h>
 #include <ruleset/verdict.h>
 #include <util/error.h>
-
-#include "incoming.h"
-#include "rule_input.h"
-#include "transaction.h"
 
 struct del_request {
 	struct transaction change; /* first: its steps get the request */
@@ -81,7 +81,7 @@ const struct command cmd_del = {
 	.defaults = &del_defaults,
 	.check = check,
 	.read = read_input,
-	.needs = CAPABILITY_BPF | CAPABILITY_FILES | CMD_NEEDS_CLOCK,
+	.needs = CAPABILITY_BPF | CAPABILITY_FILES | TOOL_NEEDS_CLOCK,
 	.takes_lock = true,
 	.run = transaction_prepare,
 	.commit = transaction_commit,

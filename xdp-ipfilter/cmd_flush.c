@@ -6,13 +6,13 @@
 
 #include <stdlib.h>
 
+#include <control/change.h>
+#include <control/rule_input.h>
+#include <control/tool.h>
+#include <control/transaction.h>
 #include <dataplane/capability.h>
 #include <util/auto.h>
 #include <util/error.h>
-
-#include "change.h"
-#include "rule_input.h"
-#include "transaction.h"
 
 struct flush_request {
 	struct transaction change; /* first: its steps get the request */
@@ -66,7 +66,7 @@ const struct command cmd_flush = {
 	.request_size = sizeof(struct flush_request),
 	.defaults = &flush_defaults,
 	.check = check,
-	.needs = CAPABILITY_BPF | CMD_NEEDS_CLOCK,
+	.needs = CAPABILITY_BPF | TOOL_NEEDS_CLOCK,
 	.takes_lock = true,
 	.run = transaction_prepare,
 	.commit = transaction_commit,

@@ -7,7 +7,9 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include <cli/extension.h>
 #include <util/error.h>
+#include <util/program.h>
 
 struct help_request {
 	const char *name;
@@ -17,6 +19,14 @@ static const struct option_spec help_options[] = {
 	OPTION_POSITIONAL("COMMAND", struct help_request, name, "one command at a time"),
 	OPTION_END,
 };
+
+/* Only that program knows its options. */
+static int show_program(const struct command *command, struct error *err)
+{
+	char *argv[] = { PROGRAM_NAME, (char *)command->name, "--help", NULL };
+
+	return extension_exec(command->program, argv, err);
+}
 
 static int help(void *data, struct error *err)
 {
@@ -30,6 +40,8 @@ static int help(void *data, struct error *err)
 	command = command_find(&cmd_table, request->name, err);
 	if (!command)
 		return -EINVAL;
+	if (command->program)
+		return show_program(command, err);
 	command_help(command, stdout);
 	return 0;
 }

@@ -7,14 +7,14 @@
 #include <errno.h>
 
 #include <cli/report.h>
+#include <control/rule_input.h>
+#include <control/snapshot.h>
+#include <control/tool.h>
 #include <dataplane/capability.h>
 #include <feed/writer.h>
 #include <ruleset/tick.h>
 #include <ruleset/verdict.h>
 #include <util/error.h>
-
-#include "rule_input.h"
-#include "snapshot.h"
 
 struct list_request {
 	struct option_texts devices;
@@ -151,6 +151,6 @@ const struct command cmd_list = {
 	.exit_codes = "  3  not loaded on a named interface or, without --dev, on any\n",
 	.options = list_options,
 	.request_size = sizeof(struct list_request),
-	.needs = CAPABILITY_BPF | CMD_NEEDS_CLOCK,
+	.needs = CAPABILITY_BPF | TOOL_NEEDS_CLOCK,
 	.run = list,
 };

@@ -8,6 +8,9 @@
 #include <stdlib.h>
 
 #include <cli/report.h>
+#include <control/loading.h>
+#include <control/lockout.h>
+#include <control/tool.h>
 #include <dataplane/capability.h>
 #include <dataplane/detach.h>
 #include <dataplane/sweep.h>
@@ -15,9 +18,6 @@
 #include <ruleset/tick.h>
 #include <util/error.h>
 #include <util/log.h>
-
-#include "loading.h"
-#include "lockout.h"
 
 struct load_request {
 	struct loading_request loading;
@@ -136,7 +136,7 @@ const struct command cmd_load = {
 	.defaults = &load_defaults,
 	.check = check,
 	.read = read_input,
-	.needs = CAPABILITY_BPF | CAPABILITY_ATTACH | CAPABILITY_FILES | CMD_NEEDS_CLOCK,
+	.needs = CAPABILITY_BPF | CAPABILITY_ATTACH | CAPABILITY_FILES | TOOL_NEEDS_CLOCK,
 	.takes_lock = true,
 	.run = prepare,
 	.commit = load,

@@ -6,12 +6,12 @@
 
 #include <errno.h>
 
+#include <control/counting.h>
+#include <control/rounds.h>
+#include <control/snapshot.h>
+#include <control/tool.h>
 #include <dataplane/capability.h>
 #include <util/error.h>
-
-#include "counting.h"
-#include "rounds.h"
-#include "snapshot.h"
 
 struct poll_request {
 	struct option_texts names;
@@ -139,7 +139,7 @@ const struct command cmd_poll = {
 	.options = poll_options,
 	.request_size = sizeof(struct poll_request),
 	.defaults = &poll_defaults,
-	.needs = CAPABILITY_BPF | CMD_NEEDS_CLOCK,
+	.needs = CAPABILITY_BPF | TOOL_NEEDS_CLOCK,
 	.run = find_ifaces,
 	.commit = poll,
 	.done = poll_done,

@@ -7,6 +7,9 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include <control/loading.h>
+#include <control/tool.h>
+#include <control/transaction.h>
 #include <dataplane/capability.h>
 #include <dataplane/repair.h>
 #include <dataplane/sweep.h>
@@ -16,9 +19,6 @@
 #include <util/error.h>
 #include <util/log.h>
 #include <util/program.h>
-
-#include "loading.h"
-#include "transaction.h"
 
 /* The repair of an interface. */
 struct repair {
@@ -243,7 +243,7 @@ const struct command cmd_repair = {
 	.request_size = sizeof(struct repair_request),
 	.defaults = &repair_defaults,
 	.read = read_input,
-	.needs = CAPABILITY_BPF | CAPABILITY_ATTACH | CAPABILITY_FILES | CMD_NEEDS_CLOCK,
+	.needs = CAPABILITY_BPF | CAPABILITY_ATTACH | CAPABILITY_FILES | TOOL_NEEDS_CLOCK,
 	.takes_lock = true,
 	.run = prepare,
 	.commit = commit,

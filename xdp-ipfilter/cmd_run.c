@@ -9,6 +9,12 @@
 #include <stdio.h>
 
 #include <cli/report.h>
+#include <control/elsewhere.h>
+#include <control/loading.h>
+#include <control/lockout.h>
+#include <control/rounds.h>
+#include <control/snapshot.h>
+#include <control/tool.h>
 #include <dataplane/capability.h>
 #include <dataplane/detach.h>
 #include <dataplane/lock.h>
@@ -19,12 +25,6 @@
 #include <util/error.h>
 #include <util/log.h>
 #include <util/text.h>
-
-#include "elsewhere.h"
-#include "loading.h"
-#include "lockout.h"
-#include "rounds.h"
-#include "snapshot.h"
 
 struct run_request {
 	struct loading_request loading;
@@ -208,7 +208,7 @@ const struct command cmd_run = {
 	.check = check,
 	.read = read_input,
 	.needs = CAPABILITY_BPF | CAPABILITY_ATTACH | CAPABILITY_FILES | CAPABILITY_NAMESPACES |
-		 CMD_NEEDS_CLOCK,
+		 TOOL_NEEDS_CLOCK,
 	.run = find_iface,
 	.commit = run,
 	.done = run_done,

@@ -7,6 +7,10 @@
 #include <errno.h>
 #include <inttypes.h>
 
+#include <control/counting.h>
+#include <control/loading.h>
+#include <control/snapshot.h>
+#include <control/tool.h>
 #include <dataplane/capability.h>
 #include <dataplane/chain_advice.h>
 #include <dataplane/sweep.h>
@@ -14,10 +18,6 @@
 #include <util/error.h>
 #include <util/log.h>
 #include <util/program.h>
-
-#include "counting.h"
-#include "loading.h"
-#include "snapshot.h"
 
 #define MAX_RULES_SHOWN 20
 
@@ -350,6 +350,6 @@ const struct command cmd_status = {
 		      "  3  not loaded on a named interface, or turned off on any interface\n",
 	.options = status_options,
 	.request_size = sizeof(struct status_request),
-	.needs = CAPABILITY_BPF | CMD_NEEDS_CLOCK,
+	.needs = CAPABILITY_BPF | TOOL_NEEDS_CLOCK,
 	.run = status,
 };

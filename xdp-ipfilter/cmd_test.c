@@ -10,13 +10,13 @@
 #include <stdlib.h>
 
 #include <cli/report.h>
+#include <control/snapshot.h>
+#include <control/tool.h>
 #include <dataplane/capability.h>
 #include <ruleset/tick.h>
 #include <ruleset/verdict.h>
 #include <util/auto.h>
 #include <util/error.h>
-
-#include "snapshot.h"
 
 struct test_request {
 	struct option_texts devices, texts;
@@ -204,7 +204,7 @@ const struct command cmd_test = {
 	.request_size = sizeof(struct test_request),
 	.check = check,
 	.read = parse_addresses,
-	.needs = CAPABILITY_BPF | CMD_NEEDS_CLOCK,
+	.needs = CAPABILITY_BPF | TOOL_NEEDS_CLOCK,
 	.run = test,
 	.done = test_done,
 };

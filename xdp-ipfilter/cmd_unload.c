@@ -8,14 +8,13 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
+#include <control/iface.h>
 #include <dataplane/capability.h>
 #include <dataplane/detach.h>
 #include <dataplane/sweep.h>
 #include <util/auto.h>
 #include <util/error.h>
 #include <util/log.h>
-
-#include "iface.h"
 
 struct unload_request {
 	struct option_texts names;

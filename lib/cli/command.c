@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <cli/extension.h>
 #include <cli/option_help.h>
 #include <util/auto.h>
 #include <util/error.h>
@@ -203,8 +204,16 @@ static int run_command(const struct command_table *table, const struct command *
 	return run_request(table, command, rest, request, common, err);
 }
 
+/* Also gets the options before the command. */
+static int run_program(const struct command *command, char **argv, struct error *err)
+{
+	int ret = extension_exec(command->program, argv, err);
+
+	return error_prefix(err, ret, "%s", command->name);
+}
+
 static int find_and_run(const struct command_table *table, const struct option_rest *rest,
-			struct common *common, struct error *err)
+			struct common *common, char **argv, struct error *err)
 {
 	const struct command *command;
 	int ret;
@@ -216,6 +225,8 @@ static int find_and_run(const struct command_table *table, const struct option_r
 	command = command_find(table, rest->argv[0], err);
 	if (!command)
 		return -EINVAL;
+	if (command->program)
+		return run_program(command, argv, err);
 	apply_common(table, common);
 	ret = table->start(command->needs, err);
 	return ret ? ret : run_command(table, command, rest, common, err);
@@ -238,6 +249,6 @@ int command_main(const struct command_table *table, int argc, char **argv, struc
 	else if (top.version)
 		printf(PROGRAM_NAME " %s\n", table->version);
 	else
-		ret = find_and_run(table, &top.rest, &common, err);
+		ret = find_and_run(table, &top.rest, &common, argv, err);
 	return ret;
 }

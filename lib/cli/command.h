@@ -18,6 +18,8 @@ struct error;
 struct command {
 	const char *name;
 	const char *summary;    /* without its full stop: "put the filter on interfaces" */
+	const char *program;    /* another program is this command (extension.h), help included, and
+				 * the members below are its business; NULL: this one is */
 	const char *usage;      /* after the command's name */
 	const char *notes;      /* whole lines; NULL: none */
 	const char *examples;   /* whole lines, each a command as typed; NULL: none */

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Which kinds of source are there, and what must each do?
+ */
+#include <source/source.h>
+
+#include <errno.h>
+
+#include <util/error.h>
+
+/* A kind without a function needs a library that this build lacks. */
+static const struct {
+	source_run run;
+	const char *library;
+	const char *package;
+} kinds[] = {
+	[LOCATION_FILE] = { .run = NULL },
+	[LOCATION_URL] = { .library = "libcurl", .package = "libcurl4-openssl-dev" },
+	[LOCATION_ETCD] = { .library = "libcurl", .package = "libcurl4-openssl-dev" },
+	[LOCATION_CROWDSEC] = { .library = "libcurl", .package = "libcurl4-openssl-dev" },
+	[LOCATION_ROUTE] = { .library = "libmnl", .package = "libmnl-dev" },
+};
+
+int source_check(enum location_kind kind, struct error *err)
+{
+	if (kinds[kind].run)
+		return 0;
+	return error_set(err, -ENOTSUP,
+			 "this program was built without %s, which sources of kind %s need; "
+			 "install %s, then configure and build it again",
+			 kinds[kind].library, location_kind_name(kind), kinds[kind].package);
+}
+
+int source_follow(const struct job *job, FILE *out, struct error *err)
+{
+	int ret = source_check(job->location.kind, err);
+
+	return ret ? ret : kinds[job->location.kind].run(job, out, err);
+}
