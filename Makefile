@@ -5,7 +5,7 @@ include lib/defines.mk
 
 MAN_PAGE = $(wildcard xdp-ipfilter/xdp-ipfilter.8)
 
-LAYERS := lib/util lib/ruleset lib/feed lib/table lib/dataplane lib/cli lib/source lib/control
+LAYERS := lib/util lib/ruleset lib/feed lib/table lib/dataplane lib/cli lib/source lib/control lib/sync
 
 all: xdp-ipfilter $(if $(PANDOC),$(if $(wildcard xdp-ipfilter/README.org),man))
 
@@ -73,7 +73,8 @@ install uninstall: export man8 := $(MANDIR)/man8
 install: all
 	$(Q)install -d "$$root$$sbin" "$$root$$programs" "$$root$$bpf" "$$root$$completions"
 	$(Q)install -m 755 xdp-ipfilter/xdp-ipfilter "$$root$$sbin/xdp-ipfilter"
-	$(Q)install -m 755 xdp-ipfilter/xdp-ipfilter-source "$$root$$programs"
+	$(Q)install -m 755 xdp-ipfilter/xdp-ipfilter-sync xdp-ipfilter/xdp-ipfilter-source \
+		"$$root$$programs"
 	$(Q)install -m 644 lib/bpf/xdp_ipfilter.o "$$root$$bpf/xdp_ipfilter.o"
 	$(Q)install -m 644 xdp-ipfilter/completion.bash "$$root$$completions/xdp-ipfilter"
 	$(Q)page='$(if $(PANDOC),xdp-ipfilter/xdp-ipfilter.8,$(MAN_PAGE))'; [ -z "$$page" ] || { \
@@ -86,7 +87,7 @@ install: all
 uninstall:
 	$(Q)rm -f "$$root$$sbin/xdp-ipfilter" "$$root$$bpf/xdp_ipfilter.o" \
 		"$$root$$completions/xdp-ipfilter" "$$root$$man8/xdp-ipfilter.8" \
-		"$$root$$programs/xdp-ipfilter-source"
+		"$$root$$programs/xdp-ipfilter-sync" "$$root$$programs/xdp-ipfilter-source"
 ifeq ($(DESTDIR),)
 	$(Q)for folder in "$$bpf" "$$programs" "$${programs%/*}" "$$completions" "$${completions%/*}" \
 		"$$man8"; do \

@@ -63,5 +63,6 @@ LIB_TABLE := $(TOP)/lib/table/libtable.a
 LIB_DATAPLANE := $(TOP)/lib/dataplane/libdataplane.a
 LIB_CLI := $(TOP)/lib/cli/libcli.a
 LIB_CONTROL := $(TOP)/lib/control/libcontrol.a
+LIB_SYNC := $(TOP)/lib/sync/libsync.a
 LIB_SOURCE := $(TOP)/lib/source/libsource.a
 BPF_OBJECT := $(TOP)/lib/bpf/xdp_ipfilter.o

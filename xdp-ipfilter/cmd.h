@@ -19,6 +19,7 @@ extern const struct command cmd_list;
 extern const struct command cmd_test;
 extern const struct command cmd_status;
 extern const struct command cmd_poll;
+extern const struct command cmd_sync;
 extern const struct command cmd_help;
 
 extern const struct command_table cmd_table;

@@ -5,7 +5,7 @@
 
 # Made by `make completion`: do not edit from here on ...
 
-_xdp_ipfilter_commands='load run unload repair add del replace flush list test status poll help'
+_xdp_ipfilter_commands='load run unload repair add del replace flush list test status poll sync help'
 
 # The options of a command.
 _xdp_ipfilter_options()
@@ -23,6 +23,7 @@ _xdp_ipfilter_options()
 	test) echo '-d --dev -q --quiet -h --help -v --verbose --lock-timeout' ;;
 	status) echo '-j --json -h --help -v --verbose --lock-timeout' ;;
 	poll) echo '-i --interval --count -j --json -h --help -v --verbose --lock-timeout' ;;
+	sync) echo '-h --help -v --verbose --lock-timeout' ;;
 	help) echo '-h --help -v --verbose --lock-timeout' ;;
 	*) echo '--version -h --help -v --verbose --lock-timeout' ;;
 	esac
@@ -55,6 +56,7 @@ _xdp_ipfilter_positional()
 	load | run | unload | repair | status | poll) echo 'IFNAME' ;;
 	add | del) echo 'RULE' ;;
 	test) echo 'ADDRESS' ;;
+	sync) echo 'SOURCE' ;;
 	help) echo 'COMMAND' ;;
 	esac
 }

@@ -3,7 +3,7 @@
  * What can this process do, and which capabilities does it give up before it starts?
  *
  * Calls capget(2) and capset(2) directly: two system calls are not worth libcap. The bounding set
- * is left alone: nothing is executed, and no_new_privs makes it moot. Dropping an inheritable
+ * is left alone: no_new_privs makes it moot. Dropping an inheritable
  * capability drops the ambient one too.
  */
 #include <dataplane/capability.h>
@@ -33,6 +33,9 @@ static const struct capability capabilities[] = {
 	{ CAPABILITY_ATTACH, CAP_NET_ADMIN, "CAP_NET_ADMIN", "it attaches XDP programs" },
 	{ CAPABILITY_FILES, CAP_DAC_READ_SEARCH, "CAP_DAC_READ_SEARCH", NULL },
 	{ CAPABILITY_NAMESPACES, CAP_SYS_PTRACE, "CAP_SYS_PTRACE", NULL },
+	{ CAPABILITY_CHILDREN, CAP_SETUID, "CAP_SETUID", "sources are read as the user nobody" },
+	{ CAPABILITY_CHILDREN, CAP_SETGID, "CAP_SETGID", "sources are read as the user nobody" },
+	{ CAPABILITY_CHILDREN, CAP_KILL, "CAP_KILL", "it ends what reads a source" },
 };
 #define CAPABILITY_COUNT (sizeof(capabilities) / sizeof(*capabilities))
 

@@ -23,6 +23,9 @@ enum capability_need {
 	/* CAP_SYS_PTRACE: the network namespaces of processes, to find an interface that moved to
 	 * one. Kept if the process has it, but not required. */
 	CAPABILITY_NAMESPACES = 1 << 3,
+	/* CAP_SETUID, CAP_SETGID and CAP_KILL: programs that are run as somebody else, and ended.
+	 * Such a program gets no other one. */
+	CAPABILITY_CHILDREN = 1 << 4,
 };
 
 /* Gives up for good every capability that is not in `needs` (enum capability_need, or'ed), and the
