@@ -3,7 +3,8 @@
  * How is something asked for by HTTP?
  *
  * The only user of libcurl. Each call blocks until it is done, has failed, or the program is to end
- * (stop.h).
+ * (stop.h). Nothing that a server sends makes a call endless or large, where the request sets
+ * limits.
  */
 #ifndef SOURCE_HTTP_H
 #define SOURCE_HTTP_H
@@ -19,41 +20,46 @@ struct error;
  * environment; User-Agent is "xdp-ipfilter/VERSION". */
 struct http;
 
-/* With the job's TLS and, if `with_user`, its user and password for basic authentication. `socket`
- * is a connected socket that every request goes through until it is closed, when requests fail; -1:
- * connections are made to the URL's host. Returns 0, or a negative errno and sets *err. The job
- * must outlive the client. */
+/* With the job's TLS and, if `with_user`, its user and password for basic authentication, which no
+ * other host gets after a redirect. `socket` is a connected socket that every request goes through,
+ * whatever the host of its URL; once that connection has ended, requests fail with -ENOTCONN. -1:
+ * connections are made to the URL's host. Returns 0, and then owns the socket; or a negative errno
+ * and sets *err. The job must outlive the client. */
 int http_open(const struct job *job, bool with_user, int socket, struct http **out,
 	      struct error *err);
 void http_close(struct http *http); /* NULL: nothing */
 
-/* What the server sends, in pieces as they come. Returns 0, or a negative errno and sets *err,
- * which ends the request. */
+/* What the server sends, decoded, in pieces as they come. Returns 0, or a negative errno and sets
+ * *err, which ends the request. */
 typedef int (*http_receive)(void *context, const char *bytes, size_t count, struct error *err);
 
 struct http_request {
 	const char *url;
-	const char *post;           /* a body of JSON; NULL: GET */
-	const char *const *headers; /* "Name: value", NULL after the last; NULL: none */
-	http_receive receive;       /* only for a status of 200 to 299 */
+	const char *post; /* a body of JSON; NULL: GET */
+	/* "Name: value", NULL after the last; NULL: none. Redirects take them along to other hosts:
+	 * a request with a secret in one must follow none. */
+	const char *const *headers;
+	http_receive receive; /* only for a status of 200 to 299; NULL: the answer is not needed */
 	void *context;
-	uint64_t max_bytes;     /* of the answer; 0: no limit */
-	unsigned int redirects; /* followed at most; only to http and https */
+	uint64_t max_bytes;     /* of the answer, decoded; 0: no limit */
+	unsigned int redirects; /* followed at most; only to http and https, from https only to
+				 * https. Where none may be followed, the status is the redirect's */
 	unsigned int connect_s; /* to connect at most; 0: 30 s */
-	unsigned int silence_s; /* without a byte at most; 0: 60 s */
+	unsigned int silence_s; /* connected and without a byte of an answer at most; 0: 60 s */
 	unsigned int total_s;   /* in all at most; 0: no limit */
 };
 
 struct http_response {
-	long status;       /* 0: there was none */
-	char etag[256];    /* "": none, or too long */
-	char modified[64]; /* Last-Modified, likewise */
-	char body[512];    /* the beginning of what a server says with a status of 400 and up */
-	bool stopped;      /* the program is to end */
+	long status;            /* 0: there was none */
+	char etag[256];         /* "": none, or too long */
+	char modified[64];      /* Last-Modified, likewise */
+	uint64_t retry_after_s; /* the server asks not to come back sooner; 0: it does not say */
+	char body[512]; /* the beginning of what a server says with a status that is not 2xx */
 };
 
-/* Returns 0 where there is a response, whatever its status; or a negative errno and sets *err,
- * which names the URL without what follows its ? and says what is wrong. */
+/* Returns 0 where there is a whole response, whatever its status; -ECANCELED where the program is
+ * to end; or another negative errno and sets *err, which names the URL without what follows its ?
+ * and says what is wrong and what can be done. */
 int http_perform(struct http *http, const struct http_request *request,
 		 struct http_response *response, struct error *err);
 
