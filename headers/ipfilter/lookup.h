@@ -303,17 +303,14 @@ IPF_INLINE __u64 ipf_point_for(const struct ipf_point6 *point, __u32 within)
 	return (__u64)start << 32 | reference;
 }
 
-/* What an index says of the word. `from` is its first word, with max_distance in the upper half. A
- * function of its own, so that the verifier checks it once for both callers. */
-IPF_OUTLINE __u64 ipf_index_point6(ipf_table table, __u64 buckets, __u64 from, __u64 shift,
-				   __u64 word)
+/* What an index says of the word. */
+IPF_INLINE __u64 ipf_index_point6(ipf_table table, const struct ipf_index *index, __u32 word)
 {
-	const struct ipf_index index = { buckets, (__u32)from, (__u32)(from >> 32), (__u32)shift };
 	__u64 position = 0, offset;
 	const __u8 *chunk;
 	__u32 within = 0;
 
-	if (!ipf_find_point(table, &index, (__u32)word, &position, &within))
+	if (!ipf_find_point(table, index, word, &position, &within))
 		return IPF_STATE_NONE;
 	offset = ipf_table_layout(table)->space[IPF_IPV6].points +
 		 position * sizeof(struct ipf_point6);
@@ -330,17 +327,20 @@ IPF_OUTLINE __u64 ipf_step6(ipf_table table, __u64 position, __u64 word)
 	__u64 offset = points + position * sizeof(struct ipf_point6);
 	const __u8 *chunk = ipf_table_bytes(table, offset);
 	const struct ipf_point6 *head, *second;
-	__u64 buckets;
+	struct ipf_index index;
 
 	if (!chunk)
 		return IPF_STATE_NONE;
 	head = ipf_in_chunk(chunk, offset, struct ipf_point6);
 	if (head->reference >> IPF_REFERENCE_BITS == IPF_STATE_INDEX) {
 		second = ipf_in_chunk(chunk, offset + sizeof(*head), struct ipf_point6);
-		buckets = head->reference & ((1u << IPF_REFERENCE_BITS) - 1);
-		return ipf_index_point6(table, points + buckets * sizeof(struct ipf_bucket),
-					(__u64)second->start << 32 | head->start, second->reference,
-					word);
+		index.offset =
+			points + (__u64)(head->reference & ((1u << IPF_REFERENCE_BITS) - 1)) *
+					 sizeof(struct ipf_bucket);
+		index.first = head->start;
+		index.max_distance = second->start;
+		index.shift = second->reference;
+		return ipf_index_point6(table, &index, (__u32)word);
 	}
 	offset = ipf_search(chunk, offset, 3, IPF_RUN6_MAX_SHIFT, head->start, word);
 	return ipf_point_for(ipf_in_chunk(chunk, offset, struct ipf_point6), (__u32)word);
@@ -357,16 +357,39 @@ IPF_INLINE __u64 ipf_point_match6(__u64 point)
 	return ipf_pack((struct ipf_match){ ipf_state_verdict(state), owner });
 }
 
-/* Goes on from what the first index says, through runs and more indexes. Most misses end before. As
- * a part of ipf_match6() it would give the verifier of 6.1 three times as much to check. */
+/* Does the point's suffix differ from the word after the point's? It is SHORT. */
+IPF_INLINE int ipf_differs_short(__u64 point, __u32 next)
+{
+	__u32 reference = (__u32)point & ((1u << IPF_REFERENCE_BITS) - 1);
+
+	return (next ^ (__u32)(point >> 32)) >> (31 - (reference >> IPF_SHORT_START_BITS)) != 0;
+}
+
+/* What a point that leads no further decides. `next` is the word after the point's. */
+IPF_INLINE __u64 ipf_decide6(ipf_table table, __u64 high, __u64 low, __u32 next, __u64 point)
+{
+	__u32 state = (__u32)point >> IPF_REFERENCE_BITS;
+
+	if (state == IPF_STATE_RULE)
+		return ipf_pack(ipf_compare6(table, high, low,
+					     (__u32)point & ((1u << IPF_REFERENCE_BITS) - 1)));
+	/* Only a damaged table goes on beyond IPF_MAX_STEPS. */
+	if (state == IPF_STATE_DEEPER)
+		return ipf_pack(ipf_no_match());
+	if (state >= IPF_STATE_SHORT_PASS && ipf_differs_short(point, next))
+		return ipf_pack(ipf_no_match());
+	return ipf_point_match6(point);
+}
+
+/* Goes on from what the first index says, through runs and more indexes. As a part of ipf_match6()
+ * it would give the verifier of 6.1 three times as much to check. */
 IPF_OUTLINE __u64 ipf_follow6(ipf_table table, __u64 high, __u64 low, __u64 point)
 {
 	__u64 left_high = high, left_low = low, word;
-	__u32 state = IPF_STATE_NONE, reference = 0;
 
 	for (int step = 0; step <= IPF_MAX_STEPS; step++) {
-		state = (__u32)point >> IPF_REFERENCE_BITS;
-		reference = (__u32)point & ((1u << IPF_REFERENCE_BITS) - 1);
+		__u32 state = (__u32)point >> IPF_REFERENCE_BITS;
+
 		word = point >> 32;
 		if (state == IPF_STATE_DEEPER) {
 			left_high = left_high << 32 | left_low >> 32;
@@ -375,32 +398,26 @@ IPF_OUTLINE __u64 ipf_follow6(ipf_table table, __u64 high, __u64 low, __u64 poin
 		} else if (state != IPF_STATE_RUN) {
 			break;
 		}
-		point = ipf_step6(table, reference, word);
+		point = ipf_step6(table, (__u32)point & ((1u << IPF_REFERENCE_BITS) - 1), word);
 	}
-	if (state == IPF_STATE_RULE)
-		return ipf_pack(ipf_compare6(table, high, low, reference));
-	/* Only a damaged table goes on beyond so many steps. */
-	if (state == IPF_STATE_DEEPER)
-		return ipf_pack(ipf_no_match());
-	if (state >= IPF_STATE_SHORT_PASS &&
-	    ((__u32)left_high ^ (__u32)(point >> 32)) >> (31 - (reference >> IPF_SHORT_START_BITS)))
-		return ipf_pack(ipf_no_match());
-	return ipf_point_match6(point);
+	return ipf_decide6(table, high, low, (__u32)left_high, point);
 }
 
 IPF_INLINE __u64 ipf_match6(ipf_table table, __u64 high, __u64 low)
 {
 	const struct ipf_space *space = &ipf_table_layout(table)->space[IPF_IPV6];
+	const struct ipf_index index = ipf_index_of(space);
 	__u64 point;
+	__u32 state;
 
 	if (!space->rule_count)
 		return ipf_pack(ipf_no_match());
-	point = ipf_index_point6(table, space->index,
-				 (__u64)space->max_distance << 32 | space->first,
-				 space->bucket_shift, high >> 32);
-	if ((__u32)point >> IPF_REFERENCE_BITS <= IPF_STATE_CLEAR)
-		return ipf_point_match6(point);
-	return ipf_follow6(table, high, low, point);
+	point = ipf_index_point6(table, &index, (__u32)(high >> 32));
+	state = (__u32)point >> IPF_REFERENCE_BITS;
+	/* Most packets make no call. */
+	if (state == IPF_STATE_RUN || state == IPF_STATE_DEEPER)
+		return ipf_follow6(table, high, low, point);
+	return ipf_decide6(table, high, low, (__u32)high, point);
 }
 
 /* The timer of a rule as one number: next << 32 | expires. Without one: ended long ago, and no
