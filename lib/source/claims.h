@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Which owners want which rules, and what is different for sync?
+ *
+ * A source may name a prefix several times: in several keys of etcd, in several decisions of
+ * CrowdSec, in several routes. Each of them is an owner here, named by bytes, with its rules. sync
+ * sees one rule for a prefix: that of the owner whose name sorts last, on every host alike. When
+ * that owner goes, or its rule ends, the rule of the one before it is delivered.
+ */
+#ifndef SOURCE_CLAIMS_H
+#define SOURCE_CLAIMS_H
+
+#include <ruleset/rule.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+struct claims;
+struct error;
+
+/* Functions here return 0, or -ENOMEM, after which the claims can only be released; those with an
+ * `err` set it. */
+
+int claims_open(struct claims **out, struct error *err);
+void claims_close(struct claims *claims); /* NULL: nothing */
+
+/* Makes these the rules of the owner: all others that it had go. The caller keeps the rules, in
+ * another order; the last one for a prefix counts. They are all of one set, with an enum verdict.
+ * The version is the caller's, for claims_version(). Costs what the owner has, not what all
+ * have. */
+int claims_set(struct claims *claims, const void *owner, size_t size, uint64_t version,
+	       struct rule *rules, size_t count, struct error *err);
+/* The owner and its rules go, if it is there. */
+int claims_remove(struct claims *claims, const void *owner, size_t size, struct error *err);
+/* True if the owner is there; then *version is what it was set with. */
+bool claims_version(const struct claims *claims, const void *owner, size_t size, uint64_t *version);
+
+/* How many owners are there? */
+size_t claims_owners(const struct claims *claims);
+
+/* When the source is read once more from its beginning: begin a round, set or keep each owner that
+ * is still there, and end the round: owners that were neither set nor kept in it go. Until then
+ * they stay, so a round may be given up, and another one begun. */
+void claims_begin_round(struct claims *claims);
+/* False if the owner is not there. */
+bool claims_keep(struct claims *claims, const void *owner, size_t size);
+int claims_end_round(struct claims *claims, struct error *err);
+
+/* Writes what is different from the delivery before this one (the first time a list), sorted by
+ * prefix. Rules that have ended by tick `now` count no more, and sync is told nothing about them,
+ * because it knows their ends. Returns 1 where it wrote a list or a change, 0 where nothing is
+ * different and it wrote nothing; -ENOMEM, or a negative errno of delivery.h. */
+int claims_deliver(struct claims *claims, FILE *out, const char *validator, __u32 now,
+		   struct error *err);
+
+#endif
