@@ -15,7 +15,7 @@ cd "$(dirname "$0")/../.." || exit 1
 # shellcheck source=../lib.sh
 . testing/lib.sh
 
-targets=(address rules ndjson dshield ipsascii dat p2p ipset image delta packet)
+targets=(address rules ndjson dshield ipsascii dat p2p ipset image delta packet receiver)
 sanitize=('-fsanitize=address,undefined' -fno-sanitize-recover=all)
 compile=("${CLANG:-clang}" -std=gnu11 -g -O1 -D_GNU_SOURCE "-I$PWD/headers" "-I$PWD/lib" "${sanitize[@]}")
 
@@ -33,7 +33,7 @@ have_runtime() {
 build_libraries() (
 	top=$PWD
 	cd "$build" &&
-		"${compile[@]}" -fsanitize=fuzzer-no-link -c "$top"/lib/feed/*.c "$top"/lib/table/*.c "$top"/lib/ruleset/*.c "$top"/lib/util/*.c
+		"${compile[@]}" -fsanitize=fuzzer-no-link -c "$top"/lib/feed/*.c "$top"/lib/table/*.c "$top"/lib/ruleset/*.c "$top"/lib/util/*.c "$top"/lib/source/receiver.c
 )
 
 # build_target NAME
