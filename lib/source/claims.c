@@ -335,6 +335,17 @@ int claims_remove(struct claims *claims, const void *owner, size_t size, struct 
 	return found ? drop_owner(claims, found, err) : 0;
 }
 
+bool claims_keep(struct claims *claims, const void *owner, size_t size, uint64_t version)
+{
+	struct owner *found = find_owner(claims, owner, size);
+
+	if (found) {
+		found->version = version;
+		found->round = claims->round;
+	}
+	return found;
+}
+
 bool claims_version(const struct claims *claims, const void *owner, size_t size, uint64_t *version)
 {
 	const struct owner *found = find_owner(claims, owner, size);
@@ -349,18 +360,24 @@ size_t claims_owners(const struct claims *claims)
 	return claims->owner_count;
 }
 
+bool claims_newest(const struct claims *claims, const void **owner, size_t *size, uint64_t *version)
+{
+	const struct owner *newest = claims->first;
+
+	for (const struct owner *next = newest; next; next = next->next)
+		if (next->version > newest->version)
+			newest = next;
+	if (!newest)
+		return false;
+	*owner = newest->name;
+	*size = newest->size;
+	*version = newest->version;
+	return true;
+}
+
 void claims_begin_round(struct claims *claims)
 {
 	claims->round++;
-}
-
-bool claims_keep(struct claims *claims, const void *owner, size_t size)
-{
-	struct owner *found = find_owner(claims, owner, size);
-
-	if (found)
-		found->round = claims->round;
-	return found;
 }
 
 int claims_end_round(struct claims *claims, struct error *err)

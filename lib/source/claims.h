@@ -33,18 +33,21 @@ int claims_set(struct claims *claims, const void *owner, size_t size, uint64_t v
 	       struct rule *rules, size_t count, struct error *err);
 /* The owner and its rules go, if it is there. */
 int claims_remove(struct claims *claims, const void *owner, size_t size, struct error *err);
-/* True if the owner is there; then *version is what it was set with. */
+/* Keeps the rules that the owner has, and gives it this version. False if the owner is not there. */
+bool claims_keep(struct claims *claims, const void *owner, size_t size, uint64_t version);
+/* True if the owner is there; then *version is its version. */
 bool claims_version(const struct claims *claims, const void *owner, size_t size, uint64_t *version);
 
-/* How many owners are there? */
+/* How many owners are there, with rules and without? */
 size_t claims_owners(const struct claims *claims);
+/* The owner with the highest version, until the next change. False: there is none. */
+bool claims_newest(const struct claims *claims, const void **owner, size_t *size,
+		   uint64_t *version);
 
 /* When the source is read once more from its beginning: begin a round, set or keep each owner that
  * is still there, and end the round: owners that were neither set nor kept in it go. Until then
  * they stay, so a round may be given up, and another one begun. */
 void claims_begin_round(struct claims *claims);
-/* False if the owner is not there. */
-bool claims_keep(struct claims *claims, const void *owner, size_t size);
 int claims_end_round(struct claims *claims, struct error *err);
 
 /* Writes what is different from the delivery before this one (the first time a list), sorted by

@@ -461,8 +461,15 @@ static int wait_for_more(struct transfer *transfer)
 {
 	/* Nothing is asked for: poll(2) tells anyhow when the other end is closed. */
 	struct curl_waitfd input = { .fd = STDIN_FILENO };
+	const struct http_request *request = transfer->request;
+	unsigned int wait_ms = WAIT_MS;
+	int ret = 0;
 
-	if (curl_multi_poll(transfer->http->multi, &input, 1, WAIT_MS, NULL))
+	if (request->tick)
+		ret = request->tick(request->context, &wait_ms, transfer->err);
+	if (ret)
+		return ret;
+	if (curl_multi_poll(transfer->http->multi, &input, 1, (int)wait_ms, NULL))
 		return error_no_memory(transfer->err);
 	if (stop_asked())
 		return -ECANCELED;

@@ -33,6 +33,10 @@ void http_close(struct http *http); /* NULL: nothing */
  * *err, which ends the request. */
 typedef int (*http_receive)(void *context, const char *bytes, size_t count, struct error *err);
 
+/* Called before each wait, of *wait_ms at most, which it may shorten. It may ask something else, by
+ * another client. Returns as above. */
+typedef int (*http_tick)(void *context, unsigned int *wait_ms, struct error *err);
+
 struct http_request {
 	const char *url;
 	const char *post; /* a body of JSON; NULL: GET */
@@ -40,6 +44,7 @@ struct http_request {
 	 * a request with a secret in one must follow none. */
 	const char *const *headers;
 	http_receive receive; /* only for a status of 200 to 299; NULL: the answer is not needed */
+	http_tick tick;       /* while an answer takes its time; NULL: nothing else is to be done */
 	void *context;
 	uint64_t max_bytes;     /* of the answer, decoded; 0: no limit */
 	unsigned int redirects; /* followed at most; only to http and https, from https only to

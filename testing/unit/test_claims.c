@@ -230,7 +230,7 @@ static void play_round(struct model *model)
 			set_owner(model, i);
 			seen[i] = true;
 		} else if (!random_below(2)) {
-			seen[i] = claims_keep(model->claims, names[i].name, names[i].size);
+			seen[i] = claims_keep(model->claims, names[i].name, names[i].size, i);
 			assert_int_equal(seen[i], model->there[i]);
 		}
 	}
@@ -267,7 +267,8 @@ static void play(struct model *model)
 
 static void assert_owners(const struct model *model)
 {
-	size_t count = 0;
+	size_t count = 0, newest = 0, size;
+	const void *name;
 	uint64_t version;
 
 	for (size_t i = 0; i < OWNERS; i++) {
@@ -276,8 +277,15 @@ static void assert_owners(const struct model *model)
 		assert_int_equal(there, model->there[i]);
 		assert_true(!there || version == i);
 		count += there;
+		newest = there ? i : newest;
 	}
 	assert_int_equal(claims_owners(model->claims), count);
+	assert_int_equal(claims_newest(model->claims, &name, &size, &version), count > 0);
+	if (count) {
+		assert_int_equal(version, newest);
+		assert_int_equal(size, names[newest].size);
+		assert_memory_equal(name, names[newest].name, size);
+	}
 }
 
 static void test_random_changes(void **state)
