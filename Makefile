@@ -68,15 +68,18 @@ install uninstall: export programs := $(LIBEXECDIR)/xdp-ipfilter
 install uninstall: export bpf := $(LIBDIR)/bpf
 install uninstall: export completions := $(PREFIX)/share/bash-completion/completions
 install uninstall: export man8 := $(MANDIR)/man8
+install uninstall: export examples := $(PREFIX)/share/doc/xdp-ipfilter/examples
 
 # Without pandoc `all` makes no man page, and one that is there is installed.
 install: all
-	$(Q)install -d "$$root$$sbin" "$$root$$programs" "$$root$$bpf" "$$root$$completions"
+	$(Q)install -d "$$root$$sbin" "$$root$$programs" "$$root$$bpf" "$$root$$completions" \
+		"$$root$$examples"
 	$(Q)install -m 755 xdp-ipfilter/xdp-ipfilter "$$root$$sbin/xdp-ipfilter"
 	$(Q)install -m 755 xdp-ipfilter/xdp-ipfilter-sync xdp-ipfilter/xdp-ipfilter-source \
 		"$$root$$programs"
 	$(Q)install -m 644 lib/bpf/xdp_ipfilter.o "$$root$$bpf/xdp_ipfilter.o"
 	$(Q)install -m 644 xdp-ipfilter/completion.bash "$$root$$completions/xdp-ipfilter"
+	$(Q)install -m 644 xdp-ipfilter/share/sync.conf "$$root$$examples"
 	$(Q)page='$(if $(PANDOC),xdp-ipfilter/xdp-ipfilter.8,$(MAN_PAGE))'; [ -z "$$page" ] || { \
 		install -d "$$root$$man8" && \
 		install -m 644 "$$page" "$$root$$man8/xdp-ipfilter.8"; }
@@ -87,14 +90,15 @@ install: all
 uninstall:
 	$(Q)rm -f "$$root$$sbin/xdp-ipfilter" "$$root$$bpf/xdp_ipfilter.o" \
 		"$$root$$completions/xdp-ipfilter" "$$root$$man8/xdp-ipfilter.8" \
-		"$$root$$programs/xdp-ipfilter-sync" "$$root$$programs/xdp-ipfilter-source"
+		"$$root$$programs/xdp-ipfilter-sync" "$$root$$programs/xdp-ipfilter-source" \
+		"$$root$$examples/sync.conf"
 ifeq ($(DESTDIR),)
 	$(Q)for folder in "$$bpf" "$$programs" "$${programs%/*}" "$$completions" "$${completions%/*}" \
-		"$$man8"; do \
+		"$$man8" "$$examples" "$${examples%/*}" "$${examples%/*/*}"; do \
 		[ ! -d "$$folder" ] || rmdir --ignore-fail-on-non-empty "$$folder"; done
 else
-	$(Q)cd "$$root" && for folder in "$$sbin" "$$programs" "$$bpf" "$$completions" "$$man8"; do \
-		[ ! -d ".$$folder" ] || rmdir -p --ignore-fail-on-non-empty "$${folder#/}"; done
+	$(Q)cd "$$root" && for folder in "$$sbin" "$$programs" "$$bpf" "$$completions" "$$man8" \
+		"$$examples"; do [ ! -d ".$$folder" ] || rmdir -p --ignore-fail-on-non-empty "$${folder#/}"; done
 endif
 	$(call say,REMOVE,"$$root$$prefix")
 

@@ -131,8 +131,11 @@ installs() {
 	}
 	diff <(cd "$into" && find . -type f | sort) - <<-EOT || return
 		./lib/bpf/xdp_ipfilter.o
+		./libexec/xdp-ipfilter/xdp-ipfilter-source
+		./libexec/xdp-ipfilter/xdp-ipfilter-sync
 		./sbin/xdp-ipfilter
 		./share/bash-completion/completions/xdp-ipfilter
+		./share/doc/xdp-ipfilter/examples/sync.conf
 		${products[2]:+./share/man/man8/xdp-ipfilter.8}
 	EOT
 	cmp "$1/xdp-ipfilter/xdp-ipfilter" "$into/sbin/xdp-ipfilter" &&

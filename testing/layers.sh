@@ -7,8 +7,8 @@
 #	testing/layers.sh TREE       only the check, of another tree; exit 1 when something was found
 #
 # Layers look downward only. Only lib/dataplane uses the kernel's libraries; only the report, which
-# writes JSON, the feed that reads it and sources use jansson; only the options use getopt; libcurl
-# and libmnl have one user each. headers/ compiles for the BPF target too.
+# writes JSON, the feed that reads it and sources use jansson; only the options use getopt; libcurl,
+# libmnl and libconfuse have one user each. headers/ compiles for the BPF target too.
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source=lib.sh
@@ -98,6 +98,9 @@ offences() (
 		} else if (part == "curl" || part == "libmnl") {
 			if (FILENAME != (part == "curl" ? "lib/source/http.c" : "lib/source/netlink.c"))
 				offence("libcurl belongs in lib/source/http.c, libmnl in netlink.c")
+		} else if (path == "confuse.h") {
+			if (FILENAME != "lib/sync/config_file.c")
+				offence("libconfuse belongs in lib/sync/config_file.c")
 		} else if (path == "getopt.h") {
 			if (FILENAME != "lib/cli/options.c")
 				offence("getopt belongs in lib/cli/options.c")
@@ -163,6 +166,8 @@ found lib/cli/report.h <jansson.h>
 found lib/source/planted.c <curl/curl.h>
 found lib/source/http.h <curl/curl.h>
 found lib/source/planted.c <libmnl/libmnl.h>
+found lib/sync/config.c <confuse.h>
+allowed lib/sync/config_file.c <confuse.h>
 found lib/source/planted.c <dataplane/table.h>
 found lib/source/planted.c <control/iface.h>
 found lib/control/planted.c <source/job.h>

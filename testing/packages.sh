@@ -28,6 +28,9 @@ build    required  libbpf-dev                     libbpf-devel
 build    required  libelf-dev                     elfutils-libelf-devel
 build    required  zlib1g-dev                     zlib-devel
 build    required  libjansson-dev                 jansson-devel
+build    optional  libconfuse-dev                 libconfuse-devel
+build    optional  libcurl4-openssl-dev           libcurl-devel
+build    optional  libmnl-dev                     libmnl-devel
 demo     required  iproute2                       iproute
 demo     required  iputils-ping                   iputils
 demo     required  util-linux                     util-linux

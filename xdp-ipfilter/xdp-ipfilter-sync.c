@@ -4,23 +4,46 @@
  *
  * The command of xdp-ipfilter that keeps running, in a program of its own.
  */
+#include <stdio.h>
 #include <unistd.h>
 
 #include <control/tool.h>
 #include <dataplane/capability.h>
+#include <source/job.h>
 #include <sync/config.h>
+#include <sync/config_file.h>
+#include <sync/secrets.h>
 #include <util/auto.h>
 #include <util/error.h>
 #include <util/loop.h>
 #include <util/signals.h>
 
 struct sync_request {
-	struct option_texts sources;
+	struct option_texts arguments; /* SET=SOURCE */
+	struct option_texts devices;
+	const char *file;
+	const char *cache;
+	uint64_t every_s;
+	bool once, check;
 	struct config config;
 };
 
+static const struct sync_request sync_defaults = { .cache = CONFIG_CACHE_DEFAULT };
+
 static const struct option_spec sync_options[] = {
-	OPTION_POSITIONALS("SET=SOURCE", struct sync_request, sources),
+	OPTION_TEXT('c', "config", "FILE", struct sync_request, file,
+		    "Read the sources and interfaces from FILE."),
+	OPTION_FLAG(0, "once", struct sync_request, once,
+		    "Make the sets equal to their sources once, then end."),
+	OPTION_FLAG(0, "check", struct sync_request, check,
+		    "Only check the configuration, and the files that it names."),
+	OPTION_TEXTS('d', "dev", "IFNAME", struct sync_request, devices,
+		     "The sets of SET=SOURCE are for this interface. May be repeated."),
+	OPTION_DURATION(0, "every", "DURATION", struct sync_request, every_s,
+			"Look at each SET=SOURCE this often."),
+	OPTION_TEXT(0, "cache", "DIR", struct sync_request, cache,
+		    "Keep the last good copy of each set in DIR."),
+	OPTION_POSITIONALS("SET=SOURCE", struct sync_request, arguments),
 	OPTION_END,
 };
 
@@ -28,17 +51,54 @@ static const char *check(const void *data)
 {
 	const struct sync_request *request = data;
 
-	return request->sources.count ? NULL : "which sources? SET=SOURCE names one";
+	if (request->arguments.count)
+		return NULL;
+	if (request->devices.count)
+		return "--dev is for SET=SOURCE; in a file, a source has interfaces = { ... }";
+	return request->every_s ? "--every is for SET=SOURCE; in a file, a source has every = ..." :
+				  NULL;
 }
 
+/* Finds out early that a file of secrets cannot be read. */
+static int check_secrets(const struct config *config, struct error *err)
+{
+	int ret = 0;
+
+	for (size_t i = 0; i < config->source_count && !ret; i++) {
+		struct job job = { 0 };
+
+		ret = secrets_read(&config->sources[i], &job, err);
+		job_done(&job);
+		if (ret)
+			error_prefix(err, ret, "source %s", config->sources[i].set);
+	}
+	return ret ? error_set_kind(err, ret, ERROR_USAGE) : 0;
+}
+
+/* Adds what the command line says to what the file says. */
 static int read_config(void *data, struct error *err)
 {
 	struct sync_request *request = data;
+	const char *file = request->file;
 	int ret = 0;
 
-	for (size_t i = 0; i < request->sources.count && !ret; i++)
-		ret = config_add(&request->config, request->sources.items[i], err);
-	return ret;
+	if (!file && !request->arguments.count)
+		file = CONFIG_FILE_DEFAULT;
+	if (file)
+		ret = config_file_read(file, &request->config, err);
+	for (size_t i = 0; i < request->arguments.count && !ret; i++)
+		ret = config_add_argument(&request->config, request->arguments.items[i],
+					  request->every_s, &request->devices, err);
+	if (!ret && !request->config.source_count && !request->config.interface_count)
+		return error_set_usage(err, "%s: names no source and no interface", file);
+	return ret ? ret : check_secrets(&request->config, err);
+}
+
+static bool only_checks(const void *data)
+{
+	const struct sync_request *request = data;
+
+	return request->check;
 }
 
 static int end(void *context, struct error *err)
@@ -74,16 +134,23 @@ static void sync_done(void *data)
 static const struct command sync_command = {
 	.name = "sync",
 	.summary = "keep sets equal to files, URLs and other sources",
-	.usage = "[OPTION]... SET=SOURCE...",
+	.usage = "[OPTION]... [SET=SOURCE]...",
 	.notes =
-		"A source is /path, http(s)://HOST/PATH, etcd+http(s)://HOST:PORT/PREFIX,\n"
+		"Without -c and SET=SOURCE, reads " CONFIG_FILE_DEFAULT ". SOURCE is\n"
+		"/path, http(s)://HOST/PATH, etcd+http(s)://HOST:PORT/PREFIX,\n"
 		"crowdsec+http(s)://HOST:PORT, crowdsec+unix:///path or route:TABLE. Runs until it gets a signal;\n"
 		"rules and filter stay then.\n",
-	.examples = "  xdp-ipfilter sync bad=/etc/xdp-ipfilter/bad.txt\n",
+	.examples = "  xdp-ipfilter sync bad=/etc/xdp-ipfilter/bad.txt\n"
+		    "  xdp-ipfilter sync --check -c /etc/xdp-ipfilter/sync.conf\n",
+	.exit_codes = "  0  ended by a signal; with --once, all sets equal their sources\n"
+		      "  1  failed; with --once, some source did, and the other sets are live\n"
+		      "  2  wrong usage or bad configuration\n",
 	.options = sync_options,
 	.request_size = sizeof(struct sync_request),
+	.defaults = &sync_defaults,
 	.check = check,
 	.read = read_config,
+	.ends_after_read = only_checks,
 	.needs = CAPABILITY_BPF | CAPABILITY_ATTACH | CAPABILITY_FILES | CAPABILITY_CHILDREN |
 		 TOOL_NEEDS_CLOCK,
 	.run = follow,

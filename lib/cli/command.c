@@ -151,6 +151,8 @@ static int take_steps(const struct command_table *table, const struct command *c
 
 	if (command->read)
 		ret = command->read(request, err);
+	if (!ret && command->ends_after_read && command->ends_after_read(request))
+		return 0;
 	if (!ret)
 		ret = table->ready(command->needs, err);
 	if (!ret)

@@ -36,6 +36,8 @@ struct command {
 	/* Reads the input, such as rule files. Bad input is therefore reported without any
 	 * privilege, and slow input does not keep others waiting. */
 	int (*read)(void *request, struct error *err);
+	/* Has reading done all that was asked for? Then no other step is taken. NULL: no. */
+	bool (*ends_after_read)(const void *request);
 	/* What the command needs from here on, for command_table.start and .ready. 0: nothing. */
 	unsigned int needs;
 	/* Waits for other commands that change something, and keeps them waiting until the end. */

@@ -140,6 +140,13 @@ struct option_spec {
 		.demand = demand_, .help = help_                                                   \
 	}
 
+/* Sets a const char * to any text, such as the name of a file. */
+#define OPTION_TEXT(letter_, name_, argument_, request, field_, help_)                             \
+	{                                                                                          \
+		.kind = OPTION_KIND_TEXT, .letter = letter_, .name = name_, .argument = argument_, \
+		.field = OPTION_FIELD(request, field_, const char *), .help = help_                \
+	}
+
 /* Sets a const char * to one of the choices. */
 #define OPTION_CHOICE(letter_, name_, argument_, request, field_, choice_, help_)                  \
 	{                                                                                          \

@@ -1,10 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What is sync to follow, and where?
+ * Which sources does sync follow, which interfaces does it keep, and how?
+ *
+ * The words come from the command line or from a file (config_file.h). Both set members by the name
+ * of a key, so that there is one list of keys, and one check of each value.
  */
 #ifndef SYNC_CONFIG_H
 #define SYNC_CONFIG_H
 
+#include <cli/options.h>
+#include <dataplane/attach.h>
 #include <ruleset/verdict.h>
 #include <source/location.h>
 #include <stdbool.h>
@@ -13,46 +18,71 @@
 
 struct error;
 
-/* What holds for a source that does not say otherwise. */
-#define CONFIG_EVERY_S 3600     /* between two readings of a polled source */
-#define CONFIG_LEAST_EVERY_S 60 /* of a URL: its server belongs to others */
-#define CONFIG_MAX_BYTES (UINT64_C(1) << 30)
-#define CONFIG_CACHE_FOLDER "/var/lib/xdp-ipfilter"
+#define CONFIG_CACHE_DEFAULT "/var/lib/xdp-ipfilter"
 
-/* A source, and the set that follows it. It owns its texts, each of which may be NULL: not given.
- * The files are read each time that the source is, so that a renewed certificate is used. */
+/* A set, and where it comes from. It owns its texts; those that were not given are NULL. */
 struct config_source {
 	char *set;
 	struct location location;
-	char **interfaces; /* none: all that have the filter */
-	size_t interface_count;
-	uint64_t every_s;
-	uint64_t hold_s;       /* until a withdrawal of all is believed; 0: for ever */
-	bool shrink;           /* it is believed at once */
+	uint64_t every_s;      /* between two looks at a source that does not say when it changes */
+	uint64_t hold_s;       /* how long rules outlive their source; 0: for ever */
+	bool shrink;           /* believe a list that lost most of its rules */
 	char *format;          /* NULL: detected */
-	enum verdict verdict;  /* of lines that name none */
-	char *ca, *cert, *key; /* files, in PEM */
-	char *user_file;       /* USER:PASSWORD */
-	char *key_file;        /* CrowdSec's key */
+	enum verdict verdict;  /* of rules that name none */
 	uint64_t max_bytes;    /* of a list, after unpacking */
+	char *ca, *cert, *key; /* files (secrets.h) */
+	char *user_file, *key_file;
+	char **interfaces; /* none: all that have the filter */
+	size_t interface_count, interface_capacity;
 };
 
-/* Zeroed is empty; release with config_done(), also after a failure. */
+/* An interface that gets the filter when it appears, and keeps it. */
+struct config_interface {
+	char *name;
+	struct attach_options attach;
+};
+
+/* Zeroed is empty; release with config_done(). */
 struct config {
-	struct config_source *sources; /* no two of one set */
-	size_t source_count;
-	size_t source_capacity;
+	struct config_source *sources;
+	size_t source_count, source_capacity;
+	struct config_interface *interfaces;
+	size_t interface_count, interface_capacity;
 };
 void config_done(struct config *config);
 
-/* Adds a source that is given as SET=SOURCE, with the defaults for all else. Returns 0, or a
- * negative errno and sets *err (ERROR_USAGE for what is wrong with the text). */
-int config_add(struct config *config, const char *text, struct error *err);
+/* The functions below return 0, or a negative errno and set *err: ERROR_USAGE with a message that
+ * says what is wrong and what to do. */
 
-/* Adds a source of the defaults that follows this location. The name of the set is checked, and
- * that no other source has it. On success *out is the new one, until the next is added. Returns as
- * above. */
-int config_add_source(struct config *config, const char *set, const char *location,
-		      struct config_source **out, struct error *err);
+/* Adds a source or an interface, with the defaults. Refuses a name that is none, and a second one
+ * of the same name. The pointer is valid until the next one is added. */
+int config_add_source(struct config *config, const char *set, struct config_source **out,
+		      struct error *err);
+int config_add_interface(struct config *config, const char *name, struct config_interface **out,
+			 struct error *err);
+
+/* Gives a member, by the name of its key, the value that a text says. Of a source, the key "from"
+ * comes first: it decides which others there are. A list gets one more text with each call. */
+int config_set_source(struct config_source *source, const char *key, const char *text,
+		      struct error *err);
+int config_set_interface(struct config_interface *iface, const char *key, const char *text,
+			 struct error *err);
+
+/* After the last key: fills in what depends on others, and refuses what does not fit together and
+ * what this build lacks. */
+int config_finish_source(struct config_source *source, struct error *err);
+
+/* The names of keys, by number from 0; NULL after the last. The first one of a source is "from". */
+const char *config_source_key(unsigned int number);
+const char *config_interface_key(unsigned int number);
+bool config_is_list(const char *key);
+
+/* Adds the source that an argument SET=SOURCE names. every_s: 0 for the default. */
+int config_add_argument(struct config *config, const char *argument, uint64_t every_s,
+			const struct option_texts *interfaces, struct error *err);
+
+/* Is the source the same in each respect? Then nothing has to start again. */
+bool config_same_source(const struct config_source *a, const struct config_source *b);
+bool config_same_interface(const struct config_interface *a, const struct config_interface *b);
 
 #endif

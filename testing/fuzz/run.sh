@@ -15,9 +15,12 @@ cd "$(dirname "$0")/../.." || exit 1
 # shellcheck source=../lib.sh
 . testing/lib.sh
 
-targets=(address rules ndjson dshield ipsascii dat p2p ipset image delta packet receiver)
+targets=(address rules ndjson dshield ipsascii dat p2p ipset image delta packet receiver config)
 sanitize=('-fsanitize=address,undefined' -fno-sanitize-recover=all)
 compile=("${CLANG:-clang}" -std=gnu11 -g -O1 -D_GNU_SOURCE "-I$PWD/headers" "-I$PWD/lib" "${sanitize[@]}")
+
+# Configuration files are read by a library that a machine may lack.
+echo '#include <confuse.h>' | "${CLANG:-clang}" -E - >/dev/null 2>&1 || targets=("${targets[@]/%config/}")
 
 build=$(mktemp -d) || exit 1
 trap 'rm -rf "$build"' EXIT
@@ -40,7 +43,10 @@ build_libraries() (
 build_target() {
 	local source=testing/fuzz/fuzz_$1.c
 	[ -f "$source" ] || source=testing/fuzz/fuzz_feed.c
-	"${compile[@]}" -fsanitize=fuzzer -o "$build/fuzz_$1" "$source" "$build"/*.o -ljansson
+	# The configuration takes a library, and more of the tree, than the others.
+	[ "$1" != config ] || set -- "$1" lib/sync/config.c lib/sync/config_text.c \
+		lib/sync/config_file.c lib/source/location.c -lconfuse
+	"${compile[@]}" -fsanitize=fuzzer -o "$build/fuzz_$1" "$source" "${@:2}" "$build"/*.o -ljansson
 }
 
 # search NAME SECONDS OPTION_OR_CORPUS...
