@@ -1,0 +1,653 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Are the rules of a source believed exactly when they should be?
+ *
+ * Cases first; then random deliveries, failures and pauses, against a model that looks at every
+ * prefix again each time, and a filter that has what was planned and accepted.
+ */
+#include <source/following.h>
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <ruleset/tick.h>
+#include <ruleset/verdict.h>
+#include <source/receiver.h>
+#include <util/error.h>
+
+#include "support.h"
+
+#define TICKS_PER_S 8 /* about; time in the tests goes by it */
+#define MAX_RULES 1000
+
+static struct following_time at(uint64_t seconds)
+{
+	return (struct following_time){ .ms = 100000 + seconds * 1000,
+					.tick = (__u32)(1000 + seconds * TICKS_PER_S) };
+}
+
+static struct rule rule(unsigned int host, __u8 verdict, __u32 expires)
+{
+	struct rule made = { .verdict = verdict,
+			     .expires = expires,
+			     .counter = IPF_NO_COUNTER,
+			     .prefix = { .family = host % 2 ? IPF_IPV6 : IPF_IPV4, .bits = 32 } };
+
+	made.prefix.key.high = (__u64)(host + 1) << 32;
+	return made;
+}
+
+/* Rules for the hosts from `first` on. */
+static void fill(struct rule *rules, unsigned int first, size_t count, __u8 verdict)
+{
+	for (size_t i = 0; i < count; i++)
+		rules[i] = rule(first + (unsigned int)i, verdict, IPF_NEVER);
+}
+
+static void list(struct following *following, unsigned int first, size_t count)
+{
+	struct rule rules[MAX_RULES];
+
+	fill(rules, first, count, VERDICT_DROP);
+	assert_int_equal(following_take_list(following, rules, count, NULL), 0);
+}
+
+static void change(struct following *following, unsigned int first, size_t count, __u8 verdict)
+{
+	struct rule rules[MAX_RULES];
+
+	fill(rules, first, count, verdict);
+	assert_int_equal(following_take_change(following, rules, count, NULL), 0);
+}
+
+/* Plans, checks how much is to change, and accepts it. */
+static void settle(struct following *following, uint64_t seconds, size_t added, size_t removed)
+{
+	const struct following_time now = at(seconds);
+
+	assert_int_equal(following_make_plan(following, &now, NULL), 0);
+	assert_int_equal(following->plan.added_count, added);
+	assert_int_equal(following->plan.removed_count, removed);
+	assert_int_equal(following_plan_is_empty(following), !added && !removed);
+	following_accept(following, &now);
+	assert_true(following_plan_is_empty(following));
+}
+
+static void trouble(struct following *following, uint64_t seconds)
+{
+	const struct following_time now = at(seconds);
+
+	following_take_trouble(following, &now);
+}
+
+static void test_states(void **state)
+{
+	struct following following = { .max_rules = MAX_RULES };
+
+	(void)state;
+	assert_false(following_knows(&following));
+	assert_int_equal(following_state(&following), FOLLOWING_STARTING);
+	settle(&following, 0, 0, 0);
+	trouble(&following, 1);
+	assert_int_equal(following_state(&following), FOLLOWING_FAILING);
+	assert_false(following_knows(&following));
+	list(&following, 0, 3);
+	assert_true(following_knows(&following));
+	assert_int_equal(following_state(&following), FOLLOWING_FRESH);
+	settle(&following, 2, 3, 0);
+	settle(&following, 3, 0, 0);
+	trouble(&following, 4);
+	following_take_same(&following);
+	assert_int_equal(following_state(&following), FOLLOWING_FRESH);
+	assert_string_equal(following_state_name(FOLLOWING_HELD), "held");
+	following_done(&following);
+}
+
+static void test_differences(void **state)
+{
+	struct following following = { .max_rules = MAX_RULES };
+	struct rule *rules;
+	size_t count;
+
+	(void)state;
+	list(&following, 0, 50);
+	settle(&following, 0, 50, 0);
+	list(&following, 10, 50);
+	settle(&following, 1, 10, 10);
+	change(&following, 20, 5, RECEIVER_REMOVED);
+	change(&following, 22, 5, VERDICT_PASS);
+	change(&following, 300, 5, VERDICT_DROP);
+	change(&following, 301, 1, RECEIVER_REMOVED);
+	change(&following, 900, 5, RECEIVER_REMOVED);
+	/* 20 and 21 go, 22 to 26 pass, 300 and 302 to 304 come. */
+	settle(&following, 2, 9, 2);
+	assert_int_equal(following.accepted, 52);
+	assert_int_equal(following_rules(&following, &rules, &count, NULL), 0);
+	assert_int_equal(count, 52);
+	for (size_t i = 1; i < count; i++)
+		assert_int_equal(prefix_compare(&rules[i - 1].prefix, &rules[i].prefix), -1);
+	free(rules);
+	following_done(&following);
+}
+
+static void test_a_plan_that_failed_is_made_again(void **state)
+{
+	struct following following = { .max_rules = MAX_RULES };
+	const struct following_time now = at(1);
+
+	(void)state;
+	list(&following, 0, 400);
+	settle(&following, 0, 400, 0);
+	change(&following, 400, 2, VERDICT_DROP);
+	assert_int_equal(following_make_plan(&following, &now, NULL), 0);
+	assert_int_equal(following.plan.added_count, 2);
+	change(&following, 401, 2, VERDICT_DROP);
+	settle(&following, 2, 3, 0);
+	following_done(&following);
+}
+
+/* What is left of 200 rules, and is that believed? */
+static const struct shrink_case {
+	const char *name;
+	size_t before, after;
+	bool shrink;
+	bool held;
+} shrink_cases[] = {
+	{ "half of 200 is left", 200, 100, false, false },
+	{ "less than half of 200 is left", 200, 99, false, true },
+	{ "less than half of 100 is left", 100, 49, false, true },
+	{ "less than half of 99 is left", 99, 1, false, false },
+	{ "nothing is left of 200", 200, 0, false, true },
+	{ "nothing is left of 1", 1, 0, false, true },
+	{ "nothing is left of nothing", 0, 0, false, false },
+	{ "nothing is left, and that is fine", 200, 0, true, false },
+	{ "it grows", 200, 500, false, false },
+};
+
+static void test_shrink(void **state)
+{
+	const struct shrink_case *c = *state;
+	struct following following = { .shrink = c->shrink, .max_rules = MAX_RULES };
+	size_t added = c->after > c->before ? c->after - c->before : 0;
+	size_t removed = c->before > c->after ? c->before - c->after : 0;
+
+	list(&following, 0, c->before);
+	settle(&following, 0, c->before, 0);
+	list(&following, 0, c->after);
+	settle(&following, 1, added, c->held ? 0 : removed);
+	assert_int_equal(following_state(&following), c->held ? FOLLOWING_HELD : FOLLOWING_FRESH);
+	settle(&following, 1000000, 0, 0);
+	/* The source comes back: what it says counts again. */
+	list(&following, 0, 600);
+	settle(&following, 1000001, 600 - (c->held ? c->before : c->after), 0);
+	assert_int_equal(following_state(&following), FOLLOWING_FRESH);
+	following_done(&following);
+}
+
+static void test_a_held_source_still_adds(void **state)
+{
+	struct following following = { .max_rules = MAX_RULES };
+
+	(void)state;
+	list(&following, 0, 200);
+	settle(&following, 0, 200, 0);
+	list(&following, 195, 10);
+	settle(&following, 1, 5, 0);
+	assert_int_equal(following_state(&following), FOLLOWING_HELD);
+	assert_int_equal(following.accepted, 205);
+	change(&following, 195, 1, VERDICT_PASS);
+	settle(&following, 2, 1, 0);
+	following_done(&following);
+}
+
+static void test_hold_ends(void **state)
+{
+	struct following following = { .hold_ms = 3600000, .max_rules = MAX_RULES };
+
+	(void)state;
+	list(&following, 0, 200);
+	settle(&following, 0, 200, 0);
+	list(&following, 0, 1);
+	settle(&following, 1, 0, 0);
+	settle(&following, 3600, 0, 0);
+	settle(&following, 3601, 0, 199);
+	assert_int_equal(following_state(&following), FOLLOWING_FRESH);
+	following_done(&following);
+}
+
+static void test_hold_begins_again(void **state)
+{
+	struct following following = { .hold_ms = 3600000, .max_rules = MAX_RULES };
+
+	(void)state;
+	list(&following, 0, 200);
+	settle(&following, 0, 200, 0);
+	list(&following, 0, 1);
+	settle(&following, 1, 0, 0);
+	list(&following, 0, 200);
+	settle(&following, 3000, 0, 0);
+	list(&following, 0, 1);
+	settle(&following, 3001, 0, 0);
+	settle(&following, 6600, 0, 0);
+	settle(&following, 6601, 0, 199);
+	following_done(&following);
+}
+
+static void test_failing_longer_than_hold(void **state)
+{
+	struct following following = { .hold_ms = 60000, .max_rules = MAX_RULES };
+
+	(void)state;
+	list(&following, 0, 200);
+	settle(&following, 0, 200, 0);
+	trouble(&following, 10);
+	trouble(&following, 60);
+	settle(&following, 69, 0, 0);
+	settle(&following, 70, 0, 200);
+	assert_int_equal(following_state(&following), FOLLOWING_FAILING);
+	following_take_same(&following);
+	settle(&following, 71, 200, 0);
+	assert_int_equal(following_state(&following), FOLLOWING_FRESH);
+	following_done(&following);
+}
+
+static void test_failing_for_ever_without_hold(void **state)
+{
+	struct following following = { .max_rules = MAX_RULES };
+
+	(void)state;
+	list(&following, 0, 5);
+	settle(&following, 0, 5, 0);
+	trouble(&following, 10);
+	settle(&following, 100000000, 0, 0);
+	following_done(&following);
+}
+
+/* Rules go one by one, as when a BGP session is lost: each step is small. */
+static void test_a_slow_withdrawal(void **state)
+{
+	struct following following = { .max_rules = MAX_RULES };
+
+	(void)state;
+	list(&following, 0, 200);
+	settle(&following, 0, 200, 0);
+	for (unsigned int i = 0; i < 10; i++) {
+		change(&following, i * 10, 10, RECEIVER_REMOVED);
+		settle(&following, 1 + i, 0, 10);
+	}
+	change(&following, 100, 10, RECEIVER_REMOVED);
+	settle(&following, 30, 0, 0);
+	assert_int_equal(following_state(&following), FOLLOWING_HELD);
+	/* A minute after the others went, these are not half of them any more. */
+	settle(&following, 75, 0, 10);
+	assert_int_equal(following_state(&following), FOLLOWING_FRESH);
+	following_done(&following);
+}
+
+static void test_ends_are_no_withdrawal(void **state)
+{
+	struct following following = { .max_rules = MAX_RULES };
+	struct rule rules[MAX_RULES];
+
+	(void)state;
+	for (unsigned int i = 0; i < 200; i++)
+		rules[i] = rule(i, VERDICT_DROP, at(50).tick);
+	assert_int_equal(following_take_list(&following, rules, 200, NULL), 0);
+	settle(&following, 0, 200, 0);
+	settle(&following, 49, 0, 0);
+	assert_int_equal(following.accepted, 200);
+	settle(&following, 50, 0, 0);
+	assert_int_equal(following.accepted, 0);
+	assert_int_equal(following_state(&following), FOLLOWING_FRESH);
+	list(&following, 0, 1);
+	settle(&following, 51, 1, 0);
+	assert_int_equal(following_state(&following), FOLLOWING_FRESH);
+	following_done(&following);
+}
+
+static void test_nearly_the_same_end(void **state)
+{
+	const __u32 end = at(500).tick, tolerance = tick_after(0, FOLLOWING_TOLERANCE_S);
+	static const struct {
+		int more;
+		size_t changes;
+	} steps[] = { { 0, 0 }, { 1, 0 }, { -1, 0 }, { 2, 1 }, { -2, 1 } };
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(steps); i++) {
+		struct following following = { .max_rules = MAX_RULES };
+		struct rule first = rule(1, VERDICT_DROP, end), again = first;
+
+		/* 1 is the tolerance, 2 one tick more. */
+		again.expires += (__u32)(steps[i].more / 2 * (int)(tolerance + 1));
+		again.expires += (__u32)(steps[i].more % 2 * (int)tolerance);
+		assert_int_equal(following_take_list(&following, &first, 1, NULL), 0);
+		settle(&following, 0, 1, 0);
+		assert_int_equal(following_take_change(&following, &again, 1, NULL), 0);
+		settle(&following, 1, steps[i].changes, 0);
+		again.expires = IPF_NEVER;
+		assert_int_equal(following_take_change(&following, &again, 1, NULL), 0);
+		settle(&following, 2, 1, 0);
+		following_done(&following);
+	}
+}
+
+static void test_too_many(void **state)
+{
+	struct following following = { .max_rules = 10 };
+	struct rule rules[MAX_RULES];
+	struct error err = { 0 };
+
+	(void)state;
+	fill(rules, 0, 11, VERDICT_DROP);
+	assert_int_equal(following_take_list(&following, rules, 11, &err), -E2BIG);
+	assert_string_equal(err.text, "it has more than 10 rules");
+	list(&following, 0, 9);
+	settle(&following, 0, 9, 0);
+	change(&following, 0, 1, VERDICT_PASS);
+	change(&following, 9, 1, VERDICT_DROP);
+	settle(&following, 1, 2, 0);
+	fill(rules, 10, 1, VERDICT_DROP);
+	assert_int_equal(following_take_change(&following, rules, 1, &err), -E2BIG);
+	settle(&following, 2, 0, 0);
+	following_done(&following);
+}
+
+static void test_a_restored_copy(void **state)
+{
+	struct following following = { .max_rules = MAX_RULES };
+	struct rule rules[MAX_RULES];
+
+	(void)state;
+	fill(rules, 0, 200, VERDICT_DROP);
+	assert_int_equal(following_restore(&following, rules, 200, NULL), 0);
+	assert_true(following_knows(&following));
+	settle(&following, 0, 200, 0);
+	assert_int_equal(following_state(&following), FOLLOWING_STARTING);
+	list(&following, 0, 0);
+	settle(&following, 1, 0, 0);
+	assert_int_equal(following_state(&following), FOLLOWING_HELD);
+	following_done(&following);
+}
+
+/* --- The model -------------------------------------------------------------------------------- */
+
+#define HOSTS 260u
+#define STEPS 4000
+
+struct model_rule {
+	__u8 verdict;
+	__u32 expires;
+};
+
+struct model {
+	struct model_rule said[HOSTS], accepted[HOSTS], filter[HOSTS];
+	bool heard, suspicious, held, failing, gave_up;
+	uint64_t suspicious_since, failing_since;
+	size_t before[STEPS]; /* accepted rules before each change of them, less those ended since */
+	uint64_t before_ms[STEPS];
+	size_t before_count;
+};
+
+static const struct model_rule nothing = { .verdict = RECEIVER_REMOVED };
+
+static bool is_there(const struct model_rule *one)
+{
+	return one->verdict != RECEIVER_REMOVED;
+}
+
+static size_t how_many(const struct model_rule *rules)
+{
+	size_t count = 0;
+
+	for (unsigned int i = 0; i < HOSTS; i++)
+		count += is_there(&rules[i]);
+	return count;
+}
+
+static bool is_near(__u32 a, __u32 b)
+{
+	__u32 apart = a > b ? a - b : b - a;
+
+	return a && b ? apart <= tick_after(0, FOLLOWING_TOLERANCE_S) : a == b;
+}
+
+static bool is_same(const struct model_rule *a, const struct model_rule *b)
+{
+	return a->verdict == b->verdict && (!is_there(a) || is_near(a->expires, b->expires));
+}
+
+static bool has_ended(const struct model_rule *one, __u32 now)
+{
+	return is_there(one) && tick_ended(one->expires, now);
+}
+
+static void model_end(struct model *model, __u32 now)
+{
+	for (unsigned int i = 0; i < HOSTS; i++) {
+		struct model_rule *said = &model->said[i], *accepted = &model->accepted[i];
+		bool ended = has_ended(accepted, now), said_ended = has_ended(said, now);
+		bool both = (ended || said_ended) && is_same(said, accepted);
+
+		if (said_ended || both)
+			*said = nothing;
+		if (ended || both) {
+			*accepted = nothing;
+			for (size_t k = 0; k < model->before_count; k++)
+				model->before[k] -= model->before[k] > 0;
+		}
+		if (has_ended(&model->filter[i], now))
+			model->filter[i] = nothing;
+	}
+}
+
+static void model_judge(struct model *model, const struct following *limits, uint64_t ms)
+{
+	size_t said = how_many(model->said), most = how_many(model->accepted);
+	size_t accepted = most;
+	bool suspicious;
+
+	for (size_t k = 0; k < model->before_count; k++)
+		if (model->before_ms[k] / 1000 + FOLLOWING_PEAK_S > ms / 1000 &&
+		    model->before[k] > most)
+			most = model->before[k];
+	suspicious = !limits->shrink && accepted &&
+		     (!said || (most >= FOLLOWING_MANY && said * 2 < most));
+	if (suspicious && !model->suspicious)
+		model->suspicious_since = ms;
+	model->suspicious = suspicious;
+	model->held = suspicious &&
+		      !(limits->hold_ms && ms - model->suspicious_since >= limits->hold_ms);
+	model->gave_up = model->failing && limits->hold_ms &&
+			 ms - model->failing_since >= limits->hold_ms;
+}
+
+static struct model_rule model_target(const struct model *model, unsigned int i)
+{
+	if (model->gave_up)
+		return nothing;
+	if (is_there(&model->said[i]))
+		return model->said[i];
+	return model->held ? model->accepted[i] : nothing;
+}
+
+static struct model_rule *find_host(struct model_rule *rules, const struct rule *one)
+{
+	return &rules[(one->prefix.key.high >> 32) - 1];
+}
+
+/* A filter gets what is planned; then it has what the model wants. */
+static void model_accept(struct model *model, const struct following *following, uint64_t ms)
+{
+	const struct following_plan *plan = &following->plan;
+
+	if (plan->at_count) {
+		model->before[model->before_count] = how_many(model->accepted);
+		model->before_ms[model->before_count++] = ms;
+	}
+	for (size_t i = 0; i < plan->added_count; i++) {
+		const struct rule *one = &plan->added[i];
+
+		*find_host(model->filter, one) = (struct model_rule){ one->verdict, one->expires };
+	}
+	for (size_t i = 0; i < plan->removed_count; i++)
+		*find_host(model->filter, &plan->removed[i]) = nothing;
+	for (unsigned int i = 0; i < HOSTS; i++) {
+		struct model_rule wanted = model_target(model, i);
+
+		if (!is_same(&model->accepted[i], &wanted))
+			model->accepted[i] = wanted;
+		assert_true(is_same(&model->filter[i], &wanted) ||
+			    /* It ends within the tolerance, and is not taken away for that. */
+			    (!is_there(&wanted) && is_there(&model->filter[i]) &&
+			     model->filter[i].expires));
+	}
+}
+
+static void random_delivery(struct model *model, struct following *following, __u32 now)
+{
+	bool whole = random_below(3) == 0;
+	size_t count = (size_t)random_below(random_below(3) ? 4 : HOSTS);
+	struct rule rules[HOSTS + 1];
+
+	if (whole)
+		for (unsigned int i = 0; i < HOSTS; i++)
+			model->said[i] = nothing;
+	for (size_t i = 0; i < count; i++) {
+		static const __u8 verdicts[] = { VERDICT_PASS, VERDICT_DROP, VERDICT_BY_POLICY };
+		bool gone = !whole && random_below(2);
+		__u8 verdict = gone ? RECEIVER_REMOVED : verdicts[random_below(3)];
+		__u32 end = random_below(3) ? IPF_NEVER : now + 1 + (__u32)random_below(2000);
+
+		rules[i] = rule((unsigned int)random_below(HOSTS), verdict, end);
+		*find_host(model->said, &rules[i]) = (struct model_rule){ verdict, end };
+	}
+	if (whole)
+		assert_int_equal(following_take_list(following, rules, count, NULL), 0);
+	else
+		assert_int_equal(following_take_change(following, rules, count, NULL), 0);
+	model->heard = true;
+	model->failing = false;
+	model->gave_up = false;
+}
+
+static void random_event(struct model *model, struct following *following,
+			 const struct following_time *now)
+{
+	switch (random_below(12)) {
+	case 0:
+		following_take_trouble(following, now);
+		if (!model->failing)
+			model->failing_since = now->ms;
+		model->failing = true;
+		break;
+	case 1:
+		following_take_same(following);
+		model->heard = true;
+		model->failing = model->gave_up = false;
+		break;
+	default:
+		random_delivery(model, following, now->tick);
+	}
+}
+
+static enum following_state model_state(const struct model *model)
+{
+	if (model->failing)
+		return FOLLOWING_FAILING;
+	if (!model->heard)
+		return FOLLOWING_STARTING;
+	return model->held ? FOLLOWING_HELD : FOLLOWING_FRESH;
+}
+
+static void compare(const struct model *model, const struct following *following)
+{
+	struct rule *rules;
+	size_t count, wanted = 0;
+
+	assert_int_equal(following_state(following), model_state(model));
+	assert_int_equal(following->said, how_many(model->said));
+	assert_int_equal(following->accepted, how_many(model->accepted));
+	assert_int_equal(following_rules(following, &rules, &count, NULL), 0);
+	for (unsigned int i = 0; i < HOSTS; i++) {
+		struct model_rule target = model_target(model, i);
+
+		wanted += is_there(&target);
+	}
+	assert_int_equal(count, wanted);
+	for (size_t i = 0; i < count; i++) {
+		unsigned int host = (unsigned int)(rules[i].prefix.key.high >> 32) - 1;
+		struct model_rule target = model_target(model, host);
+
+		assert_int_equal(rules[i].verdict, target.verdict);
+		assert_int_equal(rules[i].expires, target.expires);
+	}
+	free(rules);
+}
+
+static const struct model_case {
+	const char *name;
+	uint64_t hold_s;
+	bool shrink;
+} model_cases[] = {
+	{ "random, held for ever", 0, false },
+	{ "random, held for a while", 40, false },
+	{ "random, shrinks believed", 0, true },
+	{ "random, shrinks believed, given up", 40, true },
+};
+
+static void test_model(void **state)
+{
+	const struct model_case *c = *state;
+	struct following following = { .hold_ms = c->hold_s * 1000,
+				       .shrink = c->shrink,
+				       .max_rules = MAX_RULES };
+	static struct model model;
+	uint64_t seconds = 0;
+
+	random_restart();
+	model = (struct model){ 0 };
+	for (unsigned int i = 0; i < HOSTS; i++)
+		model.said[i] = model.accepted[i] = model.filter[i] = nothing;
+	for (unsigned int step = 0; step < STEPS; step++) {
+		struct following_time now;
+
+		seconds += random_below(random_below(8) ? 3 : 60);
+		now = at(seconds);
+		for (uint64_t i = random_below(3); i; i--)
+			random_event(&model, &following, &now);
+		assert_int_equal(following_make_plan(&following, &now, NULL), 0);
+		model_end(&model, now.tick);
+		model_judge(&model, &following, now.ms);
+		if (random_below(5) == 0)
+			continue; /* It could not be published. */
+		model_accept(&model, &following, now.ms);
+		following_accept(&following, &now);
+		compare(&model, &following);
+	}
+	following_done(&following);
+}
+
+int main(void)
+{
+	static struct suite suite;
+
+	suite_add(&suite, "states", test_states, NULL);
+	suite_add(&suite, "differences", test_differences, NULL);
+	suite_add(&suite, "a plan that failed", test_a_plan_that_failed_is_made_again, NULL);
+	SUITE_TABLE(&suite, test_shrink, shrink_cases);
+	suite_add(&suite, "a held source still adds", test_a_held_source_still_adds, NULL);
+	suite_add(&suite, "hold ends", test_hold_ends, NULL);
+	suite_add(&suite, "hold begins again", test_hold_begins_again, NULL);
+	suite_add(&suite, "failing longer than hold", test_failing_longer_than_hold, NULL);
+	suite_add(&suite, "failing without hold", test_failing_for_ever_without_hold, NULL);
+	suite_add(&suite, "a slow withdrawal", test_a_slow_withdrawal, NULL);
+	suite_add(&suite, "ends are no withdrawal", test_ends_are_no_withdrawal, NULL);
+	suite_add(&suite, "nearly the same end", test_nearly_the_same_end, NULL);
+	suite_add(&suite, "too many", test_too_many, NULL);
+	suite_add(&suite, "a restored copy", test_a_restored_copy, NULL);
+	SUITE_TABLE(&suite, test_model, model_cases);
+	return suite_run(&suite, "following");
+}
