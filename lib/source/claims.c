@@ -35,6 +35,7 @@ struct owner {
 	struct owner *next, *previous;
 	struct claim *claims;
 	uint64_t version;
+	uint64_t rank;  /* goes before the name; may change only while it has no claims */
 	uint64_t round; /* the last one that it was seen in */
 	const void *name;
 	size_t size;
@@ -55,6 +56,7 @@ struct claims {
 	void *by_end;    /* those of them that end */
 	struct owner *first;
 	size_t owner_count;
+	bool by_version; /* owners are ranked by it */
 	uint64_t round;
 	bool listed; /* sync has a list; before that, nothing is noted */
 	struct note *notes;
@@ -77,6 +79,8 @@ static int compare_claims(const void *a, const void *b)
 
 	if (order || x->owner == y->owner)
 		return order;
+	if (x->owner->rank != y->owner->rank)
+		return x->owner->rank < y->owner->rank ? -1 : 1;
 	return compare_owners(x->owner, y->owner);
 }
 
@@ -292,6 +296,17 @@ static struct owner *make_owner(struct claims *claims, const void *name, size_t 
 	return owner;
 }
 
+static int rank(struct claims *claims, struct owner *owner)
+{
+	uint64_t fresh = claims->by_version ? owner->version : 0;
+	int ret = 0;
+
+	if (fresh != owner->rank)
+		ret = join(claims, owner, NULL, 0);
+	owner->rank = fresh;
+	return ret;
+}
+
 int claims_set(struct claims *claims, const void *owner, size_t size, uint64_t version,
 	       struct rule *rules, size_t count, struct error *err)
 {
@@ -305,6 +320,8 @@ int claims_set(struct claims *claims, const void *owner, size_t size, uint64_t v
 	found->version = version;
 	found->round = claims->round;
 	ret = ruleset_sort_incoming(rules, &count);
+	if (!ret)
+		ret = rank(claims, found);
 	if (!ret)
 		ret = join(claims, found, rules, count);
 	return ret ? error_no_memory(err) : 0;
@@ -353,6 +370,23 @@ bool claims_version(const struct claims *claims, const void *owner, size_t size,
 	if (found)
 		*version = found->version;
 	return found;
+}
+
+bool claims_decider(const struct claims *claims, const struct prefix *prefix, uint64_t *version)
+{
+	const struct claim *decider = find_decider(claims, prefix);
+
+	if (decider)
+		*version = decider->owner->version;
+	return decider;
+}
+
+void claims_visit(const struct claims *claims, claims_visitor visit, void *context)
+{
+	for (const struct owner *owner = claims->first; owner; owner = owner->next)
+		for (const struct claim *claim = owner->claims; claim; claim = claim->next)
+			if (!claim->ended)
+				visit(context, &claim->prefix, owner->version);
 }
 
 size_t claims_owners(const struct claims *claims)
@@ -515,6 +549,11 @@ int claims_open(struct claims **out, struct error *err)
 {
 	*out = calloc(1, sizeof(**out));
 	return *out ? 0 : error_no_memory(err);
+}
+
+void claims_decide_by_version(struct claims *claims)
+{
+	claims->by_version = true;
 }
 
 static void keep_item(void *item)

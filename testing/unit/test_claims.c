@@ -323,8 +323,8 @@ static void assert_delivered(struct claims *claims, __u32 now, const char *wante
 	assert_string_equal(text, wanted);
 }
 
-static void set(struct claims *claims, const char *owner, const char *prefix, __u8 verdict,
-		__u32 expires)
+static void set_version(struct claims *claims, const char *owner, const char *prefix, __u8 verdict,
+			__u32 expires, uint64_t version)
 {
 	struct prefix_list list = { 0 };
 	struct rule rule = { .verdict = verdict, .expires = expires };
@@ -332,7 +332,13 @@ static void set(struct claims *claims, const char *owner, const char *prefix, __
 	assert_int_equal(prefix_parse(prefix, &list, NULL), PREFIX_OK);
 	rule.prefix = list.items[0];
 	prefix_list_done(&list);
-	assert_int_equal(claims_set(claims, owner, strlen(owner), 1, &rule, 1, NULL), 0);
+	assert_int_equal(claims_set(claims, owner, strlen(owner), version, &rule, 1, NULL), 0);
+}
+
+static void set(struct claims *claims, const char *owner, const char *prefix, __u8 verdict,
+		__u32 expires)
+{
+	set_version(claims, owner, prefix, verdict, expires, 1);
 }
 
 static void test_the_last_owner_decides_until_its_end(void **state)
@@ -357,6 +363,63 @@ static void test_the_last_owner_decides_until_its_end(void **state)
 	assert_int_equal(claims_remove(claims, "c", 1, NULL), 0);
 	assert_int_equal(claims_remove(claims, "c", 1, NULL), 0);
 	assert_delivered(claims, 1000 + seconds(11), "change;-192.0.2.1;end ;");
+	claims_close(claims);
+}
+
+static void assert_decider(const struct claims *claims, const char *text, uint64_t wanted)
+{
+	struct prefix_list list = { 0 };
+	uint64_t version = 0;
+
+	assert_int_equal(prefix_parse(text, &list, NULL), PREFIX_OK);
+	assert_int_equal(claims_decider(claims, &list.items[0], &version), wanted > 0);
+	assert_int_equal(version, wanted);
+	prefix_list_done(&list);
+}
+
+static void test_the_highest_version_decides(void **state)
+{
+	struct claims *claims;
+
+	(void)state;
+	assert_int_equal(claims_open(&claims, NULL), 0);
+	claims_decide_by_version(claims);
+	set_version(claims, "a", "192.0.2.1", VERDICT_DROP, 1000 + seconds(30), 30);
+	set_version(claims, "b", "192.0.2.1", VERDICT_DROP, 1000 + seconds(20), 20);
+	assert_delivered(claims, 1000, "list;+drop 192.0.2.1 timeout 30;end ;");
+	assert_decider(claims, "192.0.2.1", 30);
+	assert_decider(claims, "192.0.2.2", 0);
+	set_version(claims, "b", "192.0.2.1", VERDICT_DROP, 1000 + seconds(40), 40);
+	assert_delivered(claims, 1000, "change;+drop 192.0.2.1 timeout 40;end ;");
+	/* The same owner, with other rules and a lower version. */
+	set_version(claims, "b", "192.0.2.2", VERDICT_DROP, 1000 + seconds(10), 10);
+	assert_delivered(claims, 1000,
+			 "change;+drop 192.0.2.1 timeout 30;+drop 192.0.2.2 timeout 10;end ;");
+	set_version(claims, "c", "192.0.2.1", VERDICT_DROP, 1000 + seconds(30), 30);
+	assert_delivered(claims, 1000, "");
+	claims_close(claims);
+}
+
+static void sum_versions(void *context, const struct prefix *prefix, uint64_t version)
+{
+	*(uint64_t *)context += version * (prefix->bits == 32);
+}
+
+static void test_all_rules_are_visited(void **state)
+{
+	struct claims *claims;
+	uint64_t sum = 0;
+
+	(void)state;
+	assert_int_equal(claims_open(&claims, NULL), 0);
+	set_version(claims, "a", "192.0.2.1", VERDICT_DROP, 1000 + seconds(30), 1);
+	set_version(claims, "b", "192.0.2.1", VERDICT_DROP, IPF_NEVER, 10);
+	set_version(claims, "c", "192.0.2.2", VERDICT_DROP, 1000 + seconds(10), 100);
+	claims_visit(claims, sum_versions, &sum);
+	assert_int_equal(sum, 111);
+	assert_delivered(claims, 1000 + seconds(20), "list;+drop 192.0.2.1;end ;");
+	claims_visit(claims, sum_versions, &sum);
+	assert_int_equal(sum, 122);
 	claims_close(claims);
 }
 
@@ -394,6 +457,8 @@ int main(void)
 	suite_add(&suite, "random changes", test_random_changes, NULL);
 	suite_add(&suite, "the last owner decides", test_the_last_owner_decides_until_its_end,
 		  NULL);
+	suite_add(&suite, "the highest version decides", test_the_highest_version_decides, NULL);
+	suite_add(&suite, "all rules are visited", test_all_rules_are_visited, NULL);
 	suite_add(&suite, "an end is no news", test_an_end_is_no_news, NULL);
 	suite_add(&suite, "a reader that is gone", test_a_reader_that_is_gone_is_noticed, NULL);
 	return suite_run(&suite, "claims");
