@@ -8,6 +8,12 @@
 
 #include <util/error.h>
 
+#ifdef HAVE_CURL
+#define WITH_CURL(function) .run = (function)
+#else
+#define WITH_CURL(function) .run = NULL
+#endif
+
 /* A kind without a function needs a library that this build lacks. */
 static const struct {
 	source_run run;
@@ -17,7 +23,8 @@ static const struct {
 	[LOCATION_FILE] = { .run = NULL },
 	[LOCATION_URL] = { .library = "libcurl", .package = "libcurl4-openssl-dev" },
 	[LOCATION_ETCD] = { .library = "libcurl", .package = "libcurl4-openssl-dev" },
-	[LOCATION_CROWDSEC] = { .library = "libcurl", .package = "libcurl4-openssl-dev" },
+	[LOCATION_CROWDSEC] = { WITH_CURL(source_run_crowdsec), .library = "libcurl",
+				.package = "libcurl4-openssl-dev" },
 	[LOCATION_ROUTE] = { .library = "libmnl", .package = "libmnl-dev" },
 };
 

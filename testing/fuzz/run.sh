@@ -16,6 +16,7 @@ cd "$(dirname "$0")/../.." || exit 1
 . testing/lib.sh
 
 targets=(address rules ndjson dshield ipsascii dat p2p ipset image delta packet receiver config)
+targets+=(decision)
 sanitize=('-fsanitize=address,undefined' -fno-sanitize-recover=all)
 compile=("${CLANG:-clang}" -std=gnu11 -g -O1 -D_GNU_SOURCE "-I$PWD/headers" "-I$PWD/lib" "${sanitize[@]}")
 
@@ -36,7 +37,7 @@ have_runtime() {
 build_libraries() (
 	top=$PWD
 	cd "$build" &&
-		"${compile[@]}" -fsanitize=fuzzer-no-link -c "$top"/lib/feed/*.c "$top"/lib/table/*.c "$top"/lib/ruleset/*.c "$top"/lib/util/*.c "$top"/lib/source/receiver.c
+		"${compile[@]}" -fsanitize=fuzzer-no-link -c "$top"/lib/feed/*.c "$top"/lib/table/*.c "$top"/lib/ruleset/*.c "$top"/lib/util/*.c "$top"/lib/source/receiver.c "$top"/lib/source/{go_duration,decision}.c
 )
 
 # build_target NAME
