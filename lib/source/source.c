@@ -22,7 +22,8 @@ static const struct {
 } kinds[] = {
 	[LOCATION_FILE] = { .run = NULL },
 	[LOCATION_URL] = { .library = "libcurl", .package = "libcurl4-openssl-dev" },
-	[LOCATION_ETCD] = { .library = "libcurl", .package = "libcurl4-openssl-dev" },
+	[LOCATION_ETCD] = { WITH_CURL(source_run_etcd), .library = "libcurl",
+			    .package = "libcurl4-openssl-dev" },
 	[LOCATION_CROWDSEC] = { WITH_CURL(source_run_crowdsec), .library = "libcurl",
 				.package = "libcurl4-openssl-dev" },
 	[LOCATION_ROUTE] = { .library = "libmnl", .package = "libmnl-dev" },

@@ -15,7 +15,7 @@ cd "$(dirname "$0")/../.." || exit 1
 # shellcheck source=../lib.sh
 . testing/lib.sh
 
-targets=(address rules ndjson dshield ipsascii dat p2p ipset image delta packet receiver config)
+targets=(address rules ndjson dshield ipsascii dat p2p ipset image delta packet receiver config etcd)
 targets+=(decision)
 sanitize=('-fsanitize=address,undefined' -fno-sanitize-recover=all)
 compile=("${CLANG:-clang}" -std=gnu11 -g -O1 -D_GNU_SOURCE "-I$PWD/headers" "-I$PWD/lib" "${sanitize[@]}")
@@ -37,7 +37,7 @@ have_runtime() {
 build_libraries() (
 	top=$PWD
 	cd "$build" &&
-		"${compile[@]}" -fsanitize=fuzzer-no-link -c "$top"/lib/feed/*.c "$top"/lib/table/*.c "$top"/lib/ruleset/*.c "$top"/lib/util/*.c "$top"/lib/source/receiver.c "$top"/lib/source/{go_duration,decision}.c
+		"${compile[@]}" -fsanitize=fuzzer-no-link -c "$top"/lib/feed/*.c "$top"/lib/table/*.c "$top"/lib/ruleset/*.c "$top"/lib/util/*.c "$top"/lib/source/receiver.c "$top"/lib/source/{go_duration,decision,base64,gzip,etcd_answer,etcd_value}.c
 )
 
 # build_target NAME
@@ -47,7 +47,7 @@ build_target() {
 	# The configuration takes a library, and more of the tree, than the others.
 	[ "$1" != config ] || set -- "$1" lib/sync/config.c lib/sync/config_text.c \
 		lib/sync/config_file.c lib/source/location.c -lconfuse
-	"${compile[@]}" -fsanitize=fuzzer -o "$build/fuzz_$1" "$source" "${@:2}" "$build"/*.o -ljansson
+	"${compile[@]}" -fsanitize=fuzzer -o "$build/fuzz_$1" "$source" "${@:2}" "$build"/*.o -ljansson -lz
 }
 
 # search NAME SECONDS OPTION_OR_CORPUS...
