@@ -15,6 +15,7 @@
 #include <feed/input.h>
 #include <ruleset/tick.h>
 #include <ruleset/verdict.h>
+#include <util/clock.h>
 #include <util/error.h>
 
 struct add_request {
@@ -56,6 +57,7 @@ static void start_input(const struct add_request *request, struct input *input)
 		.verdict_forced = request->verdict != VERDICT_BY_POLICY,
 		.expires = IPF_NEVER,
 		.now = tick_now(),
+		.unix_now_ns = clock_unix_ns(),
 		.set = request->set,
 		.format = rule_input_format(request->format),
 	};

@@ -12,6 +12,7 @@
 #include <feed/input.h>
 #include <ruleset/tick.h>
 #include <ruleset/verdict.h>
+#include <util/clock.h>
 #include <util/error.h>
 
 struct del_request {
@@ -45,6 +46,7 @@ static int read_input(void *data, struct error *err)
 		.verdict = VERDICT_BY_POLICY,
 		.expires = IPF_NEVER,
 		.now = tick_now(),
+		.unix_now_ns = clock_unix_ns(),
 		.set = request->set,
 		.format = rule_input_format(request->format),
 		.deletes = true,

@@ -19,7 +19,7 @@
 struct list_request {
 	struct option_texts devices;
 	const char *set;
-	bool json;
+	bool json, until;
 };
 
 static const struct option_spec list_options[] = {
@@ -27,6 +27,8 @@ static const struct option_spec list_options[] = {
 	RULE_INPUT_SET_OPTION(struct list_request, set, "Only this set."),
 	OPTION_FLAG('j', "json", struct list_request, json,
 		    "Print JSON, with the counters of each rule."),
+	OPTION_FLAG(0, "until", struct list_request, until,
+		    "Print when rules end, not how much time is left."),
 	IFACE_NO_POSITIONALS,
 	OPTION_END,
 };
@@ -88,7 +90,7 @@ static int print_json(const struct snapshots *snapshots, struct error *err)
 	return report_finish(&report, err);
 }
 
-static int print_text(const struct snapshots *snapshots, struct error *err)
+static int print_text(const struct snapshots *snapshots, bool until, struct error *err)
 {
 	struct report report;
 
@@ -99,13 +101,23 @@ static int print_text(const struct snapshots *snapshots, struct error *err)
 
 		if (snapshots->count > 1)
 			report_line(&report, "# %s", snapshot->iface->dev.name);
-		ret = writer_write(&snapshot->rules, snapshot->tick, stdout);
+		ret = writer_write(&snapshot->rules, snapshot->tick, until ? snapshot->unix_ns : 0,
+				   stdout);
 		if (ret == -ENOMEM)
 			return error_no_memory(err);
 		if (ret)
 			return report_failure(ret, err);
 	}
 	return report_finish(&report, err);
+}
+
+static const char *check(const void *data)
+{
+	const struct list_request *request = data;
+
+	return request->json && request->until ? "--json has the seconds that are left; --until is "
+						 "for text" :
+						 NULL;
 }
 
 static int list_ifaces(const struct list_request *request, const struct ifaces *ifaces,
@@ -121,7 +133,8 @@ static int list_ifaces(const struct list_request *request, const struct ifaces *
 
 	if (ret)
 		return ret;
-	ret = request->json ? print_json(&snapshots, err) : print_text(&snapshots, err);
+	ret = request->json ? print_json(&snapshots, err) :
+			      print_text(&snapshots, request->until, err);
 	snapshots_done(&snapshots);
 	return ret < 0 ? ret : 0;
 }
@@ -151,6 +164,7 @@ const struct command cmd_list = {
 	.exit_codes = "  3  not loaded on a named interface or, without --dev, on any\n",
 	.options = list_options,
 	.request_size = sizeof(struct list_request),
+	.check = check,
 	.needs = CAPABILITY_BPF | TOOL_NEEDS_CLOCK,
 	.run = list,
 };

@@ -15,6 +15,7 @@
 #include <feed/input.h>
 #include <ruleset/tick.h>
 #include <ruleset/verdict.h>
+#include <util/clock.h>
 #include <util/error.h>
 
 struct replace_request {
@@ -91,6 +92,7 @@ static int read_input(void *data, struct error *err)
 		.verdict = VERDICT_BY_POLICY,
 		.expires = IPF_NEVER,
 		.now = tick_now(),
+		.unix_now_ns = clock_unix_ns(),
 		.set = request->set,
 		.format = rule_input_format(request->format),
 	};

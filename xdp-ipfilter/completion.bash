@@ -19,11 +19,11 @@ _xdp_ipfilter_options()
 	del) echo '-d --dev -s --set -f --file --format -h --help -v --verbose --lock-timeout' ;;
 	replace) echo '-d --dev -s --set -n --dry-run --force -f --file --format -h --help -v --verbose --lock-timeout' ;;
 	flush) echo '-d --dev -s --set -a --all -h --help -v --verbose --lock-timeout' ;;
-	list) echo '-d --dev -s --set -j --json -h --help -v --verbose --lock-timeout' ;;
+	list) echo '-d --dev -s --set -j --json --until -h --help -v --verbose --lock-timeout' ;;
 	test) echo '-d --dev -q --quiet -h --help -v --verbose --lock-timeout' ;;
 	status) echo '-j --json -h --help -v --verbose --lock-timeout' ;;
 	poll) echo '-i --interval --count -j --json -h --help -v --verbose --lock-timeout' ;;
-	sync) echo '-h --help -v --verbose --lock-timeout' ;;
+	sync) echo '-c --config --once --check -d --dev --every --cache -h --help -v --verbose --lock-timeout' ;;
 	help) echo '-h --help -v --verbose --lock-timeout' ;;
 	*) echo '--version -h --help -v --verbose --lock-timeout' ;;
 	esac
@@ -39,13 +39,14 @@ _xdp_ipfilter_value()
 	*:-P | *:--prio) echo 'PRIORITY' ;;
 	load:-i | run:-i | repair:-i | *:--ip) echo 'RULE' ;;
 	poll:-i | *:--interval) echo 'MS' ;;
-	*:-f | *:--file) echo 'FILE' ;;
+	*:-f | *:--file | *:-c | *:--config) echo 'FILE' ;;
 	*:--format) echo 'rules ndjson dshield ipsascii dat ipset p2p' ;;
 	*:--counters) echo 'auto always never' ;;
 	*:--count) echo 'N' ;;
 	*:-d | *:--dev) echo 'IFNAME' ;;
 	*:-s | *:--set) echo 'NAME' ;;
-	*:-t | *:--timeout) echo 'DURATION' ;;
+	*:-t | *:--timeout | *:--every) echo 'DURATION' ;;
+	*:--cache) echo 'DIR' ;;
 	esac
 }
 

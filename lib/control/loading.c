@@ -15,6 +15,7 @@
 #include <ruleset/tick.h>
 #include <ruleset/verdict.h>
 #include <util/auto.h>
+#include <util/clock.h>
 #include <util/error.h>
 #include <util/number.h>
 
@@ -49,6 +50,7 @@ int loading_read(const struct loading_request *request, struct input *input, str
 		.verdict = request->attach.policy == IPF_PASS ? VERDICT_DROP : VERDICT_PASS,
 		.expires = IPF_NEVER,
 		.now = tick_now(),
+		.unix_now_ns = clock_unix_ns(),
 		.format = rule_input_format(request->format),
 	};
 	ret = rule_input_read(input, &request->files, &request->rules, err);

@@ -31,6 +31,7 @@ static int read_rules(struct snapshot *snapshot, const struct snapshot_parts *pa
 	if (ret)
 		return ret;
 	snapshot->tick = tick_now();
+	snapshot->unix_ns = clock_unix_ns();
 	ruleset_tidy(&snapshot->rules, snapshot->tick);
 	if (parts->set)
 		keep_set(&snapshot->rules, parts->set);

@@ -35,6 +35,7 @@ struct snapshot {
 	const struct iface *iface; /* with its chain, and its configuration in the open filter */
 	uint64_t time_ms;          /* when the totals were read, by clock_monotonic_ms() */
 	__u32 tick;                /* when the rules were read: none has ended by then */
+	uint64_t unix_ns;          /* the time of day then */
 	struct ruleset rules;
 	struct table_snapshot table;
 	struct counter *counters; /* one for each rule */

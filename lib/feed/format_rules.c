@@ -3,7 +3,7 @@
  * What does a line of our own text say?
  *
  *     set NAME
- *     [pass|drop] RULE [timeout DURATION]
+ *     [pass|drop] RULE [timeout DURATION | until TIMESTAMP]
  *
  * A comment follows # or ;. Lists of one prefix per line (FireHOL's .ipset and .netset,
  * blocklist.de) and `PREFIX ; SBL1` (Spamhaus DROP) are therefore valid as published. A line is
@@ -17,7 +17,9 @@
 #include <feed/line.h>
 #include <ruleset/tick.h>
 #include <ruleset/verdict.h>
+#include <util/clock.h>
 #include <util/duration.h>
+#include <util/timestamp.h>
 
 #define MAX_TOKENS 5 /* one more than the longest good line has */
 
@@ -83,14 +85,20 @@ static size_t split(char *text, struct token tokens[MAX_TOKENS])
 	return count;
 }
 
-static int read_timeout(const struct line *line, const struct token *token, __u32 *expires,
+/* When a rule ends. */
+struct end {
+	__u32 expires;
+	bool is_over; /* it has ended already: the line is left out */
+};
+
+static int read_timeout(const struct line *line, const struct token *token, struct end *end,
 			struct error *err)
 {
 	uint64_t seconds;
 
 	switch (duration_parse(token->text, &seconds)) {
 	case 0:
-		*expires = tick_after(line->input->now, seconds);
+		end->expires = tick_after(line->input->now, seconds);
 		return 0;
 	case -ERANGE:
 		return line_refuse(line, token, err, "a timeout lasts from 1s to 3650d");
@@ -99,10 +107,26 @@ static int read_timeout(const struct line *line, const struct token *token, __u3
 	}
 }
 
+static int read_until(const struct line *line, const struct token *token, struct end *end,
+		      struct error *err)
+{
+	const struct input *input = line->input;
+	uint64_t unix_s, now_s = input->unix_now_ns / CLOCK_NS_PER_S;
+
+	if (timestamp_parse(token->text, &unix_s))
+		return line_refuse(line, token, err, "not a time like 2026-12-01T00:00:00Z");
+	if (unix_s > now_s && unix_s - now_s > DURATION_MAX_S)
+		return line_refuse(line, token, err, "a rule ends within 3650 days, or never");
+	end->expires = tick_at(unix_s, input->now, input->unix_now_ns);
+	end->is_over = unix_s <= now_s;
+	return 0;
+}
+
 static int refuse_more(const struct line *line, const struct token *token, struct error *err)
 {
 	return line_refuse(line, token, err,
-			   "unexpected; a line is [pass|drop] RULE [timeout DURATION]");
+			   "unexpected; a line is [pass|drop] RULE [timeout DURATION | until "
+			   "TIMESTAMP]");
 }
 
 static int read_verdict(const struct line *line, const struct token *token, __u8 *verdict,
@@ -117,29 +141,34 @@ static int read_verdict(const struct line *line, const struct token *token, __u8
 	return 0;
 }
 
-/* [timeout DURATION], which are all tokens that are left */
+/* [timeout DURATION | until TIMESTAMP], which are all tokens that are left */
 static int read_rest(const struct line *line, const struct token *tokens, size_t count,
-		     __u32 *expires, struct error *err)
+		     struct end *end, struct error *err)
 {
+	bool lasts;
 	int ret;
 
 	if (!count)
 		return 0;
-	if (!token_is(&tokens[0], "timeout"))
+	lasts = token_is(&tokens[0], "timeout");
+	if (!lasts && !token_is(&tokens[0], "until"))
 		return refuse_more(line, &tokens[0], err);
 	if (count == 1)
-		return line_refuse(line, &tokens[0], err, "a duration must follow");
-	ret = read_timeout(line, &tokens[1], expires, err);
+		return line_refuse(line, &tokens[0], err, "a %s must follow",
+				   lasts ? "duration" : "time");
+	ret = lasts ? read_timeout(line, &tokens[1], end, err) :
+		      read_until(line, &tokens[1], end, err);
 	if (!ret && count > 2)
 		ret = refuse_more(line, &tokens[2], err);
 	return ret;
 }
 
-/* [pass|drop] RULE [timeout DURATION] */
+/* [pass|drop] RULE [timeout DURATION | until TIMESTAMP] */
 static int read_rule(const struct state *state, struct line *line, const struct token *tokens,
 		     size_t count, struct error *err)
 {
 	struct rule rule = line_plain_rule(line);
+	struct end end = { .expires = rule.expires };
 	size_t next = 0;
 	int ret;
 
@@ -156,8 +185,11 @@ static int read_rule(const struct state *state, struct line *line, const struct 
 	/* Checked before what follows: in `deny 10.0.0.1`, the first token is the wrong one. */
 	ret = line_read_target(line, &tokens[next++], err);
 	if (!ret)
-		ret = read_rest(line, tokens + next, count - next, &rule.expires, err);
-	return ret ? ret : line_add_rules(line, &rule, err);
+		ret = read_rest(line, tokens + next, count - next, &end, err);
+	if (ret || end.is_over)
+		return ret;
+	rule.expires = end.expires;
+	return line_add_rules(line, &rule, err);
 }
 
 /* set NAME */

@@ -12,6 +12,7 @@
 #include <ruleset/verdict.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct format;
 
@@ -53,6 +54,7 @@ struct input {
 	bool verdict_forced;  /* refuse the opposite in a line: --pass or --drop was given */
 	__u32 expires;        /* for a line without a timeout */
 	__u32 now;            /* tick from which timeouts count */
+	uint64_t unix_now_ns; /* the time of day then, clock_unix_ns(), for ends by it */
 	/* All rules go to this set, and lines must not name another one. NULL: lines name sets, and
 	 * rules before any such line go to `default`. */
 	const char *set;

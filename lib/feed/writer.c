@@ -12,6 +12,9 @@
 #include <ruleset/verdict.h>
 #include <util/auto.h>
 #include <util/duration.h>
+#include <util/timestamp.h>
+
+#define END_SIZE 48
 
 /* The rules of a set, as positions in the rule set, which keep its order. */
 struct set_rules {
@@ -41,18 +44,6 @@ static void sort_by_set(const struct ruleset *rules, __u32 now, struct set_rules
 	}
 }
 
-static int write_rule(const struct rule *rule, __u32 now, FILE *out)
-{
-	char text[PREFIX_TEXT_SIZE];
-	char left[DURATION_TEXT_SIZE];
-
-	prefix_format(&rule->prefix, text);
-	if (rule->expires == IPF_NEVER)
-		return fprintf(out, "%s %s\n", verdict_name(rule->verdict), text);
-	duration_format(tick_seconds_left(rule->expires, now), left);
-	return fprintf(out, "%s %s timeout %s\n", verdict_name(rule->verdict), text, left);
-}
-
 /* What to write, and how. */
 struct writer {
 	const struct ruleset *rules;
@@ -60,8 +51,40 @@ struct writer {
 	const size_t *positions;
 	bool with_names;
 	__u32 now;
+	uint64_t unix_now_ns; /* 0: write what is left */
 	FILE *out;
 };
+
+static const char *verdict_word(__u8 verdict)
+{
+	if (verdict == VERDICT_BY_POLICY)
+		return "";
+	return verdict == VERDICT_PASS ? "pass " : "drop ";
+}
+
+/* " timeout 1h", " until 2026-12-01T00:00:00Z", or nothing */
+static void describe_end(const struct writer *writer, __u32 expires, char text[END_SIZE])
+{
+	char end[END_SIZE - sizeof(" timeout ")];
+
+	*text = '\0';
+	if (expires == IPF_NEVER)
+		return;
+	if (writer->unix_now_ns)
+		timestamp_format(tick_unix_s(expires, writer->now, writer->unix_now_ns), end);
+	else
+		duration_format(tick_seconds_left(expires, writer->now), end);
+	snprintf(text, END_SIZE, " %s %s", writer->unix_now_ns ? "until" : "timeout", end);
+}
+
+static int write_rule(const struct writer *writer, const struct rule *rule)
+{
+	char prefix[PREFIX_TEXT_SIZE], end[END_SIZE];
+
+	prefix_format(&rule->prefix, prefix);
+	describe_end(writer, rule->expires, end);
+	return fprintf(writer->out, "%s%s%s\n", verdict_word(rule->verdict), prefix, end);
+}
 
 /* A stream remembers that a write failed, but not why; errno says that right after the write. */
 static int write_set(const struct writer *writer, size_t index)
@@ -75,7 +98,7 @@ static int write_set(const struct writer *writer, size_t index)
 	for (size_t i = 0; i < set->count; i++) {
 		const struct rule *rule = &rules->rules[writer->positions[set->first + i]];
 
-		if (write_rule(rule, writer->now, writer->out) < 0)
+		if (write_rule(writer, rule) < 0)
 			return -errno;
 	}
 	return 0;
@@ -94,7 +117,7 @@ static int write_sets(const struct writer *writer, int first)
 	return ret;
 }
 
-int writer_write(const struct ruleset *rules, __u32 now, FILE *out)
+int writer_write(const struct ruleset *rules, __u32 now, uint64_t unix_now_ns, FILE *out)
 {
 	auto_free struct set_rules *sets = calloc(rules->set_count + 1, sizeof(*sets));
 	auto_free size_t *positions = calloc(rules->count + 1, sizeof(*positions));
@@ -103,6 +126,7 @@ int writer_write(const struct ruleset *rules, __u32 now, FILE *out)
 		.sets = sets,
 		.positions = positions,
 		.now = now,
+		.unix_now_ns = unix_now_ns,
 		.out = out,
 	};
 	int first = ruleset_find_set(rules, RULE_DEFAULT_SET);

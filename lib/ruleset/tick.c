@@ -134,3 +134,27 @@ uint64_t tick_seconds_left(__u32 expires, __u32 now)
 		return 1;
 	return ((ticks - SLACK_TICKS) * TICK_NS + CLOCK_NS_PER_S - 1) / CLOCK_NS_PER_S;
 }
+
+__u32 tick_at(uint64_t unix_s, __u32 now, uint64_t unix_now_ns)
+{
+	__u64 ticks, after;
+
+	if (unix_s <= unix_now_ns / CLOCK_NS_PER_S)
+		return now;
+	if (unix_s >= UINT32_MAX)
+		return UINT32_MAX;
+	ticks = (unix_s * CLOCK_NS_PER_S - unix_now_ns + TICK_NS - 1) / TICK_NS;
+	after = now + 1ull + ticks;
+	return after < UINT32_MAX ? (__u32)after : UINT32_MAX;
+}
+
+/* What was rounded up on the way there, and the part of a tick that has passed by now, are less
+ * than three ticks. */
+uint64_t tick_unix_s(__u32 tick, __u32 now, uint64_t unix_now_ns)
+{
+	const uint64_t rounding_ns = CLOCK_NS_PER_S - 3 * TICK_NS;
+
+	if (tick <= now)
+		return unix_now_ns / CLOCK_NS_PER_S;
+	return (unix_now_ns + (tick - now) * TICK_NS + rounding_ns) / CLOCK_NS_PER_S;
+}

@@ -21,6 +21,13 @@ __u32 tick_after(__u32 now, uint64_t seconds);
 /* Whole seconds from `now` to `expires`, rounded up; 0: it has ended. Not for IPF_NEVER. Leaves out
  * what tick_after() added for rounding, and so returns the seconds that were asked for. */
 uint64_t tick_seconds_left(__u32 expires, __u32 now);
+
+/* The tick of a time of day, in seconds since 1970, where `unix_now_ns` is that of tick `now`;
+ * rounded up, so that no rule ends early. `now` if that time is over. */
+__u32 tick_at(uint64_t unix_s, __u32 now, uint64_t unix_now_ns);
+/* The time of day of a tick, likewise, to the nearest second: that from which tick_at() made it. */
+uint64_t tick_unix_s(__u32 tick, __u32 now, uint64_t unix_now_ns);
+
 static inline bool tick_ended(__u32 expires, __u32 now)
 {
 	return expires != IPF_NEVER && now >= expires;

@@ -28,3 +28,8 @@ uint64_t clock_boot_ns(void)
 {
 	return read_ns(CLOCK_BOOTTIME);
 }
+
+uint64_t clock_unix_ns(void)
+{
+	return read_ns(CLOCK_REALTIME);
+}

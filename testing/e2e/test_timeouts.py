@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """Timeouts: a rule ends by itself, in the kernel, without a daemon. The times are real, but
 short."""
+import datetime
 import os
 import re
 import time
@@ -48,6 +49,34 @@ def test_list_shows_what_is_left(loaded):
     said = loaded.good("list", "-d", "f0").out
     assert re.search(r"(?m)^(drop )?192\.0\.2\.1 timeout (1h|59m\d*s?|3[56]\d\ds?)\s*$", said), said
     assert re.search(r"(?m)^(drop )?192\.0\.2\.2\s*$", said), said
+
+
+def test_list_can_show_when_rules_end(loaded):
+    """Such a list means the same ends when it is read back, however late; what has ended is left out."""
+    loaded.good("add", "-t", "1h", "192.0.2.1")
+    loaded.good("add", "192.0.2.2")
+    said = loaded.good("list", "--until").out
+    [end] = re.findall(r"(?m)^drop 192\.0\.2\.1 until (\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ)$", said)
+    ends = datetime.datetime.fromisoformat(end.replace("Z", "+00:00")).timestamp()
+    assert 3590 < ends - time.time() < 3602
+    loaded.good("flush", "-a")
+    text = said + "192.0.2.3 until 2020-01-01T00:00:00Z\n"
+    loaded.good("add", "-f", "-", stdin=text)
+    assert set(loaded.prefixes("f0")) == {"192.0.2.1", "192.0.2.2"}
+    assert loaded.good("list", "--until").out == said
+    assert "is for text" in loaded("list", "--until", "--json").err
+
+
+def test_a_rule_ends_at_its_time(loaded):
+    """In another time zone, which is the same moment."""
+    zone = datetime.timezone(datetime.timedelta(hours=5, minutes=30))
+    end = datetime.datetime.now(zone).replace(microsecond=0) + datetime.timedelta(seconds=3)
+    loaded.good("add", "-f", "-", stdin=f"192.0.2.1 until {end.isoformat()}\n")
+    frames = [udp("192.0.2.1")]
+    if time.time() < end.timestamp() - 1:
+        assert loaded.wire.exchange(frames) == [False]
+    wait_for(lambda: loaded.wire.exchange(frames) == [True], "the rule ends", 4 + loaded.patience)
+    assert time.time() >= end.timestamp()
 
 
 def test_add_again_changes_the_timeout(loaded):

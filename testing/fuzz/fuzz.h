@@ -19,7 +19,8 @@
 #include <ruleset/ruleset.h>
 #include <util/error.h>
 
-#define FUZZ_NOW 1000 /* the tick from which timeouts count */
+#define FUZZ_NOW 1000                                  /* the tick from which timeouts count */
+#define FUZZ_UNIX_NOW_NS UINT64_C(1796083200000000000) /* 2026-12-01T00:00:00Z */
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -28,7 +29,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static inline const struct format *fuzz_read(const void *text, size_t size,
 					     const struct format *format, struct ruleset *out)
 {
-	struct input input = { .verdict = VERDICT_DROP, .now = FUZZ_NOW, .format = format };
+	struct input input = { .verdict = VERDICT_DROP,
+			       .now = FUZZ_NOW,
+			       .unix_now_ns = FUZZ_UNIX_NOW_NS,
+			       .format = format };
 	FILE *file = fmemopen((void *)text, size, "r");
 	struct error err = { { 0 } };
 	int ret;
@@ -65,7 +69,7 @@ static inline void fuzz_write_and_read(const struct ruleset *rules)
 	size_t length;
 	FILE *out = open_memstream(&text, &length);
 
-	assert(out && !writer_write(rules, FUZZ_NOW, out));
+	assert(out && !writer_write(rules, FUZZ_NOW, 0, out));
 	fclose(out);
 	if (length) {
 		assert(fuzz_read(text, length, NULL, &again) == &format_rules);

@@ -240,7 +240,7 @@ char *ruleset_to_text(const struct ruleset *rules)
 	FILE *out = open_memstream(&text, &size);
 
 	assert_non_null(out);
-	assert_int_equal(writer_write(rules, 0, out), 0);
+	assert_int_equal(writer_write(rules, 0, 0, out), 0);
 	fclose(out);
 	return text;
 }

@@ -204,7 +204,7 @@ static int attempt_write(void)
 	FILE *out = fopen("/dev/null", "w");
 	int ret;
 
-	ret = writer_write(&base, 0, out);
+	ret = writer_write(&base, 0, 0, out);
 	fclose(out);
 	return ret;
 }

@@ -55,6 +55,14 @@ static const struct good_case good_cases[] = {
 	{ "a timeout", TEXT("192.0.2.1 timeout 90\n"), "drop 192.0.2.1 timeout 1m30s\n" },
 	{ "a verdict and a timeout", TEXT("pass\t192.0.2.1\ttimeout\t1h30m\n"),
 	  "pass 192.0.2.1 timeout 1h30m\n" },
+	{ "an end by the time of day", TEXT("pass 192.0.2.1 until 1970-01-01T00:01:30Z\n"),
+	  "pass 192.0.2.1 timeout 1m30s\n" },
+	{ "an end in another time zone", TEXT("192.0.2.1 until 1970-01-01T02:01:30+02:00\n"),
+	  "drop 192.0.2.1 timeout 1m30s\n" },
+	{ "the latest end", TEXT("192.0.2.1 until 1979-12-30T00:00:00Z\n"),
+	  "drop 192.0.2.1 timeout 3650d\n" },
+	{ "a rule that has ended", TEXT("192.0.2.1 until 1970-01-01T00:00:00Z\n192.0.2.2\n"),
+	  "drop 192.0.2.2\n" },
 	{ "a range", TEXT("192.0.2.1-192.0.2.4\n"),
 	  "drop 192.0.2.1\ndrop 192.0.2.2/31\ndrop 192.0.2.4\n" },
 	{ "a netmask", TEXT("192.0.2.0/255.255.255.0\n"), "drop 192.0.2.0/24\n" },
@@ -138,7 +146,7 @@ static const struct bad_case bad_cases[] = {
 	{ "a range backwards", TEXT("10.0.0.2-10.0.0.1\n"),
 	  "rules:1:1: '10.0.0.2-10.0.0.1': the range ends before it starts" },
 	{ "a range with blanks", TEXT("10.0.0.1 - 10.0.0.2\n"),
-	  "rules:1:10: '-': unexpected; a line is [pass|drop] RULE [timeout DURATION]" },
+	  "rules:1:10: '-': unexpected; a line is [pass|drop] RULE [timeout DURATION | until TIMESTAMP]" },
 	{ "a range of both families", TEXT("10.0.0.1-2001:db8::\n"),
 	  "rules:1:1: '10.0.0.1-2001:db8::': "
 	  "the range starts in one address family and ends in the other" },
@@ -156,9 +164,9 @@ static const struct bad_case bad_cases[] = {
 	{ "an upper case verdict", TEXT("DROP 10.0.0.1\n"),
 	  "rules:1:1: 'DROP': not an address, prefix or range" },
 	{ "a verdict after it", TEXT("10.0.0.1 drop\n"),
-	  "rules:1:10: 'drop': unexpected; a line is [pass|drop] RULE [timeout DURATION]" },
+	  "rules:1:10: 'drop': unexpected; a line is [pass|drop] RULE [timeout DURATION | until TIMESTAMP]" },
 	{ "two addresses", TEXT("10.0.0.1 10.0.0.2\n"),
-	  "rules:1:10: '10.0.0.2': unexpected; a line is [pass|drop] RULE [timeout DURATION]" },
+	  "rules:1:10: '10.0.0.2': unexpected; a line is [pass|drop] RULE [timeout DURATION | until TIMESTAMP]" },
 	{ "a timeout without duration", TEXT("10.0.0.1 timeout\n"),
 	  "rules:1:10: 'timeout': a duration must follow" },
 	{ "a timeout that is no duration", TEXT("10.0.0.1 timeout soon\n"),
@@ -167,12 +175,20 @@ static const struct bad_case bad_cases[] = {
 	  "rules:1:18: '0': a timeout lasts from 1s to 3650d" },
 	{ "a timeout that is too long", TEXT("10.0.0.1 timeout 3651d\n"),
 	  "rules:1:18: '3651d': a timeout lasts from 1s to 3650d" },
+	{ "an end without a time", TEXT("10.0.0.1 until # soon\n"),
+	  "rules:1:10: 'until': a time must follow" },
+	{ "an end that is no time", TEXT("10.0.0.1 until tomorrow\n"),
+	  "rules:1:16: 'tomorrow': not a time like 2026-12-01T00:00:00Z" },
+	{ "an end that is too late", TEXT("10.0.0.1 until 1979-12-30T00:00:01Z\n"),
+	  "rules:1:16: '1979-12-30T00:00:01Z': a rule ends within 3650 days, or never" },
+	{ "a timeout and an end", TEXT("10.0.0.1 timeout 5 until 1970-01-01T00:01:30Z\n"),
+	  "rules:1:20: 'until': unexpected; a line is [pass|drop] RULE [timeout DURATION | until TIMESTAMP]" },
 	{ "two timeouts", TEXT("10.0.0.1 timeout 5 timeout 6\n"),
-	  "rules:1:20: 'timeout': unexpected; a line is [pass|drop] RULE [timeout DURATION]" },
+	  "rules:1:20: 'timeout': unexpected; a line is [pass|drop] RULE [timeout DURATION | until TIMESTAMP]" },
 	{ "a word after a whole line", TEXT("drop 10.0.0.1 timeout 5 x\n"),
-	  "rules:1:25: 'x': unexpected; a line is [pass|drop] RULE [timeout DURATION]" },
+	  "rules:1:25: 'x': unexpected; a line is [pass|drop] RULE [timeout DURATION | until TIMESTAMP]" },
 	{ "many words", TEXT("drop 10.0.0.1 timeout 5 a b c d e f\n"),
-	  "rules:1:25: 'a': unexpected; a line is [pass|drop] RULE [timeout DURATION]" },
+	  "rules:1:25: 'a': unexpected; a line is [pass|drop] RULE [timeout DURATION | until TIMESTAMP]" },
 	{ "the first of two faults is reported", TEXT("deny 10.0.0.1 until tomorrow\n"),
 	  "rules:1:1: 'deny': not an address, prefix or range" },
 	{ "a timeout without a rule", TEXT("timeout 5\n"),
@@ -573,10 +589,52 @@ static void what_has_ended_is_not_written(void **state)
 	ruleset_from_text(&rules,
 			  "10.0.0.1\nset a\n10.0.0.2 timeout 10\nset b\n10.0.0.3 timeout 100\n");
 	out = open_memstream(&text, &size);
-	assert_int_equal(writer_write(&rules, tick_after(0, 10), out), 0);
+	assert_int_equal(writer_write(&rules, tick_after(0, 10), 0, out), 0);
 	fclose(out);
 	assert_string_equal(text,
 			    "set default\ndrop 10.0.0.1\nset b\ndrop 10.0.0.3 timeout 1m30s\n");
+	free(text);
+	ruleset_done(&rules);
+}
+
+static void ends_by_the_time_of_day_stay(void **state)
+{
+	(void)state;
+	random_restart();
+	for (int i = 0; i < 10000; i++) {
+		const uint64_t unix_s = 1796083200 + random_below(100000000);
+		__u32 now = 1 + (__u32)random_below(1u << 30);
+		uint64_t now_ns =
+			(unix_s - 1 - random_below(100000)) * 1000000000 + random_below(1000000000);
+		__u32 end = tick_at(unix_s, now, now_ns);
+		/* Later, within what is left; the tick has gone on to its nearest. */
+		uint64_t passed = random_below(unix_s * 1000000000 - now_ns);
+		__u32 later = now + (__u32)(passed >> IPF_TICK_SHIFT);
+
+		assert_true(end > now);
+		assert_true(((uint64_t)(end - now) << IPF_TICK_SHIFT) >=
+			    unix_s * 1000000000 - now_ns);
+		assert_int_equal(tick_unix_s(end, later, now_ns + passed), unix_s);
+	}
+	assert_int_equal(tick_at(5, 77, UINT64_C(5000000000)), 77);
+	assert_int_equal(tick_at(UINT64_MAX / 3, 77, 0), UINT32_MAX);
+	assert_int_equal(tick_unix_s(76, 77, UINT64_C(5000000000)), 5);
+}
+
+static void ends_are_written_by_the_time_of_day(void **state)
+{
+	static const char wanted[] = "pass 10.0.0.1 until 2026-12-01T00:01:30Z\n10.0.0.2\n";
+	char *text = NULL;
+	struct ruleset rules;
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
+
+	(void)state;
+	ruleset_from_text(&rules, "pass 10.0.0.1 timeout 90\n10.0.0.2\n");
+	rules.rules[1].verdict = VERDICT_BY_POLICY;
+	assert_int_equal(writer_write(&rules, 0, UINT64_C(1796083200000000000), out), 0);
+	fclose(out);
+	assert_string_equal(text, wanted);
 	free(text);
 	ruleset_done(&rules);
 }
@@ -590,7 +648,7 @@ static void a_full_device_is_noticed(void **state)
 	if (!out)
 		skip();
 	ruleset_from_text(&rules, "10.0.0.1\n");
-	assert_int_equal(writer_write(&rules, 0, out), -ENOSPC);
+	assert_int_equal(writer_write(&rules, 0, 0, out), -ENOSPC);
 	fclose(out);
 	ruleset_done(&rules);
 }
@@ -708,6 +766,9 @@ int main(void)
 	suite_add(&suite, "cleared host bits are noted", cleared_host_bits_are_noted, NULL);
 	suite_add(&suite, "a directory is not a file", a_directory_is_not_a_file, NULL);
 	suite_add(&suite, "what has ended is not written", what_has_ended_is_not_written, NULL);
+	suite_add(&suite, "ends by the time of day stay", ends_by_the_time_of_day_stay, NULL);
+	suite_add(&suite, "ends are written by the time of day",
+		  ends_are_written_by_the_time_of_day, NULL);
 	suite_add(&suite, "a full device is noticed", a_full_device_is_noticed, NULL);
 	suite_add(&suite, "one set more than there may be", more_sets_than_there_may_be, NULL);
 	suite_add(&suite, "rules survive their text", rules_survive_their_text, NULL);
