@@ -65,7 +65,7 @@ static int read_bytes(const json_t *object, const char *name, uint8_t **next, co
 	return 0;
 }
 
-static int read_pair(const json_t *object, uint8_t **next, struct etcd_pair *pair,
+static int read_pair(const json_t *object, uint8_t **next, struct etcd_answer_pair *pair,
 		     struct error *err)
 {
 	int ret = read_bytes(object, "key", next, &pair->key, &pair->key_size, err);
@@ -79,7 +79,7 @@ static int read_pair(const json_t *object, uint8_t **next, struct etcd_pair *pai
 	return ret;
 }
 
-static int read_event(const json_t *object, uint8_t **next, struct etcd_pair *pair,
+static int read_event(const json_t *object, uint8_t **next, struct etcd_answer_pair *pair,
 		      struct error *err)
 {
 	const char *type = json_string_value(json_object_get(object, "type"));
@@ -88,7 +88,7 @@ static int read_event(const json_t *object, uint8_t **next, struct etcd_pair *pa
 	return read_pair(json_object_get(object, "kv"), next, pair, err);
 }
 
-typedef int (*read_item)(const json_t *object, uint8_t **next, struct etcd_pair *pair,
+typedef int (*read_item)(const json_t *object, uint8_t **next, struct etcd_answer_pair *pair,
 			 struct error *err);
 
 /* `length`: of the whole text, which has room for whatever is decoded from it. */

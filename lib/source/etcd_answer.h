@@ -14,7 +14,7 @@
 
 struct error;
 
-struct etcd_pair {
+struct etcd_answer_pair {
 	const uint8_t *key;
 	size_t key_size;
 	const uint8_t *value;
@@ -27,7 +27,7 @@ struct etcd_pair {
 struct etcd_answer {
 	uint64_t cluster;
 	uint64_t revision; /* of the whole store, when it was answered */
-	struct etcd_pair *pairs;
+	struct etcd_answer_pair *pairs;
 	size_t count;
 	uint64_t total; /* of a range: how many keys there are in it */
 	bool more;      /* of a range: the limit has cut it off */

@@ -220,7 +220,7 @@ static char *encode(const void *bytes, size_t count)
 	return text;
 }
 
-static char *range_body(const struct etcd_range *range)
+static char *range_body(const struct etcd_client_range *range)
 {
 	auto_free char *key = encode(range->key, range->key_size);
 	auto_free char *end = range->end ? encode(range->end, range->end_size) : strdup("");
@@ -236,7 +236,7 @@ static char *range_body(const struct etcd_range *range)
 	return body;
 }
 
-int etcd_client_range(struct etcd_client *client, const struct etcd_range *range,
+int etcd_client_range(struct etcd_client *client, const struct etcd_client_range *range,
 		      struct etcd_answer *out, struct error *err)
 {
 	static const char path[] = "/v3/kv/range";
@@ -262,7 +262,7 @@ int etcd_client_range(struct etcd_client *client, const struct etcd_range *range
 /* --- A watch ---------------------------------------------------------------------------------- */
 
 struct watching {
-	const struct etcd_watch *watch;
+	const struct etcd_client_watch *watch;
 	struct text line; /* the beginning of one */
 };
 
@@ -299,12 +299,12 @@ static int receive_lines(void *context, const char *bytes, size_t count, struct 
 
 static int watch_tick(void *context, unsigned int *wait_ms, struct error *err)
 {
-	const struct etcd_watch *watch = ((struct watching *)context)->watch;
+	const struct etcd_client_watch *watch = ((struct watching *)context)->watch;
 
 	return watch->tick(watch->context, wait_ms, err);
 }
 
-static char *watch_body(const struct etcd_watch *watch)
+static char *watch_body(const struct etcd_client_watch *watch)
 {
 	auto_free char *key = encode(watch->prefix, watch->prefix_size);
 	auto_free char *end = encode(watch->end, strlen(watch->end));
@@ -320,7 +320,8 @@ static char *watch_body(const struct etcd_watch *watch)
 	return body;
 }
 
-int etcd_client_watch(struct etcd_client *client, const struct etcd_watch *watch, struct error *err)
+int etcd_client_watch(struct etcd_client *client, const struct etcd_client_watch *watch,
+		      struct error *err)
 {
 	static const char path[] = "/v3/watch";
 	struct watching watching = { .watch = watch };

@@ -27,7 +27,7 @@ void etcd_client_turn(struct etcd_client *client);
 /* The next requests get a new token. */
 void etcd_client_forget_token(struct etcd_client *client);
 
-struct etcd_range {
+struct etcd_client_range {
 	const void *key;
 	size_t key_size;
 	const void *end; /* the first key after the range; NULL: only the key */
@@ -40,17 +40,17 @@ struct etcd_range {
 };
 
 /* Each returns 0; -ECANCELED where the program is to end; -ESTALE where the revision cannot be had:
- * it was compacted, or is still to come; -EFBIG for an answer that is too large; or another negative
- * errno. All but -ECANCELED set *err. */
+ * it was compacted, or is still to come; -EFBIG for an answer that is too large; or another
+ * negative errno. All but -ECANCELED set *err. */
 
 /* Release *out with etcd_answer_done(). */
-int etcd_client_range(struct etcd_client *client, const struct etcd_range *range,
+int etcd_client_range(struct etcd_client *client, const struct etcd_client_range *range,
 		      struct etcd_answer *out, struct error *err);
 
 /* Follows what is changed from `revision` on. `line` is called for each answer, which it must not
  * keep, `tick` as http.h says: there the client may be asked for ranges. Does not return while the
  * watch goes on. */
-struct etcd_watch {
+struct etcd_client_watch {
 	const char *prefix;
 	size_t prefix_size;
 	const char *end;
@@ -60,7 +60,7 @@ struct etcd_watch {
 	http_tick tick;
 	void *context;
 };
-int etcd_client_watch(struct etcd_client *client, const struct etcd_watch *watch,
+int etcd_client_watch(struct etcd_client *client, const struct etcd_client_watch *watch,
 		      struct error *err);
 
 #endif

@@ -16,14 +16,14 @@
 #include <util/text.h>
 
 /* The first NUL of a name that has one ends it, which makes it no rule. */
-static char *copy_name(const struct etcd_pair *pair, size_t skipped)
+static char *copy_name(const struct etcd_answer_pair *pair, size_t skipped)
 {
 	size_t length = pair->key_size > skipped ? pair->key_size - skipped : 0;
 
 	return strndup((const char *)pair->key + pair->key_size - length, length);
 }
 
-const char *etcd_value_name(const struct etcd_pair *pair, size_t skipped,
+const char *etcd_value_name(const struct etcd_answer_pair *pair, size_t skipped,
 			    char text[ETCD_VALUE_NAME_SIZE])
 {
 	auto_free char *name = copy_name(pair, skipped);
@@ -33,7 +33,7 @@ const char *etcd_value_name(const struct etcd_pair *pair, size_t skipped,
 }
 
 /* The folder itself, as some browsers of etcd make it, asks for nothing. */
-static int read_name(const struct etcd_pair *pair, size_t skipped, struct input *input,
+static int read_name(const struct etcd_answer_pair *pair, size_t skipped, struct input *input,
 		     struct error *err)
 {
 	auto_free char *name = copy_name(pair, skipped);
@@ -72,7 +72,7 @@ static int read_text(const char *text, size_t size, const char *name, struct inp
 	return ret ? ret : check_sets(input, err);
 }
 
-static int read_packed(const struct etcd_pair *pair, uint64_t max_bytes, struct input *input,
+static int read_packed(const struct etcd_answer_pair *pair, uint64_t max_bytes, struct input *input,
 		       const char *name, struct error *err)
 {
 	auto_free char *text = NULL;
@@ -82,7 +82,7 @@ static int read_packed(const struct etcd_pair *pair, uint64_t max_bytes, struct 
 	return ret ? ret : read_text(text, size, name, input, err);
 }
 
-int etcd_value_read(const struct etcd_pair *pair, size_t skipped, uint64_t max_bytes,
+int etcd_value_read(const struct etcd_answer_pair *pair, size_t skipped, uint64_t max_bytes,
 		    const char *format, struct input *input, struct error *err)
 {
 	char name[ETCD_VALUE_NAME_SIZE];

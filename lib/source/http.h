@@ -33,8 +33,8 @@ void http_close(struct http *http); /* NULL: nothing */
  * *err, which ends the request. */
 typedef int (*http_receive)(void *context, const char *bytes, size_t count, struct error *err);
 
-/* Called before each wait, of *wait_ms at most, which it may shorten. It may ask something else, by
- * another client. Returns as above. */
+/* Called before each wait, of *wait_ms at most, which it may shorten. It may ask something else,
+ * by another client. Returns as above. */
 typedef int (*http_tick)(void *context, unsigned int *wait_ms, struct error *err);
 
 struct http_request {

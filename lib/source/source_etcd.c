@@ -136,8 +136,8 @@ static uint64_t version_of(const struct following *following, uint64_t revision)
 	return following->stores << STORE_SHIFT | revision;
 }
 
-static int warn(struct following *following, const struct etcd_pair *pair, const char *problem,
-		struct error *err)
+static int warn(struct following *following, const struct etcd_answer_pair *pair,
+		const char *problem, struct error *err)
 {
 	char name[ETCD_VALUE_NAME_SIZE];
 	struct error text;
@@ -150,8 +150,8 @@ static int warn(struct following *following, const struct etcd_pair *pair, const
 }
 
 /* A value that is wrong does not take away the rules that were right. */
-static int keep_key(struct following *following, const struct etcd_pair *pair, const void *owner,
-		    size_t size, const char *problem, struct error *err)
+static int keep_key(struct following *following, const struct etcd_answer_pair *pair,
+		    const void *owner, size_t size, const char *problem, struct error *err)
 {
 	const uint64_t version = version_of(following, pair->revision);
 	int ret = warn(following, pair, problem, err);
@@ -161,8 +161,8 @@ static int keep_key(struct following *following, const struct etcd_pair *pair, c
 	return fatal(following, claims_set(following->claims, owner, size, version, NULL, 0, err));
 }
 
-static int read_key(struct following *following, const struct etcd_pair *pair, const void *owner,
-		    size_t size, struct error *err)
+static int read_key(struct following *following, const struct etcd_answer_pair *pair,
+		    const void *owner, size_t size, struct error *err)
 {
 	struct input input = { .verdict = VERDICT_BY_POLICY, .now = tick_now() };
 	struct error problem = { 0 };
@@ -182,7 +182,8 @@ static int read_key(struct following *following, const struct etcd_pair *pair, c
 }
 
 /* The key is there, or is gone. */
-static int take_key(struct following *following, const struct etcd_pair *pair, struct error *err)
+static int take_key(struct following *following, const struct etcd_answer_pair *pair,
+		    struct error *err)
 {
 	const uint8_t *owner = pair->key + following->prefix_size;
 	const size_t size = pair->key_size - following->prefix_size;
@@ -245,7 +246,8 @@ static void size_page(struct following *following, const struct etcd_answer *ans
 }
 
 /* The key right after that one. */
-static int key_after(const struct etcd_pair *last, char **from, size_t *size, struct error *err)
+static int key_after(const struct etcd_answer_pair *last, char **from, size_t *size,
+		     struct error *err)
 {
 	char *next = malloc(last->key_size + 1);
 
@@ -263,7 +265,7 @@ static int key_after(const struct etcd_pair *last, char **from, size_t *size, st
 static int read_page(struct following *following, char **from, size_t *size, uint64_t *revision,
 		     bool *more, struct error *err)
 {
-	const struct etcd_range range = {
+	const struct etcd_client_range range = {
 		.key = *from,
 		.key_size = *size,
 		.end = following->end,
@@ -321,7 +323,7 @@ static int read_all(struct following *following, struct error *err)
 	return ret == -ESTALE ? -EAGAIN : ret;
 }
 
-/* --- Is it still the same store? --------------------------------------------------------------- */
+/* --- Is it still the same store? -------------------------------------------------------------- */
 
 static int must_read_all(struct following *following, const char *why, struct error *err)
 {
@@ -345,7 +347,7 @@ static int check_key(struct following *following, const void *owner, size_t size
 {
 	const size_t key_size = following->prefix_size + size;
 	auto_free char *key = malloc(key_size);
-	const struct etcd_range range = {
+	const struct etcd_client_range range = {
 		.key = key,
 		.key_size = key_size,
 		.keys_only = true,
@@ -371,7 +373,7 @@ static int check_key(struct following *following, const void *owner, size_t size
 /* Are there as many keys as are known? */
 static int check_count(struct following *following, struct error *err)
 {
-	const struct etcd_range range = {
+	const struct etcd_client_range range = {
 		.key = following->prefix,
 		.key_size = following->prefix_size,
 		.end = following->end,
@@ -450,7 +452,7 @@ static int take_line(void *context, const struct etcd_answer *answer, struct err
 /* Asks the node that is watched whether it and the others are still there. */
 static int probe(struct following *following, struct error *err)
 {
-	const struct etcd_range range = {
+	const struct etcd_client_range range = {
 		.key = following->prefix,
 		.key_size = following->prefix_size,
 		.count_only = true,
@@ -492,7 +494,7 @@ static int tick(void *context, unsigned int *wait_ms, struct error *err)
 
 static int watch(struct following *following, struct error *err)
 {
-	const struct etcd_watch what = {
+	const struct etcd_client_watch what = {
 		.prefix = following->prefix,
 		.prefix_size = following->prefix_size,
 		.end = following->end,

@@ -16,7 +16,7 @@
 static void use_pairs(const struct etcd_answer *answer)
 {
 	for (size_t i = 0; i < answer->count; i++) {
-		const struct etcd_pair *pair = &answer->pairs[i];
+		const struct etcd_answer_pair *pair = &answer->pairs[i];
 		struct input input = { .verdict = VERDICT_DROP, .now = FUZZ_NOW };
 		struct error err = { { 0 } };
 		char name[ETCD_VALUE_NAME_SIZE];

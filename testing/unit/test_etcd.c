@@ -5,11 +5,11 @@
  * The answers are those of etcd 3.4.23 and 3.5.16.
  */
 #include <source/etcd_answer.h>
-#include <source/etcd_value.h>
 
 #include <errno.h>
 #include <string.h>
 
+#include <source/etcd_value.h>
 #include <ruleset/tick.h>
 #include <util/auto.h>
 #include <util/error.h>
@@ -237,10 +237,11 @@ static void assert_rules(struct input *input, const char *wanted)
 static int read_value(const struct case_value *c, struct input *input, struct error *err)
 {
 	char key[64];
-	struct etcd_pair pair = { .key = (uint8_t *)key,
-				  .key_size = (size_t)snprintf(key, sizeof(key), "/f/%s", c->key),
-				  .value = (const uint8_t *)c->value,
-				  .value_size = strlen(c->value) };
+	struct etcd_answer_pair pair = { .key = (uint8_t *)key,
+					 .key_size = (size_t)snprintf(key, sizeof(key), "/f/%s",
+								      c->key),
+					 .value = (const uint8_t *)c->value,
+					 .value_size = strlen(c->value) };
 
 	return etcd_value_read(&pair, 3, 1000, NULL, input, err);
 }
@@ -263,7 +264,8 @@ static void test_value(void **state)
 
 static void test_a_name_with_a_nul(void **state)
 {
-	const struct etcd_pair pair = { .key = (const uint8_t *)"/f/10.0.0.1\0x", .key_size = 13 };
+	const struct etcd_answer_pair pair = { .key = (const uint8_t *)"/f/10.0.0.1\0x",
+					       .key_size = 13 };
 	struct input input = { .verdict = VERDICT_DROP };
 
 	(void)state;
@@ -279,10 +281,10 @@ static void test_a_packed_value(void **state)
 		0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x03, 0x33, 0x34, 0xd0, 0x03,
 		0x43, 0x7d, 0x0b, 0x2e, 0x00, 0xd4, 0xd5, 0x17, 0xf4, 0x0b, 0x00, 0x00, 0x00,
 	};
-	const struct etcd_pair pair = { .key = (const uint8_t *)"/f/a.gz",
-					.key_size = 7,
-					.value = value,
-					.value_size = sizeof(value) };
+	const struct etcd_answer_pair pair = { .key = (const uint8_t *)"/f/a.gz",
+					       .key_size = 7,
+					       .value = value,
+					       .value_size = sizeof(value) };
 	struct input input = { .verdict = VERDICT_DROP };
 
 	(void)state;
