@@ -14,6 +14,12 @@
 #define WITH_CURL(function) .run = NULL
 #endif
 
+#ifdef HAVE_MNL
+#define WITH_MNL(function) .run = (function)
+#else
+#define WITH_MNL(function) .run = NULL
+#endif
+
 /* A kind without a function needs a library that this build lacks. */
 static const struct {
 	source_run run;
@@ -26,7 +32,8 @@ static const struct {
 			    .package = "libcurl4-openssl-dev" },
 	[LOCATION_CROWDSEC] = { WITH_CURL(source_run_crowdsec), .library = "libcurl",
 				.package = "libcurl4-openssl-dev" },
-	[LOCATION_ROUTE] = { .library = "libmnl", .package = "libmnl-dev" },
+	[LOCATION_ROUTE] = { WITH_MNL(source_run_route), .library = "libmnl",
+			     .package = "libmnl-dev" },
 };
 
 int source_check(enum location_kind kind, struct error *err)
