@@ -53,6 +53,7 @@ test     optional  zstd                           zstd
 test     optional  xz-utils                       xz
 test     optional  debian-archive-keyring         -
 test     optional  bird2                          bird
+test     optional  openssl                        openssl
 test     optional  strace                         strace
 test     optional  ethtool                        ethtool
 test     optional  ipset                          ipset

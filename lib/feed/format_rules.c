@@ -202,7 +202,8 @@ static int read_set(struct state *state, const struct line *line, const struct t
 		return line_refuse(line, &tokens[0], err, "a name must follow");
 	/* The output of list --set names that set, and can be read back. */
 	if (line->input->set && !token_is(&tokens[1], line->input->set))
-		return line_refuse(line, &tokens[1], err, "not the set that --set names, %s",
+		return line_refuse(line, &tokens[1], err, "not the set that %s names, %s",
+				   line->input->set_option ? line->input->set_option : "--set",
 				   line->input->set);
 	ret = line_open_set(line, &tokens[1], &state->set, err);
 	if (!ret && count > 2)

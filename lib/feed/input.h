@@ -60,6 +60,9 @@ struct input {
 	const char *set;
 	const struct format *format; /* that of every file; NULL: detected for each */
 	bool deletes;                /* refuse lines that empty a set: the rules are for del */
+	/* What names the set and the format, in messages. NULL: "--set", "--format". */
+	const char *set_option;
+	const char *format_option;
 	/* Called now and then with the number of lines of a file that were read; NULL: not
 	 * called. */
 	void (*progress)(const char *name, size_t lines);

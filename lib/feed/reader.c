@@ -142,8 +142,9 @@ int reader_read(struct input *input, FILE *file, const char *name, struct error 
 	ret = read_file(&reader, file, err);
 	input->read_as = reader.format;
 	if (ret == -EINVAL && reader.format && !input->format && err)
-		error_set_usage(err, "%s (the file is read as %s; --format changes that)",
-				err->text, format_name(reader.format));
+		error_set_usage(err, "%s (the file is read as %s; %s changes that)", err->text,
+				format_name(reader.format),
+				input->format_option ? input->format_option : "--format");
 	reader_done(&reader);
 	return ret;
 }

@@ -18,6 +18,7 @@
 #include <util/auto.h>
 #include <util/clock.h>
 #include <util/error.h>
+#include <util/number.h>
 #include <util/program.h>
 
 #define CONNECT_S 30
@@ -97,11 +98,19 @@ static const char *trust_hint(const char *problem)
 	return "; if it comes from an authority of your own, name that one's file: ca = FILE";
 }
 
-static const char *tls_hint(const char *problem)
+static bool is_secure(const struct http_request *request)
 {
-	if (strstr(problem, "wrong version number"))
+	return !strncasecmp(request->url, "https:", 6);
+}
+
+/* Some servers only hang up when they miss a certificate. */
+static const char *tls_hint(const struct transfer *transfer)
+{
+	if (!is_secure(transfer->request))
+		return "";
+	if (strstr(transfer->problem, "wrong version number"))
 		return "; is it a server without TLS? Then its URL begins with http://";
-	if (strstr(problem, "certificate"))
+	if (strstr(transfer->problem, "certificate") || !transfer->http->job->cert)
 		return "; the server may want a certificate of yours: cert = FILE, key = FILE";
 	return "";
 }
@@ -152,7 +161,7 @@ static int fail_in_the_middle(const struct transfer *transfer)
 
 	if (!transfer->response->status)
 		return fail_with(transfer, -ECONNRESET, "the connection ended without an answer",
-				 transfer->problem, tls_hint(transfer->problem));
+				 "", tls_hint(transfer));
 	snprintf(text, sizeof(text),
 		 "the answer is not complete, the connection ended after %llu bytes",
 		 (unsigned long long)transfer->received);
@@ -161,10 +170,10 @@ static int fail_in_the_middle(const struct transfer *transfer)
 
 static int fail_too_large(const struct transfer *transfer)
 {
-	char text[96];
+	char text[96], limit[NUMBER_TEXT_SIZE];
 
-	snprintf(text, sizeof(text), "the answer is larger than the limit of %llu bytes",
-		 (unsigned long long)transfer->request->max_bytes);
+	number_format(transfer->request->max_bytes, limit);
+	snprintf(text, sizeof(text), "the answer is larger than the limit of %s bytes", limit);
 	return fail(transfer, -EFBIG, text);
 }
 
@@ -208,7 +217,7 @@ static int explain(const struct transfer *transfer, CURLcode code)
 	case CURLE_SSL_CERTPROBLEM:
 		return fail_with(transfer, -EACCES, "cert or key cannot be used", problem, "");
 	case CURLE_SSL_CONNECT_ERROR:
-		return fail_with(transfer, -EPROTO, "TLS failed", problem, tls_hint(problem));
+		return fail_with(transfer, -EPROTO, "TLS failed", problem, tls_hint(transfer));
 	default:
 		return fail_with(transfer, -EIO, curl_easy_strerror(code), problem, "");
 	}
@@ -318,10 +327,8 @@ static int socket_is_connected(void *context, curl_socket_t socket, curlsocktype
 static void set_limits(struct transfer *transfer)
 {
 	const struct http_request *request = transfer->request;
-	const bool secure = !strncasecmp(request->url, "https:", 6);
-
 	SET(transfer, CURLOPT_PROTOCOLS_STR, "http,https");
-	SET(transfer, CURLOPT_REDIR_PROTOCOLS_STR, secure ? "https" : "http,https");
+	SET(transfer, CURLOPT_REDIR_PROTOCOLS_STR, is_secure(request) ? "https" : "http,https");
 	SET(transfer, CURLOPT_FOLLOWLOCATION, request->redirects ? 1L : 0L);
 	SET(transfer, CURLOPT_MAXREDIRS, (long)request->redirects);
 	SET(transfer, CURLOPT_CONNECTTIMEOUT, (long)limit_or(request->connect_s, CONNECT_S));
@@ -412,7 +419,6 @@ static void set_exchange(struct transfer *transfer)
 	SET(transfer, CURLOPT_URL, request->url);
 	SET(transfer, CURLOPT_USERAGENT, transfer->http->agent);
 	SET(transfer, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
-	SET(transfer, CURLOPT_ACCEPT_ENCODING, "gzip");
 	SET(transfer, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
 	SET(transfer, CURLOPT_ERRORBUFFER, transfer->problem);
 	SET(transfer, CURLOPT_HEADERFUNCTION, receive_header);

@@ -29,8 +29,9 @@ int http_open(const struct job *job, bool with_user, int socket, struct http **o
 	      struct error *err);
 void http_close(struct http *http); /* NULL: nothing */
 
-/* What the server sends, decoded, in pieces as they come. Returns 0, or a negative errno and sets
- * *err, which ends the request. */
+/* What the server sends, in pieces as they come. It is not decoded, because curl takes packed bytes
+ * that were cut off for all; no server packs them unless a header asks for it. Returns 0, or a
+ * negative errno and sets *err, which ends the request. */
 typedef int (*http_receive)(void *context, const char *bytes, size_t count, struct error *err);
 
 /* Called before each wait, of *wait_ms at most, which it may shorten. It may ask something else,
@@ -46,9 +47,10 @@ struct http_request {
 	http_receive receive; /* only for a status of 200 to 299; NULL: the answer is not needed */
 	http_tick tick;       /* while an answer takes its time; NULL: nothing else is to be done */
 	void *context;
-	uint64_t max_bytes;     /* of the answer, decoded; 0: no limit */
-	unsigned int redirects; /* followed at most; only to http and https, from https only to
-				 * https. Where none may be followed, the status is the redirect's */
+	uint64_t max_bytes;     /* of the answer; 0: no limit */
+	/* Followed at most; only to http and https, from https only to https. 0: the answer is the
+	 * redirect. */
+	unsigned int redirects;
 	unsigned int connect_s; /* to connect at most; 0: 30 s */
 	unsigned int silence_s; /* connected and without a byte of an answer at most; 0: 60 s */
 	unsigned int total_s;   /* in all at most; 0: no limit */

@@ -18,6 +18,7 @@ static const struct {
 	const char *name;
 	size_t offset;
 } texts[] = {
+	{ "set", offsetof(struct job, set) },
 	{ "format", offsetof(struct job, format) },
 	{ "ca", offsetof(struct job, ca) },
 	{ "cert", offsetof(struct job, cert) },
@@ -38,9 +39,10 @@ static char **text_of(const struct job *job, size_t i)
 
 static json_t *to_json(const struct job *job)
 {
-	json_t *object = json_pack("{s:s, s:I, s:I, s:b}", "location", job->location.text,
+	json_t *object = json_pack("{s:s, s:I, s:I, s:I, s:I, s:b}", "location", job->location.text,
 				   "max_bytes", (json_int_t)job->max_bytes, "poll_s",
-				   (json_int_t)job->poll_s, "once", job->once);
+				   (json_int_t)job->poll_s, "silence_s", (json_int_t)job->silence_s,
+				   "total_s", (json_int_t)job->total_s, "once", job->once);
 
 	for (size_t i = 0; i < TEXT_COUNT && object; i++) {
 		const char *text = *text_of(job, i);
@@ -69,14 +71,17 @@ int job_write(const struct job *job, FILE *out, struct error *err)
 static int from_json(struct job *job, json_t *object, struct error *err)
 {
 	const char *location;
-	json_int_t max_bytes, poll_s;
+	json_int_t max_bytes, poll_s, silence_s = 0, total_s = 0;
 	int once;
 
-	if (json_unpack(object, "{s:s, s:I, s:I, s:b}", "location", &location, "max_bytes",
-			&max_bytes, "poll_s", &poll_s, "once", &once))
+	if (json_unpack(object, "{s:s, s:I, s:I, s?I, s?I, s:b}", "location", &location,
+			"max_bytes", &max_bytes, "poll_s", &poll_s, "silence_s", &silence_s,
+			"total_s", &total_s, "once", &once))
 		return error_set(err, -EINVAL, "the job is not one of ours");
 	job->max_bytes = (uint64_t)max_bytes;
 	job->poll_s = (uint64_t)poll_s;
+	job->silence_s = (unsigned int)silence_s;
+	job->total_s = (unsigned int)total_s;
 	job->once = once;
 	for (size_t i = 0; i < TEXT_COUNT; i++) {
 		const char *text = json_string_value(json_object_get(object, texts[i].name));

@@ -22,6 +22,7 @@ struct error;
 /* It owns its texts, each of which may be NULL: there is none. */
 struct job {
 	struct location location;
+	char *set;             /* that the source fills; NULL: "default" */
 	char *format;          /* of a list; NULL: detected */
 	char *ca, *cert, *key; /* PEM texts for TLS; without ca, the system's authorities */
 	char *user, *password; /* HTTP's basic authentication, or etcd's */
@@ -30,7 +31,8 @@ struct job {
 	char *version;         /* ours, for User-Agent */
 	uint64_t max_bytes;    /* of a list, after unpacking */
 	uint64_t poll_s;       /* CrowdSec: between two pulls */
-	bool once;             /* deliver what is there now, then end */
+	unsigned int silence_s, total_s; /* of a fetch from a URL at most; 0: the usual */
+	bool once;                       /* deliver what is there now, then end */
 };
 
 /* Returns 0, or a negative errno and sets *err. */

@@ -26,8 +26,9 @@ static const struct {
 	const char *library;
 	const char *package;
 } kinds[] = {
-	[LOCATION_FILE] = { .run = NULL },
-	[LOCATION_URL] = { .library = "libcurl", .package = "libcurl4-openssl-dev" },
+	[LOCATION_FILE] = { .run = source_run_file },
+	[LOCATION_URL] = { WITH_CURL(source_run_url), .library = "libcurl",
+			   .package = "libcurl4-openssl-dev" },
 	[LOCATION_ETCD] = { WITH_CURL(source_run_etcd), .library = "libcurl",
 			    .package = "libcurl4-openssl-dev" },
 	[LOCATION_CROWDSEC] = { WITH_CURL(source_run_crowdsec), .library = "libcurl",

@@ -31,6 +31,9 @@ static void test_a_job_arrives(void **state)
 		.password = "\"quoted\\ \xc3\xa4",
 		.api_key = "k",
 		.validator = "W/\"1\"",
+		.set = "mine",
+		.silence_s = 3,
+		.total_s = 4,
 		.version = "1.2",
 		.max_bytes = UINT64_C(1) << 40,
 		.poll_s = 10,
@@ -55,6 +58,9 @@ static void test_a_job_arrives(void **state)
 	assert_string_equal(got.api_key, sent.api_key);
 	assert_string_equal(got.validator, sent.validator);
 	assert_string_equal(got.version, sent.version);
+	assert_string_equal(got.set, sent.set);
+	assert_int_equal(got.silence_s, sent.silence_s);
+	assert_int_equal(got.total_s, sent.total_s);
 	assert_null(got.format);
 	assert_null(got.cert);
 	assert_null(got.key);

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Which rules does a list say, and how are they delivered?
+ */
+#include <source/list.h>
+
+#include <errno.h>
+
+#include <feed/format.h>
+#include <feed/reader.h>
+#include <ruleset/tick.h>
+#include <source/delivery.h>
+#include <source/unpack.h>
+#include <util/auto.h>
+#include <util/error.h>
+#include <util/number.h>
+
+/* The stream's own problem explains what a reader only sees as a failure to read. */
+static int explain(const struct unpack *unpack, uint64_t max_bytes, const char *name, int ret,
+		   struct error *err)
+{
+	char limit[NUMBER_TEXT_SIZE];
+
+	if (ret == -ENOMEM)
+		return ret;
+	number_format(max_bytes, limit);
+	if (unpack_is_too_large(unpack))
+		return error_set(err, -EFBIG,
+				 "%s: unpacked, it is larger than the limit of %s bytes", name,
+				 limit);
+	if (unpack_problem(unpack))
+		return error_set(err, ret, "%s: %s", name, unpack_problem(unpack));
+	if (unpack_is_markup(unpack))
+		return error_set(err, ret,
+				 "%s: a page of HTML or XML, not a list; does a proxy or a login "
+				 "page answer instead?",
+				 name);
+	return ret;
+}
+
+static int check_end(const struct input *input, struct error *err)
+{
+	if (!input->truncated_example[0])
+		return 0;
+	return error_set(err, -EPERM,
+			 "%s is the last line, has no line end, and is wider than all others: it "
+			 "may have lost digits",
+			 input->truncated_example);
+}
+
+int list_read(const struct job *job, int fd, const char *name, struct input *input,
+	      struct error *err)
+{
+	auto_free struct unpack *unpack = malloc(sizeof(*unpack));
+	int ret;
+
+	*input = (struct input){
+		.verdict = VERDICT_BY_POLICY,
+		.expires = IPF_NEVER,
+		.now = tick_now(),
+		.set = job->set ? job->set : RULE_DEFAULT_SET,
+		.set_option = "the source",
+		.format_option = "format = NAME",
+	};
+	if (!unpack)
+		return error_no_memory(err);
+	if (job->format && !(input->format = format_find(job->format)))
+		return error_set(err, -EINVAL, "'%s': no such format", job->format);
+	ret = unpack_open(unpack, fd, job->max_bytes, err);
+	if (ret)
+		return ret;
+	ret = reader_read(input, unpack->file, name, err);
+	if (ret)
+		ret = explain(unpack, job->max_bytes, name, ret, err);
+	else
+		ret = check_end(input, err);
+	unpack_close(unpack);
+	return ret;
+}
+
+static int warn_host_bits(const struct input *input, FILE *out, struct error *err)
+{
+	char text[sizeof(input->host_bits_example) + 64];
+
+	if (!input->host_bits)
+		return 0;
+	if (input->host_bits == 1)
+		return delivery_warning(out, input->host_bits_example, err);
+	snprintf(text, sizeof(text), "%s, and %zu more with host bits set",
+		 input->host_bits_example, input->host_bits - 1);
+	return delivery_warning(out, text, err);
+}
+
+int list_deliver(const struct input *input, const char *validator, FILE *out, struct error *err)
+{
+	int ret = warn_host_bits(input, out, err);
+
+	if (!ret)
+		ret = delivery_begin_list(out, err);
+	for (size_t i = 0; !ret && i < input->count; i++)
+		ret = delivery_add(out, &input->rules[i], input->now, err);
+	return ret ? ret : delivery_end(out, validator, err);
+}
