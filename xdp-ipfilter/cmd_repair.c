@@ -8,30 +8,19 @@
 #include <stdlib.h>
 
 #include <control/loading.h>
+#include <control/recovery.h>
 #include <control/tool.h>
-#include <control/transaction.h>
 #include <dataplane/capability.h>
-#include <dataplane/repair.h>
-#include <dataplane/sweep.h>
-#include <dataplane/table.h>
 #include <feed/input.h>
 #include <ruleset/tick.h>
 #include <util/error.h>
-#include <util/log.h>
 #include <util/program.h>
-
-/* The repair of an interface. */
-struct repair {
-	struct iface *iface;
-	struct attachment *attachment; /* NULL: our program is there, or comes back by itself */
-	bool turn_on; /* its whole chain was turned off, and is still in the kernel */
-};
 
 struct repair_request {
 	struct loading_request loading;
 	struct input input;
 	struct ifaces ifaces;
-	struct repair *repairs; /* one for each interface */
+	struct recovery *recoveries; /* one for each interface */
 };
 
 static const struct repair_request repair_defaults = { .loading = LOADING_DEFAULTS };
@@ -53,52 +42,10 @@ static const struct option_spec repair_options[] = {
 	OPTION_END,
 };
 
-/* Reads the rules of a program that no longer runs, but is still in the kernel. */
-static int read_held(struct iface *iface, struct error *err)
-{
-	__u32 program_id = iface->chain.held.program_id;
-
-	if (filter_open(program_id, &iface->filter, err) ||
-	    table_read(&iface->filter, &iface->rules, NULL, err))
-		return error_prefix(err, -EIO, "%s: cannot recover its rules", iface->dev.name);
-	log_verbose("%s: its rules are those of program %u", iface->dev.name, program_id);
-	ruleset_tidy(&iface->rules, tick_now());
-	return 0;
-}
-
-/* Does not trust what the kernel holds. */
-static enum attach_mode mode_at_load(const struct ipf_config *config)
-{
-	return config->mode <= ATTACH_MODE_HW ? (enum attach_mode)config->mode :
-						ATTACH_MODE_UNSPECIFIED;
-}
-
-static int prepare_recovered(struct repair *repair, struct error *err)
-{
-	struct iface *iface = repair->iface;
-	const struct chain *chain = &iface->chain;
-	const struct ipf_config *config = &iface->filter.config;
-	struct attach_options options = { .repair = true };
-	int ret = read_held(iface, err);
-
-	if (ret)
-		return ret;
-	if (!chain->main_id && chain->held.dispatcher_id) {
-		repair->turn_on = true;
-		return 0;
-	}
-	options.mode = chain->main_id ? chain->mode : mode_at_load(config);
-	options.policy = iface_policy(iface);
-	options.priority = config->priority;
-	options.trace = config->trace;
-	options.counting = config->counting;
-	return attach_prepare(&iface->dev, &options, &iface->rules, &repair->attachment, err);
-}
-
 static int prepare_anew(const struct loading_request *request, const struct input *input,
-			struct repair *repair, struct error *err)
+			struct iface *iface, struct recovery *recovery, struct error *err)
 {
-	const char *name = repair->iface->dev.name;
+	const char *name = iface->dev.name;
 	struct loading_request own = *request;
 
 	if (!input->count && !request->force)
@@ -107,16 +54,15 @@ static int prepare_anew(const struct loading_request *request, const struct inpu
 			"%s: its rules are lost with its program; give them again with '" PROGRAM_NAME
 			" repair %s -f FILE', or use --force to load without any",
 			name, name);
-	own.attach.mode = repair->iface->chain.mode;
+	own.attach.mode = iface->chain.mode;
 	own.attach.repair = true;
-	return loading_prepare(&own, input, repair->iface, &repair->attachment, err);
+	return loading_prepare(&own, input, iface, &recovery->attachment, err);
 }
 
 static int prepare_iface(const struct loading_request *request, const struct input *input,
-			 struct repair *repair, struct error *err)
+			 struct iface *iface, struct recovery *recovery, struct error *err)
 {
-	struct iface *iface = repair->iface;
-
+	recovery->iface = iface;
 	if (iface->misread.text[0]) {
 		*err = iface->misread;
 		return -EOPNOTSUPP;
@@ -124,60 +70,10 @@ static int prepare_iface(const struct loading_request *request, const struct inp
 	if (iface->chain.program_id)
 		return iface_read_rules(iface, tick_now(), err);
 	if (iface->chain.held.program_id)
-		return prepare_recovered(repair, err);
+		return recovery_prepare(recovery, iface, err);
 	if (iface->chain.state == FILTER_STATE_NOT_FILTERING)
-		return prepare_anew(request, input, repair, err);
+		return prepare_anew(request, input, iface, recovery, err);
 	return iface_refuse(iface, err);
-}
-
-/* Prints what runs now, and names the neighbours that must be loaded again. */
-static int print_result(const struct repair *repair, const struct chain *after, struct error *err)
-{
-	struct iface *iface = repair->iface;
-	const unsigned int expected = iface->chain.expected;
-	const __u32 held_in = iface->chain.held.main_id;
-
-	iface->chain = *after;
-	if (!iface->chain.program_id)
-		return error_set(err, -EIO, "%s: repaired, but the filter is gone again",
-				 iface->dev.name);
-	loading_print(iface);
-	if (iface->chain.count < expected)
-		log_warning("%s: its chain has lost %u of its programs for good; load "
-			    "them again",
-			    iface->dev.name, expected - iface->chain.count);
-	if (repair->attachment && held_in)
-		repair_name_missing(&iface->dev, held_in, &iface->chain);
-	return 0;
-}
-
-static int bring_back(const struct repair *repair, struct chain *after, struct error *err)
-{
-	struct iface *iface = repair->iface;
-	int ret = 0;
-
-	if (repair->attachment)
-		return attach_commit(repair->attachment, after, err);
-	if (repair->turn_on)
-		ret = repair_turn_on(&iface->dev, mode_at_load(&iface->filter.config),
-				     &iface->chain, err);
-	else if (repair_is_needed(&iface->dev, &iface->chain))
-		ret = repair_chain(&iface->dev, err);
-	return ret ? ret : chain_read(&iface->dev, after, err);
-}
-
-static int commit_iface(const struct repair *repair, struct error *err)
-{
-	struct iface *iface = repair->iface;
-	struct chain after;
-	int ret = bring_back(repair, &after, err);
-
-	if (!ret)
-		ret = print_result(repair, &after, err);
-	/* Not earlier: until now, perhaps nothing else held the rules. */
-	if (!ret)
-		sweep(&iface->dev);
-	return ret;
 }
 
 static int read_input(void *data, struct error *err)
@@ -197,13 +93,12 @@ static int prepare(void *data, struct error *err)
 		ret = ifaces_open(ifaces, err);
 	if (ret)
 		return ret;
-	request->repairs = calloc(ifaces->count + 1, sizeof(*request->repairs));
-	if (!request->repairs)
+	request->recoveries = calloc(ifaces->count + 1, sizeof(*request->recoveries));
+	if (!request->recoveries)
 		return error_no_memory(err);
-	for (size_t i = 0; i < ifaces->count && !ret; i++) {
-		request->repairs[i].iface = &ifaces->items[i];
-		ret = prepare_iface(&request->loading, &request->input, &request->repairs[i], err);
-	}
+	for (size_t i = 0; i < ifaces->count && !ret; i++)
+		ret = prepare_iface(&request->loading, &request->input, &ifaces->items[i],
+				    &request->recoveries[i], err);
 	return ret;
 }
 
@@ -212,8 +107,11 @@ static int commit(void *data, struct error *err)
 	const struct repair_request *request = data;
 	int ret = 0;
 
-	for (size_t i = 0; i < request->ifaces.count && !ret; i++)
-		ret = commit_iface(&request->repairs[i], err);
+	for (size_t i = 0; i < request->ifaces.count && !ret; i++) {
+		ret = recovery_commit(&request->recoveries[i], err);
+		if (!ret)
+			loading_print(&request->ifaces.items[i]);
+	}
 	return ret;
 }
 
@@ -221,9 +119,9 @@ static void repair_done(void *data)
 {
 	struct repair_request *request = data;
 
-	for (size_t i = 0; i < request->ifaces.count && request->repairs; i++)
-		attachment_free(request->repairs[i].attachment);
-	free(request->repairs);
+	for (size_t i = 0; i < request->ifaces.count && request->recoveries; i++)
+		recovery_done(&request->recoveries[i]);
+	free(request->recoveries);
 	ifaces_done(&request->ifaces);
 	input_done(&request->input);
 }
