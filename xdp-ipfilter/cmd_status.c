@@ -6,6 +6,8 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <string.h>
+#include <time.h>
 
 #include <control/counting.h>
 #include <control/loading.h>
@@ -15,6 +17,8 @@
 #include <dataplane/chain_advice.h>
 #include <dataplane/sweep.h>
 #include <ruleset/verdict.h>
+#include <sync/state.h>
+#include <util/duration.h>
 #include <util/error.h>
 #include <util/log.h>
 #include <util/program.h>
@@ -257,7 +261,78 @@ static size_t count_others(const struct snapshots *snapshots, size_t first)
 	return next - first - 1;
 }
 
-static int print(const struct snapshots *snapshots, bool json, struct error *err)
+static void describe_age(struct report *report, int64_t updated)
+{
+	int64_t now = (int64_t)time(NULL), age = now > updated ? now - updated : 0;
+	char duration[DURATION_TEXT_SIZE], text[DURATION_TEXT_SIZE + 8];
+
+	if (!updated) {
+		report_null(report, "updated");
+		report_null(report, "age_s");
+		return;
+	}
+	duration_format((uint64_t)age, duration);
+	snprintf(text, sizeof(text), "%s ago", duration);
+	report_number(report, "updated", NULL, (uint64_t)updated);
+	report_number(report, "age_s", NULL, (uint64_t)age);
+	report_string(report, NULL, "updated", text);
+}
+
+static void describe_source(struct report *report, const struct state_source *source)
+{
+	char heading[128];
+
+	snprintf(heading, sizeof(heading), "source %s: %s", source->set, source->state);
+	report_object(report, NULL, heading);
+	report_string(report, "set", NULL, source->set);
+	report_string(report, "state", NULL, source->state);
+	report_string(report, "from", "from", source->from);
+	report_number(report, "rules", "rules", source->rules);
+	describe_age(report, source->updated);
+	report_string(report, "error", "error", source->error);
+	report_close(report);
+}
+
+/* In text only where there is more to say than the interface's own paragraph does. */
+static void describe_kept(struct report *report, const struct state_interface *iface)
+{
+	if (strcmp(iface->state, "filtering") != 0)
+		report_line(report, "interface %s: %s%s%s", iface->ifname, iface->state,
+			    iface->error ? "; " : "", iface->error ? iface->error : "");
+	report_object(report, NULL, NULL);
+	report_string(report, "ifname", NULL, iface->ifname);
+	report_string(report, "state", NULL, iface->state);
+	report_string(report, "error", NULL, iface->error);
+	report_close(report);
+}
+
+/* What the sync of this network namespace does; nothing in text where there is none. */
+static void describe_sync(struct report *report, const struct state *sync)
+{
+	char heading[64];
+
+	if (!sync->pid) {
+		report_null(report, "sync");
+		report_array(report, "sources", NULL);
+		report_close(report);
+		return;
+	}
+	snprintf(heading, sizeof(heading), "sync: process %d", sync->pid);
+	report_object(report, "sync", heading);
+	report_number(report, "pid", NULL, sync->pid > 0 ? (uint64_t)sync->pid : 0);
+	report_array(report, "interfaces", NULL);
+	for (size_t i = 0; i < sync->interface_count; i++)
+		describe_kept(report, &sync->interfaces[i]);
+	report_close(report);
+	report_close(report);
+	report_array(report, "sources", NULL);
+	for (size_t i = 0; i < sync->source_count; i++)
+		describe_source(report, &sync->sources[i]);
+	report_close(report);
+}
+
+static int print(const struct snapshots *snapshots, const struct state *sync, bool json,
+		 struct error *err)
 {
 	struct report report;
 	size_t others;
@@ -272,9 +347,10 @@ static int print(const struct snapshots *snapshots, bool json, struct error *err
 		describe_interface(&report, &snapshots->items[i], others);
 	}
 	report_close(&report);
-	report_close(&report);
 	if (!snapshots->count)
 		report_line(&report, "the filter is not loaded on any interface");
+	describe_sync(&report, sync);
+	report_close(&report);
 	ret = report_finish(&report, err);
 	return ret < 0 ? ret : 0;
 }
@@ -294,7 +370,8 @@ static int judge(const struct ifaces *ifaces, struct error *err)
 	return ret;
 }
 
-static int status_of(const struct ifaces *ifaces, bool json, struct error *err)
+static int status_of(const struct ifaces *ifaces, const struct state *sync, bool json,
+		     struct error *err)
 {
 	const struct snapshot_parts parts = {
 		.rules = true,
@@ -307,7 +384,7 @@ static int status_of(const struct ifaces *ifaces, bool json, struct error *err)
 
 	if (ret)
 		return ret;
-	ret = print(&snapshots, json, err);
+	ret = print(&snapshots, sync, json, err);
 	snapshots_done(&snapshots);
 	return ret ? ret : judge(ifaces, err);
 }
@@ -328,10 +405,14 @@ static int status(void *data, struct error *err)
 {
 	const struct status_request *request = data;
 	struct ifaces ifaces = { 0 };
+	struct state sync = { 0 };
 	int ret = find_ifaces(&request->names, &ifaces, err);
 
+	if (!ret && (request->json || !request->names.count))
+		ret = state_read(&sync, err);
 	if (!ret)
-		ret = status_of(&ifaces, request->json, err);
+		ret = status_of(&ifaces, &sync, request->json, err);
+	state_done(&sync);
 	ifaces_done(&ifaces);
 	return ret;
 }

@@ -71,8 +71,8 @@ def test_version_is_one_line_with_a_number():
 
 @pytest.mark.parametrize("prefix, command", [
     ("loa", "load"), ("lo", "load"), ("ru", "run"), ("u", "unload"), ("a", "add"), ("d", "del"),
-    ("repl", "replace"), ("repa", "repair"), ("f", "flush"), ("li", "list"), ("t", "test"), ("s", "status"),
-    ("stat", "status"), ("p", "poll"), ("h", "help")])
+    ("repl", "replace"), ("repa", "repair"), ("f", "flush"), ("li", "list"), ("t", "test"),
+    ("st", "status"), ("sy", "sync"), ("p", "poll"), ("h", "help")])
 def test_a_unique_prefix_of_a_command_is_the_command(prefix, command):
     assert tool.good(prefix, "--help").out == tool.good(command, "--help").out
 
