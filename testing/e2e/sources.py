@@ -5,6 +5,7 @@
         assert source.list().rules == {"192.0.2.1": ""}
         source.ends()
 """
+import collections
 import json
 import os
 import pathlib
@@ -33,6 +34,7 @@ class Delivery:
     def __init__(self, kind, text=""):
         self.kind, self.text = kind, text
         self.rules, self.removed, self.validator = {}, [], None
+        self._named = set()
 
     def __repr__(self):
         if self.kind not in ("list", "change"):
@@ -48,7 +50,8 @@ class Delivery:
         match = re.fullmatch(r"\+((?:pass|drop) )?(\S+)( timeout \d+)?", line)
         prefix = match[2] if match else line[1:]
         # In a list, the last line for a prefix counts.
-        assert self.kind == "list" or prefix not in (*self.rules, *self.removed), f"twice: {line!r}"
+        assert self.kind == "list" or prefix not in self._named, f"twice: {line!r}"
+        self._named.add(prefix)
         if match:
             self.rules[prefix] = f"{match[1] or ''}{match[3] or ''}".strip().replace("  ", " ")
         else:
@@ -60,8 +63,8 @@ class Delivery:
 class Source:
     """A running source program. `with` ends it in any case."""
 
-    def __init__(self, location, descriptor=None, env=None, **job):
-        argv = [BINARY]
+    def __init__(self, location, descriptor=None, env=None, prefix=(), **job):
+        argv = [*prefix, BINARY]
         if descriptor is not None:
             argv = ["bash", "-c", f'exec "$0" 3<&{descriptor} {descriptor}<&-', BINARY]
             if descriptor == 3:
@@ -70,7 +73,8 @@ class Source:
             argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
             env=product.environment(**(env or {})),
             pass_fds=() if descriptor is None else (descriptor,))
-        self._unread = b""
+        self._lines = collections.deque()
+        self._unread = b""  # the beginning of a line
         #: Deliveries that a search for others has passed over.
         self.passed = []
         job = {key: value for key, value in {**JOB, "location": location, **job}.items()
@@ -83,7 +87,7 @@ class Source:
         self.process.stdin.flush()
 
     def _line(self, deadline):
-        while b"\n" not in self._unread:
+        while not self._lines:
             left = deadline - time.monotonic()
             assert left > 0, f"no delivery in time; passed over: {self.passed}"
             if not select.select([self.process.stdout], [], [], left)[0]:
@@ -92,9 +96,9 @@ class Source:
             if not some:
                 assert not self._unread, f"cut off: {self._unread!r}"
                 return None
-            self._unread += some
-        line, self._unread = self._unread.split(b"\n", 1)
-        return line.decode()
+            *whole, self._unread = (self._unread + some).split(b"\n")
+            self._lines.extend(whole)
+        return self._lines.popleft().decode()
 
     def next(self, seconds=PATIENCE):
         """The next delivery, complete; None when the program has closed its output."""
@@ -186,7 +190,8 @@ class Source:
 
 
 def start(location, **job):
-    """Start a source program: start(LOCATION, descriptor=FD, env={...}, MEMBER_OF_JOB=...)."""
+    """Start a source program: start(LOCATION, descriptor=FD, env={...}, MEMBER_OF_JOB=...).
+    `prefix` are the words of a command that runs it, where there is no descriptor."""
     return Source(location, **job)
 
 
