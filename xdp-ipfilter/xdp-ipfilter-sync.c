@@ -4,36 +4,30 @@
  *
  * The command of xdp-ipfilter that keeps running, in a program of its own.
  */
-#include <stdio.h>
-#include <unistd.h>
-
 #include <control/tool.h>
 #include <dataplane/capability.h>
 #include <source/job.h>
 #include <sync/config.h>
 #include <sync/config_file.h>
+#include <sync/daemon.h>
 #include <sync/secrets.h>
-#include <util/auto.h>
 #include <util/error.h>
-#include <util/loop.h>
-#include <util/signals.h>
 
 struct sync_request {
 	struct option_texts arguments; /* SET=SOURCE */
 	struct option_texts devices;
 	const char *file;
-	const char *cache;
 	uint64_t every_s;
-	bool once, check;
-	struct config config;
+	bool check;
+	struct daemon_request daemon;
 };
 
-static const struct sync_request sync_defaults = { .cache = CONFIG_CACHE_DEFAULT };
+static const struct sync_request sync_defaults = { .daemon.cache = CONFIG_CACHE_DEFAULT };
 
 static const struct option_spec sync_options[] = {
 	OPTION_TEXT('c', "config", "FILE", struct sync_request, file,
 		    "Read the sources and interfaces from FILE."),
-	OPTION_FLAG(0, "once", struct sync_request, once,
+	OPTION_FLAG(0, "once", struct sync_request, daemon.once,
 		    "Make the sets equal to their sources once, then end."),
 	OPTION_FLAG(0, "check", struct sync_request, check,
 		    "Only check the configuration, and the files that it names."),
@@ -41,7 +35,7 @@ static const struct option_spec sync_options[] = {
 		     "The sets of SET=SOURCE are for this interface. May be repeated."),
 	OPTION_DURATION(0, "every", "DURATION", struct sync_request, every_s,
 			"Look at each SET=SOURCE this often."),
-	OPTION_TEXT(0, "cache", "DIR", struct sync_request, cache,
+	OPTION_TEXT(0, "cache", "DIR", struct sync_request, daemon.cache,
 		    "Keep the last good copy of each set in DIR."),
 	OPTION_POSITIONALS("SET=SOURCE", struct sync_request, arguments),
 	OPTION_END,
@@ -76,22 +70,31 @@ static int check_secrets(const struct config *config, struct error *err)
 }
 
 /* Adds what the command line says to what the file says. */
-static int read_config(void *data, struct error *err)
+static int read_config(void *context, struct config *config, struct error *err)
 {
-	struct sync_request *request = data;
+	struct sync_request *request = context;
 	const char *file = request->file;
 	int ret = 0;
 
 	if (!file && !request->arguments.count)
 		file = CONFIG_FILE_DEFAULT;
 	if (file)
-		ret = config_file_read(file, &request->config, err);
+		ret = config_file_read(file, config, err);
 	for (size_t i = 0; i < request->arguments.count && !ret; i++)
-		ret = config_add_argument(&request->config, request->arguments.items[i],
-					  request->every_s, &request->devices, err);
-	if (!ret && !request->config.source_count && !request->config.interface_count)
+		ret = config_add_argument(config, request->arguments.items[i], request->every_s,
+					  &request->devices, err);
+	if (!ret && !config->source_count && !config->interface_count)
 		return error_set_usage(err, "%s: names no source and no interface", file);
-	return ret ? ret : check_secrets(&request->config, err);
+	if (!ret)
+		ret = config_check(config, err);
+	return ret ? ret : check_secrets(config, err);
+}
+
+static int read_first(void *data, struct error *err)
+{
+	struct sync_request *request = data;
+
+	return read_config(request, &request->daemon.config, err);
 }
 
 static bool only_checks(const void *data)
@@ -101,34 +104,20 @@ static bool only_checks(const void *data)
 	return request->check;
 }
 
-static int end(void *context, struct error *err)
-{
-	(void)context;
-	(void)err;
-	return 1;
-}
-
 static int follow(void *data, struct error *err)
 {
-	struct loop loop = { 0 };
-	auto_fd int signals = signals_open(err);
-	int ret;
+	struct sync_request *request = data;
 
-	(void)data;
-	if (signals < 0)
-		return signals;
-	ret = loop_add(&loop, signals, end, NULL, err);
-	if (!ret)
-		ret = loop_run(&loop, err);
-	loop_done(&loop);
-	return ret < 0 ? ret : 0;
+	request->daemon.read_config = read_config;
+	request->daemon.context = request;
+	return daemon_run(&request->daemon, err);
 }
 
 static void sync_done(void *data)
 {
 	struct sync_request *request = data;
 
-	config_done(&request->config);
+	config_done(&request->daemon.config);
 }
 
 static const struct command sync_command = {
@@ -149,7 +138,7 @@ static const struct command sync_command = {
 	.request_size = sizeof(struct sync_request),
 	.defaults = &sync_defaults,
 	.check = check,
-	.read = read_config,
+	.read = read_first,
 	.ends_after_read = only_checks,
 	.needs = CAPABILITY_BPF | CAPABILITY_ATTACH | CAPABILITY_FILES | CAPABILITY_CHILDREN |
 		 TOOL_NEEDS_CLOCK,

@@ -381,6 +381,32 @@ int chain_read_listed(const struct rtnl_link *link, struct chain *out, struct er
 	return read_settled(&dev, link, out, err);
 }
 
+/* -- What was read before ---------------------------------------------------------------------- */
+
+static bool leads_into(__u32 link_id, __u32 main_id)
+{
+	auto_fd int fd = bpf_link_get_fd_by_id(link_id);
+	struct bpf_link_info link = {};
+	__u32 size = sizeof(link);
+
+	return fd >= 0 && !bpf_obj_get_info_by_fd(fd, &link, &size) &&
+	       link.type == BPF_LINK_TYPE_TRACING && link.tracing.target_obj_id == main_id;
+}
+
+bool chain_goes_on(const struct rtnl_link *link, const struct chain *seen)
+{
+	struct chain now = {};
+
+	choose_main(&link->xdp, &now);
+	if (!seen->our_count || now.main_id != seen->main_id || now.mode != seen->mode)
+		return false;
+	for (unsigned int i = 0; i < seen->count; i++)
+		if (seen->components[i].ours &&
+		    !leads_into(seen->components[i].link_id, seen->main_id))
+			return false;
+	return true;
+}
+
 /* -- What was read ----------------------------------------------------------------------------- */
 
 bool chain_has(const struct chain *chain, __u32 program_id)

@@ -542,6 +542,33 @@ int config_add_argument(struct config *config, const char *argument, uint64_t ev
 	return ret ? error_prefix(err, ret, "%s", set) : 0;
 }
 
+bool config_source_is_for(const struct config_source *source, const char *name)
+{
+	return !source->interface_count || has_interface(source, name);
+}
+
+static bool has_source(const struct config *config, const char *name)
+{
+	for (size_t i = 0; i < config->source_count; i++)
+		if (config_source_is_for(&config->sources[i], name))
+			return true;
+	return false;
+}
+
+int config_check(const struct config *config, struct error *err)
+{
+	for (size_t i = 0; i < config->interface_count; i++) {
+		const struct config_interface *iface = &config->interfaces[i];
+
+		if (iface->attach.policy == IPF_DROP && !has_source(config, iface->name))
+			return error_set_usage(err,
+					       "interface %s: policy = deny without a source drops "
+					       "every packet; give it a source, or load it by hand",
+					       iface->name);
+	}
+	return 0;
+}
+
 static bool same_text(const char *a, const char *b)
 {
 	return a && b ? !strcmp(a, b) : a == b;

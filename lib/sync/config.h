@@ -81,6 +81,12 @@ bool config_is_list(const char *key);
 int config_add_argument(struct config *config, const char *argument, uint64_t every_s,
 			const struct option_texts *interfaces, struct error *err);
 
+/* Is the source for the interface that the configuration calls by this name? */
+bool config_source_is_for(const struct config_source *source, const char *name);
+
+/* Refuses what does not fit together in the whole of it. */
+int config_check(const struct config *config, struct error *err);
+
 /* Is the source the same in each respect? Then nothing has to start again. */
 bool config_same_source(const struct config_source *a, const struct config_source *b);
 bool config_same_interface(const struct config_interface *a, const struct config_interface *b);

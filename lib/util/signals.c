@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/signalfd.h>
+#include <unistd.h>
 
 #include <util/error.h>
 
@@ -43,4 +44,11 @@ int signals_open(struct error *err)
 		return fd;
 	ret = -errno;
 	return error_set(err, ret, "cannot wait for signals: %s", strerror(-ret));
+}
+
+int signals_read(int fd)
+{
+	struct signalfd_siginfo info;
+
+	return read(fd, &info, sizeof(info)) == sizeof(info) ? (int)info.ssi_signo : 0;
 }

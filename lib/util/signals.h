@@ -17,4 +17,7 @@ void signals_hold(void);
  * The descriptor becomes readable when one of them comes, or came before this call. */
 int signals_open(struct error *err);
 
+/* Reads which of them came, from that descriptor; 0: none. */
+int signals_read(int fd);
+
 #endif

@@ -210,6 +210,31 @@ static void check_arguments(void **state)
 	config_done(&config);
 }
 
+struct deny_case {
+	const char *name; /* the file */
+	bool is_good;
+};
+
+static const struct deny_case deny_cases[] = {
+	{ "interface a { policy = allow }", true },
+	{ "interface a { policy = deny }", false },
+	{ "interface a { policy = deny } source x { from = /x }", true },
+	{ "interface a { policy = deny } source x { from = /x interfaces = { a } }", true },
+	{ "interface a { policy = deny } source x { from = /x interfaces = { b } }", false },
+};
+
+static void check_deny(void **state)
+{
+	const struct deny_case *c = *state;
+	struct config config = { 0 };
+	struct error err = { 0 };
+
+	assert_int_equal(parse(c->name, &config, &err), 0);
+	assert_int_equal(!config_check(&config, &err), c->is_good);
+	assert_int_equal(!strstr(err.text, "interface a: policy = deny"), c->is_good);
+	config_done(&config);
+}
+
 /* Each line differs from the first one in what SIGHUP must notice. */
 static const char *const variants[] = {
 	"from = 'https://h/a'",
@@ -256,5 +281,6 @@ int main(void)
 	suite_add(&suite, "every key", check_values, NULL);
 	suite_add(&suite, "same", check_same, NULL);
 	SUITE_TABLE(&suite, check_bad, bad_cases);
+	SUITE_TABLE(&suite, check_deny, deny_cases);
 	return suite_run(&suite, "config");
 }
