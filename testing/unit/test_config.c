@@ -276,7 +276,7 @@ int main(void)
 
 	suite_add(&suite, "arguments", check_arguments, NULL);
 	/* A build without libconfuse reads no file, and says so. */
-	if (config_file_parse(NULL, "sync.conf", NULL, NULL) == -ENOTSUP)
+	if (config_file_read("/dev/null", NULL, NULL) == -ENOTSUP)
 		return suite_run(&suite, "config");
 	suite_add(&suite, "every key", check_values, NULL);
 	suite_add(&suite, "same", check_same, NULL);
