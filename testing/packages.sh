@@ -69,6 +69,9 @@ test     optional  cppcheck                       cppcheck
 test     optional  pandoc                         pandoc
 test     optional  man-db                         man-db
 test     optional  bash-completion                bash-completion
+test     optional  etcd-server                    etcd
+test     optional  etcd-client                    etcd
+test     optional  openssl                        openssl
 bench    required  iproute2                       iproute
 bench    required  util-linux                     util-linux
 bench    required  python3                        python3
