@@ -104,8 +104,8 @@ static void check_values(void **state)
 }
 
 struct bad_case {
-	const char *name; /* the file */
-	const char *problem;
+	const char *text;
+	const char *name; /* the problem that is told */
 };
 
 static const struct bad_case bad_cases[] = {
@@ -173,10 +173,10 @@ static void check_bad(void **state)
 	struct config config = { 0 };
 	struct error err = { 0 };
 
-	assert_int_not_equal(parse(c->name, &config, &err), 0);
+	assert_int_not_equal(parse(c->text, &config, &err), 0);
 	assert_true(error_is(&err, ERROR_USAGE));
 	assert_ptr_equal(strstr(err.text, "sync.conf:"), err.text);
-	assert_non_null(strstr(err.text, c->problem));
+	assert_non_null(strstr(err.text, c->name));
 	config_done(&config);
 
 	/* A file that ends inside a text must not spoil the next one. */
