@@ -93,11 +93,12 @@ int keep_configure(struct keep *keep, const struct config *config, struct error 
 	return 0;
 }
 
-const char *keep_name_now(const struct keep *keep, const char *name)
+const char *keep_configured_name(const struct keep *keep, const struct netdev *dev)
 {
-	const struct keep_item *item = find(keep, name);
-
-	return item && item->dev.ifindex ? item->dev.name : name;
+	for (size_t i = 0; i < keep->count; i++)
+		if (keep->items[i].dev.ifindex == dev->ifindex)
+			return keep->items[i].wanted.name;
+	return dev->name;
 }
 
 /* -- One interface ----------------------------------------------------------------------------- */

@@ -75,7 +75,7 @@ void keep_notice(struct keep *keep);
  * there is something to do. True: a filter was loaded or brought back. */
 bool keep_look(struct keep *keep);
 
-/* What the interface that the configuration calls by this name is called now. */
-const char *keep_name_now(const struct keep *keep, const char *name);
+/* What the configuration calls this interface, which may have been renamed since. */
+const char *keep_configured_name(const struct keep *keep, const struct netdev *dev);
 
 #endif
