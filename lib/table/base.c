@@ -190,8 +190,8 @@ static int search_common(const struct base *base, struct prefix *inner, size_t *
 /* A cover of the prefix comes before it, and so does each rule between the two, which is therefore
  * inside the cover. So the rule right before the prefix is the closest cover, or all covers are
  * over both. Then those are looked for that are over what the two have in common. */
-int base_find_cover(const struct base *base, const struct prefix *prefix, unsigned int shortest,
-		    struct base_range *cover, struct error *err)
+static int find_cover(const struct base *base, const struct prefix *prefix, unsigned int shortest,
+		      struct base_range *cover, struct error *err)
 {
 	struct prefix inner = *prefix;
 	size_t at = cover->first, first;
@@ -214,6 +214,21 @@ int base_find_cover(const struct base *base, const struct prefix *prefix, unsign
 		ret = not_in_order(err);
 	if (!ret)
 		cover->first = first;
+	return ret;
+}
+
+/* The first rule of a cover is where base_find() would be for its prefix. */
+int base_next_cover(const struct base *base, unsigned int shortest, struct base_cover *cover,
+		    struct error *err)
+{
+	struct rule rule;
+	int ret = find_cover(base, &cover->prefix, shortest, &cover->range, err);
+
+	if (ret || cover->range.first == cover->range.end)
+		return ret;
+	ret = base->read(base->context, cover->range.first, &rule, err);
+	if (!ret)
+		cover->prefix = rule.prefix;
 	return ret;
 }
 

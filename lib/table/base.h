@@ -57,12 +57,17 @@ int base_find(const struct base *base, const struct prefix *prefix, size_t *at, 
 int base_find_inside(const struct base *base, const struct prefix *prefix, struct base_range *range,
 		     struct error *err);
 
-/* *cover: the rules of the closest cover, which is the longest prefix that has rules, is over
- * `prefix`, shorter, and has `shortest` bits or more. An empty range: there is none. In:
- * cover->first is what base_find() gives for the prefix. To find the next cover, go on with the
- * cover's prefix: its first rule is where base_find() would be. */
-int base_find_cover(const struct base *base, const struct prefix *prefix, unsigned int shortest,
-		    struct base_range *cover, struct error *err);
+/* A prefix and the rules for it. */
+struct base_cover {
+	struct prefix prefix;
+	struct base_range range;
+};
+
+/* Goes on from *cover to its closest cover: the longest prefix that has rules, is over it, shorter,
+ * and has `shortest` bits or more. An empty range: there is none. At first, cover->range.first is
+ * what base_find() gives for the prefix. */
+int base_next_cover(const struct base *base, unsigned int shortest, struct base_cover *cover,
+		    struct error *err);
 
 /* *at: the number of the first rule from *at on whose set is marked, with the rule in *out; that of
  * all rules if there is none. */
