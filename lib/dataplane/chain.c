@@ -18,6 +18,7 @@
 #include <dataplane/dispatcher.h>
 #include <dataplane/filter.h>
 #include <dataplane/kernel.h>
+#include <dataplane/program_info.h>
 #include <dataplane/rtnl.h>
 #include <util/auto.h>
 #include <util/error.h>
@@ -112,16 +113,16 @@ static int add_component(struct chain *chain, const struct bpf_link_info *link,
 {
 	auto_fd int program = bpf_prog_get_fd_by_id(link->prog_id);
 	struct chain_component *component;
-	struct bpf_prog_info info = {};
-	__u32 size = sizeof(info);
-	int ours;
+	struct bpf_prog_info info;
+	int ours, ret;
 
 	/* A component can go between two system calls; any other failure must not look like
 	 * that. */
 	if (program < 0)
 		return errno == ENOENT ? 0 : -errno;
-	if (bpf_obj_get_info_by_fd(program, &info, &size))
-		return -errno;
+	ret = program_info(program, NULL, 0, &info);
+	if (ret)
+		return ret;
 	if (has_component(chain, info.id))
 		return 0; /* linked a second time while it moves to a new dispatcher */
 	component = new_component(chain, info.name);
@@ -278,20 +279,17 @@ static int read_dispatcher(const struct bpf_prog_info *info, __u32 map_id, struc
 static int read_program(const struct netdev *dev, struct chain *chain, struct error *err)
 {
 	auto_fd int program = bpf_prog_get_fd_by_id(chain->main_id);
+	struct bpf_prog_info info;
 	__u32 map_id = 0;
-	struct bpf_prog_info info = {
-		.nr_map_ids = 1,
-		.map_ids = (__u64)(unsigned long)&map_id,
-	};
-	__u32 size = sizeof(info);
 	int ret;
 
 	if (program < 0 && errno == ENOENT)
 		return -EAGAIN;
 	if (program < 0)
 		return kernel_failure(dev, "cannot open its XDP program", -errno, err);
-	if (bpf_obj_get_info_by_fd(program, &info, &size))
-		return kernel_failure(dev, "cannot read its XDP program", -errno, err);
+	ret = program_info(program, &map_id, 1, &info);
+	if (ret)
+		return kernel_failure(dev, "cannot read its XDP program", ret, err);
 	memcpy(chain->main_name, info.name, sizeof(chain->main_name));
 	ret = filter_is_ours(program);
 	if (ret < 0)

@@ -13,25 +13,12 @@
 
 #include <dataplane/kernel.h>
 #include <dataplane/map.h>
+#include <dataplane/program_info.h>
 #include <util/auto.h>
 #include <util/error.h>
 
 /* Our program has nine maps; that of another build may have a few more. */
 #define MAX_MAPS 16
-
-static int program_info(int program_fd, struct bpf_prog_info *info, __u32 *map_ids)
-{
-	__u32 size = sizeof(*info);
-
-	memset(info, 0, sizeof(*info));
-	info->nr_map_ids = MAX_MAPS;
-	info->map_ids = (__u64)(unsigned long)map_ids;
-	if (bpf_obj_get_info_by_fd(program_fd, info, &size))
-		return -errno;
-	if (info->nr_map_ids > MAX_MAPS)
-		info->nr_map_ids = MAX_MAPS;
-	return 0;
-}
 
 /* Keys and values must have the sizes of abi.h, or later reads and writes would overrun. */
 static bool fits(const struct bpf_map_info *map, __u32 value_size)
@@ -71,7 +58,7 @@ int filter_is_ours(int program_fd)
 	struct bpf_prog_info info;
 	struct ipf_config config;
 	__u32 map_ids[MAX_MAPS];
-	int ret = program_info(program_fd, &info, map_ids);
+	int ret = program_info(program_fd, map_ids, MAX_MAPS, &info);
 
 	if (ret || strcmp(info.name, IPF_PROGRAM_NAME) != 0)
 		return ret;
@@ -95,7 +82,7 @@ bool filter_was_loaded_at(int program_fd, const struct ipf_location *location)
 	struct ipf_config config;
 	__u32 map_ids[MAX_MAPS];
 
-	return location->netns_cookie && !program_info(program_fd, &info, map_ids) &&
+	return location->netns_cookie && !program_info(program_fd, map_ids, MAX_MAPS, &info) &&
 	       !strcmp(info.name, IPF_PROGRAM_NAME) && !read_config(&info, map_ids, &config) &&
 	       !memcmp(&config.location, location, sizeof(*location));
 }
@@ -172,7 +159,7 @@ int filter_open(__u32 program_id, struct filter *out, struct error *err)
 		return error_set(err, ret, "program %u cannot be opened: %s", program_id,
 				 kernel_strerror(ret));
 	}
-	ret = program_info(program, &info, map_ids);
+	ret = program_info(program, map_ids, MAX_MAPS, &info);
 	if (ret)
 		return error_set(err, ret, "program %u cannot be read: %s", program_id,
 				 kernel_strerror(ret));

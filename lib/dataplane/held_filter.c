@@ -6,10 +6,9 @@
 
 #include <stddef.h>
 
-#include <bpf/bpf.h>
-
 #include <dataplane/filter.h>
 #include <dataplane/pins.h>
+#include <dataplane/program_info.h>
 #include <util/auto.h>
 
 /* A loader attaches a chain right after it has pinned it, and then unpins the old chain. */
@@ -17,10 +16,9 @@
 
 static __u32 program_id(int program)
 {
-	struct bpf_prog_info info = {};
-	__u32 size = sizeof(info);
+	struct bpf_prog_info info;
 
-	return bpf_obj_get_info_by_fd(program, &info, &size) ? 0 : info.id;
+	return program_info(program, NULL, 0, &info) ? 0 : info.id;
 }
 
 /* `location`: where the filter must have been loaded; NULL: anywhere. */

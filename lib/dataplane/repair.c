@@ -24,6 +24,7 @@
 #include <dataplane/kernel.h>
 #include <dataplane/libbpf_log.h>
 #include <dataplane/pins.h>
+#include <dataplane/program_info.h>
 #include <dataplane/refusal.h>
 #include <dataplane/stub.h>
 #include <util/auto.h>
@@ -183,12 +184,15 @@ int repair_check_pins(const struct netdev *dev, const struct chain *chain, struc
 
 static int open_patient(struct patient *patient)
 {
-	struct bpf_prog_info info = {};
-	__u32 size = sizeof(info);
+	struct bpf_prog_info info;
+	int ret;
 
 	patient->program = bpf_prog_get_fd_by_id(patient->chain->main_id);
-	if (patient->program < 0 || bpf_obj_get_info_by_fd(patient->program, &info, &size))
+	if (patient->program < 0)
 		return -errno;
+	ret = program_info(patient->program, NULL, 0, &info);
+	if (ret)
+		return ret;
 	patient->btf = btf__load_from_kernel_by_id(info.btf_id);
 	return patient->btf ? 0 : -errno;
 }
@@ -302,10 +306,9 @@ void repair_name_missing(const struct netdev *dev, __u32 main_id, const struct c
 
 	for (unsigned int position = 1; position <= CHAIN_MAX; position++) {
 		auto_fd int program = pins_open_program(&pins, position);
-		struct bpf_prog_info info = {};
-		__u32 size = sizeof(info);
+		struct bpf_prog_info info;
 
-		if (program < 0 || bpf_obj_get_info_by_fd(program, &info, &size) ||
+		if (program < 0 || program_info(program, NULL, 0, &info) ||
 		    filter_is_ours(program) || runs_in(now, info.name))
 			continue;
 		log_warning("%s: program '%s' (id %u), which was in its chain, is gone; load "

@@ -11,11 +11,10 @@
 #include <time.h>
 #include <unistd.h>
 
-#include <bpf/bpf.h>
-
 #include <dataplane/chain.h>
 #include <dataplane/filter.h>
 #include <dataplane/pins.h>
+#include <dataplane/program_info.h>
 #include <util/auto.h>
 #include <util/log.h>
 
@@ -38,10 +37,9 @@ static int begin(struct sweeping *sweeping, const struct netdev *dev, const __u3
 
 static bool is_program(int program, __u32 id)
 {
-	struct bpf_prog_info info = {};
-	__u32 size = sizeof(info);
+	struct bpf_prog_info info;
 
-	return !bpf_obj_get_info_by_fd(program, &info, &size) && info.id == id;
+	return !program_info(program, NULL, 0, &info) && info.id == id;
 }
 
 static bool is_live(const struct sweeping *sweeping, int program)
