@@ -10,8 +10,8 @@
  *
  * All are sums over the interfaces that have the set.
  */
-#ifndef SOURCE_COUNTERS_H
-#define SOURCE_COUNTERS_H
+#ifndef SOURCE_COUNTED_H
+#define SOURCE_COUNTED_H
 
 #include <ruleset/prefix.h>
 #include <stddef.h>
@@ -20,30 +20,30 @@
 
 struct error;
 
-struct counters_rule {
+struct counted_rule {
 	struct prefix prefix;
 	uint64_t packets, bytes;
 };
 
-/* Zeroed is empty; release with counters_done(). */
-struct counters {
+/* Zeroed is empty; release with counted_done(). */
+struct counted {
 	uint64_t dropped_packets, dropped_bytes; /* by all rules of all sets, and by the policy */
 	uint64_t all_packets, all_bytes;
-	struct counters_rule *rules;
+	struct counted_rule *rules;
 	size_t count;
 	size_t capacity;
 };
-void counters_done(struct counters *counters);
+void counted_done(struct counted *counters);
 
 /* Adds to the counters of the prefix. Returns 0 or -ENOMEM. */
-int counters_add(struct counters *counters, const struct prefix *prefix, uint64_t packets,
-		 uint64_t bytes);
+int counted_add(struct counted *counters, const struct prefix *prefix, uint64_t packets,
+		uint64_t bytes);
 /* Sorts the rules by prefix, and makes one of those with the same. */
-void counters_sort(struct counters *counters);
+void counted_sort(struct counted *counters);
 
 /* Returns 0, or a negative errno and sets *err. */
-int counters_write(const struct counters *counters, FILE *out, struct error *err);
+int counted_write(const struct counted *counters, FILE *out, struct error *err);
 /* Waits for all lines. Returns as above, then with *out empty. The rules are sorted. */
-int counters_read(struct counters *out, FILE *in, struct error *err);
+int counted_read(struct counted *out, FILE *in, struct error *err);
 
 #endif
