@@ -105,8 +105,8 @@ int chain_read(const struct netdev *dev, struct chain *out, struct error *err);
  * and not at all if it had no program. */
 int chain_read_listed(const struct rtnl_link *link, struct chain *out, struct error *err);
 
-/* Does the interface still run our filter as that chain had it? Only looks at its main program and at
- * the links of our filter, so that it can be asked all the time. False: read the chain again. */
+/* Does the interface still run our filter as that chain had it? Only looks at its main program and
+ * at the links of our filter, so that it can be asked all the time. False: read the chain again. */
 bool chain_goes_on(const struct rtnl_link *link, const struct chain *seen);
 
 /* Does this program of ours run there? */

@@ -7,8 +7,8 @@
  * still has, else with those of the sources. Nothing is ever taken off: not what others loaded, nor
  * a filter with another policy, which is left alone and told of. There are never two of ours.
  *
- * An interface is known by its number while it is there, so it stays in view when it is renamed. One
- * of its name that appears later takes its place.
+ * An interface is known by its number while it is there, so it stays in view when it is renamed.
+ * One of its name that appears later takes its place.
  */
 #ifndef SYNC_KEEP_H
 #define SYNC_KEEP_H
