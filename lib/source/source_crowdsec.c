@@ -17,7 +17,7 @@
 #include <ruleset/tick.h>
 #include <ruleset/verdict.h>
 #include <source/claims.h>
-#include <source/counted.h>
+#include <source/tally.h>
 #include <source/decision.h>
 #include <source/delivery.h>
 #include <source/http.h>
@@ -350,7 +350,7 @@ static void sum_decision(void *context, const struct prefix *prefix, uint64_t ve
 	summing->sums->by[origin_of(version)][prefix->family].decisions++;
 }
 
-static char *make_report(const struct follower *follower, const struct counted *counters,
+static char *make_report(const struct follower *follower, const struct tally *counters,
 			 int64_t now_s)
 {
 	auto_free struct usage_sums *sums = calloc(1, sizeof(*sums));
@@ -378,7 +378,7 @@ static int warn_of_report(struct follower *follower, const struct http_response 
 	return delivery_warning(follower->out, text.text, err);
 }
 
-static int send_report(struct follower *follower, struct counted *counters, struct error *err)
+static int send_report(struct follower *follower, struct tally *counters, struct error *err)
 {
 	const int64_t now_s = time(NULL);
 	auto_free char *report = make_report(follower, counters, now_s);
@@ -402,8 +402,8 @@ static int send_report(struct follower *follower, struct counted *counters, stru
 /* sync has begun to answer. */
 static int take_counters(struct follower *follower, struct error *err)
 {
-	struct counted counters;
-	int ret = counted_read(&counters, stdin, err);
+	struct tally counters;
+	int ret = tally_read(&counters, stdin, err);
 
 	if (ret)
 		return ret;
@@ -412,7 +412,7 @@ static int take_counters(struct follower *follower, struct error *err)
 		ret = send_report(follower, &counters, err);
 	else
 		usage_advance(&follower->usage, &counters, time(NULL));
-	counted_done(&counters);
+	tally_done(&counters);
 	return ret;
 }
 

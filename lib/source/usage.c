@@ -11,17 +11,17 @@
 
 void usage_done(struct usage *usage)
 {
-	counted_done(&usage->last);
+	tally_done(&usage->last);
 	*usage = (struct usage){ 0 };
 }
 
-void usage_advance(struct usage *usage, struct counted *counters, int64_t now_s)
+void usage_advance(struct usage *usage, struct tally *counters, int64_t now_s)
 {
-	counted_done(&usage->last);
+	tally_done(&usage->last);
 	usage->last = *counters;
 	usage->reported_s = now_s;
 	usage->begun = true;
-	*counters = (struct counted){ 0 };
+	*counters = (struct tally){ 0 };
 }
 
 static uint64_t grown(uint64_t now, uint64_t before)
@@ -29,13 +29,13 @@ static uint64_t grown(uint64_t now, uint64_t before)
 	return now >= before ? now - before : now;
 }
 
-void usage_visit(const struct usage *usage, const struct counted *counters, usage_visitor visit,
+void usage_visit(const struct usage *usage, const struct tally *counters, usage_visitor visit,
 		 void *context)
 {
-	const struct counted_rule *before = usage->last.rules, *end = before + usage->last.count;
+	const struct tally_rule *before = usage->last.rules, *end = before + usage->last.count;
 
 	for (size_t i = 0; i < counters->count; i++) {
-		const struct counted_rule *rule = &counters->rules[i];
+		const struct tally_rule *rule = &counters->rules[i];
 		uint64_t packets = rule->packets, bytes = rule->bytes;
 
 		while (before < end && prefix_compare(&before->prefix, &rule->prefix) < 0)
@@ -81,7 +81,7 @@ static void add_sum(json_t *items, const struct usage_sum *sum, const char *orig
 			 json_pack("{s:s, s:s}", "origin", origin, "ip_type", ip_type(family)));
 }
 
-static json_t *make_items(const struct usage *usage, const struct counted *counters,
+static json_t *make_items(const struct usage *usage, const struct tally *counters,
 			  const struct usage_sums *sums, const struct decision_origins *origins)
 {
 	json_t *items = json_array();
@@ -107,7 +107,7 @@ static json_t *make_os(void)
 	return json_pack("{s:s, s:s}", "name", name.sysname, "version", name.release);
 }
 
-char *usage_report(const struct usage *usage, const struct counted *counters,
+char *usage_report(const struct usage *usage, const struct tally *counters,
 		   const struct usage_sums *sums, const struct decision_origins *origins,
 		   const char *version, int64_t now_s)
 {

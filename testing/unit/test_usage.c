@@ -12,22 +12,22 @@
 #include "support.h"
 
 /* "PREFIX PACKETS BYTES;" each; sorted. */
-static void fill(struct counted *counters, const char *rules)
+static void fill(struct tally *counters, const char *rules)
 {
 	char text[64];
 	unsigned long packets, bytes;
 	int length;
 
-	*counters = (struct counted){ 0 };
+	*counters = (struct tally){ 0 };
 	for (; sscanf(rules, "%63s %lu %lu;%n", text, &packets, &bytes, &length) == 3;
 	     rules += length) {
 		struct prefix_list list = { 0 };
 
 		assert_int_equal(prefix_parse(text, &list, NULL), PREFIX_OK);
-		assert_int_equal(counted_add(counters, &list.items[0], packets, bytes), 0);
+		assert_int_equal(tally_add(counters, &list.items[0], packets, bytes), 0);
 		prefix_list_done(&list);
 	}
-	counted_sort(counters);
+	tally_sort(counters);
 }
 
 static void write_visit(void *context, const struct prefix *prefix, uint64_t packets,
@@ -62,7 +62,7 @@ static void test_growth(void **state)
 {
 	const struct growth_case *c = *state;
 	struct usage usage = { 0 };
-	struct counted counters;
+	struct tally counters;
 	auto_free char *text = NULL;
 	size_t size;
 	FILE *out = open_memstream(&text, &size);
@@ -73,7 +73,7 @@ static void test_growth(void **state)
 	usage_visit(&usage, &counters, write_visit, out);
 	fclose(out);
 	assert_string_equal(text, c->reported);
-	counted_done(&counters);
+	tally_done(&counters);
 	usage_done(&usage);
 }
 
@@ -98,8 +98,8 @@ static void test_report(void **state)
 	static const char meta[] = "\"},\"metrics\":[{\"meta\":{\"window_size_seconds\":900,"
 				   "\"utc_now_timestamp\":2000},";
 	struct usage usage = { .started_s = 1000 };
-	struct counted before = { .all_packets = 10, .all_bytes = 1000 };
-	const struct counted after = { .all_packets = 100, .all_bytes = 7 };
+	struct tally before = { .all_packets = 10, .all_bytes = 1000 };
+	const struct tally after = { .all_packets = 100, .all_bytes = 7 };
 	struct decision_origins origins = { .names = { (char *)"CAPI", (char *)"lists:tor" },
 					    .count = 2 };
 	static struct usage_sums sums;

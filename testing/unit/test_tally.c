@@ -2,7 +2,7 @@
 /*
  * Do counters arrive as they were sent, and is anything else refused?
  */
-#include <source/counted.h>
+#include <source/tally.h>
 
 #include <errno.h>
 #include <stdio.h>
@@ -26,30 +26,30 @@ static struct prefix prefix_of(const char *text)
 	return prefix;
 }
 
-static void add(struct counted *counters, const char *text, uint64_t packets, uint64_t bytes)
+static void add(struct tally *counters, const char *text, uint64_t packets, uint64_t bytes)
 {
 	const struct prefix prefix = prefix_of(text);
 
-	assert_int_equal(counted_add(counters, &prefix, packets, bytes), 0);
+	assert_int_equal(tally_add(counters, &prefix, packets, bytes), 0);
 }
 
-static char *written(const struct counted *counters)
+static char *written(const struct tally *counters)
 {
 	char *text;
 	size_t size;
 	FILE *out = open_memstream(&text, &size);
 
-	assert_int_equal(counted_write(counters, out, NULL), 0);
+	assert_int_equal(tally_write(counters, out, NULL), 0);
 	fclose(out);
 	return text;
 }
 
 static void test_there_and_back(void **state)
 {
-	struct counted sent = {
+	struct tally sent = {
 		.dropped_packets = 1, .dropped_bytes = UINT64_MAX, .all_packets = 3, .all_bytes = 4
 	};
-	struct counted got;
+	struct tally got;
 	auto_free char *text = NULL, *again = NULL;
 	auto_file FILE *in = NULL;
 
@@ -58,7 +58,7 @@ static void test_there_and_back(void **state)
 	add(&sent, "192.0.2.1", 1, UINT64_MAX);
 	add(&sent, "192.0.2.0/24", 5, 6);
 	add(&sent, "2001:db8::/32", 10, 20);
-	counted_sort(&sent);
+	tally_sort(&sent);
 	text = written(&sent);
 	assert_string_equal(text, "total 1 18446744073709551615 3 4\n"
 				  "192.0.2.0/24 5 6\n"
@@ -66,11 +66,11 @@ static void test_there_and_back(void **state)
 				  "2001:db8::/32 17 28\n"
 				  ".\n");
 	in = open_text(text, strlen(text));
-	assert_int_equal(counted_read(&got, in, NULL), 0);
+	assert_int_equal(tally_read(&got, in, NULL), 0);
 	again = written(&got);
 	assert_string_equal(again, text);
-	counted_done(&sent);
-	counted_done(&got);
+	tally_done(&sent);
+	tally_done(&got);
 }
 
 /* An answer ends with its dot: what comes after it belongs to the next one. */
@@ -78,17 +78,17 @@ static void test_one_after_the_other(void **state)
 {
 	static const char text[] = TOTAL "192.0.2.1 1 2\n.\n" TOTAL ".\n";
 	FILE *in = open_text(text, sizeof(text) - 1);
-	struct counted got;
+	struct tally got;
 
 	(void)state;
-	assert_int_equal(counted_read(&got, in, NULL), 0);
+	assert_int_equal(tally_read(&got, in, NULL), 0);
 	assert_int_equal(got.count, 1);
-	counted_done(&got);
-	assert_int_equal(counted_read(&got, in, NULL), 0);
+	tally_done(&got);
+	assert_int_equal(tally_read(&got, in, NULL), 0);
 	assert_int_equal(got.count, 0);
 	assert_int_equal(got.all_bytes, 4);
-	counted_done(&got);
-	assert_int_equal(counted_read(&got, in, NULL), -EBADMSG);
+	tally_done(&got);
+	assert_int_equal(tally_read(&got, in, NULL), -EBADMSG);
 	fclose(in);
 }
 
@@ -120,9 +120,9 @@ static void test_refused(void **state)
 	const struct refused_case *c = *state;
 	FILE *in = open_text(c->text, strlen(c->text));
 	struct error err = { 0 };
-	struct counted got;
+	struct tally got;
 
-	assert_int_equal(counted_read(&got, in, &err), -EBADMSG);
+	assert_int_equal(tally_read(&got, in, &err), -EBADMSG);
 	assert_true(err.text[0]);
 	assert_null(got.rules);
 	fclose(in);
@@ -131,10 +131,10 @@ static void test_refused(void **state)
 static void test_a_reader_that_is_gone_is_noticed(void **state)
 {
 	auto_file FILE *full = fopen("/dev/full", "w");
-	const struct counted counters = { 0 };
+	const struct tally counters = { 0 };
 
 	(void)state;
-	assert_int_equal(counted_write(&counters, full, NULL), -ENOSPC);
+	assert_int_equal(tally_write(&counters, full, NULL), -ENOSPC);
 }
 
 int main(void)

@@ -10,8 +10,8 @@
  *
  * All are sums over the interfaces that have the set.
  */
-#ifndef SOURCE_COUNTED_H
-#define SOURCE_COUNTED_H
+#ifndef SOURCE_TALLY_H
+#define SOURCE_TALLY_H
 
 #include <ruleset/prefix.h>
 #include <stddef.h>
@@ -20,30 +20,30 @@
 
 struct error;
 
-struct counted_rule {
+struct tally_rule {
 	struct prefix prefix;
 	uint64_t packets, bytes;
 };
 
-/* Zeroed is empty; release with counted_done(). */
-struct counted {
+/* Zeroed is empty; release with tally_done(). */
+struct tally {
 	uint64_t dropped_packets, dropped_bytes; /* by all rules of all sets, and by the policy */
 	uint64_t all_packets, all_bytes;
-	struct counted_rule *rules;
+	struct tally_rule *rules;
 	size_t count;
 	size_t capacity;
 };
-void counted_done(struct counted *counters);
+void tally_done(struct tally *counters);
 
 /* Adds to the counters of the prefix. Returns 0 or -ENOMEM. */
-int counted_add(struct counted *counters, const struct prefix *prefix, uint64_t packets,
-		uint64_t bytes);
+int tally_add(struct tally *counters, const struct prefix *prefix, uint64_t packets,
+	      uint64_t bytes);
 /* Sorts the rules by prefix, and makes one of those with the same. */
-void counted_sort(struct counted *counters);
+void tally_sort(struct tally *counters);
 
 /* Returns 0, or a negative errno and sets *err. */
-int counted_write(const struct counted *counters, FILE *out, struct error *err);
+int tally_write(const struct tally *counters, FILE *out, struct error *err);
 /* Waits for all lines. Returns as above, then with *out empty. The rules are sorted. */
-int counted_read(struct counted *out, FILE *in, struct error *err);
+int tally_read(struct tally *out, FILE *in, struct error *err);
 
 #endif

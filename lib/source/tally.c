@@ -2,7 +2,7 @@
 /*
  * What has the filter counted for the set of a source?
  */
-#include <source/counted.h>
+#include <source/tally.h>
 
 #include <errno.h>
 #include <inttypes.h>
@@ -17,27 +17,25 @@
 
 #define MAX_FIELDS 5
 
-int counted_add(struct counted *counters, const struct prefix *prefix, uint64_t packets,
-		uint64_t bytes)
+int tally_add(struct tally *counters, const struct prefix *prefix, uint64_t packets, uint64_t bytes)
 {
 	int ret = array_reserve(&counters->rules, &counters->capacity, counters->count + 1,
 				sizeof(*counters->rules));
 
 	if (!ret)
-		counters->rules[counters->count++] =
-			(struct counted_rule){ *prefix, packets, bytes };
+		counters->rules[counters->count++] = (struct tally_rule){ *prefix, packets, bytes };
 	return ret;
 }
 
 static int compare_rules(const void *a, const void *b)
 {
-	return prefix_compare(&((const struct counted_rule *)a)->prefix,
-			      &((const struct counted_rule *)b)->prefix);
+	return prefix_compare(&((const struct tally_rule *)a)->prefix,
+			      &((const struct tally_rule *)b)->prefix);
 }
 
-void counted_sort(struct counted *counters)
+void tally_sort(struct tally *counters)
 {
-	struct counted_rule *rules = counters->rules;
+	struct tally_rule *rules = counters->rules;
 	size_t kept = 0;
 
 	if (!counters->count)
@@ -54,13 +52,13 @@ void counted_sort(struct counted *counters)
 	counters->count = kept + 1;
 }
 
-void counted_done(struct counted *counters)
+void tally_done(struct tally *counters)
 {
 	free(counters->rules);
-	*counters = (struct counted){ 0 };
+	*counters = (struct tally){ 0 };
 }
 
-int counted_write(const struct counted *counters, FILE *out, struct error *err)
+int tally_write(const struct tally *counters, FILE *out, struct error *err)
 {
 	char prefix[PREFIX_TEXT_SIZE];
 	bool failed;
@@ -70,7 +68,7 @@ int counted_write(const struct counted *counters, FILE *out, struct error *err)
 		counters->dropped_packets, counters->dropped_bytes, counters->all_packets,
 		counters->all_bytes);
 	for (size_t i = 0; i < counters->count; i++) {
-		const struct counted_rule *rule = &counters->rules[i];
+		const struct tally_rule *rule = &counters->rules[i];
 
 		prefix_format(&rule->prefix, prefix);
 		fprintf(out, "%s %" PRIu64 " %" PRIu64 "\n", prefix, rule->packets, rule->bytes);
@@ -105,7 +103,7 @@ static bool read_numbers(char *const *fields, size_t count, uint64_t *out)
 	return true;
 }
 
-static int read_total(char *const *fields, size_t count, struct counted *out)
+static int read_total(char *const *fields, size_t count, struct tally *out)
 {
 	uint64_t numbers[4];
 
@@ -118,7 +116,7 @@ static int read_total(char *const *fields, size_t count, struct counted *out)
 	return 0;
 }
 
-static int read_rule(char *const *fields, size_t count, struct counted *out)
+static int read_rule(char *const *fields, size_t count, struct tally *out)
 {
 	struct prefix_list list = { 0 };
 	uint64_t numbers[2];
@@ -126,12 +124,12 @@ static int read_rule(char *const *fields, size_t count, struct counted *out)
 
 	if (count == 3 && !prefix_parse(fields[0], &list, NULL) && list.count == 1 &&
 	    read_numbers(fields + 1, 2, numbers))
-		ret = counted_add(out, &list.items[0], numbers[0], numbers[1]);
+		ret = tally_add(out, &list.items[0], numbers[0], numbers[1]);
 	prefix_list_done(&list);
 	return ret;
 }
 
-static int read_lines(struct counted *out, FILE *in)
+static int read_lines(struct tally *out, FILE *in)
 {
 	auto_free char *line = NULL;
 	char *fields[MAX_FIELDS];
@@ -153,17 +151,17 @@ static int read_lines(struct counted *out, FILE *in)
 	return ret;
 }
 
-int counted_read(struct counted *out, FILE *in, struct error *err)
+int tally_read(struct tally *out, FILE *in, struct error *err)
 {
 	int ret;
 
-	*out = (struct counted){ 0 };
+	*out = (struct tally){ 0 };
 	ret = read_lines(out, in);
 	if (!ret) {
-		counted_sort(out);
+		tally_sort(out);
 		return 0;
 	}
-	counted_done(out);
+	tally_done(out);
 	return ret == -ENOMEM ? error_no_memory(err) :
 				error_set(err, ret, "what sync sends are not counters");
 }
