@@ -2,7 +2,7 @@
 /*
  * Which kinds of source are there, and what must each do?
  *
- * A kind is a file source_KIND.c. It never sees a filter: it reads its source, and delivers rules.
+ * A kind is a file source_NAME.c. It never sees a filter: it reads its source, and delivers rules.
  */
 #ifndef SOURCE_SOURCE_H
 #define SOURCE_SOURCE_H
