@@ -15,7 +15,6 @@
 #include <feed/input.h>
 #include <ruleset/tick.h>
 #include <ruleset/verdict.h>
-#include <util/clock.h>
 #include <util/error.h>
 
 struct add_request {
@@ -52,15 +51,11 @@ static const char *check(const void *data)
 
 static void start_input(const struct add_request *request, struct input *input)
 {
-	*input = (struct input){
-		.verdict = request->verdict,
-		.verdict_forced = request->verdict != VERDICT_BY_POLICY,
-		.expires = IPF_NEVER,
-		.now = tick_now(),
-		.unix_now_ns = clock_unix_ns(),
-		.set = request->set,
-		.format = rule_input_format(request->format),
-	};
+	input_start(input);
+	input->verdict = request->verdict;
+	input->verdict_forced = request->verdict != VERDICT_BY_POLICY;
+	input->set = request->set;
+	input->format = rule_input_format(request->format);
 	if (request->timeout_s)
 		input->expires = tick_after(input->now, request->timeout_s);
 }

@@ -10,9 +10,6 @@
 #include <control/transaction.h>
 #include <dataplane/capability.h>
 #include <feed/input.h>
-#include <ruleset/tick.h>
-#include <ruleset/verdict.h>
-#include <util/clock.h>
 #include <util/error.h>
 
 struct del_request {
@@ -41,17 +38,13 @@ static const char *check(const void *data)
 static int read_input(void *data, struct error *err)
 {
 	struct del_request *request = data;
+	struct input *input = &request->change.input;
 
-	request->change.input = (struct input){
-		.verdict = VERDICT_BY_POLICY,
-		.expires = IPF_NEVER,
-		.now = tick_now(),
-		.unix_now_ns = clock_unix_ns(),
-		.set = request->set,
-		.format = rule_input_format(request->format),
-		.deletes = true,
-	};
-	return rule_input_read(&request->change.input, &request->files, &request->rules, err);
+	input_start(input);
+	input->set = request->set;
+	input->format = rule_input_format(request->format);
+	input->deletes = true;
+	return rule_input_read(input, &request->files, &request->rules, err);
 }
 
 /* Verdicts and times of the input do not matter, so nothing is refused. */

@@ -13,9 +13,6 @@
 #include <control/transaction.h>
 #include <dataplane/capability.h>
 #include <feed/input.h>
-#include <ruleset/tick.h>
-#include <ruleset/verdict.h>
-#include <util/clock.h>
 #include <util/error.h>
 
 struct replace_request {
@@ -88,14 +85,9 @@ static int read_input(void *data, struct error *err)
 	struct input *input = &request->change.input;
 	int ret;
 
-	*input = (struct input){
-		.verdict = VERDICT_BY_POLICY,
-		.expires = IPF_NEVER,
-		.now = tick_now(),
-		.unix_now_ns = clock_unix_ns(),
-		.set = request->set,
-		.format = rule_input_format(request->format),
-	};
+	input_start(input);
+	input->set = request->set;
+	input->format = rule_input_format(request->format);
 	request->change.is_guarded = !request->force;
 	ret = rule_input_read(input, &request->files, &no_arguments, err);
 	if (ret || request->force)

@@ -15,7 +15,6 @@
 #include <ruleset/tick.h>
 #include <ruleset/verdict.h>
 #include <util/auto.h>
-#include <util/clock.h>
 #include <util/error.h>
 #include <util/number.h>
 
@@ -46,13 +45,9 @@ int loading_read(const struct loading_request *request, struct input *input, str
 {
 	int ret;
 
-	*input = (struct input){
-		.verdict = request->attach.policy == IPF_PASS ? VERDICT_DROP : VERDICT_PASS,
-		.expires = IPF_NEVER,
-		.now = tick_now(),
-		.unix_now_ns = clock_unix_ns(),
-		.format = rule_input_format(request->format),
-	};
+	input_start(input);
+	input->verdict = request->attach.policy == IPF_PASS ? VERDICT_DROP : VERDICT_PASS;
+	input->format = rule_input_format(request->format);
 	ret = rule_input_read(input, &request->files, &request->rules, err);
 	return ret || request->force ? ret : lockout_check_input(input, err);
 }

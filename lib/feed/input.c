@@ -11,7 +11,19 @@
 #include <string.h>
 
 #include <ruleset/coverage.h>
+#include <ruleset/tick.h>
 #include <util/array.h>
+#include <util/clock.h>
+
+void input_start(struct input *input)
+{
+	*input = (struct input){
+		.verdict = VERDICT_BY_POLICY,
+		.expires = IPF_NEVER,
+		.now = tick_now(),
+		.unix_now_ns = clock_unix_ns(),
+	};
+}
 
 void input_done(struct input *input)
 {

@@ -90,6 +90,9 @@ struct input {
 	size_t source_capacity;
 	__u32 last_origin; /* the last one that input_origin() gave out */
 };
+/* Begins an input whose rules never end, unless a line says so, and whose times count from now. The
+ * caller may change what is "in". */
+void input_start(struct input *input);
 void input_done(struct input *input);
 
 /* The name of the rule in messages: FILE:LINE:COLUMN, and its text where it is known, else its

@@ -8,7 +8,6 @@
 
 #include <feed/format.h>
 #include <feed/reader.h>
-#include <ruleset/tick.h>
 #include <source/delivery.h>
 #include <source/unpack.h>
 #include <util/auto.h>
@@ -54,14 +53,10 @@ int list_read(const struct job *job, int fd, const char *name, struct input *inp
 	auto_free struct unpack *unpack = malloc(sizeof(*unpack));
 	int ret;
 
-	*input = (struct input){
-		.verdict = VERDICT_BY_POLICY,
-		.expires = IPF_NEVER,
-		.now = tick_now(),
-		.set = job->set ? job->set : RULE_DEFAULT_SET,
-		.set_option = "the source",
-		.format_option = "format = NAME",
-	};
+	input_start(input);
+	input->set = job->set ? job->set : RULE_DEFAULT_SET;
+	input->set_option = "the source";
+	input->format_option = "format = NAME";
 	if (!unpack)
 		return error_no_memory(err);
 	if (job->format && !(input->format = format_find(job->format)))

@@ -164,10 +164,13 @@ static int keep_key(struct following *following, const struct etcd_answer_pair *
 static int read_key(struct following *following, const struct etcd_answer_pair *pair,
 		    const void *owner, size_t size, struct error *err)
 {
-	struct input input = { .verdict = VERDICT_BY_POLICY, .now = tick_now() };
 	struct error problem = { 0 };
-	int ret = etcd_value_read(pair, following->prefix_size, following->job->max_bytes,
-				  following->job->format, &input, &problem);
+	struct input input;
+	int ret;
+
+	input_start(&input);
+	ret = etcd_value_read(pair, following->prefix_size, following->job->max_bytes,
+			      following->job->format, &input, &problem);
 
 	if (ret == -ENOMEM)
 		ret = fatal(following, error_no_memory(err));

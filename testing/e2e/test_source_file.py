@@ -51,6 +51,13 @@ def test_a_list_is_delivered(tmp_path, name, pack):
     assert the_list(written(tmp_path / name, pack(LIST.encode()))).rules == RULES
 
 
+def test_ends_at_a_time_of_day(tmp_path):
+    """They are delivered as the time that is left."""
+    end = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 3600))
+    (left,) = the_list(written(tmp_path / "list", f"192.0.2.1 until {end}\n")).rules.values()
+    assert 3500 < int(left.removeprefix("timeout ")) <= 3601
+
+
 def test_a_file_that_nobody_else_may_read(tmp_path):
     path = written(tmp_path / "list", LIST)
     path.chmod(0o600)
