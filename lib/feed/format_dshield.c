@@ -61,7 +61,7 @@ static bool ends_at(const struct prefix *prefix, const char *text)
 static int read_line(void *state, struct line *line, char *text, struct error *err)
 {
 	const struct rule like = line_plain_rule(line);
-	struct token fields[FIELDS], target = { .column = 1 };
+	struct token fields[FIELDS], rule = { .column = 1 };
 	char prefix[2 * PREFIX_TEXT_SIZE];
 	int ret;
 
@@ -72,8 +72,8 @@ static int read_line(void *state, struct line *line, char *text, struct error *e
 		return line_refuse(line, &(struct token){ text, 1 }, err,
 				   "a line is START, END and LENGTH, with tabs between them");
 	snprintf(prefix, sizeof(prefix), "%s/%s", fields[0].text, fields[2].text);
-	target.text = prefix;
-	ret = line_read_target(line, &target, err);
+	rule.text = prefix;
+	ret = line_read_rule(line, &rule, err);
 	if (ret)
 		return ret;
 	if (!ends_at(&line->prefixes.items[0], fields[1].text))

@@ -356,7 +356,7 @@ static int read_options(struct cursor *cursor, struct rule *rule, struct error *
 /* Some users write `add pass 192.0.2.1` for a rule. The name is read as that of an ipset only if a
  * line created it, or --format names the format. */
 static int refuse_mistaken_rule(const struct line *line, const struct token *command,
-				const struct token *name, const struct token *target,
+				const struct token *name, const struct token *entry,
 				struct error *err)
 {
 	bool verdict = token_is(name, "pass") || token_is(name, "drop");
@@ -365,7 +365,7 @@ static int refuse_mistaken_rule(const struct line *line, const struct token *com
 	if (verdict || token_is(name, "set"))
 		return line_refuse(line, command, err,
 				   "not valid in a file of rules; write '%s %s'", name->text,
-				   target->text);
+				   entry->text);
 	if (address_scan(name->text, &address, NULL))
 		return line_refuse(line, command, err, "not valid in a file of rules; write '%s'",
 				   name->text);
@@ -376,22 +376,22 @@ static int refuse_mistaken_rule(const struct line *line, const struct token *com
 static int read_add(struct state *state, const struct token *command, struct cursor *cursor,
 		    struct error *err)
 {
-	struct token name = next_token(cursor), target = next_token(cursor);
+	struct token name = next_token(cursor), entry = next_token(cursor);
 	struct line *line = cursor->line;
 	struct rule rule = line_plain_rule(line);
 	struct ipset *set;
 	int ret = 0;
 
 	if (!line->input->format && find_set(state, name.text) < 0)
-		ret = refuse_mistaken_rule(line, command, &name, &target, err);
+		ret = refuse_mistaken_rule(line, command, &name, &entry, err);
 	if (!ret)
 		ret = open_set(state, line, &name, &set, err);
 	if (!ret)
-		ret = line_read_target(line, &target, err);
+		ret = line_read_rule(line, &entry, err);
 	if (ret)
 		return ret;
 	if (set->type && line->prefixes.items[0].family != set->family)
-		return line_refuse(line, &target, err, "not of the family of its ipset, %s",
+		return line_refuse(line, &entry, err, "not of the family of its ipset, %s",
 				   address_family_name(set->family));
 	set->filled = true;
 	rule.set = set->set;

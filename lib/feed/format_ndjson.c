@@ -39,7 +39,7 @@ static int read_record(struct state *state, struct line *line, const struct toke
 		       struct error *err)
 {
 	const struct rule like = line_plain_rule(line);
-	int ret = line_read_target(line, cidr, err);
+	int ret = line_read_rule(line, cidr, err);
 
 	if (ret)
 		return ret;

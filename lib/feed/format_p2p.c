@@ -44,7 +44,7 @@ static int read_line(void *state, struct line *line, char *text, struct error *e
 		return line_refuse(line, &(struct token){ text, 1 }, err,
 				   "a line is LABEL:START-END");
 	token = (struct token){ range, (size_t)(range - text) + 1 };
-	ret = line_read_target(line, &token, err);
+	ret = line_read_rule(line, &token, err);
 	return ret ? ret : line_add_rules(line, &like, err);
 }
 

@@ -183,7 +183,7 @@ static int read_rule(const struct state *state, struct line *line, const struct 
 		next = 1;
 	}
 	/* Checked before what follows: in `deny 10.0.0.1`, the first token is the wrong one. */
-	ret = line_read_target(line, &tokens[next++], err);
+	ret = line_read_rule(line, &tokens[next++], err);
 	if (!ret)
 		ret = read_rest(line, tokens + next, count - next, &end, err);
 	if (ret || end.is_over)

@@ -55,7 +55,7 @@ static int refuse_problem(const struct line *line, enum prefix_problem problem, 
 {
 	if (problem == PREFIX_NO_MEMORY)
 		return error_no_memory(err);
-	return line_refuse(line, &line->target, err, "%s", prefix_problem_text(problem));
+	return line_refuse(line, &line->rule, err, "%s", prefix_problem_text(problem));
 }
 
 /* "FILE:LINE:COLUMN: '10.0.0.1/8' means 10.0.0.0/8" of the first one. */
@@ -67,18 +67,18 @@ static void note_host_bits(const struct line *line)
 
 	if (input->host_bits++)
 		return;
-	quote(line, &line->target, quoted, sizeof(quoted) - sizeof(prefix) - sizeof(" means "));
+	quote(line, &line->rule, quoted, sizeof(quoted) - sizeof(prefix) - sizeof(" means "));
 	prefix_format(&line->prefixes.items[0], prefix);
 	snprintf(input->host_bits_example, sizeof(input->host_bits_example), "%.*s means %s",
 		 (int)(sizeof(quoted) - sizeof(prefix) - sizeof(" means ")), quoted, prefix);
 }
 
-int line_read_target(struct line *line, const struct token *token, struct error *err)
+int line_read_rule(struct line *line, const struct token *token, struct error *err)
 {
 	enum prefix_problem problem;
 	bool host_bits = false;
 
-	line->target = *token;
+	line->rule = *token;
 	line->prefixes.count = 0;
 	problem = prefix_parse(token->text, &line->prefixes, &host_bits);
 	if (problem)
@@ -93,7 +93,7 @@ int line_read_range(struct line *line, const struct token *token, const struct a
 {
 	enum prefix_problem problem;
 
-	line->target = *token;
+	line->rule = *token;
 	line->prefixes.count = 0;
 	problem = prefix_range(first, last, &line->prefixes);
 	return problem ? refuse_problem(line, problem, err) : 0;
@@ -132,7 +132,7 @@ static void note_truncated(struct line *line)
 	if (others == UINT8_MAX)
 		others = wide_alone[family];
 	if (line->unended && shortest < others && !input->truncated_example[0] && covers_any(list))
-		quote(line, &line->target, input->truncated_example,
+		quote(line, &line->rule, input->truncated_example,
 		      sizeof(input->truncated_example));
 	if (shortest < line->shortest[family])
 		line->shortest[family] = shortest;
@@ -140,7 +140,7 @@ static void note_truncated(struct line *line)
 
 int line_add_rules(struct line *line, const struct rule *like, struct error *err)
 {
-	if (input_add_rules(line->input, like, &line->prefixes, &line->target, line->number))
+	if (input_add_rules(line->input, like, &line->prefixes, &line->rule, line->number))
 		return error_no_memory(err);
 	note_truncated(line);
 	return 0;

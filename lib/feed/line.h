@@ -23,8 +23,8 @@ struct line {
 	size_t number;       /* from 1 */
 	bool unended;        /* the last line of the file, without a line end */
 	/* Used only by the functions below: */
-	struct prefix_list prefixes; /* those that the line asks for */
-	struct token target;         /* which token does */
+	struct prefix_list prefixes; /* those of its rule */
+	struct token rule;           /* for messages */
 	__u8 shortest[IPF_FAMILIES]; /* prefix of the lines before; UINT8_MAX: there is none */
 };
 void line_init(struct line *line, struct input *input, const char *file);
@@ -39,7 +39,7 @@ int line_refuse(const struct line *line, const struct token *token, struct error
 
 /* Reads a RULE, as prefix_parse() does, into line->prefixes. Notes it in the input when host bits
  * were cleared. */
-int line_read_target(struct line *line, const struct token *token, struct error *err);
+int line_read_rule(struct line *line, const struct token *token, struct error *err);
 
 /* The same for a range whose ends the caller has read; messages show the token. */
 int line_read_range(struct line *line, const struct token *token, const struct address *first,

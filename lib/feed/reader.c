@@ -160,7 +160,7 @@ int reader_argument(struct input *input, const char *text, struct error *err)
 		return error_no_memory(err);
 	line_init(&line, input, NULL);
 	like = line_plain_rule(&line);
-	ret = line_read_target(&line, &token, err);
+	ret = line_read_rule(&line, &token, err);
 	if (!ret)
 		ret = line_add_rules(&line, &like, err);
 	line_done(&line);
