@@ -79,9 +79,7 @@ static int print_json(const struct snapshots *snapshots, struct error *err)
 {
 	struct report report;
 
-	report_init(&report, REPORT_JSON, stdout);
-	report_object(&report, NULL, NULL);
-	report_number(&report, "schema", NULL, 1);
+	report_begin(&report, REPORT_JSON, stdout);
 	report_array(&report, "interfaces", NULL);
 	for (size_t i = 0; i < snapshots->count; i++)
 		describe_interface(&report, &snapshots->items[i]);

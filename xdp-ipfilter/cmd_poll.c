@@ -64,9 +64,7 @@ static int print(const struct snapshots *before, const struct snapshots *now, bo
 {
 	struct report report;
 
-	report_init(&report, json ? REPORT_JSON_LINES : REPORT_TEXT, stdout);
-	report_object(&report, NULL, NULL);
-	report_number(&report, "schema", NULL, 1);
+	report_begin(&report, json ? REPORT_JSON_LINES : REPORT_TEXT, stdout);
 	report_array(&report, "interfaces", NULL);
 	for (size_t i = 0; i < now->count; i++)
 		describe_interface(&report, &before->items[i], &now->items[i]);

@@ -338,9 +338,7 @@ static int print(const struct snapshots *snapshots, const struct state *sync, bo
 	size_t others;
 	int ret;
 
-	report_init(&report, json ? REPORT_JSON : REPORT_TEXT, stdout);
-	report_object(&report, NULL, NULL);
-	report_number(&report, "schema", NULL, 1);
+	report_begin(&report, json ? REPORT_JSON : REPORT_TEXT, stdout);
 	report_array(&report, "interfaces", NULL);
 	for (size_t i = 0; i < snapshots->count; i += 1 + others) {
 		others = count_others(snapshots, i);

@@ -29,6 +29,13 @@ void report_init(struct report *report, enum report_format format, FILE *out)
 	*report = (struct report){ .out = out, .format = format };
 }
 
+void report_begin(struct report *report, enum report_format format, FILE *out)
+{
+	report_init(report, format, out);
+	report_object(report, NULL, NULL);
+	report_number(report, "schema", NULL, REPORT_SCHEMA);
+}
+
 bool report_is_text(const struct report *report)
 {
 	return report->format == REPORT_TEXT;

@@ -25,6 +25,9 @@ enum report_format {
 	REPORT_JSON_LINES, /* each top object is one compact line */
 };
 
+/* Raised when a field of a result goes, or comes to mean something else. */
+#define REPORT_SCHEMA 1
+
 #define REPORT_DEPTH 8 /* levels that may be open at a time */
 
 struct report_level {
@@ -43,6 +46,8 @@ struct report {
 };
 
 void report_init(struct report *report, enum report_format format, FILE *out);
+/* The same, and opens the object that is a result in JSON, which says REPORT_SCHEMA. Close it. */
+void report_begin(struct report *report, enum report_format format, FILE *out);
 bool report_is_text(const struct report *report);
 
 /* Each opens a level, which report_close() closes. `key` is NULL at the top and inside an array.
