@@ -50,6 +50,15 @@ void log_warning(const char *format, ...)
 	va_end(args);
 }
 
+void log_notice(const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	print_line("", format, args);
+	va_end(args);
+}
+
 void log_verbose(const char *format, ...)
 {
 	va_list args;

@@ -16,6 +16,9 @@ enum log_level log_level(void);
 /* "xdp-ipfilter: warning: ..." */
 void log_warning(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+/* What a program that keeps running has to say: "xdp-ipfilter: ..." */
+void log_notice(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
 /* Only with -v. */
 void log_verbose(const char *format, ...) __attribute__((format(printf, 1, 2)));
 

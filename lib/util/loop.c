@@ -33,7 +33,8 @@ void loop_done(struct loop *loop)
 	*loop = (struct loop){ 0 };
 }
 
-int loop_add(struct loop *loop, int fd, loop_callback call, void *context, struct error *err)
+static int add(struct loop *loop, const struct pollfd *descriptor, loop_callback call,
+	       void *context, struct error *err)
 {
 	size_t need = loop->count + 1;
 
@@ -41,10 +42,44 @@ int loop_add(struct loop *loop, int fd, loop_callback call, void *context, struc
 			  sizeof(*loop->descriptors)) ||
 	    array_reserve(&loop->watches, &loop->watch_capacity, need, sizeof(*loop->watches)))
 		return error_no_memory(err);
-	loop->descriptors[loop->count] = (struct pollfd){ .fd = fd, .events = POLLIN };
+	loop->descriptors[loop->count] = *descriptor;
 	loop->watches[loop->count] = (struct loop_watch){ .call = call, .context = context };
 	loop->count++;
 	return 0;
+}
+
+int loop_add(struct loop *loop, int fd, loop_callback call, void *context, struct error *err)
+{
+	return add(loop, &(struct pollfd){ .fd = fd, .events = POLLIN }, call, context, err);
+}
+
+int loop_add_output(struct loop *loop, int fd, loop_callback call, void *context, struct error *err)
+{
+	return add(loop, &(struct pollfd){ .fd = fd, .events = POLLOUT }, call, context, err);
+}
+
+/* poll(2) ignores a descriptor below 0; drop_removed() takes it out when no callback runs. */
+void loop_remove(struct loop *loop, int fd)
+{
+	for (size_t i = 0; i < loop->count; i++) {
+		if (loop->descriptors[i].fd != fd)
+			continue;
+		loop->descriptors[i].fd = -1;
+		loop->descriptors[i].revents = 0;
+	}
+}
+
+static void drop_removed(struct loop *loop)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < loop->count; i++) {
+		if (loop->descriptors[i].fd < 0)
+			continue;
+		loop->descriptors[kept] = loop->descriptors[i];
+		loop->watches[kept++] = loop->watches[i];
+	}
+	loop->count = kept;
 }
 
 int loop_add_timer(struct loop *loop, uint64_t interval_ns, loop_callback call, void *context,
@@ -78,7 +113,8 @@ static bool take_timer(int fd)
 	return read(fd, &expired, sizeof(expired)) > 0;
 }
 
-/* Callbacks may add descriptors, which moves the arrays; those are polled the next time. */
+/* Callbacks may add descriptors, which moves the arrays; those are polled the next time. Those that
+ * callbacks remove have no events any more. */
 static int run_ready(const struct loop *loop, struct error *err)
 {
 	size_t count = loop->count;
@@ -95,6 +131,12 @@ static int run_ready(const struct loop *loop, struct error *err)
 	return ret;
 }
 
+void loop_set_after(struct loop *loop, loop_callback call, void *context)
+{
+	loop->after = call;
+	loop->after_context = context;
+}
+
 int loop_run(struct loop *loop, struct error *err)
 {
 	int ret = 0;
@@ -102,6 +144,9 @@ int loop_run(struct loop *loop, struct error *err)
 	while (!ret) {
 		if (poll(loop->descriptors, loop->count, -1) >= 0) {
 			ret = run_ready(loop, err);
+			if (!ret && loop->after)
+				ret = loop->after(loop->after_context, err);
+			drop_removed(loop);
 		} else if (errno != EINTR) { /* EINTR: stopped and continued */
 			ret = -errno;
 			error_set(err, ret, "cannot wait: %s", strerror(-ret));

@@ -51,6 +51,25 @@ struct fixture {
 	struct error err;
 };
 
+/* Removes descriptors when it is called, and ends the loop if it shall. */
+struct remover {
+	struct loop *loop;
+	int fds[2];
+	unsigned int calls;
+	int returns;
+};
+
+static int remove_call(void *context, struct error *err)
+{
+	struct remover *remover = context;
+
+	(void)err;
+	remover->calls++;
+	loop_remove(remover->loop, remover->fds[0]);
+	loop_remove(remover->loop, remover->fds[1]);
+	return remover->returns;
+}
+
 static void start(struct fixture *fixture)
 {
 	*fixture = (struct fixture){ 0 };
@@ -315,6 +334,76 @@ static const struct signal_case signal_cases[] = {
 	{ "SIGHUP", SIGHUP },
 };
 
+/* Both are readable; the first call removes both, so the second one is never made. A timer ends
+ * it. */
+static void test_callback_may_remove(void **state)
+{
+	struct fixture fixture;
+	struct remover first, second;
+	struct probe timer = { .returns = 1, .lasts = 2 };
+	int pipes[2][2];
+
+	(void)state;
+	start(&fixture);
+	assert_int_equal(pipe(pipes[0]) | pipe(pipes[1]), 0);
+	assert_int_equal(write(pipes[0][1], "x", 1) + write(pipes[1][1], "x", 1), 2);
+	first = (struct remover){ &fixture.loop, { pipes[0][0], pipes[1][0] }, 0, 0 };
+	second = first;
+	assert_int_equal(loop_add(&fixture.loop, pipes[0][0], remove_call, &first, NULL), 0);
+	assert_int_equal(loop_add(&fixture.loop, pipes[1][0], remove_call, &second, NULL), 0);
+	add_timer(&fixture, MS, &timer);
+	assert_int_equal(loop_run(&fixture.loop, &fixture.err), 1);
+	assert_int_equal(first.calls, 1);
+	assert_int_equal(second.calls, 0);
+	assert_int_equal(fixture.loop.count, 1);
+	loop_remove(&fixture.loop, pipes[0][0]);
+	/* What was removed can come back. */
+	first.returns = 2;
+	assert_int_equal(loop_add(&fixture.loop, pipes[0][0], remove_call, &first, NULL), 0);
+	assert_int_equal(loop_run(&fixture.loop, &fixture.err), 2);
+	for (int i = 0; i < 4; i++)
+		close(pipes[i / 2][i % 2]);
+	loop_done(&fixture.loop);
+}
+
+static void test_after_all_that_were_due(void **state)
+{
+	struct fixture fixture;
+	struct probe one = { 0 }, two = { 0 }, after = { .returns = 1, .lasts = 2 };
+	int ends[2];
+
+	(void)state;
+	start(&fixture);
+	assert_int_equal(pipe(ends), 0);
+	assert_int_equal(write(ends[1], "x", 1), 1);
+	assert_int_equal(loop_add(&fixture.loop, ends[0], probe_call, &one, NULL), 0);
+	assert_int_equal(loop_add_output(&fixture.loop, ends[1], probe_call, &two, NULL), 0);
+	loop_set_after(&fixture.loop, probe_call, &after);
+	assert_int_equal(loop_run(&fixture.loop, &fixture.err), 1);
+	assert_int_equal(one.calls, 2);
+	assert_int_equal(two.calls, 2);
+	close(ends[0]);
+	close(ends[1]);
+	loop_done(&fixture.loop);
+}
+
+static void test_output_calls_while_there_is_room(void **state)
+{
+	struct fixture fixture;
+	struct probe room = { .returns = 1, .lasts = 3 };
+	int ends[2];
+
+	(void)state;
+	start(&fixture);
+	assert_int_equal(pipe(ends), 0);
+	assert_int_equal(loop_add_output(&fixture.loop, ends[1], probe_call, &room, NULL), 0);
+	assert_int_equal(loop_run(&fixture.loop, &fixture.err), 1);
+	assert_int_equal(room.calls, 3);
+	close(ends[0]);
+	close(ends[1]);
+	loop_done(&fixture.loop);
+}
+
 int main(void)
 {
 	static struct suite suite;
@@ -330,6 +419,10 @@ int main(void)
 		  NULL);
 	suite_add(&suite, "a closed end calls too", test_closed_end_calls_too, NULL);
 	suite_add(&suite, "a callback may add", test_callback_may_add, NULL);
+	suite_add(&suite, "a callback may remove", test_callback_may_remove, NULL);
+	suite_add(&suite, "after all that were due", test_after_all_that_were_due, NULL);
+	suite_add(&suite, "output calls while there is room", test_output_calls_while_there_is_room,
+		  NULL);
 	suite_add(&suite, "done closes what is its own", test_done_closes_its_own, NULL);
 	SUITE_TABLE(&suite, test_signal_ends, signal_cases);
 	SUITE_TABLE(&suite, test_held_signal_ends_before_any_call, signal_cases);
