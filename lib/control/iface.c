@@ -317,6 +317,31 @@ int ifaces_filtering(const struct option_texts *names, struct ifaces *out, struc
 	return ret;
 }
 
+static void keep_running(struct ifaces *ifaces)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < ifaces->count; i++)
+		if (ifaces->items[i].chain.program_id)
+			ifaces->items[kept++] = ifaces->items[i];
+		else
+			iface_done(&ifaces->items[i]);
+	ifaces->count = kept;
+}
+
+int ifaces_running(struct ifaces *out, struct error *err)
+{
+	int ret = find_loaded(out, err);
+
+	if (!ret)
+		ret = ifaces_split(out, err);
+	if (!ret)
+		ret = ifaces_open(out, err);
+	if (!ret)
+		keep_running(out);
+	return ret;
+}
+
 enum ipf_verdict iface_policy(const struct iface *iface)
 {
 	return iface->filter.config.policy == IPF_DROP ? IPF_DROP : IPF_PASS;
@@ -328,6 +353,7 @@ int iface_read_rules(struct iface *iface, __u32 now, struct error *err)
 
 	if (ret)
 		return error_prefix(err, ret, "%s", iface->dev.name);
+	iface->generation = iface->live.generation;
 	ruleset_tidy(&iface->rules, now);
 	return 0;
 }
@@ -338,6 +364,7 @@ int iface_edit(struct iface *iface, __u32 now, struct error *err)
 
 	if (ret)
 		return ret == -E2BIG ? ret : error_prefix(err, ret, "%s", iface->dev.name);
+	iface->generation = iface->edit.generation;
 	iface->is_edited = true;
 	return 0;
 }

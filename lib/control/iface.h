@@ -34,8 +34,9 @@ struct iface {
 	struct error misread; /* why the open filter finds no source in frames; empty: it does */
 	struct ruleset rules; /* that a command changes or loads; released with the iface */
 	struct table_snapshot live; /* the table that the rules were read from, likewise */
-	bool is_edited;             /* a change leaves most rules alone, and does not read them: */
-	struct edit edit;           /* then this is open instead, likewise */
+	__u32 generation; /* of that table; after a transaction, of the one that is live */
+	bool is_edited;   /* a change leaves most rules alone, and does not read them: */
+	struct edit edit; /* then this is open instead, likewise */
 };
 
 /* Zeroed is empty; release with ifaces_done(). The functions below that add to it return 0, or a
@@ -67,6 +68,10 @@ int ifaces_open(struct ifaces *ifaces, struct error *err);
  * lost it. Refuses an interface with two filters: it is not clear which one is meant. Warns of each
  * filter that finds no source in the frames. */
 int ifaces_filtering(const struct option_texts *names, struct ifaces *out, struct error *err);
+
+/* Finds and opens every filter that runs on an interface, for a program that does so again and again:
+ * there may be none, and several on one interface. Says nothing of others. */
+int ifaces_running(struct ifaces *out, struct error *err);
 
 /* The state of its chain, or FILTER_STATE_NOT_FILTERING where the open filter finds no source in
  * the frames. */

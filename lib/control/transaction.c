@@ -206,11 +206,12 @@ static bool shares_filter(const struct ifaces *ifaces, size_t i)
 static int start(struct transaction *transaction, struct error *err)
 {
 	struct ifaces *ifaces = &transaction->ifaces;
-	int ret = ifaces_filtering(&transaction->devices, ifaces, err);
+	int ret = transaction->is_automatic ? ifaces_running(ifaces, err) :
+					      ifaces_filtering(&transaction->devices, ifaces, err);
 
 	if (ret)
 		return ret;
-	transaction->parts = calloc(ifaces->count, sizeof(*transaction->parts));
+	transaction->parts = calloc(ifaces->count + 1, sizeof(*transaction->parts));
 	if (!transaction->parts)
 		return error_no_memory(err);
 	for (size_t i = 0; i < ifaces->count; i++)
@@ -233,7 +234,7 @@ static int try_prepare(struct transaction *transaction, bool *again, struct erro
 	for (size_t i = 0; i < transaction->ifaces.count && !ret; i++)
 		ret = prepare(&parts[i], transaction, now, again, err);
 	for (size_t i = 0; i < transaction->ifaces.count && !ret; i++)
-		if (parts[i].prepared)
+		if (parts[i].prepared && !transaction->is_automatic)
 			ret = warn(&parts[i], &transaction->input, now, err);
 	return ret;
 }
@@ -274,8 +275,11 @@ int transaction_commit(void *request, struct error *err)
 
 	for (size_t i = 0; i < transaction->ifaces.count; i++) {
 		struct transaction_part *part = &transaction->parts[i];
+		__u32 next = claim_next(part->table.claim.live, part->table.step);
 		int failure = part->prepared ? table_commit(&part->table, err) : 0;
 
+		if (part->prepared && !failure)
+			part->iface->generation = next;
 		part->prepared = false;
 		if (!failure)
 			continue;
@@ -286,6 +290,11 @@ int transaction_commit(void *request, struct error *err)
 		log_verbose("%s: %s changed", transaction->ifaces.items[i].dev.name,
 			    number_count(transaction->parts[i].changed, "rule", text));
 	return ret;
+}
+
+size_t transaction_changed(const struct transaction *transaction, size_t number)
+{
+	return transaction->parts[number].changed;
 }
 
 void transaction_done(void *request)

@@ -30,6 +30,7 @@ struct transaction {
 	struct input input;          /* the rules that were read; zeroed: none */
 	transaction_apply apply;
 	bool is_guarded;          /* refuse what lockout_check_rules() refuses */
+	bool is_automatic;        /* on every filter that runs (ifaces_running()), without a word */
 	enum lockout_change kind; /* for the guard */
 
 	struct ifaces ifaces;
@@ -47,6 +48,9 @@ int transaction_prepare(void *request, struct error *err);
  * only where another process overwrote the memory of a filter; all other interfaces have changed
  * then. */
 int transaction_commit(void *request, struct error *err);
+
+/* How many rules change, or have changed, on the interface of this number of transaction.ifaces. */
+size_t transaction_changed(const struct transaction *transaction, size_t number);
 
 /* Releases the input, and whatever was prepared but is not live. */
 void transaction_done(void *request);
