@@ -9,6 +9,9 @@
 #include <stdlib.h>
 
 #include <dataplane/rtnl_watch.h>
+#include <source/following.h>
+#include <sync/feeding.h>
+#include <sync/feeds.h>
 #include <sync/instance.h>
 #include <sync/keep.h>
 #include <sync/state.h>
@@ -25,6 +28,7 @@
 struct daemon {
 	struct daemon_request *request;
 	struct keep keep;
+	struct feeds *feeds;
 	struct loop loop;
 	int signals, watch;
 	bool is_ready;
@@ -41,11 +45,30 @@ static struct state_interface describe_interface(const struct keep_item *item)
 	};
 }
 
+static struct state_source describe_source(struct feeding *feeding)
+{
+	const struct config_source *source = feeding_source(feeding);
+	const struct following *following = feeding_following(feeding);
+
+	return (struct state_source){
+		.set = source->set,
+		.from = source->location.text,
+		.state = following_state_name(following_state(following)),
+		.error = feeding_trouble(feeding),
+		.updated = feeding_updated(feeding),
+		.rules = following->accepted,
+	};
+}
+
 static void write_state(const struct daemon *daemon)
 {
+	const size_t source_count = feeds_count(daemon->feeds);
+	auto_free struct state_source *sources = calloc(source_count + 1, sizeof(*sources));
 	auto_free struct state_interface *interfaces =
 		calloc(daemon->keep.count + 1, sizeof(*interfaces));
 	const struct state state = {
+		.sources = sources,
+		.source_count = source_count,
 		.interfaces = interfaces,
 		.interface_count = daemon->keep.count,
 	};
@@ -53,7 +76,9 @@ static void write_state(const struct daemon *daemon)
 
 	for (size_t i = 0; i < daemon->keep.count && interfaces; i++)
 		interfaces[i] = describe_interface(&daemon->keep.items[i]);
-	if (!interfaces || state_write(&state, &err))
+	for (size_t i = 0; i < source_count && sources; i++)
+		sources[i] = describe_source(feeds_item(daemon->feeds, i));
+	if (!interfaces || !sources || state_write(&state, &err))
 		log_warning("%s", err.text);
 }
 
@@ -64,13 +89,13 @@ static int rules_of(void *context, const char *name, enum ipf_verdict policy, st
 {
 	const struct daemon *daemon = context;
 
-	(void)policy;
-	(void)out;
-	(void)err;
-	*complete = true;
-	for (size_t i = 0; i < daemon->request->config.source_count; i++)
-		*complete &= !config_source_is_for(&daemon->request->config.sources[i], name);
-	return 0;
+	return feeds_rules(daemon->feeds, name, policy, out, complete, err);
+}
+
+static void look_at_interfaces(struct daemon *daemon)
+{
+	if (keep_look(&daemon->keep))
+		feeds_notice_filter(daemon->feeds);
 }
 
 static int round_of_all(void *context, struct error *err)
@@ -78,12 +103,23 @@ static int round_of_all(void *context, struct error *err)
 	struct daemon *daemon = context;
 
 	(void)err;
-	keep_look(&daemon->keep);
+	look_at_interfaces(daemon);
+	feeds_tick(daemon->feeds);
 	write_state(daemon);
-	if (!daemon->is_ready)
+	if (!daemon->is_ready && feeds_have_tried(daemon->feeds)) {
 		notify_ready();
-	daemon->is_ready = true;
+		daemon->is_ready = true;
+	}
 	return 0;
+}
+
+static int look_at_sources(void *context, struct error *err)
+{
+	struct daemon *daemon = context;
+
+	(void)err;
+	feeds_look(daemon->feeds);
+	return daemon->request->once && feeds_have_ended(daemon->feeds) ? LAST : 0;
 }
 
 static int notice_interface(void *context, struct error *err)
@@ -93,7 +129,7 @@ static int notice_interface(void *context, struct error *err)
 	(void)err;
 	rtnl_watch_drain(daemon->watch);
 	keep_notice(&daemon->keep);
-	keep_look(&daemon->keep);
+	look_at_interfaces(daemon);
 	return 0;
 }
 
@@ -112,6 +148,8 @@ static int take_config(struct daemon *daemon, struct config *config, struct erro
 	struct config old = daemon->request->config;
 	int ret = keep_configure(&daemon->keep, config, err);
 
+	if (!ret)
+		ret = feeds_configure(daemon->feeds, config, err);
 	if (ret)
 		return ret;
 	daemon->request->config = *config;
@@ -168,12 +206,29 @@ static int follow(struct daemon *daemon, struct error *err)
 
 	if (!ret)
 		ret = round_of_all(daemon, err);
-	if (!ret && !daemon->request->once)
+	if (!ret)
 		ret = loop_run(&daemon->loop, err);
 	notify_stopping();
-	loop_done(&daemon->loop);
+	if (ret >= 0)
+		ret = daemon->request->once ? feeds_result(daemon->feeds, err) : 0;
 	state_remove();
-	return ret < 0 ? ret : 0;
+	return ret;
+}
+
+static int start_feeds(struct daemon *daemon, struct error *err)
+{
+	const struct feeds_options options = {
+		.loop = &daemon->loop,
+		.cache = daemon->request->cache,
+		.keep = &daemon->keep,
+		.once = daemon->request->once,
+	};
+	int ret = feeds_new(&options, &daemon->feeds, err);
+
+	if (ret)
+		return ret;
+	loop_set_after(&daemon->loop, look_at_sources, daemon);
+	return feeds_configure(daemon->feeds, &daemon->request->config, err);
 }
 
 int daemon_run(struct daemon_request *request, struct error *err)
@@ -195,7 +250,11 @@ int daemon_run(struct daemon_request *request, struct error *err)
 	daemon.keep.context = &daemon;
 	ret = keep_configure(&daemon.keep, &request->config, err);
 	if (!ret)
+		ret = start_feeds(&daemon, err);
+	if (!ret)
 		ret = follow(&daemon, err);
+	feeds_free(daemon.feeds);
+	loop_done(&daemon.loop);
 	keep_done(&daemon.keep);
 	return ret;
 }

@@ -1,0 +1,708 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * How is one source read again and again, and what has come of it?
+ */
+#include <sync/feeding.h>
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <ruleset/tick.h>
+#include <source/tally.h>
+#include <source/job.h>
+#include <source/receiver.h>
+#include <sync/cache.h>
+#include <sync/counted.h>
+#include <sync/file_watch.h>
+#include <sync/secrets.h>
+#include <sync/worker.h>
+#include <util/auto.h>
+#include <util/backoff.h>
+#include <util/clock.h>
+#include <util/error.h>
+#include <util/log.h>
+#include <util/loop.h>
+#include <util/number.h>
+
+/* A set with more would need more memory than its host has for it: about 2 GB. */
+#define MAX_RULES (UINT32_C(1) << 25)
+
+/* What is read before others get their turn. */
+#define READ_SIZE (1 << 16)
+#define READS 16
+
+/* A program that reads a polled source may take so long. Its own limits are narrower. */
+#define RUN_MS (60 * 60 * 1000)
+
+/* A file that changes all the time is read so often between two ticks. */
+#define FILE_STARTS 3
+
+/* A copy is kept so often at most; and keeping it may take so much of the time. */
+#define KEEP_MS (60 * 1000)
+#define KEEP_SHARE 100
+
+/* Warnings that are said in a minute. */
+#define WARNINGS 10
+#define WARNINGS_MS (60 * 1000)
+
+#define NEVER UINT64_MAX
+
+struct feeding {
+	const struct config_source *source;
+	const struct feeding_host *host;
+	struct following following;
+	struct receiver receiver;
+	struct file_watch watch; /* of a file */
+	/* The program that runs: */
+	struct worker worker;
+	struct stat file; /* that it reads */
+	uint64_t started_ms;
+	bool answered, failed, again; /* it did; it is to start again at once */
+	unsigned int starts;          /* since the last tick */
+	char *reply;                  /* to it */
+	size_t reply_length, reply_sent;
+	/* The next one: */
+	uint64_t due_ms;
+	struct backoff backoff;
+	char *validator;
+	/* What is known: */
+	struct error trouble;
+	enum following_state told;
+	int64_t updated_s;
+	bool has_tried;
+	/* The copy on disk: */
+	bool differs;
+	uint64_t keep_ms;
+	struct error keep_trouble;
+	/* Warnings: */
+	uint64_t warnings_ms;
+	unsigned int warnings;
+};
+
+struct following *feeding_following(struct feeding *feeding)
+{
+	return &feeding->following;
+}
+
+const struct config_source *feeding_source(const struct feeding *feeding)
+{
+	return feeding->source;
+}
+
+void feeding_set_source(struct feeding *feeding, const struct config_source *source)
+{
+	feeding->source = source;
+	feeding->watch.path = source->location.path;
+}
+
+const char *feeding_trouble(const struct feeding *feeding)
+{
+	return feeding->trouble.text[0] ? feeding->trouble.text : NULL;
+}
+
+int64_t feeding_updated(const struct feeding *feeding)
+{
+	return feeding->updated_s;
+}
+
+bool feeding_has_tried(const struct feeding *feeding)
+{
+	return feeding->has_tried || following_knows(&feeding->following);
+}
+
+bool feeding_has_ended(const struct feeding *feeding)
+{
+	return feeding->has_tried && !feeding->worker.pid;
+}
+
+static bool is_file(const struct feeding *feeding)
+{
+	return feeding->source->location.kind == LOCATION_FILE;
+}
+
+static bool is_polled(const struct feeding *feeding)
+{
+	return location_is_polled(&feeding->source->location);
+}
+
+static struct following_time now(void)
+{
+	return (struct following_time){ clock_monotonic_ms(), tick_now() };
+}
+
+/* --- What happens to it ------------------------------------------------------------------------ */
+
+/* It cannot be read. What was there stays. */
+static void fail(struct feeding *feeding, const char *text)
+{
+	const struct following_time time = now();
+
+	feeding->failed = true;
+	feeding->has_tried = true;
+	error_set(&feeding->trouble, -EIO, "%s", text);
+	following_take_trouble(&feeding->following, &time);
+	feeding->host->changed(feeding->host->context);
+}
+
+static void succeed(struct feeding *feeding)
+{
+	feeding->answered = true;
+	feeding->failed = false;
+	feeding->has_tried = true;
+	feeding->updated_s = (int64_t)time(NULL);
+	error_clear(&feeding->trouble);
+	backoff_reset(&feeding->backoff);
+	feeding->host->changed(feeding->host->context);
+}
+
+static int keep_validator(struct feeding *feeding, const char *text, struct error *err)
+{
+	char *validator = strdup(text);
+
+	if (!validator)
+		return error_no_memory(err);
+	free(feeding->validator);
+	feeding->validator = validator;
+	return 0;
+}
+
+static int take_rules(struct feeding *feeding, struct receiver_event *event, struct error *err)
+{
+	struct following *following = &feeding->following;
+	int ret = event->kind == RECEIVER_LIST ?
+			  following_take_list(following, event->rules, event->count, err) :
+			  following_take_change(following, event->rules, event->count, err);
+
+	if (!ret)
+		ret = keep_validator(feeding, event->text, err);
+	if (ret)
+		return ret;
+	feeding->differs = true;
+	succeed(feeding);
+	return 0;
+}
+
+static void warn(struct feeding *feeding, const char *text)
+{
+	const uint64_t time_ms = clock_monotonic_ms();
+
+	if (time_ms >= feeding->warnings_ms) {
+		if (feeding->warnings > WARNINGS)
+			log_warning("set %s: %u more warnings", feeding->source->set,
+				    feeding->warnings - WARNINGS);
+		feeding->warnings_ms = time_ms + WARNINGS_MS;
+		feeding->warnings = 0;
+	}
+	if (feeding->warnings++ < WARNINGS)
+		log_warning("set %s: %s", feeding->source->set, text);
+}
+
+/* --- What it asks for --------------------------------------------------------------------------- */
+
+static void forget_reply(struct feeding *feeding)
+{
+	if (feeding->reply)
+		loop_remove(feeding->host->loop, feeding->worker.input);
+	free(feeding->reply);
+	feeding->reply = NULL;
+}
+
+/* Sends as much as the pipe takes. A program that has gone is noticed elsewhere. */
+static int send_reply(void *context, struct error *err)
+{
+	struct feeding *feeding = context;
+	ssize_t sent = write(feeding->worker.input, feeding->reply + feeding->reply_sent,
+			     feeding->reply_length - feeding->reply_sent);
+
+	(void)err;
+	if (sent < 0 && errno == EAGAIN)
+		return 0;
+	if (sent > 0)
+		feeding->reply_sent += (size_t)sent;
+	if (sent <= 0 || feeding->reply_sent == feeding->reply_length)
+		forget_reply(feeding);
+	return 0;
+}
+
+static int format_counters(struct feeding *feeding, const struct tally *counters, struct error *err)
+{
+	FILE *file = open_memstream(&feeding->reply, &feeding->reply_length);
+	int ret;
+
+	if (!file)
+		return error_no_memory(err);
+	ret = tally_write(counters, file, err);
+	if (fclose(file) && !ret)
+		ret = error_no_memory(err);
+	return ret;
+}
+
+static int answer(struct feeding *feeding, struct error *err)
+{
+	struct tally counters = { 0 };
+	int ret;
+
+	/* It asks again before it has read the last answer? */
+	if (feeding->reply)
+		return 0;
+	ret = counted_read(feeding->source->set, &counters, err);
+	if (ret) {
+		/* An answer without numbers: it waits for one. */
+		log_warning("set %s: %s", feeding->source->set, err->text);
+		error_clear(err);
+		tally_done(&counters);
+	}
+	feeding->reply_sent = 0;
+	ret = format_counters(feeding, &counters, err);
+	tally_done(&counters);
+	if (!ret)
+		ret = loop_add_output(feeding->host->loop, feeding->worker.input, send_reply,
+				      feeding, err);
+	if (ret) {
+		free(feeding->reply);
+		feeding->reply = NULL;
+	}
+	return ret;
+}
+
+static int take_event(void *context, struct receiver_event *event, struct error *err)
+{
+	struct feeding *feeding = context;
+
+	switch (event->kind) {
+	case RECEIVER_LIST:
+	case RECEIVER_CHANGE:
+		return take_rules(feeding, event, err);
+	case RECEIVER_SAME:
+		following_take_same(&feeding->following);
+		succeed(feeding);
+		return 0;
+	case RECEIVER_TROUBLE:
+		fail(feeding, event->text);
+		return 0;
+	case RECEIVER_WARNING:
+		warn(feeding, event->text);
+		return 0;
+	case RECEIVER_COUNTERS:
+		return answer(feeding, err);
+	}
+	return 0;
+}
+
+/* --- Its program -------------------------------------------------------------------------------- */
+
+static int open_socket(const char *path, struct error *err)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	auto_fd int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	int ret;
+
+	if (strlen(path) >= sizeof(address.sun_path))
+		return error_set(err, -ENAMETOOLONG, "%s: too long for a socket", path);
+	strcpy(address.sun_path, path);
+	if (fd >= 0 && !connect(fd, (struct sockaddr *)&address, sizeof(address)))
+		return auto_take_fd(&fd);
+	ret = -errno;
+	return error_set(err, ret, "%s: cannot connect to it: %s", path, strerror(-ret));
+}
+
+/* What the program may not open itself. Returns a descriptor, -1 for none, or another negative
+ * errno and sets *err. *changed: it has to be read. */
+static int open_descriptor(struct feeding *feeding, bool *changed, struct error *err)
+{
+	const struct location *location = &feeding->source->location;
+	int fd;
+
+	*changed = true;
+	if (location->kind == LOCATION_CROWDSEC && location->path)
+		return open_socket(location->path, err);
+	if (location->kind != LOCATION_FILE)
+		return -1;
+	fd = file_watch_open_file(&feeding->watch, changed, err);
+	if (fd >= 0 && fstat(fd, &feeding->file))
+		*changed = true;
+	return fd;
+}
+
+static int fill_job(const struct feeding *feeding, struct job *job, struct error *err)
+{
+	const struct config_source *source = feeding->source;
+
+	job->max_bytes = source->max_bytes;
+	job->poll_s = source->every_s;
+	job->once = feeding->host->once;
+	job->version = strdup(XDP_IPFILTER_VERSION);
+	job->format = source->format ? strdup(source->format) : NULL;
+	job->validator = feeding->validator ? strdup(feeding->validator) : NULL;
+	if (!job->version || (source->format && !job->format) ||
+	    (feeding->validator && !job->validator))
+		return error_no_memory(err);
+	return secrets_read(source, job, err);
+}
+
+static int run(struct feeding *feeding, int descriptor, struct error *err)
+{
+	struct job job = { 0 };
+	int ret = fill_job(feeding, &job, err);
+
+	job.location = feeding->source->location;
+	if (!ret)
+		ret = worker_start(feeding->source->set, &job, descriptor, &feeding->worker, err);
+	job.location = (struct location){ 0 };
+	job_done(&job);
+	return ret;
+}
+
+static int read_some(struct feeding *feeding, bool *ended, struct error *err)
+{
+	char bytes[READ_SIZE];
+	ssize_t count = read(feeding->worker.output, bytes, sizeof(bytes));
+
+	*ended = count == 0 || (count < 0 && errno == EAGAIN);
+	if (count <= 0)
+		return 0;
+	return receiver_take(&feeding->receiver, bytes, (size_t)count, tick_now(), err);
+}
+
+/* What it says from now on does not count. */
+static void abandon(struct feeding *feeding, const char *text)
+{
+	loop_remove(feeding->host->loop, feeding->worker.output);
+	close(feeding->worker.output);
+	feeding->worker.output = -1;
+	worker_kill(&feeding->worker);
+	fail(feeding, text);
+}
+
+static void read_output(struct feeding *feeding, unsigned int reads)
+{
+	struct error err = { 0 };
+	bool ended = false;
+
+	while (reads-- && !ended && feeding->worker.output >= 0)
+		if (read_some(feeding, &ended, &err))
+			abandon(feeding, err.text);
+}
+
+static int take_output(void *context, struct error *err)
+{
+	struct feeding *feeding = context;
+	struct error own = { 0 };
+	bool ended = false;
+
+	(void)err;
+	for (int i = 0; i < READS && !ended; i++) {
+		if (read_some(feeding, &ended, &own)) {
+			abandon(feeding, own.text);
+			return 0;
+		}
+	}
+	return 0;
+}
+
+/* When to read it next. */
+static void schedule(struct feeding *feeding)
+{
+	const uint64_t every_ms = feeding->source->every_s * 1000;
+	uint64_t pause_ms = 0;
+
+	if (feeding->failed)
+		pause_ms = backoff_next_ms(&feeding->backoff);
+	else if (!feeding->again && is_polled(feeding))
+		pause_ms = is_file(feeding) ? every_ms : backoff_jitter_ms(every_ms);
+	feeding->due_ms = feeding->host->once ? NEVER : clock_monotonic_ms() + pause_ms;
+	feeding->again = false;
+}
+
+static void release(struct feeding *feeding)
+{
+	forget_reply(feeding);
+	loop_remove(feeding->host->loop, feeding->worker.pidfd);
+	if (feeding->worker.output >= 0)
+		loop_remove(feeding->host->loop, feeding->worker.output);
+}
+
+/* Has it done what it should? */
+static void judge_end(struct feeding *feeding, bool success, const struct error *err)
+{
+	if (feeding->failed)
+		return;
+	if (!success)
+		fail(feeding, err->text);
+	else if (!is_polled(feeding) && !feeding->host->once)
+		fail(feeding, "its program has ended");
+	else if (!feeding->answered)
+		fail(feeding, "its program ended without an answer");
+}
+
+static void start_if_due(struct feeding *feeding);
+
+static int take_end(void *context, struct error *err)
+{
+	struct feeding *feeding = context;
+	struct error own = { 0 };
+	bool success;
+
+	(void)err;
+	/* Whatever it said before it ended is in the pipe. */
+	read_output(feeding, ~0U);
+	release(feeding);
+	success = worker_reap(&feeding->worker, &own);
+	judge_end(feeding, success, &own);
+	if (!feeding->failed && is_file(feeding)) {
+		file_watch_was_read(&feeding->watch, &feeding->file);
+		feeding->again |= file_watch_is_other(&feeding->watch, &feeding->file);
+	}
+	schedule(feeding);
+	feeding->host->changed(feeding->host->context);
+	start_if_due(feeding);
+	return 0;
+}
+
+static int listen_to(struct feeding *feeding, struct error *err)
+{
+	int ret = loop_add(feeding->host->loop, feeding->worker.output, take_output, feeding, err);
+
+	if (!ret)
+		ret = loop_add(feeding->host->loop, feeding->worker.pidfd, take_end, feeding, err);
+	return ret;
+}
+
+static int start(struct feeding *feeding, struct error *err)
+{
+	bool changed;
+	auto_fd int descriptor = open_descriptor(feeding, &changed, err);
+	int ret;
+
+	if (descriptor < -1)
+		return descriptor;
+	if (!changed) {
+		following_take_same(&feeding->following);
+		succeed(feeding);
+		schedule(feeding);
+		return 0;
+	}
+	receiver_restart(&feeding->receiver);
+	feeding->answered = feeding->failed = feeding->again = false;
+	feeding->started_ms = clock_monotonic_ms();
+	feeding->due_ms = NEVER;
+	feeding->starts++;
+	ret = run(feeding, descriptor, err);
+	if (!ret)
+		ret = listen_to(feeding, err);
+	if (ret && feeding->worker.pid) {
+		worker_kill(&feeding->worker);
+		release(feeding);
+		worker_reap(&feeding->worker, NULL);
+	}
+	return ret;
+}
+
+static void start_if_due(struct feeding *feeding)
+{
+	struct error err = { 0 };
+
+	if (feeding->worker.pid || feeding->starts >= FILE_STARTS ||
+	    clock_monotonic_ms() < feeding->due_ms)
+		return;
+	if (start(feeding, &err)) {
+		fail(feeding, err.text);
+		schedule(feeding);
+	}
+}
+
+void feeding_tick(struct feeding *feeding)
+{
+	feeding->starts = 0;
+	if (feeding->worker.pid && is_polled(feeding) && feeding->worker.output >= 0 &&
+	    clock_monotonic_ms() - feeding->started_ms > RUN_MS)
+		abandon(feeding, "reading it takes more than an hour");
+	start_if_due(feeding);
+}
+
+/* --- Its file ----------------------------------------------------------------------------------- */
+
+static int take_file_event(void *context, struct error *err)
+{
+	struct feeding *feeding = context;
+
+	(void)err;
+	if (!file_watch_drain(&feeding->watch))
+		return 0;
+	if (feeding->worker.pid)
+		feeding->again = true;
+	else
+		feeding->due_ms = 0;
+	start_if_due(feeding);
+	return 0;
+}
+
+static int watch_file(struct feeding *feeding, struct error *err)
+{
+	file_watch_init(&feeding->watch, feeding->source->location.path);
+	if (feeding->watch.inotify < 0)
+		return 0;
+	return loop_add(feeding->host->loop, feeding->watch.inotify, take_file_event, feeding, err);
+}
+
+/* --- Its copy ----------------------------------------------------------------------------------- */
+
+static void restore(struct feeding *feeding)
+{
+	struct cache_copy copy = { 0 };
+	struct error err = { 0 };
+	char text[NUMBER_COUNT_SIZE];
+
+	if (!cache_read(feeding->host->cache, feeding->source, &copy, &err) &&
+	    !following_restore(&feeding->following, copy.rules, copy.count, &err)) {
+		feeding->validator = copy.validator;
+		copy.validator = NULL;
+		log_verbose("set %s: begins with the copy of %s", feeding->source->set,
+			    number_count(copy.count, "rule", text));
+	}
+	cache_copy_done(&copy);
+	if (err.text[0])
+		log_warning("set %s: %s", feeding->source->set, err.text);
+}
+
+/* Says once what keeps it from keeping a copy. */
+static void tell_keep_trouble(struct feeding *feeding, const struct error *err)
+{
+	if (strcmp(feeding->keep_trouble.text, err->text) != 0 && err->text[0])
+		log_warning("set %s: %s; after a restart there would be no copy of it",
+			    feeding->source->set, err->text);
+	feeding->keep_trouble = *err;
+}
+
+/* The validator goes with the rules that the source says; held ones are others. */
+static void keep(struct feeding *feeding)
+{
+	const uint64_t start_ms = clock_monotonic_ms();
+	const bool fresh = following_state(&feeding->following) == FOLLOWING_FRESH;
+	struct cache_copy copy = { 0 };
+	struct error err = { 0 };
+	uint64_t end_ms;
+	int ret = following_rules(&feeding->following, &copy.rules, &copy.count, &err);
+
+	if (!ret && fresh && feeding->validator)
+		copy.validator = strdup(feeding->validator);
+	if (!ret)
+		ret = cache_write(feeding->host->cache, feeding->source, &copy, &err);
+	cache_copy_done(&copy);
+	tell_keep_trouble(feeding, &err);
+	end_ms = clock_monotonic_ms();
+	feeding->differs = ret != 0;
+	feeding->keep_ms = end_ms + KEEP_SHARE * (end_ms - start_ms);
+	if (feeding->keep_ms < end_ms + KEEP_MS)
+		feeding->keep_ms = end_ms + KEEP_MS;
+}
+
+/* --- What is told ------------------------------------------------------------------------------- */
+
+static void describe_held(struct feeding *feeding)
+{
+	const struct following *following = &feeding->following;
+
+	error_set(&feeding->trouble, -EAGAIN,
+		  "the source has only %zu of %zu rules now; the others stay%s", following->said,
+		  following->accepted,
+		  following->hold_ms ? " until its hold time is over" :
+				       " until it has them again (shrink = yes lets them go)");
+}
+
+static void tell(struct feeding *feeding)
+{
+	const enum following_state state = following_state(&feeding->following);
+	const char *set = feeding->source->set;
+	char text[NUMBER_COUNT_SIZE];
+
+	if (state == FOLLOWING_HELD)
+		describe_held(feeding);
+	if (state == feeding->told)
+		return;
+	number_count(feeding->following.accepted, "rule", text);
+	if (state == FOLLOWING_FAILING)
+		log_warning("set %s: failing: %s; it keeps %s", set, feeding->trouble.text, text);
+	else if (state == FOLLOWING_HELD)
+		log_warning("set %s: held: %s", set, feeding->trouble.text);
+	else
+		log_notice("set %s: %s, %s from %s", set, following_state_name(state), text,
+			   feeding->source->location.text);
+	if (state == FOLLOWING_FRESH)
+		error_clear(&feeding->trouble);
+	feeding->told = state;
+}
+
+void feeding_settle(struct feeding *feeding, bool at_once)
+{
+	tell(feeding);
+	if (feeding->differs && (at_once || clock_monotonic_ms() >= feeding->keep_ms))
+		keep(feeding);
+}
+
+/* --- Begin and end ------------------------------------------------------------------------------ */
+
+static int prepare(struct feeding *feeding, struct error *err)
+{
+	const struct config_source *source = feeding->source;
+	int ret;
+
+	feeding->following.hold_ms = source->hold_s * 1000;
+	feeding->following.shrink = source->shrink;
+	feeding->following.max_rules = MAX_RULES;
+	feeding->receiver.verdict = source->verdict;
+	feeding->receiver.max_rules = MAX_RULES;
+	feeding->receiver.call = take_event;
+	feeding->receiver.context = feeding;
+	ret = receiver_init(&feeding->receiver, err);
+	if (!ret && is_file(feeding))
+		ret = watch_file(feeding, err);
+	if (!ret)
+		restore(feeding);
+	return ret;
+}
+
+int feeding_begin(const struct config_source *source, const struct feeding_host *host,
+		  struct feeding **out, struct error *err)
+{
+	struct feeding *feeding = calloc(1, sizeof(*feeding));
+	int ret;
+
+	if (!feeding)
+		return error_no_memory(err);
+	feeding->source = source;
+	feeding->host = host;
+	feeding->worker = (struct worker)WORKER_NONE;
+	feeding->watch.inotify = -1;
+	ret = prepare(feeding, err);
+	if (ret)
+		feeding_end(feeding);
+	else
+		*out = feeding;
+	return ret;
+}
+
+void feeding_end(struct feeding *feeding)
+{
+	if (!feeding)
+		return;
+	if (feeding->worker.pid) {
+		worker_kill(&feeding->worker);
+		release(feeding);
+		worker_reap(&feeding->worker, NULL);
+	}
+	if (feeding->watch.inotify >= 0)
+		loop_remove(feeding->host->loop, feeding->watch.inotify);
+	file_watch_done(&feeding->watch);
+	following_done(&feeding->following);
+	receiver_done(&feeding->receiver);
+	free(feeding->validator);
+	free(feeding);
+}
