@@ -5,12 +5,12 @@
 #include <source/etcd_value.h>
 
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
-#include <feed/format.h>
 #include <feed/reader.h>
-#include <source/gzip.h>
+#include <source/list.h>
 #include <util/auto.h>
 #include <util/error.h>
 #include <util/text.h>
@@ -47,51 +47,33 @@ static int read_name(const struct etcd_answer_pair *pair, size_t skipped, struct
 	return reader_argument(input, name, err);
 }
 
-/* sync gives all of them its own set. Rules of several sets are a mistake. */
-static int check_sets(struct input *input, struct error *err)
+/* In memory only. -1: there is none. */
+static int open_value(const struct etcd_answer_pair *pair)
 {
-	for (size_t i = 1; i < input->count; i++)
-		if (input->rules[i].set != input->rules[0].set)
-			return error_set(err, -EINVAL,
-					 "its lines are for several sets; all that a source names "
-					 "goes to the source's own set");
-	return 0;
+	auto_fd int fd = memfd_create("value", MFD_CLOEXEC);
+	size_t written = 0;
+	ssize_t more = 1;
+
+	while (fd >= 0 && written < pair->value_size && more > 0) {
+		more = write(fd, pair->value + written, pair->value_size - written);
+		if (more > 0)
+			written += (size_t)more;
+	}
+	if (fd < 0 || written < pair->value_size || lseek(fd, 0, SEEK_SET))
+		return -1;
+	return auto_take_fd(&fd);
 }
 
-static int read_text(const char *text, size_t size, const char *name, struct input *input,
-		     struct error *err)
+int etcd_value_read(const struct etcd_answer_pair *pair, size_t skipped, const struct job *job,
+		    const char *name, struct input *input, struct error *err)
 {
-	auto_file FILE *file = size ? fmemopen((char *)text, size, "r") : NULL;
-	int ret;
+	auto_fd int fd = -1;
 
-	if (!size)
-		return 0;
-	if (!file)
-		return error_no_memory(err);
-	ret = reader_read(input, file, name, err);
-	return ret ? ret : check_sets(input, err);
-}
-
-static int read_packed(const struct etcd_answer_pair *pair, uint64_t max_bytes, struct input *input,
-		       const char *name, struct error *err)
-{
-	auto_free char *text = NULL;
-	size_t size;
-	int ret = gzip_unpack(pair->value, pair->value_size, max_bytes, &text, &size, err);
-
-	return ret ? ret : read_text(text, size, name, input, err);
-}
-
-int etcd_value_read(const struct etcd_answer_pair *pair, size_t skipped, uint64_t max_bytes,
-		    const char *format, struct input *input, struct error *err)
-{
-	char name[ETCD_VALUE_NAME_SIZE];
-
+	input_start(input);
 	if (!pair->value_size)
 		return read_name(pair, skipped, input, err);
-	input->format = format ? format_find(format) : NULL;
-	etcd_value_name(pair, skipped, name);
-	if (gzip_begins(pair->value, pair->value_size))
-		return read_packed(pair, max_bytes, input, name, err);
-	return read_text((const char *)pair->value, pair->value_size, name, input, err);
+	fd = open_value(pair);
+	if (fd < 0)
+		return error_no_memory(err);
+	return list_read_whole(job, fd, name, input, err);
 }

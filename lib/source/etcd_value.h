@@ -2,7 +2,7 @@
 /*
  * Which rules does a key of etcd ask for?
  *
- * Its value is a list in one of the formats of <feed/format.h>, as it is or packed by gzip. If it
+ * Its value is a list (list.h), packed by gzip or not. If it
  * is empty, the key's own name after the prefix is the rule.
  */
 #ifndef SOURCE_ETCD_VALUE_H
@@ -10,7 +10,8 @@
 
 #include <feed/input.h>
 #include <source/etcd_answer.h>
-#include <stdint.h>
+#include <source/job.h>
+#include <stddef.h>
 
 struct error;
 
@@ -19,10 +20,10 @@ struct error;
 const char *etcd_value_name(const struct etcd_answer_pair *pair, size_t skipped,
 			    char text[ETCD_VALUE_NAME_SIZE]);
 
-/* Reads the rules into `input`, of which the caller has set the first members, and which it
- * releases, also after a failure. Timeouts count from input->now. Returns 0; or a negative errno
- * and sets *err, -EINVAL or -EFBIG for a value that is wrong. */
-int etcd_value_read(const struct etcd_answer_pair *pair, size_t skipped, uint64_t max_bytes,
-		    const char *format, struct input *input, struct error *err);
+/* Reads the rules into `input`, which is zeroed. Messages call the value `name`, which must live as
+ * long as the input. Returns 0; -ENOMEM; or, for a value that is wrong, another negative errno, and
+ * sets *err. Release with input_done() in all cases. */
+int etcd_value_read(const struct etcd_answer_pair *pair, size_t skipped, const struct job *job,
+		    const char *name, struct input *input, struct error *err);
 
 #endif

@@ -24,6 +24,7 @@
 #define CONNECT_S 30
 #define SILENCE_S 60
 #define MAX_HEADER_BYTES (128 << 10) /* of all responses of a request */
+#define KEEP_ALIVE_S 30
 #define WAIT_MS 1000                 /* curl's own timers may end a wait sooner */
 #define AGENT_SIZE 64
 
@@ -334,6 +335,10 @@ static void set_limits(struct transfer *transfer)
 	SET(transfer, CURLOPT_CONNECTTIMEOUT, (long)limit_or(request->connect_s, CONNECT_S));
 	SET(transfer, CURLOPT_TIMEOUT, (long)request->total_s);
 	SET(transfer, CURLOPT_MAXFILESIZE_LARGE, (curl_off_t)request->max_bytes);
+	/* An answer may be silent for long, and routers on the way forget connections that are. */
+	SET(transfer, CURLOPT_TCP_KEEPALIVE, 1L);
+	SET(transfer, CURLOPT_TCP_KEEPIDLE, (long)KEEP_ALIVE_S);
+	SET(transfer, CURLOPT_TCP_KEEPINTVL, (long)KEEP_ALIVE_S);
 	/* The program does not wait for the thread of a slow look-up when it ends. */
 	SET(transfer, CURLOPT_QUICK_EXIT, 1L);
 	SET(transfer, CURLOPT_NOSIGNAL, 1L);

@@ -47,8 +47,8 @@ static int check_end(const struct input *input, struct error *err)
 			 input->truncated_example);
 }
 
-int list_read(const struct job *job, int fd, const char *name, struct input *input,
-	      struct error *err)
+int list_read_whole(const struct job *job, int fd, const char *name, struct input *input,
+		    struct error *err)
 {
 	auto_free struct unpack *unpack = malloc(sizeof(*unpack));
 	int ret;
@@ -67,10 +67,16 @@ int list_read(const struct job *job, int fd, const char *name, struct input *inp
 	ret = reader_read(input, unpack->file, name, err);
 	if (ret)
 		ret = explain(unpack, job->max_bytes, name, ret, err);
-	else
-		ret = check_end(input, err);
 	unpack_close(unpack);
 	return ret;
+}
+
+int list_read(const struct job *job, int fd, const char *name, struct input *input,
+	      struct error *err)
+{
+	int ret = list_read_whole(job, fd, name, input, err);
+
+	return ret ? ret : check_end(input, err);
 }
 
 static int warn_host_bits(const struct input *input, FILE *out, struct error *err)

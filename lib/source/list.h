@@ -22,6 +22,10 @@ struct error;
 int list_read(const struct job *job, int fd, const char *name, struct input *input,
 	      struct error *err);
 
+/* The same for a list that cannot have been cut off: its last line needs no line end. */
+int list_read_whole(const struct job *job, int fd, const char *name, struct input *input,
+		    struct error *err);
+
 /* Delivers what was read. Returns 0, or a negative errno and sets *err. */
 int list_deliver(const struct input *input, const char *validator, FILE *out, struct error *err);
 

@@ -144,8 +144,8 @@ static int warn(struct following *following, const struct etcd_answer_pair *pair
 
 	if (++following->warnings > WARNINGS_MOST)
 		return 0;
-	error_set(&text, 0, "key %s%s: %s; the rules that it had before stay", following->prefix,
-		  etcd_value_name(pair, following->prefix_size, name), problem);
+	error_set(&text, 0, "key %s%s is not used, and the rules that it had stay: %s",
+		  following->prefix, etcd_value_name(pair, following->prefix_size, name), problem);
 	return fatal(following, delivery_warning(following->out, text.text, err));
 }
 
@@ -164,13 +164,12 @@ static int keep_key(struct following *following, const struct etcd_answer_pair *
 static int read_key(struct following *following, const struct etcd_answer_pair *pair,
 		    const void *owner, size_t size, struct error *err)
 {
-	struct error problem = { 0 };
+	char name[ETCD_VALUE_NAME_SIZE];
 	struct input input;
-	int ret;
-
-	input_start(&input);
-	ret = etcd_value_read(pair, following->prefix_size, following->job->max_bytes,
-			      following->job->format, &input, &problem);
+	struct error problem = { 0 };
+	int ret = etcd_value_read(pair, following->prefix_size, following->job,
+				  etcd_value_name(pair, following->prefix_size, name), &input,
+				  &problem);
 
 	if (ret == -ENOMEM)
 		ret = fatal(following, error_no_memory(err));

@@ -6,6 +6,7 @@ import gzip
 import http.server
 import json
 import os
+import re
 import signal
 import threading
 import time
@@ -15,7 +16,7 @@ import pytest
 import etcd
 import sources
 from etcd import Cluster, Rules, b64
-from netlab import wait_for
+from netlab import sh, wait_for
 
 pytestmark = pytest.mark.skipif(bool(etcd.MISSING), reason=etcd.WHY)
 LONG = os.environ.get("XDP_IPFILTER_LONG") == "1"
@@ -83,6 +84,16 @@ def test_one_rule_in_several_keys(one):
         rules.until({"192.0.2.1": "", "192.0.2.2": ""})
         one.ctl("del", "/f/a")
         rules.until({})
+
+
+def test_ends(one):
+    """A lease, or an `until`, ends at the same moment on every host; a timeout counts from when a
+    host has read it."""
+    end = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 3600))
+    one.put("/f/a", f"192.0.2.1 until {end}\n192.0.2.2 timeout 1h\n")
+    with follow(one) as source:
+        for text in source.list().rules.values():
+            assert 3500 < int(re.fullmatch(r"timeout (\d+)", text)[1]) <= 3601
 
 
 def test_a_transaction_is_one_change(one):
@@ -199,6 +210,46 @@ def test_three_nodes_of_which_one_fails(tmp_path):
                                                     check=False).returncode == 0,
                          "the node is back", etcd.PATIENCE)
             assert "trouble" not in rules.kinds
+
+
+@pytest.mark.skipif(not LONG, reason="takes 50 s: make campaigns")
+def test_a_node_that_hangs(tmp_path):
+    """It says nothing, and its connections stay: after a probe, another one is watched."""
+    with Cluster(tmp_path / "etcd", size=3) as cluster:
+        with follow(cluster) as source:
+            rules = Rules(source).until([])
+            port = watched_port(source, cluster)
+            node, = [node for node in cluster.nodes if node.client == port]
+            node.process.send_signal(signal.SIGSTOP)
+            others = [other for other in cluster.nodes if other is not node]
+            wait_for(lambda: cluster.ctl("put", "/f/192.0.2.1", "", port=others[0].client,
+                                         check=False).returncode == 0, "a put", etcd.PATIENCE)
+            rules.until(["192.0.2.1"], 90)
+            assert watched_port(source, cluster) != port
+            assert "trouble" not in rules.kinds
+
+
+def connections(source):
+    """Lines of ss about the source's connections."""
+    lines = sh("ss", "-tnopH", "state", "established").stdout.splitlines()
+    return [line for line in lines if f"pid={source.process.pid}," in line]
+
+
+def watched_port(source, cluster):
+    ports = {node.client for node in cluster.nodes}
+    found = {int(line.split()[3].rsplit(":", 1)[1]) for line in connections(source)}
+    port, = found & ports
+    return port
+
+
+def test_a_silent_watch_keeps_its_connection(one):
+    """Routers forget connections on which nothing is sent."""
+    with follow(one) as source:
+        source.list()
+        one.put("/f/192.0.2.1")
+        source.change()
+        for line in connections(source):
+            assert "timer:(keepalive," in line, line
 
 
 def test_all_nodes_fail_and_come_back(tmp_path):

@@ -10,14 +10,14 @@
 #include <source/etcd_value.h>
 #include <util/auto.h>
 
-#define MAX_BYTES (1 << 20)
+static const struct job job = { .max_bytes = 1 << 20 };
 
 /* The bytes of the pairs must be there to read, and each value is a list or refused. */
 static void use_pairs(const struct etcd_answer *answer)
 {
 	for (size_t i = 0; i < answer->count; i++) {
 		const struct etcd_answer_pair *pair = &answer->pairs[i];
-		struct input input = { .verdict = VERDICT_DROP, .now = FUZZ_NOW };
+		struct input input;
 		struct error err = { { 0 } };
 		char name[ETCD_VALUE_NAME_SIZE];
 		int ret;
@@ -25,7 +25,7 @@ static void use_pairs(const struct etcd_answer *answer)
 		assert(pair->key_size);
 		for (const char *c = etcd_value_name(pair, i % 4, name); *c; c++)
 			assert(*c >= ' ' && *c <= '~');
-		ret = etcd_value_read(pair, i % 4, MAX_BYTES, NULL, &input, &err);
+		ret = etcd_value_read(pair, i % 4, &job, name, &input, &err);
 		assert(ret ? err.text[0] : !err.text[0]);
 		input_done(&input);
 	}

@@ -37,7 +37,7 @@ have_runtime() {
 build_libraries() (
 	top=$PWD
 	cd "$build" &&
-		"${compile[@]}" -fsanitize=fuzzer-no-link -c "$top"/lib/feed/*.c "$top"/lib/table/*.c "$top"/lib/ruleset/*.c "$top"/lib/util/*.c "$top"/lib/source/receiver.c "$top"/lib/source/{go_duration,decision,base64,gzip,etcd_answer,etcd_value}.c
+		"${compile[@]}" -fsanitize=fuzzer-no-link -c "$top"/lib/feed/*.c "$top"/lib/table/*.c "$top"/lib/ruleset/*.c "$top"/lib/util/*.c "$top"/lib/source/receiver.c "$top"/lib/source/{go_duration,decision,base64,etcd_answer,etcd_value,unpack,list,delivery}.c
 )
 
 # build_target NAME

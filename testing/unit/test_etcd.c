@@ -9,8 +9,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include <ruleset/verdict.h>
 #include <source/etcd_value.h>
-#include <ruleset/tick.h>
 #include <util/auto.h>
 #include <util/error.h>
 
@@ -215,6 +215,9 @@ static const struct case_value {
 	{ "one set", "a", "set x\n10.0.0.1\n10.0.0.2\n", "drop 10.0.0.1\ndrop 10.0.0.2\n" },
 	{ "two sets", "a", "set x\n10.0.0.1\nset y\n10.0.0.2\n", NULL },
 	{ "a mistake in the last line", "a", "10.0.0.0/8\n10.0.0.300\n", NULL },
+	{ "another set", "a", "set y\n10.0.0.1\n", NULL },
+	{ "a wide last line without an end", "a", "10.0.0.1\n10.0.0.0/8",
+	  "drop 10.0.0.0/8\ndrop 10.0.0.1\n" },
 	{ "what gzip did not pack", "a", "\x1f\x8b", NULL },
 };
 
@@ -223,8 +226,13 @@ static void assert_rules(struct input *input, const char *wanted)
 	struct ruleset rules;
 	auto_free char *text = NULL;
 
-	for (size_t i = 0; i < input->count; i++)
-		input->rules[i].set = 0;
+	for (size_t i = 0; i < input->count; i++) {
+		assert_int_equal(input->rules[i].set, 0);
+		if (input->rules[i].verdict == VERDICT_BY_POLICY)
+			input->rules[i].verdict = VERDICT_DROP;
+		if (input->rules[i].expires != IPF_NEVER)
+			input->rules[i].expires -= input->now;
+	}
 	input->set_count = input->set_count ? 1 : 0;
 	if (input->set_count)
 		strcpy(input->sets[0].name, RULE_DEFAULT_SET);
@@ -233,6 +241,8 @@ static void assert_rules(struct input *input, const char *wanted)
 	assert_string_equal(text, wanted);
 	ruleset_done(&rules);
 }
+
+static const struct job job = { .max_bytes = 1000, .set = (char *)"x" };
 
 static int read_value(const struct case_value *c, struct input *input, struct error *err)
 {
@@ -243,13 +253,13 @@ static int read_value(const struct case_value *c, struct input *input, struct er
 					 .value = (const uint8_t *)c->value,
 					 .value_size = strlen(c->value) };
 
-	return etcd_value_read(&pair, 3, 1000, NULL, input, err);
+	return etcd_value_read(&pair, 3, &job, "value", input, err);
 }
 
 static void test_value(void **state)
 {
 	const struct case_value *c = *state;
-	struct input input = { .verdict = VERDICT_DROP };
+	struct input input;
 	struct error err = { 0 };
 
 	if (c->rules) {
@@ -257,7 +267,7 @@ static void test_value(void **state)
 		assert_rules(&input, c->rules);
 		return;
 	}
-	assert_int_equal(read_value(c, &input, &err), -EINVAL);
+	assert_true(read_value(c, &input, &err) < 0);
 	assert_true(err.text[0]);
 	input_done(&input);
 }
@@ -266,10 +276,10 @@ static void test_a_name_with_a_nul(void **state)
 {
 	const struct etcd_answer_pair pair = { .key = (const uint8_t *)"/f/10.0.0.1\0x",
 					       .key_size = 13 };
-	struct input input = { .verdict = VERDICT_DROP };
+	struct input input;
 
 	(void)state;
-	assert_int_equal(etcd_value_read(&pair, 3, 1000, NULL, &input, NULL), -EINVAL);
+	assert_int_equal(etcd_value_read(&pair, 3, &job, "a", &input, NULL), -EINVAL);
 	assert_int_equal(input.count, 0);
 	input_done(&input);
 }
@@ -285,13 +295,16 @@ static void test_a_packed_value(void **state)
 					       .key_size = 7,
 					       .value = value,
 					       .value_size = sizeof(value) };
-	struct input input = { .verdict = VERDICT_DROP };
+	struct job limited = { .max_bytes = 11 };
+	struct input input;
+	struct error err = { 0 };
 
 	(void)state;
-	assert_int_equal(etcd_value_read(&pair, 3, 11, NULL, &input, NULL), 0);
+	assert_int_equal(etcd_value_read(&pair, 3, &limited, "a.gz", &input, NULL), 0);
 	assert_rules(&input, "drop 10.0.0.0/8\n");
-	input = (struct input){ .verdict = VERDICT_DROP };
-	assert_int_equal(etcd_value_read(&pair, 3, 10, NULL, &input, NULL), -EFBIG);
+	limited.max_bytes = 10;
+	assert_int_equal(etcd_value_read(&pair, 3, &limited, "a.gz", &input, &err), -EFBIG);
+	assert_true(strstr(err.text, "a.gz: "));
 	input_done(&input);
 }
 
