@@ -14,7 +14,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/random.h>
 #include <unistd.h>
 
 #include <bpf/bpf.h>
@@ -28,6 +27,7 @@
 #include <ruleset/tick.h>
 #include <util/error.h>
 
+#include "chance.h"
 #include "corpus.h"
 #include "program.h"
 #include "rules.h"
@@ -36,28 +36,6 @@
 enum { RULES = 6000, INCOMING_AT_MOST = 1200, PROBES = 24, SETS = 3, FAR_TICKS = 1000000 };
 
 static const char *const set_names[SETS] = { "default", "b", "a" };
-
-static __u64 random_state;
-
-/* splitmix64 */
-static __u64 random_bits(void)
-{
-	__u64 z = random_state += 0x9e3779b97f4a7c15ull;
-
-	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9ull;
-	z = (z ^ z >> 27) * 0x94d049bb133111ebull;
-	return z ^ z >> 31;
-}
-
-static __u32 below(__u32 limit)
-{
-	return (__u32)(random_bits() % limit);
-}
-
-static bool one_in(__u32 n)
-{
-	return !below(n);
-}
 
 /* -- The table and its model ------------------------------------------------------------------- */
 
@@ -231,16 +209,19 @@ static void change_both(struct bench *bench, const struct change *change)
 /* Clustered, and nested often. */
 static struct prefix random_prefix(void)
 {
-	const enum ipf_family family = one_in(3) ? IPF_IPV6 : IPF_IPV4;
+	const enum ipf_family family = chance_one_in(3) ? IPF_IPV6 : IPF_IPV4;
 	struct prefix prefix = { .family = (__u8)family };
 
 	if (family == IPF_IPV4) {
-		prefix.bits = (__u8)(one_in(3) ? 12 + below(21) : 32);
-		prefix.key.high = (__u64)(0x0a000000u | below(1 << 22)) << 32;
+		prefix.bits = (__u8)(chance_one_in(3) ? 12 + chance_below(21) : 32);
+		prefix.key.high = (__u64)(0x0a000000u | chance_below(1 << 22)) << 32;
 	} else {
-		prefix.bits = (__u8)(one_in(2) ? 28 + below(101) : one_in(2) ? 64 : 128);
-		prefix.key.high = 0x20010db800000000ull | (__u64)below(64) << 24 | below(4);
-		prefix.key.low = (__u64)below(16) << 60 | below(64);
+		prefix.bits = (__u8)(chance_one_in(2) ? 28 + chance_below(101) :
+				     chance_one_in(2) ? 64 :
+							128);
+		prefix.key.high = 0x20010db800000000ull | (__u64)chance_below(64) << 24 |
+				  chance_below(4);
+		prefix.key.low = (__u64)chance_below(16) << 60 | chance_below(64);
 	}
 	prefix.key.high &= prefix.bits >= 64 ? ~0ull : ~0ull << (64 - prefix.bits);
 	prefix.key.low &= prefix.bits >= 128 ? ~0ull :
@@ -252,9 +233,9 @@ static struct prefix random_prefix(void)
 /* Keeps the table large. */
 static enum change_kind random_kind(const struct bench *bench)
 {
-	if (one_in(12))
+	if (chance_one_in(12))
 		return CHANGE_REPLACE;
-	return bench->model.count < RULES || one_in(2) ? CHANGE_ADD : CHANGE_REMOVE;
+	return bench->model.count < RULES || chance_one_in(2) ? CHANGE_ADD : CHANGE_REMOVE;
 }
 
 static void random_change(const struct bench *bench, struct change *change, enum change_kind kind,
@@ -269,20 +250,20 @@ static void random_change(const struct bench *bench, struct change *change, enum
 
 		*rule = (struct rule){
 			.prefix = random_prefix(),
-			.verdict = one_in(3) ? IPF_PASS : IPF_DROP,
-			.set = (__u16)(one_in(8) ? below(SETS) : 0),
-			.expires = one_in(6) ? bench->now + FAR_TICKS : IPF_NEVER,
+			.verdict = chance_one_in(3) ? IPF_PASS : IPF_DROP,
+			.set = (__u16)(chance_one_in(8) ? chance_below(SETS) : 0),
+			.expires = chance_one_in(6) ? bench->now + FAR_TICKS : IPF_NEVER,
 			.counter = IPF_NO_COUNTER,
 		};
 		if (change->kind == CHANGE_REPLACE)
-			rule->set = one_in(4) ? 0 : SETS - 1;
-		if (!model->count || one_in(3))
+			rule->set = chance_one_in(4) ? 0 : SETS - 1;
+		if (!model->count || chance_one_in(3))
 			continue;
 		/* One that there is, or another one for its prefix. */
-		if (one_in(2))
-			*rule = model->rules[below((__u32)model->count)];
+		if (chance_one_in(2))
+			*rule = model->rules[chance_below((__u32)model->count)];
 		else
-			rule->prefix = model->rules[below((__u32)model->count)].prefix;
+			rule->prefix = model->rules[chance_below((__u32)model->count)].prefix;
 	}
 }
 
@@ -321,7 +302,7 @@ static bool probe_rules(struct bench *bench, const struct rule *rules, size_t co
 	bool ok = true;
 
 	for (int i = 0; i < PROBES && count; i++) {
-		const struct prefix *prefix = &rules[below((__u32)count)].prefix;
+		const struct prefix *prefix = &rules[chance_below((__u32)count)].prefix;
 		struct ipf_key last = prefix_last(prefix);
 
 		ok = probe(bench, prefix->family, prefix->key) && ok;
@@ -408,7 +389,8 @@ static void test_random_changes(struct bench *bench, unsigned int steps)
 	bench->edits = bench->rebuilds = 0;
 	for (unsigned int step = 0; step < steps && packets && rules; step++) {
 		random_change(bench, change, random_kind(bench),
-			      one_in(60) ? 1 + below(INCOMING_AT_MOST) : 1 + below(8));
+			      chance_one_in(60) ? 1 + chance_below(INCOMING_AT_MOST) :
+						  1 + chance_below(8));
 		/* Also in few steps after each other: to nothing and back. */
 		change_both(bench, change);
 		packets = probe_rules(bench, change->rules, change->count) &&
@@ -733,7 +715,8 @@ static void test_damage(struct bench *bench)
 
 	header = bench->root->header[table];
 	for (int i = 0; i < 200; i++) {
-		((__u8 *)&bench->root->header[table])[below(sizeof(header))] ^= 1u << below(8);
+		((__u8 *)&bench->root->header[table])[chance_below(sizeof(header))] ^=
+			1u << chance_below(8);
 		ask_some(bench);
 		if (i % 20 == 0 &&
 		    memcmp(&header, &bench->root->header[table], sizeof(header)) != 0)
@@ -744,7 +727,7 @@ static void test_damage(struct bench *bench)
 	ask_some(bench);
 	bench->root->header[table] = header;
 	for (int i = 0; i < 20; i++) {
-		size_t at = below((__u32)(header.size - sizeof(header)));
+		size_t at = chance_below((__u32)(header.size - sizeof(header)));
 		__u8 was = bytes[at];
 
 		bytes[at] = (__u8)~was;
@@ -766,28 +749,16 @@ static void test_damage(struct bench *bench)
 	close(chunk);
 }
 
-static unsigned long number_from(const char *variable, unsigned long otherwise)
-{
-	const char *text = getenv(variable);
-
-	return text ? strtoul(text, NULL, 0) : otherwise;
-}
-
 int main(int argc, char **argv)
 {
 	const char *path = program_object_path(argc, argv), *reason = program_unavailable();
-	unsigned long seed = 0;
 	struct bench bench;
 
 	if (reason)
 		return tap_skip_all(reason);
-	if (getrandom(&seed, sizeof(seed), 0) != sizeof(seed))
-		tap_bail("no randomness");
-	seed = number_from("SEED", seed);
-	random_state = seed;
-	tap_note("SEED=%lu", seed);
+	tap_note("SEED=%llu", chance_begin());
 	bench_open(&bench, path);
-	test_random_changes(&bench, (unsigned int)number_from("STEPS", 400));
+	test_random_changes(&bench, (unsigned int)chance_setting("STEPS", 400));
 	test_back_and_forth(&bench);
 	test_generations_start_again(&bench);
 	test_counters(&bench);

@@ -14,13 +14,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 #include <time.h>
 
 #include <ruleset/tick.h>
 #include <ruleset/verdict.h>
-#include <util/number.h>
 
+#include "chance.h"
 #include "corpus.h"
 #include "oracle.h"
 #include "program.h"
@@ -43,28 +42,6 @@ static struct frame frame;
 static char why[256];
 static unsigned long long differences;
 
-/* SplitMix64 (Steele, Lea, Flood 2014). */
-static __u64 state;
-
-static __u64 random_bits(void)
-{
-	__u64 z = state += 0x9e3779b97f4a7c15ull;
-
-	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9ull;
-	z = (z ^ z >> 27) * 0x94d049bb133111ebull;
-	return z ^ z >> 31;
-}
-
-static __u32 below(__u32 limit)
-{
-	return (__u32)(random_bits() % limit);
-}
-
-static bool one_in(__u32 n)
-{
-	return below(n) == 0;
-}
-
 /*
  * Rules.
  */
@@ -74,15 +51,15 @@ static struct ipf_key random_key(enum ipf_family family)
 {
 	static const __u64 nets[] = { 0xc000020000000000, 0x20010db800000000, 0, 0xfe80000000000000,
 				      ~0ull };
-	struct ipf_key key = { random_bits(), random_bits() };
-	unsigned int kept = below(family == IPF_IPV4 ? 33 : 65);
+	struct ipf_key key = { chance_bits(), chance_bits() };
+	unsigned int kept = chance_below(family == IPF_IPV4 ? 33 : 65);
 
-	if (!one_in(4)) {
+	if (!chance_one_in(4)) {
 		__u64 mask = kept ? ~0ull << (64 - kept) : 0;
 
-		key.high = (nets[below(COUNT(nets))] & mask) | (key.high & ~mask);
-		if (one_in(2))
-			key.low = one_in(2) ? below(8) : ~(__u64)below(8);
+		key.high = (nets[chance_below(COUNT(nets))] & mask) | (key.high & ~mask);
+		if (chance_one_in(2))
+			key.low = chance_one_in(2) ? chance_below(8) : ~(__u64)chance_below(8);
 	}
 	if (family == IPF_IPV4) {
 		key.high &= ~0ull << 32;
@@ -93,9 +70,11 @@ static struct ipf_key random_key(enum ipf_family family)
 
 static struct prefix random_prefix(void)
 {
-	enum ipf_family family = one_in(2) ? IPF_IPV4 : IPF_IPV6;
+	enum ipf_family family = chance_one_in(2) ? IPF_IPV4 : IPF_IPV6;
 	unsigned int most = address_family_bits(family);
-	unsigned int bits = one_in(3) ? most : one_in(2) ? below(most + 1) : most - below(most / 2);
+	unsigned int bits = chance_one_in(3) ? most :
+			    chance_one_in(2) ? chance_below(most + 1) :
+					       most - chance_below(most / 2);
 	struct prefix prefix = { .key = random_key(family),
 				 .family = (__u8)family,
 				 .bits = (__u8)bits };
@@ -108,21 +87,21 @@ static struct prefix random_prefix(void)
 static size_t random_rules(struct rule *rules, __u32 now)
 {
 	static const __u32 most[] = { 1, 2, 4, 10, 30, 100, 300, RULES_AT_MOST };
-	size_t count = below(most[below(COUNT(most))] + 1);
+	size_t count = chance_below(most[chance_below(COUNT(most))] + 1);
 
 	for (size_t i = 0; i < count; i++) {
 		rules[i] = (struct rule){
 			.prefix = random_prefix(),
-			.verdict = one_in(2) ? IPF_DROP : IPF_PASS,
-			.set = (__u16)below(SETS),
-			.expires = !one_in(4) ? IPF_NEVER :
-				   one_in(2)  ? now + FAR_TICKS :
-						now - below(now),
+			.verdict = chance_one_in(2) ? IPF_DROP : IPF_PASS,
+			.set = (__u16)chance_below(SETS),
+			.expires = !chance_one_in(4) ? IPF_NEVER :
+				   chance_one_in(2)  ? now + FAR_TICKS :
+						       now - chance_below(now),
 			.counter = IPF_NO_COUNTER,
 		};
 		/* Another verdict, time or set for an existing prefix. */
-		if (i && one_in(5))
-			rules[i].prefix = rules[below((__u32)i)].prefix;
+		if (i && chance_one_in(5))
+			rules[i].prefix = rules[chance_below((__u32)i)].prefix;
 	}
 	return count;
 }
@@ -130,9 +109,9 @@ static size_t random_rules(struct rule *rules, __u32 now)
 /* An offset after the beginning of a family's points; the header may be damaged already. */
 static size_t points_from(const struct ipf_header *header, size_t size)
 {
-	__u64 points = sizeof(*header) + header->layout.space[below(IPF_FAMILIES)].points;
+	__u64 points = sizeof(*header) + header->layout.space[chance_below(IPF_FAMILIES)].points;
 
-	return points < size ? points + random_bits() % (size - points) : 0;
+	return points < size ? points + chance_bits() % (size - points) : 0;
 }
 
 /* Damages bits and words all over the table, mostly in its header and its points. */
@@ -142,16 +121,16 @@ static void damage(struct image *image)
 	struct ipf_header *header = image->data;
 	size_t count = image->size / sizeof(*words);
 
-	for (__u32 i = below(20) + 1; i; i--) {
-		size_t at = one_in(3) ? below(sizeof(*header) / sizeof(*words)) :
-					(size_t)(random_bits() % count);
+	for (__u32 i = chance_below(20) + 1; i; i--) {
+		size_t at = chance_one_in(3) ? chance_below(sizeof(*header) / sizeof(*words)) :
+					       (size_t)(chance_bits() % count);
 
-		if (one_in(3))
+		if (chance_one_in(3))
 			at = points_from(header, image->size) / sizeof(*words);
-		words[at] = one_in(3) ? (__u32)random_bits() :
-			    one_in(2) ? words[at] ^ 1u << below(32) :
-			    one_in(2) ? ~0u :
-					below(16);
+		words[at] = chance_one_in(3) ? (__u32)chance_bits() :
+			    chance_one_in(2) ? words[at] ^ 1u << chance_below(32) :
+			    chance_one_in(2) ? ~0u :
+					       chance_below(16);
 	}
 }
 
@@ -163,14 +142,14 @@ static struct ipf_key near_rule(const struct rule *rule)
 {
 	struct ipf_key first = rule->prefix.key;
 	struct ipf_key last = prefix_last(&rule->prefix);
-	struct ipf_key inside = { first.high | (random_bits() & (last.high ^ first.high)),
-				  first.low | (random_bits() & (last.low ^ first.low)) };
+	struct ipf_key inside = { first.high | (chance_bits() & (last.high ^ first.high)),
+				  first.low | (chance_bits() & (last.low ^ first.low)) };
 
 	if (rule->prefix.family == IPF_IPV4) {
 		inside.low = 0;
 		inside.high &= ~0ull << 32;
 	}
-	switch (below(6)) {
+	switch (chance_below(6)) {
 	case 0:
 		return first;
 	case 1:
@@ -187,15 +166,15 @@ static struct ipf_key near_rule(const struct rule *rule)
 static void resize(__u32 size)
 {
 	while (frame.size < size)
-		frame.bytes[frame.size++] = (__u8)random_bits();
+		frame.bytes[frame.size++] = (__u8)chance_bits();
 	frame.size = size < FRAME_MIN ? FRAME_MIN : size;
 }
 
 static void insert_tag(void)
 {
 	static const __u16 tpids[] = { 0x8100, 0x88a8, 0x9100, 0x9200, 0x8100 };
-	__u16 tpid = tpids[below(COUNT(tpids))];
-	__u8 tag[4] = { (__u8)(tpid >> 8), (__u8)tpid, (__u8)random_bits(), (__u8)random_bits() };
+	__u16 tpid = tpids[chance_below(COUNT(tpids))];
+	__u8 tag[4] = { (__u8)(tpid >> 8), (__u8)tpid, (__u8)chance_bits(), (__u8)chance_bits() };
 
 	if (frame.size + 4 > FRAME_ROOM)
 		return;
@@ -208,16 +187,16 @@ static void insert_tag(void)
  * type. */
 static void insert_session(void)
 {
-	__u8 header[10] = { 0x88, 0x64, 0x11, 0, 0, 1, (__u8)random_bits(), (__u8)random_bits() };
-	__u32 size = sizeof(header) - one_in(3);
+	__u8 header[10] = { 0x88, 0x64, 0x11, 0, 0, 1, (__u8)chance_bits(), (__u8)chance_bits() };
+	__u32 size = sizeof(header) - chance_one_in(3);
 	__u8 protocol = frame.bytes[12] == 0x86 ? 0x57 : 0x21;
 
 	if (frame.size + 8 > FRAME_ROOM)
 		return;
-	if (one_in(8))
-		header[2 + below(6)] = (__u8)random_bits();
-	if (one_in(8))
-		protocol = (__u8)random_bits();
+	if (chance_one_in(8))
+		header[2 + chance_below(6)] = (__u8)chance_bits();
+	if (chance_one_in(8))
+		protocol = (__u8)chance_bits();
 	header[size - 1] = protocol;
 	memmove(frame.bytes + 12 + size, frame.bytes + 14, frame.size - 14);
 	memcpy(frame.bytes + 12, header, size);
@@ -240,22 +219,22 @@ static void mutate(void)
 				      0x91, 0xa8, 0xdd, 132,  133,  137,  138,  0xff };
 	__u32 early = frame.size < 80 ? frame.size : 80;
 
-	switch (below(9)) {
+	switch (chance_below(9)) {
 	case 0: /* a bit of the headers */
-		frame.bytes[below(early)] ^= (__u8)(1u << below(8));
+		frame.bytes[chance_below(early)] ^= (__u8)(1u << chance_below(8));
 		break;
 	case 1: /* a meaningful byte */
-		frame.bytes[below(early)] = bytes[below(COUNT(bytes))];
+		frame.bytes[chance_below(early)] = bytes[chance_below(COUNT(bytes))];
 		break;
 	case 2:
-		frame.bytes[12 + below(early - 12)] = (__u8)random_bits();
+		frame.bytes[12 + chance_below(early - 12)] = (__u8)chance_bits();
 		break;
 	case 3:
-		resize(FRAME_MIN + below(early - FRAME_MIN + 1));
+		resize(FRAME_MIN + chance_below(early - FRAME_MIN + 1));
 		break;
 	case 4:
 		if (frame.size < 1000)
-			resize(frame.size + below(100));
+			resize(frame.size + chance_below(100));
 		break;
 	case 5:
 		insert_tag();
@@ -270,47 +249,48 @@ static void mutate(void)
 		insert_session();
 		break;
 	case 8:
-		if (one_in(LARGE_FRAMES / 8))
-			resize(3000 + below(62000));
+		if (chance_one_in(LARGE_FRAMES / 8))
+			resize(3000 + chance_below(62000));
 		break;
 	}
 }
 
 static void random_frame(enum ipf_link link, const struct ruleset *rules)
 {
-	if (one_in(20)) { /* noise after a type that leads on */
+	if (chance_one_in(20)) { /* noise after a type that leads on */
 		static const __u16 types[] = { 0x0800, 0x86dd, 0x8100, 0x88a8,
 					       0x9100, 0x0806, 0x8864 };
-		__u16 type = types[below(COUNT(types))];
+		__u16 type = types[chance_below(COUNT(types))];
 
 		frame.size = 0;
-		resize(FRAME_MIN + below(100));
-		if (!one_in(4)) {
+		resize(FRAME_MIN + chance_below(100));
+		if (!chance_one_in(4)) {
 			frame.bytes[12] = (__u8)(type >> 8);
 			frame.bytes[13] = (__u8)type;
 		}
-	} else if (rules->count && !one_in(4)) {
-		const struct rule *rule = &rules->rules[below((__u32)rules->count)];
+	} else if (rules->count && !chance_one_in(4)) {
+		const struct rule *rule = &rules->rules[chance_below((__u32)rules->count)];
 		struct ipf_key source = near_rule(rule);
 
 		frame_from(rule->prefix.family, &source, &frame);
-		if (rule->prefix.family == IPF_IPV6 && one_in(4)) {
+		if (rule->prefix.family == IPF_IPV6 && chance_one_in(4)) {
 			frame.bytes[FRAME_MIN + 6] = 58;
-			frame.bytes[FRAME_MIN + 40] = (__u8)(130 + below(10));
+			frame.bytes[FRAME_MIN + 40] = (__u8)(130 + chance_below(10));
 		}
-		if (link == IPF_LINK_ETHERNET && one_in(4))
+		if (link == IPF_LINK_ETHERNET && chance_one_in(4))
 			insert_session();
-		for (__u32 tags = link == IPF_LINK_ETHERNET && one_in(2) ? below(6) : 0; tags;
-		     tags--)
+		for (__u32 tags = link == IPF_LINK_ETHERNET && chance_one_in(2) ? chance_below(6) :
+										  0;
+		     tags; tags--)
 			insert_tag();
 	} else {
 		do
-			packet_build(&corpus[below((__u32)corpus_count)], &frame);
-		while (frame.size > 2000 && !one_in(LARGE_FRAMES / 16));
+			packet_build(&corpus[chance_below((__u32)corpus_count)], &frame);
+		while (frame.size > 2000 && !chance_one_in(LARGE_FRAMES / 16));
 	}
 	if (link == IPF_LINK_IP)
 		strip_ethernet();
-	for (__u32 times = one_in(2) ? below(4) : 0; times; times--)
+	for (__u32 times = chance_one_in(2) ? chance_below(4) : 0; times; times--)
 		mutate();
 	if (program_too_large(frame.size))
 		frame.size = PROGRAM_ONE_BUFFER;
@@ -509,18 +489,6 @@ static void run_round(struct program *program, unsigned long long frames, bool d
 	table_done(&table);
 }
 
-static unsigned long long setting(const char *name, unsigned long long standard)
-{
-	const char *text = getenv(name);
-	uint64_t value;
-
-	if (!text || !*text)
-		return standard;
-	if (number_parse(text, 0, ~0ull, &value))
-		tap_bail("%s=%s is not a number", name, text);
-	return value;
-}
-
 int main(int argc, char **argv)
 {
 	const char *unavailable = program_unavailable();
@@ -531,11 +499,8 @@ int main(int argc, char **argv)
 
 	if (unavailable)
 		return tap_skip_all(unavailable);
-	if (getrandom(&state, sizeof(state), 0) != sizeof(state))
-		state = (__u64)time(NULL);
-	state = setting("SEED", state);
-	frames = setting("FRAMES", 1000000);
-	tap_note("SEED=%llu FRAMES=%llu", state, frames);
+	frames = chance_setting("FRAMES", 1000000);
+	tap_note("SEED=%llu FRAMES=%llu", chance_begin(), frames);
 	for (unsigned int i = 0; i < 2 * IPF_LINKS; i++)
 		if (program_open(&programs[i / 2][i % 2], path,
 				 &(struct program_options){ .policy = i % 2, .link = i / 2 }))

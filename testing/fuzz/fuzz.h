@@ -61,6 +61,15 @@ static inline const struct format *fuzz_read(const void *text, size_t size,
 	return ret ? NULL : input.read_as;
 }
 
+static inline struct rule fuzz_rule(uint64_t high, uint64_t low, uint8_t family, uint8_t bits,
+				    uint8_t verdict, uint32_t expires)
+{
+	return (struct rule){ .prefix = { .key = { high, low }, .family = family, .bits = bits },
+			      .verdict = verdict,
+			      .expires = expires,
+			      .counter = IPF_NO_COUNTER };
+}
+
 /* The rules as rule text must be detected as such, and mean the same. */
 static inline void fuzz_write_and_read(const struct ruleset *rules)
 {

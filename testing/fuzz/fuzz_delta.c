@@ -19,7 +19,7 @@
 #include <table/delta.h>
 #include <table/image.h>
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "fuzz.h"
 
 #define LIMIT 1000
 
@@ -28,25 +28,16 @@ struct overwrite {
 	uint32_t what;
 };
 
-static struct rule rule_of(uint64_t high, uint64_t low, uint8_t family, uint8_t bits,
-			   uint8_t verdict, uint32_t expires)
-{
-	return (struct rule){ .prefix = { .key = { high, low }, .family = family, .bits = bits },
-			      .verdict = verdict,
-			      .expires = expires,
-			      .counter = IPF_NO_COUNTER };
-}
-
 /* The rules of the base, and those that are added and removed. */
 static void make_rules(struct ruleset *out)
 {
 	struct rule rules[] = {
-		rule_of(10ull << 56, 0, IPF_IPV4, 8, IPF_DROP, 0),
-		rule_of(0x0a010000ull << 32, 0, IPF_IPV4, 16, IPF_PASS, 500),
-		rule_of(0x0a010203ull << 32, 0, IPF_IPV4, 32, IPF_DROP, 900),
-		rule_of(0x0b000001ull << 32, 0, IPF_IPV4, 32, IPF_DROP, 0),
-		rule_of(0x20010db8ull << 32, 0, IPF_IPV6, 32, IPF_DROP, 0),
-		rule_of(0x20010db8ull << 32, 1, IPF_IPV6, 128, IPF_PASS, 700),
+		fuzz_rule(10ull << 56, 0, IPF_IPV4, 8, IPF_DROP, 0),
+		fuzz_rule(0x0a010000ull << 32, 0, IPF_IPV4, 16, IPF_PASS, 500),
+		fuzz_rule(0x0a010203ull << 32, 0, IPF_IPV4, 32, IPF_DROP, 900),
+		fuzz_rule(0x0b000001ull << 32, 0, IPF_IPV4, 32, IPF_DROP, 0),
+		fuzz_rule(0x20010db8ull << 32, 0, IPF_IPV6, 32, IPF_DROP, 0),
+		fuzz_rule(0x20010db8ull << 32, 1, IPF_IPV6, 128, IPF_PASS, 700),
 	};
 
 	ruleset_init(out);
@@ -57,13 +48,13 @@ static void make_rules(struct ruleset *out)
 static void change(struct delta *delta)
 {
 	struct rule added[] = {
-		rule_of(0x0a010204ull << 32, 0, IPF_IPV4, 32, IPF_PASS, 600),
-		rule_of(0x0a020000ull << 32, 0, IPF_IPV4, 16, IPF_DROP, 0),
-		rule_of(0x20010db8ull << 32, 0, IPF_IPV6, 64, IPF_PASS, 0),
+		fuzz_rule(0x0a010204ull << 32, 0, IPF_IPV4, 32, IPF_PASS, 600),
+		fuzz_rule(0x0a020000ull << 32, 0, IPF_IPV4, 16, IPF_DROP, 0),
+		fuzz_rule(0x20010db8ull << 32, 0, IPF_IPV6, 64, IPF_PASS, 0),
 	};
 	struct rule removed[] = {
-		rule_of(0x0b000001ull << 32, 0, IPF_IPV4, 32, IPF_DROP, 0),
-		rule_of(0x20010db8ull << 32, 1, IPF_IPV6, 128, IPF_PASS, 0),
+		fuzz_rule(0x0b000001ull << 32, 0, IPF_IPV4, 32, IPF_DROP, 0),
+		fuzz_rule(0x20010db8ull << 32, 1, IPF_IPV6, 128, IPF_PASS, 0),
 	};
 	size_t changed;
 

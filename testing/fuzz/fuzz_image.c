@@ -15,21 +15,12 @@
 #include <table/decompile.h>
 #include <table/image.h>
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "fuzz.h"
 
 struct overwrite {
 	uint32_t where;
 	uint32_t what;
 };
-
-static struct rule rule_of(uint64_t high, uint64_t low, uint8_t family, uint8_t bits,
-			   uint8_t verdict, uint32_t expires)
-{
-	return (struct rule){ .prefix = { .key = { high, low }, .family = family, .bits = bits },
-			      .verdict = verdict,
-			      .expires = expires,
-			      .counter = IPF_NO_COUNTER };
-}
 
 /* So many rules below one word have an index of their own. */
 #define CROWD 12
@@ -37,16 +28,17 @@ static struct rule rule_of(uint64_t high, uint64_t low, uint8_t family, uint8_t 
 static void sound_image(struct image *image)
 {
 	struct rule rules[5 + CROWD] = {
-		rule_of(10ull << 56, 0, IPF_IPV4, 8, IPF_DROP, 0),
-		rule_of(0x0a010000ull << 32, 0, IPF_IPV4, 16, IPF_PASS, 500),
-		rule_of(0x0a010203ull << 32, 0, IPF_IPV4, 32, IPF_DROP, 900),
-		rule_of(0x20010db8ull << 32, 0, IPF_IPV6, 32, IPF_DROP, 0),
-		rule_of(0x20010db8ull << 32, 1, IPF_IPV6, 128, IPF_PASS, 700),
+		fuzz_rule(10ull << 56, 0, IPF_IPV4, 8, IPF_DROP, 0),
+		fuzz_rule(0x0a010000ull << 32, 0, IPF_IPV4, 16, IPF_PASS, 500),
+		fuzz_rule(0x0a010203ull << 32, 0, IPF_IPV4, 32, IPF_DROP, 900),
+		fuzz_rule(0x20010db8ull << 32, 0, IPF_IPV6, 32, IPF_DROP, 0),
+		fuzz_rule(0x20010db8ull << 32, 1, IPF_IPV6, 128, IPF_PASS, 700),
 	};
 	struct ruleset set;
 
 	for (uint64_t i = 0; i < CROWD; i++)
-		rules[5 + i] = rule_of(0x21010db8ull << 32 | i << 20, 0, IPF_IPV6, 48, IPF_DROP, 0);
+		rules[5 + i] =
+			fuzz_rule(0x21010db8ull << 32 | i << 20, 0, IPF_IPV6, 48, IPF_DROP, 0);
 	ruleset_init(&set);
 	assert(ruleset_name_set(&set, RULE_DEFAULT_SET) == 0);
 	assert(!ruleset_add(&set, rules, sizeof(rules) / sizeof(rules[0]), NULL));

@@ -89,6 +89,18 @@ struct ipf_key key_sum(struct ipf_key a, struct ipf_key b)
 	return (struct ipf_key){ a.high + b.high + (low < a.low), low };
 }
 
+struct address address_at(enum ipf_family family, struct ipf_key key, int step)
+{
+	struct ipf_key distance = { step < 0 ? UINT64_MAX : 0, (__u64)step };
+
+	/* IPv4 has steps of its own, without the lower ones that prefix_last() sets. */
+	if (family == IPF_IPV4) {
+		key = (struct ipf_key){ key.high >> 32 << 32, 0 };
+		distance = (struct ipf_key){ (__u64)step << 32, 0 };
+	}
+	return (struct address){ family, key_sum(key, distance) };
+}
+
 bool key_bit(const struct ipf_key *key, unsigned int bit)
 {
 	return (bit < 64 ? key->high >> (63 - bit) : key->low >> (127 - bit)) & 1;

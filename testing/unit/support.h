@@ -48,6 +48,8 @@ struct address random_address(enum ipf_family family);
 
 /* Modulo 2^128. Not every compiler has numbers of 128 bits. */
 struct ipf_key key_sum(struct ipf_key a, struct ipf_key b);
+/* The address so many after the key, or before it. */
+struct address address_at(enum ipf_family family, struct ipf_key key, int step);
 /* Bit 0 is the highest. */
 bool key_bit(const struct ipf_key *key, unsigned int bit);
 

@@ -226,18 +226,6 @@ static void check_address(const struct ruleset *set, const struct image *image,
 	}
 }
 
-static struct address address_at(enum ipf_family family, struct ipf_key key, int step)
-{
-	struct ipf_key distance = { step < 0 ? UINT64_MAX : 0, (__u64)step };
-
-	/* IPv4 has steps of its own, without the lower ones that prefix_last() sets. */
-	if (family == IPF_IPV4) {
-		key = (struct ipf_key){ key.high >> 32 << 32, 0 };
-		distance = (struct ipf_key){ (__u64)step << 32, 0 };
-	}
-	return (struct address){ family, key_sum(key, distance) };
-}
-
 static void check_ruleset(const struct ruleset *set)
 {
 	struct image image;

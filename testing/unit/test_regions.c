@@ -101,17 +101,6 @@ static void check_address(const struct ruleset *all, const struct parts *parts,
 	}
 }
 
-static struct address address_at(enum ipf_family family, struct ipf_key key, int step)
-{
-	struct ipf_key distance = { step < 0 ? UINT64_MAX : 0, (__u64)step };
-
-	if (family == IPF_IPV4) {
-		key = (struct ipf_key){ key.high >> 32 << 32, 0 };
-		distance = (struct ipf_key){ (__u64)step << 32, 0 };
-	}
-	return (struct address){ family, key_sum(key, distance) };
-}
-
 static void check_edges(const struct ruleset *all, const struct parts *parts,
 			const struct image *image, const struct prefix *prefix)
 {
