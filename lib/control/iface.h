@@ -69,8 +69,8 @@ int ifaces_open(struct ifaces *ifaces, struct error *err);
  * filter that finds no source in the frames. */
 int ifaces_filtering(const struct option_texts *names, struct ifaces *out, struct error *err);
 
-/* Finds and opens every filter that runs on an interface, for a program that does so again and again:
- * there may be none, and several on one interface. Says nothing of others. */
+/* Finds and opens every filter that runs on an interface, for a program that does so again and
+ * again: there may be none, and several on one interface. Says nothing of others. */
 int ifaces_running(struct ifaces *out, struct error *err);
 
 /* The state of its chain, or FILTER_STATE_NOT_FILTERING where the open filter finds no source in

@@ -55,8 +55,8 @@ struct following_plan {
 };
 
 struct following {
-	uint64_t hold_ms; /* how long such a withdrawal, or no answer at all, is not believed; 0: for
-			   * ever */
+	/* How long such a withdrawal, or that there is no answer, is not believed; 0: for ever. */
+	uint64_t hold_ms;
 	bool shrink;      /* believe such a withdrawal at once */
 	size_t max_rules; /* that the source may have */
 	/* To read: */

@@ -3,8 +3,8 @@
  * Where is the last good copy of a set kept, so that a start without network still filters?
  *
  * In FOLDER/SET.rules, a rule file. It is written under another name, and renamed when it is on
- * disk, so there is never half of one. Its first lines are comments, which say of what it is a copy;
- * a copy of something else is not used. The last line shows that it is whole:
+ * disk, so there is never half of one. Its first lines are comments, which say of what it is a
+ * copy: one of something else is not used. The last line shows that it is whole:
  *
  *	# source https://example.net/drop.txt
  *	# validator "abc"

@@ -137,7 +137,7 @@ static struct following_time now(void)
 	return (struct following_time){ clock_monotonic_ms(), tick_now() };
 }
 
-/* --- What happens to it ------------------------------------------------------------------------ */
+/* --- What happens to it ----------------------------------------------------------------------- */
 
 /* It cannot be read. What was there stays. */
 static void fail(struct feeding *feeding, const char *text)
@@ -204,7 +204,7 @@ static void warn(struct feeding *feeding, const char *text)
 		log_warning("set %s: %s", feeding->source->set, text);
 }
 
-/* --- What it asks for --------------------------------------------------------------------------- */
+/* --- What it asks for ------------------------------------------------------------------------- */
 
 static void forget_reply(struct feeding *feeding)
 {
@@ -296,7 +296,7 @@ static int take_event(void *context, struct receiver_event *event, struct error 
 	return 0;
 }
 
-/* --- Its program -------------------------------------------------------------------------------- */
+/* --- Its program ------------------------------------------------------------------------------ */
 
 static int open_socket(const char *path, struct error *err)
 {
@@ -527,7 +527,7 @@ void feeding_tick(struct feeding *feeding)
 	start_if_due(feeding);
 }
 
-/* --- Its file ----------------------------------------------------------------------------------- */
+/* --- Its file --------------------------------------------------------------------------------- */
 
 static int take_file_event(void *context, struct error *err)
 {
@@ -552,7 +552,7 @@ static int watch_file(struct feeding *feeding, struct error *err)
 	return loop_add(feeding->host->loop, feeding->watch.inotify, take_file_event, feeding, err);
 }
 
-/* --- Its copy ----------------------------------------------------------------------------------- */
+/* --- Its copy --------------------------------------------------------------------------------- */
 
 static void restore(struct feeding *feeding)
 {
@@ -604,7 +604,7 @@ static void keep(struct feeding *feeding)
 		feeding->keep_ms = end_ms + KEEP_MS;
 }
 
-/* --- What is told ------------------------------------------------------------------------------- */
+/* --- What is told ----------------------------------------------------------------------------- */
 
 static void describe_held(struct feeding *feeding)
 {
@@ -647,7 +647,7 @@ void feeding_settle(struct feeding *feeding, bool at_once)
 		keep(feeding);
 }
 
-/* --- Begin and end ------------------------------------------------------------------------------ */
+/* --- Begin and end ---------------------------------------------------------------------------- */
 
 static int prepare(struct feeding *feeding, struct error *err)
 {

@@ -103,7 +103,7 @@ void feeds_free(struct feeds *feeds)
 	free(feeds);
 }
 
-/* --- Configuration ------------------------------------------------------------------------------ */
+/* --- Configuration ---------------------------------------------------------------------------- */
 
 /* The number of the source that is as this one; feeds->count: there is none. */
 static size_t find_same(const struct feeds *feeds, const struct config_source *source)
@@ -181,7 +181,7 @@ int feeds_configure(struct feeds *feeds, const struct config *config, struct err
 	return 0;
 }
 
-/* --- Rounds ------------------------------------------------------------------------------------- */
+/* --- Rounds ----------------------------------------------------------------------------------- */
 
 /* Told once while it is the same. */
 static void note_failure(struct feeds *feeds, const struct error *err)
@@ -248,7 +248,7 @@ void feeds_look(struct feeds *feeds)
 		publish(feeds);
 }
 
-/* --- What others ask ---------------------------------------------------------------------------- */
+/* --- What others ask -------------------------------------------------------------------------- */
 
 static int add_rules(const struct following *following, const char *set, enum ipf_verdict policy,
 		     struct ruleset *out, struct error *err)

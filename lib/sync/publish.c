@@ -111,7 +111,7 @@ bool publish_is_needed(struct publish *publish)
 	return changed;
 }
 
-/* --- The change of one filter ------------------------------------------------------------------ */
+/* --- The change of one filter ----------------------------------------------------------------- */
 
 /* A transaction on all filters that run. */
 struct publication {
@@ -241,7 +241,7 @@ static int change_filter(struct iface *iface, const struct transaction *transact
 	return ret;
 }
 
-/* --- Afterwards -------------------------------------------------------------------------------- */
+/* --- Afterwards ------------------------------------------------------------------------------- */
 
 /* Notes what the filter has now. One that several interfaces run was changed for the first. */
 static int note_filter(struct publish *publish, const struct iface *iface, bool compared)
@@ -297,7 +297,7 @@ static size_t count_changed(const struct publication *publication)
 	return changed;
 }
 
-/* --- All --------------------------------------------------------------------------------------- */
+/* --- All -------------------------------------------------------------------------------------- */
 
 static int run(struct publication *publication, bool *changed, struct error *err)
 {

@@ -54,11 +54,11 @@ void publish_done(struct publish *publish);
 /* Is a filter there that is new, or that somebody else has changed? Costs next to nothing. */
 bool publish_is_needed(struct publish *publish);
 
-/* Plans, makes the plans of all sets that are known live, and accepts them. Takes the lock for that,
- * and only if there is something to do: a plan is not empty, or `is_needed`, as publish_is_needed()
- * says. *changed: a filter got other rules. Returns 0, also where there is no filter; or a
- * negative errno and sets *err: then no set is accepted, and whatever did become live is found at
- * the next try. */
+/* Plans, makes the plans of all sets that are known live, and accepts them. Takes the lock for
+ * that, and only if there is something to do: a plan is not empty, or `is_needed`, as
+ * publish_is_needed() says. *changed: a filter got other rules. Returns 0, also where there is no
+ * filter; or a negative errno and sets *err: then no set is accepted, and whatever did become live
+ * is found at the next try. */
 int publish_all(struct publish *publish, struct publish_set *sets, size_t count, bool is_needed,
 		bool *changed, struct error *err);
 

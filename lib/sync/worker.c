@@ -103,7 +103,7 @@ static void choose_environment(char *environment[PROXY_COUNT + 1], char *memory,
 	environment[count] = NULL;
 }
 
-/* --- In the child, before it becomes the program ----------------------------------------------- */
+/* --- In the child, before it becomes the program ---------------------------------------------- */
 
 static void set_signals(void)
 {
@@ -167,7 +167,7 @@ static void run(const char *path, const char *name, char **environment, const st
 	_exit(EXIT_NO_PROGRAM);
 }
 
-/* --- In sync ----------------------------------------------------------------------------------- */
+/* --- In sync ---------------------------------------------------------------------------------- */
 
 static int spawn(const char *path, const char *name, struct pipes *pipes, int descriptor,
 		 struct worker *out, struct error *err)

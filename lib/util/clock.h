@@ -12,13 +12,13 @@
 #define CLOCK_NS_PER_S UINT64_C(1000000000)
 #define CLOCK_NS_PER_MS UINT64_C(1000000)
 
-/* Never set back. Since an arbitrary moment, without the time that the machine slept. For intervals and
- * time-outs. */
+/* Never set back. Since an arbitrary moment, without the time that the machine slept. For intervals
+ * and time-outs. */
 uint64_t clock_monotonic_ns(void);
 uint64_t clock_monotonic_ms(void);
 
-/* Never set back. Since boot, including the time that the machine slept, plus the offset of this process's time
- * namespace. The clock that the XDP program reads, but for that offset. */
+/* Never set back. Since boot, including the time that the machine slept, plus the offset of this
+ * process's time namespace. The clock that the XDP program reads, but for that offset. */
 uint64_t clock_boot_ns(void);
 
 /* The time of day, since 1970. It may be set, back too. */

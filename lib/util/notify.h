@@ -3,8 +3,8 @@
  * How does a service tell systemd how it is doing?
  *
  * By a datagram to the socket that $NOTIFY_SOCKET names, as sd_notify(3) describes: too little to
- * load libsystemd for. Without that variable, and where a message cannot be sent, nothing happens: a
- * service never fails for want of a listener.
+ * load libsystemd for. Without that variable, and where a message cannot be sent, nothing happens:
+ * a service never fails for want of a listener.
  */
 #ifndef UTIL_NOTIFY_H
 #define UTIL_NOTIFY_H

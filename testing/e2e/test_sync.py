@@ -258,8 +258,8 @@ def changes(sync):
 
 
 def test_what_comes_together_is_one_transaction(two, file, tmp_path):
-    """Two sources and two interfaces. What comes within a second after a change waits for a tick, so it
-    is one transaction, unless that tick comes just between: then it is tried again."""
+    """Two sources and two interfaces. What comes within a second after a change waits for a tick,
+    so it is one transaction, unless that tick comes just between: then it is tried again."""
     other = tmp_path / "other.txt"
     file.write_text("192.0.2.1\n")
     other.write_text("192.0.2.2\n")
@@ -357,7 +357,7 @@ def test_a_sync_that_ends_leaves_no_child(loaded, routed):
 
 
 def test_a_source_program_has_nothing(routed):
-    """No root, no capability, no way to new ones, no descriptor but its own, and an empty environment."""
+    """No root, no capability, no way to new ones, only its own descriptors, and no environment."""
     [pid] = children(routed.process)
     status = pathlib.Path(f"/proc/{pid}/status").read_text()
     routed.wait(lambda: "Uid:\t65534\t65534\t65534\t65534" in
@@ -392,8 +392,8 @@ def memory(process):
 
 
 def test_a_change_of_a_large_set_costs_what_it_changes(loaded, tmp_path, slow):
-    """A route comes to a set that has many others; what the first list cost is the measure. (A file is
-    read whole again, which costs more.)"""
+    """A route comes to a set that has many others; what the first list cost is the measure. (A file
+    is read whole again, which costs more.)"""
     count = 20_000 if slow else 200_000
     lines = [f"route add blackhole 10.{n >> 16}.{n >> 8 & 255}.{n & 255} table 67\n"
              for n in range(count)]

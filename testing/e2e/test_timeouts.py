@@ -52,7 +52,7 @@ def test_list_shows_what_is_left(loaded):
 
 
 def test_list_can_show_when_rules_end(loaded):
-    """Such a list means the same ends when it is read back, however late; what has ended is left out."""
+    """Such a list means the same ends when it is read back later. What has ended is left out."""
     loaded.good("add", "-t", "1h", "192.0.2.1")
     loaded.good("add", "192.0.2.2")
     said = loaded.good("list", "--until").out

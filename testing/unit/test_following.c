@@ -386,7 +386,8 @@ struct model {
 	struct model_rule said[HOSTS], accepted[HOSTS], filter[HOSTS];
 	bool heard, suspicious, held, failing, gave_up;
 	uint64_t suspicious_since, failing_since;
-	size_t before[STEPS]; /* accepted rules before each change of them, less those ended since */
+	/* Accepted rules before each change of them, less those that have ended since. */
+	size_t before[STEPS];
 	uint64_t before_ms[STEPS];
 	size_t before_count;
 };
