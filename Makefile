@@ -45,6 +45,9 @@ fuzz:
 demo:
 	$(Q)testing/demo.sh
 
+fleet-demo:
+	$(Q)testing/fleet-demo.sh
+
 lint:
 	$(Q)for check in testing/layers.sh testing/lint/check-* testing/lint.sh; do \
 		echo "== $$check" && $$check || wrong=1; done; [ -z "$$wrong" ]
@@ -141,6 +144,7 @@ help:
 #:   bench      measures the filter against its peers, as root; QUICK=1 checks verdicts in a minute
 #:   fuzz       feeds broken input to the parsers
 #:   demo       shows the filter at work on real packets, in a minute
+#:   fleet-demo the same for three hosts that follow three etcd nodes
 #:   man        only the man page
 #:   lib bpf tests                only these parts
 #:   compile_commands.json        for editors, by bear
@@ -149,5 +153,5 @@ help:
 #:
 #: V=1 shows the commands, STRICT=1 makes warnings errors.
 
-.PHONY: all bpf lib $(LAYERS) xdp-ipfilter tests man check campaigns bench fuzz demo lint map completion \
-	format 	install uninstall dist reconfigure tidy clean help compile_commands.json
+.PHONY: all bpf lib $(LAYERS) xdp-ipfilter tests man check campaigns bench fuzz demo fleet-demo \
+	lint map completion format 	install uninstall dist reconfigure tidy clean help compile_commands.json

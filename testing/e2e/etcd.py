@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Runs etcd: nodes on loopback, with their own folders, ended by the test that started them."""
+"""Runs etcd: nodes with their own folders, on loopback or in a namespace, ended by the test that
+started them."""
 import base64
+import contextlib
 import http.client
 import json
 import os
@@ -60,18 +62,21 @@ class Authority:
 class Node:
     """One member of a cluster."""
 
-    def __init__(self, cluster, number, client, peer):
-        self.cluster, self.name = cluster, f"n{number}"
+    def __init__(self, cluster, number, address, client, peer):
+        self.cluster, self.name, self.address = cluster, f"n{number}", address
         self.folder = cluster.folder / self.name
         self.client, self.peer = client, peer
         self.process = None
 
     def peer_url(self):
-        return f"http://127.0.0.1:{self.peer}"
+        return f"http://{self.address}:{self.peer}"
+
+    def endpoint(self, port=None):
+        return f"{self.address}:{port or self.client}"
 
     def start(self, client=None):
         """`client`: another port for clients, this time."""
-        url = f"{self.cluster.scheme}://127.0.0.1:{client or self.client}"
+        url = f"{self.cluster.scheme}://{self.endpoint(client)}"
         argv = ["etcd", "--name", self.name, "--data-dir", self.folder,
                 "--listen-client-urls", url, "--advertise-client-urls", url,
                 "--listen-peer-urls", self.peer_url(),
@@ -79,7 +84,7 @@ class Node:
                 "--initial-cluster", self.cluster.initial(),
                 "--initial-cluster-token", self.cluster.token,
                 *self.cluster.arguments]
-        with open(self.cluster.folder / f"{self.name}.log", "ab") as log:
+        with open(self.cluster.folder / f"{self.name}.log", "ab") as log, self.cluster.place:
             self.process = subprocess.Popen([str(a) for a in argv], stdin=subprocess.DEVNULL,
                                             stdout=log, stderr=log)
 
@@ -94,9 +99,12 @@ class Node:
 class Cluster:
     """Nodes of one cluster. `with` starts them, and ends them in any case.
 
-    `tls` is an Authority: clients must then show a certificate of it."""
+    `tls` is an Authority: clients must then show a certificate of it. `place` is the Namespace where
+    the nodes run, which has the `addresses`."""
 
-    def __init__(self, folder, size=1, tls=None, token="tests", arguments=()):
+    def __init__(self, folder, size=1, tls=None, token="tests", arguments=(), place=None,
+                 addresses=("127.0.0.1",) * 3):
+        self.place = place or contextlib.nullcontext()
         self.folder = pathlib.Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         self.token, self.tls = token, tls
@@ -109,13 +117,14 @@ class Cluster:
                                "--trusted-ca-file", tls.ca, "--client-cert-auth"]
             self.own = tls.issue("administrator")
         ports = free_ports(2 * size)
-        self.nodes = [Node(self, i, ports[2 * i], ports[2 * i + 1]) for i in range(size)]
+        self.nodes = [Node(self, i, addresses[i], ports[2 * i], ports[2 * i + 1])
+                      for i in range(size)]
 
     def initial(self):
         return ",".join(f"{node.name}={node.peer_url()}" for node in self.nodes)
 
     def endpoints(self, *nodes):
-        return ",".join(f"127.0.0.1:{node.client}" for node in nodes or self.nodes)
+        return ",".join(node.endpoint() for node in nodes or self.nodes)
 
     def location(self, prefix="/f/", nodes=()):
         return f"etcd+{self.scheme}://{self.endpoints(*nodes)}{prefix}"
@@ -147,8 +156,10 @@ class Cluster:
 
     def ctl(self, *args, port=None, stdin=None, user=None, check=True):
         """etcdctl. Its standard input is the value of a `put` without one."""
-        endpoints = f"127.0.0.1:{port}" if port else \
-            ",".join(f"127.0.0.1:{n.client}" for n in self.nodes if n.process)
+        if port:
+            endpoints = self.nodes[0].endpoint(port)
+        else:
+            endpoints = self.endpoints(*[node for node in self.nodes if node.process])
         argv = ["etcdctl", f"--endpoints={endpoints}"]
         if self.tls:
             argv += [f"--cacert={self.tls.ca}", f"--cert={self.own[0]}", f"--key={self.own[1]}"]
@@ -156,8 +167,10 @@ class Cluster:
             argv += [f"--user={user or self.user}"]
         if isinstance(stdin, str):
             stdin = stdin.encode()
-        done = subprocess.run([*argv, *map(str, args)], input=stdin, capture_output=True,
-                              env={"PATH": os.environ["PATH"], "ETCDCTL_API": "3"}, check=False)
+        with self.place:
+            done = subprocess.run([*argv, *map(str, args)], input=stdin, capture_output=True,
+                                  env={"PATH": os.environ["PATH"], "ETCDCTL_API": "3"},
+                                  check=False)
         assert not check or done.returncode == 0, (args, done.stderr)
         return done
 
@@ -169,7 +182,8 @@ class Cluster:
 
     def connection(self):
         node = next(node for node in self.nodes if node.process)
-        return Gateway(node.client, self.tls and self._context())
+        with self.place:
+            return Gateway(node.address, node.client, self.tls and self._context())
 
     def _context(self):
         context = ssl.create_default_context(cafile=self.tls.ca)
@@ -194,9 +208,9 @@ class Cluster:
 class Gateway:
     """A connection to the JSON gateway."""
 
-    def __init__(self, port, context=None):
-        self.http = http.client.HTTPSConnection("127.0.0.1", port, context=context) if context \
-            else http.client.HTTPConnection("127.0.0.1", port)
+    def __init__(self, address, port, context=None):
+        self.http = http.client.HTTPSConnection(address, port, context=context) if context \
+            else http.client.HTTPConnection(address, port)
         self.http.connect()
         self.http.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
