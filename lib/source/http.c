@@ -25,7 +25,7 @@
 #define SILENCE_S 60
 #define MAX_HEADER_BYTES (128 << 10) /* of all responses of a request */
 #define KEEP_ALIVE_S 30
-#define WAIT_MS 1000                 /* curl's own timers may end a wait sooner */
+#define WAIT_MS 1000 /* curl's own timers may end a wait sooner */
 #define AGENT_SIZE 64
 
 struct http {
@@ -144,12 +144,14 @@ static int fail_in_time(const struct transfer *transfer)
 {
 	const struct http_request *request = transfer->request;
 	curl_off_t connected = 0;
+	unsigned int connect_s = limit_or(request->connect_s, CONNECT_S);
 	char text[96];
 
 	curl_easy_getinfo(transfer->http->easy, CURLINFO_PRETRANSFER_TIME_T, &connected);
 	if (!connected) {
-		snprintf(text, sizeof(text), "no connection within %u s",
-			 limit_or(request->connect_s, CONNECT_S));
+		if (request->total_s && request->total_s < connect_s)
+			connect_s = request->total_s;
+		snprintf(text, sizeof(text), "no connection within %u s", connect_s);
 		return fail_with(transfer, -ETIMEDOUT, text, "", proxy_hint());
 	}
 	snprintf(text, sizeof(text), "the answer was not complete after %u s", request->total_s);
@@ -185,7 +187,9 @@ static int explain(const struct transfer *transfer, CURLcode code)
 
 	switch (code) {
 	case CURLE_OUT_OF_MEMORY:
-		return error_no_memory(transfer->err);
+		/* curl says so of a header that is longer than it likes. */
+		return fail(transfer, -ENOMEM,
+			    "one of its headers is too long, or memory is short");
 	case CURLE_COULDNT_RESOLVE_HOST:
 		return fail(transfer, -EHOSTUNREACH, "no address is known for its host");
 	case CURLE_COULDNT_RESOLVE_PROXY:
@@ -205,6 +209,8 @@ static int explain(const struct transfer *transfer, CURLcode code)
 	case CURLE_TOO_MANY_REDIRECTS:
 		return fail(transfer, -ELOOP, "too many redirects");
 	case CURLE_UNSUPPORTED_PROTOCOL:
+		if (strstr(problem, "HTTP/0.9"))
+			return fail(transfer, -EPROTO, "what answers there does not speak HTTP");
 		return fail_with(transfer, -EPROTO,
 				 "redirects lead only to http and https, from https only to https",
 				 problem, "");
@@ -464,7 +470,7 @@ static int check_silence(const struct transfer *transfer)
 	curl_easy_getinfo(transfer->http->easy, CURLINFO_PRETRANSFER_TIME_T, &connected);
 	if (!connected)
 		return 0;
-	snprintf(text, sizeof(text), "the server sent nothing for %u s", limit_s);
+	snprintf(text, sizeof(text), "the answer made no progress for %u s", limit_s);
 	return fail(transfer, -ETIMEDOUT, text);
 }
 

@@ -47,7 +47,7 @@ struct http_request {
 	http_receive receive; /* only for a status of 200 to 299; NULL: the answer is not needed */
 	http_tick tick;       /* while an answer takes its time; NULL: nothing else is to be done */
 	void *context;
-	uint64_t max_bytes;     /* of the answer; 0: no limit */
+	uint64_t max_bytes; /* of the answer; 0: no limit */
 	/* Followed at most; only to http and https, from https only to https. 0: the answer is the
 	 * redirect. */
 	unsigned int redirects;

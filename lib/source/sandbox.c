@@ -5,6 +5,7 @@
 #include <source/sandbox.h>
 
 #include <errno.h>
+#include <fcntl.h>
 #include <grp.h>
 #include <linux/capability.h>
 #include <signal.h>
@@ -15,6 +16,9 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <source/sandbox_calls.h>
+#include <source/sandbox_files.h>
+#include <util/auto.h>
 #include <util/error.h>
 
 #define NOBODY 65534
@@ -27,6 +31,15 @@ static int fail(const char *what, struct error *err)
 	int ret = -errno;
 
 	return error_set(err, ret, "cannot give up %s: %s", what, strerror(-ret));
+}
+
+/* Where memory runs out, this program is what the machine can do without: another one comes. */
+static void die_first(void)
+{
+	auto_fd int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+
+	if (fd >= 0 && write(fd, "1000", 4) < 0)
+		return;
 }
 
 /* Whoever is not root already is as harmless as that user. */
@@ -62,8 +75,10 @@ static int limit(int resource, rlim_t most, struct error *err)
 
 int sandbox_enter(struct error *err)
 {
-	int ret = drop_user(err);
+	int ret;
 
+	die_first();
+	ret = drop_user(err);
 	if (!ret)
 		ret = drop_capabilities(err);
 	/* After the change of user, which turns it on again. */
@@ -77,5 +92,7 @@ int sandbox_enter(struct error *err)
 	 * input is closed. */
 	if (!ret && prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0))
 		ret = fail("outliving sync", err);
-	return ret;
+	if (!ret)
+		ret = sandbox_files_limit(err);
+	return ret ? ret : sandbox_calls_limit(err);
 }

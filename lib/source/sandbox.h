@@ -11,7 +11,8 @@ struct error;
 
 /* Becomes the user nobody, without groups and without any capability, for good: no program that it
  * might run gets any back. Nobody can trace it, and it leaves no core. Called before the first byte
- * is read. Returns 0; or a negative errno and sets *err, and then the program must end. */
+ * is read and the first thread is made; sandbox_files.h and sandbox_calls.h say what else it gives
+ * up. Returns 0; or a negative errno and sets *err, and then the program must end. */
 int sandbox_enter(struct error *err);
 
 #endif

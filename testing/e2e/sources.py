@@ -13,6 +13,7 @@ import re
 import select
 import signal
 import subprocess
+import threading
 import time
 
 import product
@@ -75,11 +76,28 @@ class Source:
             pass_fds=() if descriptor is None else (descriptor,))
         self._lines = collections.deque()
         self._unread = b""  # the beginning of a line
+        #: The most memory that it had at once.
+        self.peak_bytes = 0
+        threading.Thread(target=self._watch_memory, daemon=True).start()
         #: Deliveries that a search for others has passed over.
         self.passed = []
         job = {key: value for key, value in {**JOB, "location": location, **job}.items()
                if value is not None}
         self.say(json.dumps(job))
+
+    def _watch_memory(self):
+        """What wait4(2) says of its memory includes that of this process before it started it."""
+        path = f"/proc/{self.process.pid}/status"
+        while True:
+            try:
+                with open(path, encoding="ascii") as status:
+                    match = re.search(r"^VmHWM:\s*(\d+) kB", status.read(), re.MULTILINE)
+            except OSError:
+                return
+            if not match:  # It has ended.
+                return
+            self.peak_bytes = int(match[1]) * 1024
+            time.sleep(0.005)
 
     def say(self, *lines):
         """Write lines to its standard input, as sync does."""

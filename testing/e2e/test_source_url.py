@@ -3,12 +3,11 @@
 import gzip
 import shutil
 import socket
-import threading
 
 import pytest
 
 import sources
-from webserver import Answer, Authority, Web
+from webserver import Answer, Authority, Raw, Web
 
 LIST = "192.0.2.1\n198.51.100.0/24 timeout 1h\npass 2001:db8::/32\n"
 RULES = {"192.0.2.1": "", "198.51.100.0/24": "timeout 3600", "2001:db8::/32": "pass"}
@@ -203,23 +202,6 @@ def test_a_last_line_that_lost_digits_is_refused(web):
     refused(web.url("/list"), "may have lost digits")
 
 
-def raw(send):
-    """A server that writes these bytes to each connection after a request, and closes it."""
-    listener = socket.create_server(("127.0.0.1", 0))
-
-    def serve():
-        while True:
-            try:
-                connection, _ = listener.accept()
-            except OSError:
-                return
-            with connection:
-                connection.recv(65536)
-                connection.sendall(send)
-    threading.Thread(target=serve, daemon=True).start()
-    return listener
-
-
 @pytest.mark.parametrize("send, words", [
     (b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n192.0.2.1\n", "not complete"),
     (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\na\r\n192.0.2.1\n\r\n", "not complete"),
@@ -232,11 +214,11 @@ def raw(send):
     (b"HTTP/1.1 200 OK\r\n\r\n" + gzip.compress(LIST.encode())[:-4] + b"\1\1\1\1",
      "gzip data is damaged"),
     (b"", "without an answer"),
-    (b"192.0.2.1\n", "http"),
+    (b"192.0.2.1\n", "does not speak HTTP"),
 ])
 def test_what_is_cut_off_or_damaged_is_refused(send, words):
-    with raw(send) as listener:
-        refused(f"http://127.0.0.1:{listener.getsockname()[1]}/list", words)
+    with Raw(lambda connection: connection.sendall(send)) as raw:
+        refused(raw.url("/list"), words)
 
 
 def test_nobody_listens():

@@ -2,6 +2,7 @@
 """An HTTP(S) server on loopback with scripted answers, and certificates for it."""
 import http.server
 import pathlib
+import socket
 import socketserver
 import ssl
 import threading
@@ -102,6 +103,48 @@ class Web:
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+
+class Raw:
+    """A server that hands each connection, after the first bytes of a request, to a function of the
+    connection, and then closes it. The function ends when `stop` is set or the client is gone."""
+
+    def __init__(self, serve, request=True):
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self._listener.getsockname()[1]
+        self.stop = threading.Event()
+        self._serve, self._request = serve, request
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self):
+        while True:
+            try:
+                connection, _ = self._listener.accept()
+            except OSError:
+                return
+            threading.Thread(target=self._run, args=(connection,), daemon=True).start()
+
+    def _run(self, connection):
+        with connection:
+            try:
+                if self._request:
+                    connection.recv(65536)
+                self._serve(connection)
+            except OSError:
+                pass
+
+    def url(self, path, scheme="http"):
+        return f"{scheme}://127.0.0.1:{self.port}{path}"
+
+    def close(self):
+        self.stop.set()
+        self._listener.close()
 
     def __enter__(self):
         return self
