@@ -104,9 +104,18 @@ void state_remove(void)
 
 /* -- Reading ----------------------------------------------------------------------------------- */
 
+/* NULL: null, or no text. */
 static const char *text_of(const json_t *object, const char *key)
 {
 	return json_string_value(json_object_get(object, key));
+}
+
+/* Of what is never null, whatever is in the file. */
+static const char *name_of(const json_t *object, const char *key)
+{
+	const char *text = text_of(object, key);
+
+	return text ? text : "?";
 }
 
 static int read_sources(const json_t *array, struct state *out, struct error *err)
@@ -118,9 +127,9 @@ static int read_sources(const json_t *array, struct state *out, struct error *er
 	if (!sources)
 		return error_no_memory(err);
 	json_array_foreach(array, i, one) sources[i] = (struct state_source){
-		.set = text_of(one, "set"),
-		.from = text_of(one, "from"),
-		.state = text_of(one, "state"),
+		.set = name_of(one, "set"),
+		.from = name_of(one, "from"),
+		.state = name_of(one, "state"),
 		.error = text_of(one, "error"),
 		.updated = json_integer_value(json_object_get(one, "updated")),
 		.rules = (uint64_t)json_integer_value(json_object_get(one, "rules")),
@@ -140,8 +149,8 @@ static int read_interfaces(const json_t *array, struct state *out, struct error 
 	if (!interfaces)
 		return error_no_memory(err);
 	json_array_foreach(array, i, one) interfaces[i] = (struct state_interface){
-		.ifname = text_of(one, "ifname"),
-		.state = text_of(one, "state"),
+		.ifname = name_of(one, "ifname"),
+		.state = name_of(one, "state"),
 		.error = text_of(one, "error"),
 	};
 	out->interfaces = interfaces;
