@@ -6,15 +6,12 @@
 
 #include <errno.h>
 #include <signal.h>
-#include <stdlib.h>
 
 #include <dataplane/rtnl_watch.h>
-#include <source/following.h>
-#include <sync/feeding.h>
 #include <sync/feeds.h>
 #include <sync/instance.h>
 #include <sync/keep.h>
-#include <sync/state.h>
+#include <sync/telling.h>
 #include <util/auto.h>
 #include <util/clock.h>
 #include <util/error.h>
@@ -29,58 +26,11 @@ struct daemon {
 	struct daemon_request *request;
 	struct keep keep;
 	struct feeds *feeds;
+	struct telling telling;
 	struct loop loop;
 	int signals, watch;
 	bool is_ready;
 };
-
-/* -- What others see --------------------------------------------------------------------------- */
-
-static struct state_interface describe_interface(const struct keep_item *item)
-{
-	return (struct state_interface){
-		.ifname = item->dev.ifindex ? item->dev.name : item->wanted.name,
-		.state = keep_state_name(item->state),
-		.error = item->trouble.text[0] ? item->trouble.text : NULL,
-	};
-}
-
-static struct state_source describe_source(struct feeding *feeding)
-{
-	const struct config_source *source = feeding_source(feeding);
-	const struct following *following = feeding_following(feeding);
-
-	return (struct state_source){
-		.set = source->set,
-		.from = source->location.text,
-		.state = following_state_name(following_state(following)),
-		.error = feeding_trouble(feeding),
-		.updated = feeding_updated(feeding),
-		.rules = following->accepted,
-	};
-}
-
-static void write_state(const struct daemon *daemon)
-{
-	const size_t source_count = feeds_count(daemon->feeds);
-	auto_free struct state_source *sources = calloc(source_count + 1, sizeof(*sources));
-	auto_free struct state_interface *interfaces =
-		calloc(daemon->keep.count + 1, sizeof(*interfaces));
-	const struct state state = {
-		.sources = sources,
-		.source_count = source_count,
-		.interfaces = interfaces,
-		.interface_count = daemon->keep.count,
-	};
-	struct error err = { 0 };
-
-	for (size_t i = 0; i < daemon->keep.count && interfaces; i++)
-		interfaces[i] = describe_interface(&daemon->keep.items[i]);
-	for (size_t i = 0; i < source_count && sources; i++)
-		sources[i] = describe_source(feeds_item(daemon->feeds, i));
-	if (!interfaces || !sources || state_write(&state, &err))
-		log_warning("%s", err.text);
-}
 
 /* -- Rounds ------------------------------------------------------------------------------------ */
 
@@ -105,7 +55,7 @@ static int round_of_all(void *context, struct error *err)
 	(void)err;
 	look_at_interfaces(daemon);
 	feeds_tick(daemon->feeds);
-	write_state(daemon);
+	telling_tell(&daemon->telling, &daemon->keep, daemon->feeds);
 	if (!daemon->is_ready && feeds_have_tried(daemon->feeds)) {
 		notify_ready();
 		daemon->is_ready = true;
@@ -148,10 +98,13 @@ static int take_config(struct daemon *daemon, struct config *config, struct erro
 	struct config old = daemon->request->config;
 	int ret = keep_configure(&daemon->keep, config, err);
 
-	if (!ret)
-		ret = feeds_configure(daemon->feeds, config, err);
 	if (ret)
 		return ret;
+	ret = feeds_configure(daemon->feeds, config, err);
+	if (ret) {
+		keep_configure(&daemon->keep, &old, NULL);
+		return ret;
+	}
 	daemon->request->config = *config;
 	*config = old;
 	return 0;
@@ -211,7 +164,7 @@ static int follow(struct daemon *daemon, struct error *err)
 	notify_stopping();
 	if (ret >= 0)
 		ret = daemon->request->once ? feeds_result(daemon->feeds, err) : 0;
-	state_remove();
+	telling_done(&daemon->telling);
 	return ret;
 }
 

@@ -67,31 +67,47 @@ static int fail(const char *path, struct error *err)
 	return error_set(err, ret, "%s: %s", path, strerror(-ret));
 }
 
-static int write_json(const json_t *json, const char *path, struct error *err)
+static int write_text(const char *text, const char *path, struct error *err)
 {
 	auto_file FILE *file = fopen(path, "we");
 
-	if (!file || fchmod(fileno(file), 0644) || json_dumpf(json, file, JSON_COMPACT) ||
+	if (!file || fchmod(fileno(file), 0644) || fputs(text, file) == EOF ||
 	    putc('\n', file) == EOF || fflush(file))
 		return fail(path, err);
 	return 0;
 }
 
-int state_write(const struct state *state, struct error *err)
+static int replace_file(const char *text, struct error *err)
 {
 	char path[INSTANCE_PATH_SIZE], fresh[INSTANCE_PATH_SIZE];
-	json_t *json = to_json(state);
 	int ret;
 
-	if (!json)
-		return error_no_memory(err);
 	instance_path("json", path);
 	instance_path("json.new", fresh);
-	ret = write_json(json, fresh, err);
-	json_decref(json);
+	ret = write_text(text, fresh, err);
 	if (!ret && rename(fresh, path))
 		ret = fail(path, err);
 	return ret;
+}
+
+int state_write(const struct state *state, char **written, struct error *err)
+{
+	json_t *json = to_json(state);
+	auto_free char *text = json ? json_dumps(json, JSON_COMPACT) : NULL;
+	int ret = 0;
+
+	json_decref(json);
+	if (!text)
+		return error_no_memory(err);
+	if (*written && !strcmp(text, *written))
+		return 0;
+	ret = replace_file(text, err);
+	if (ret)
+		return ret;
+	free(*written);
+	*written = text;
+	text = NULL;
+	return 0;
 }
 
 void state_remove(void)

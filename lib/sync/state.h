@@ -42,8 +42,9 @@ struct state {
 	void *owner; /* of the texts and arrays of a state that was read */
 };
 
-/* Writes it as this process's. Returns 0, or a negative errno and sets *err. */
-int state_write(const struct state *state, struct error *err);
+/* Writes it as this process's. *written is what was written last, at first NULL, which the caller
+ * frees: the same again is not written. Returns 0, or a negative errno and sets *err. */
+int state_write(const struct state *state, char **written, struct error *err);
 
 /* Takes the file away: sync ends. */
 void state_remove(void);

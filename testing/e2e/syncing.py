@@ -18,6 +18,7 @@ class Sync:
     def __init__(self, lab, folder, config, *args, env=None):
         self.lab, self.path = lab, folder / "sync.conf"
         self.cache = folder / "cache"
+        self.has_ended = False
         self.configure(config)
         self.process = lab.start("sync", "-c", self.path, "--cache", self.cache, *args,
                                  env=env)
@@ -47,7 +48,12 @@ class Sync:
             self.process.kill()
         self._join()
 
+    @property
+    def warnings(self):
+        return [line for line in self.said if ": warning: " in line]
+
     def _join(self):
+        self.has_ended = True
         self.process.wait()
         for reader in self._readers:
             reader.join()
