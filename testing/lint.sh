@@ -81,7 +81,7 @@ check_tidy() {
 -bugprone-suspicious-string-compare,bugprone-macro-parentheses,bugprone-signed-char-misuse,\
 bugprone-assert-side-effect,bugprone-infinite-loop,bugprone-not-null-terminated-result,\
 bugprone-redundant-branch-condition,bugprone-too-small-loop-variable,misc-redundant-expression" \
-		"${sources[@]}" -- -std=gnu11 -D_GNU_SOURCE= '-DXDP_IPFILTER_VERSION="0"' \
+		"${sources[@]}" -- -std=gnu11 -D_GNU_SOURCE= '-DXDP_IPFILTER_VERSION="0"' '-DLIBEXECDIR=""' \
 		'-DIPF_OBJECT_FILE="none"' -Iheaders -Ilib
 }
 
@@ -104,7 +104,7 @@ check_sparse() {
 	for source in "${sources[@]}" "${tests[@]}"; do
 		sparse -Wsparse-error -Wbitwise -Wno-decl -Wno-unknown-attribute \
 			-Wno-memcpy-max-count -std=gnu11 \
-			-D_GNU_SOURCE= '-DXDP_IPFILTER_VERSION="0"' '-DIPF_OBJECT_FILE="none"' \
+			-D_GNU_SOURCE= '-DXDP_IPFILTER_VERSION="0"' '-DLIBEXECDIR=""' '-DIPF_OBJECT_FILE="none"' \
 			-I"$scratch/sparse" -Iheaders -Ilib \
 			-Itesting/unit -Itesting/bpf "$source" || return
 	done

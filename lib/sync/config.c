@@ -120,7 +120,7 @@ static int set_text(char **member, const char *text, struct error *err)
 #define KIND(kind) (1u << (kind))
 #define LISTS (KIND(LOCATION_FILE) | KIND(LOCATION_URL))
 #define NETWORK (KIND(LOCATION_URL) | KIND(LOCATION_ETCD) | KIND(LOCATION_CROWDSEC))
-#define ALL (LISTS | NETWORK | KIND(LOCATION_ROUTE))
+#define ALL (KIND(LOCATION_FILE) | NETWORK | KIND(LOCATION_ROUTE))
 
 struct source_key {
 	const char *name;
@@ -261,7 +261,7 @@ static const struct source_key source_keys[] = {
 	{ "shrink", ALL, set_shrink, false },
 	{ "format", LISTS | KIND(LOCATION_ETCD), set_format, false },
 	{ "verdict", ALL, set_verdict, false },
-	{ "max-size", LISTS | NETWORK, set_max_size, false },
+	{ "max-size", KIND(LOCATION_FILE) | NETWORK, set_max_size, false },
 	{ "ca", NETWORK, set_ca, false },
 	{ "cert", NETWORK, set_cert, false },
 	{ "key", NETWORK, set_key, false },

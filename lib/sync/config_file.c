@@ -175,17 +175,27 @@ static int end_interface(cfg_t *cfg, cfg_opt_t *opt)
 /* Makes the options of a section from the names of its keys. */
 static void make_keys(const char *(*name)(unsigned int number), cfg_opt_t keys[KEYS_MAX])
 {
-	const cfg_opt_t text = CFG_STR(NULL, NULL, CFGF_NODEFAULT);
-	const cfg_opt_t list = CFG_STR_LIST(NULL, NULL, CFGF_NODEFAULT);
-	const cfg_opt_t end = CFG_END();
 	unsigned int key;
 
-	for (key = 0; name(key); key++) {
-		keys[key] = config_is_list(name(key)) ? list : text;
-		keys[key].name = name(key);
-		keys[key].validcb = note_line;
-	}
-	keys[key] = end;
+	for (key = 0; name(key); key++)
+		keys[key] = (cfg_opt_t){
+			.name = name(key),
+			.type = CFGT_STR,
+			.flags = CFGF_NODEFAULT | (config_is_list(name(key)) ? CFGF_LIST : 0),
+			.validcb = note_line,
+		};
+	keys[key] = (cfg_opt_t){ .type = CFGT_NONE };
+}
+
+static cfg_opt_t section(const char *name, cfg_opt_t *keys, cfg_validate_callback_t end)
+{
+	return (cfg_opt_t){
+		.name = name,
+		.type = CFGT_SEC,
+		.flags = CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES,
+		.subopts = keys,
+		.validcb = end,
+	};
 }
 
 static int parse(cfg_t *cfg, FILE *file, const char *name)
@@ -207,9 +217,9 @@ static int parse_text(char *text, size_t length, const char *name, struct error 
 {
 	cfg_opt_t source_keys[KEYS_MAX], interface_keys[KEYS_MAX];
 	cfg_opt_t sections[] = {
-		CFG_SEC("source", source_keys, CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES),
-		CFG_SEC("interface", interface_keys, CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES),
-		CFG_END(),
+		section("source", source_keys, end_source),
+		section("interface", interface_keys, end_interface),
+		{ .type = CFGT_NONE },
 	};
 	auto_file FILE *file = fmemopen(text, length, "r");
 	cfg_t *cfg;
@@ -217,8 +227,6 @@ static int parse_text(char *text, size_t length, const char *name, struct error 
 
 	make_keys(config_source_key, source_keys);
 	make_keys(config_interface_key, interface_keys);
-	sections[0].validcb = end_source;
-	sections[1].validcb = end_interface;
 	cfg = file ? cfg_init(sections, CFGF_NONE) : NULL;
 	if (!cfg)
 		return error_no_memory(err);

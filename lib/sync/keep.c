@@ -20,7 +20,7 @@
 /* Not every change of a chain tells. */
 #define LOOK_EVERY_MS 2000
 /* However many events come. */
-#define LOOK_PAUSE_MS 100
+#define LOOK_PAUSE_MS 20
 
 const char *keep_state_name(enum keep_state state)
 {
