@@ -93,6 +93,13 @@ int delivery_trouble(FILE *out, const char *text, struct error *err)
 	return say(out, "trouble", text, err);
 }
 
+int delivery_later(FILE *out, uint64_t seconds, struct error *err)
+{
+	if (seconds > DELIVERY_LATER_MAX_S)
+		seconds = DELIVERY_LATER_MAX_S;
+	return send(out, fprintf(out, "later %" PRIu64 "\n", seconds), err);
+}
+
 int delivery_warning(FILE *out, const char *text, struct error *err)
 {
 	return say(out, "warning", text, err);

@@ -12,6 +12,7 @@
  *	end VALIDATOR   the end of a list or a change; the validator is for the next job
  *	same            the source answered: nothing is different
  *	trouble TEXT    the source cannot be read; the program tries again, or ends
+ *	later SECONDS   before trouble: the server is not to be asked again sooner
  *	warning TEXT    something that an operator should know
  *	counters        asks for lines of counters on standard input
  *
@@ -21,6 +22,7 @@
 #define SOURCE_DELIVERY_H
 
 #include <ruleset/rule.h>
+#include <stdint.h>
 #include <stdio.h>
 
 struct error;
@@ -39,6 +41,9 @@ int delivery_end(FILE *out, const char *validator, struct error *err);
 int delivery_same(FILE *out, struct error *err);
 /* Control characters in the text become \xNN. */
 int delivery_trouble(FILE *out, const char *text, struct error *err);
+/* At most DELIVERY_LATER_MAX_S count. */
+#define DELIVERY_LATER_MAX_S (24 * 3600)
+int delivery_later(FILE *out, uint64_t seconds, struct error *err);
 int delivery_warning(FILE *out, const char *text, struct error *err);
 int delivery_ask_counters(FILE *out, struct error *err);
 

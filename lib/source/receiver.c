@@ -9,7 +9,9 @@
 #include <string.h>
 
 #include <feed/format.h>
+#include <source/delivery.h>
 #include <util/error.h>
+#include <util/number.h>
 
 /* Room for so many rules is kept for the next delivery. */
 #define FEW_RULES 4096
@@ -159,6 +161,15 @@ static int read_trouble(struct receiver *receiver, const char *text, struct erro
 	return tell(receiver, RECEIVER_TROUBLE, text, err);
 }
 
+static int read_later(const struct receiver *receiver, const char *text, struct error *err)
+{
+	struct receiver_event event = { .kind = RECEIVER_LATER, .text = text };
+
+	if (number_parse(text, 1, DELIVERY_LATER_MAX_S, &event.later_s))
+		return refuse(receiver, "not a number of seconds up to a day", err);
+	return receiver->call(receiver->context, &event, err);
+}
+
 static int read_same(const struct receiver *receiver, struct error *err)
 {
 	if (receiver->state != RECEIVER_BETWEEN)
@@ -180,6 +191,8 @@ static int read_word(struct receiver *receiver, __u32 now, struct error *err)
 		return read_same(receiver, err);
 	if ((rest = after(text, "trouble")))
 		return read_trouble(receiver, rest, err);
+	if ((rest = after(text, "later")))
+		return read_later(receiver, rest, err);
 	if ((rest = after(text, "warning")))
 		return tell(receiver, RECEIVER_WARNING, rest, err);
 	if (!strcmp(text, "counters"))

@@ -28,6 +28,7 @@ enum receiver_kind {
 	RECEIVER_CHANGE, /* rules: what is different; text: the validator */
 	RECEIVER_SAME,
 	RECEIVER_TROUBLE,  /* text says what; a list or change that had begun is void */
+	RECEIVER_LATER,    /* the server is not to be asked again within later_s */
 	RECEIVER_WARNING,  /* text says what */
 	RECEIVER_COUNTERS, /* are asked for */
 };
@@ -39,6 +40,7 @@ struct receiver_event {
 	struct rule *rules;
 	size_t count;
 	const char *text; /* "": none */
+	uint64_t later_s;
 };
 
 /* Returns 0 to go on, or a negative errno and sets *err. */

@@ -24,6 +24,9 @@
 
 #define REDIRECTS 5
 #define TOTAL_S (15 * 60)
+/* A server that has answered, though not by a list, is not asked again sooner: many ban who asks
+ * too often. One that did not answer may only be restarting. */
+#define LATER_S 60
 #define HEADER_SIZE 320
 #define VALIDATOR_SIZE 352
 #define NAME_SIZE 256 /* of the URL in messages */
@@ -208,10 +211,15 @@ static int fetch(struct reading *reading, struct http_response *response, struct
 	return ret;
 }
 
+static uint64_t later_s(const struct http_response *response)
+{
+	return response->retry_after_s > LATER_S ? response->retry_after_s : LATER_S;
+}
+
 int source_run_url(const struct job *job, FILE *out, struct error *err)
 {
 	const char *url = job->location.urls[0];
-	struct http_response response;
+	struct http_response response = { 0 };
 	struct reading *reading = calloc(1, sizeof(*reading));
 	int ret;
 
@@ -222,6 +230,8 @@ int source_run_url(const struct job *job, FILE *out, struct error *err)
 	ret = fetch(reading, &response, err);
 	if (!ret)
 		ret = deliver(reading, &response, out, err);
+	if (ret && response.status)
+		delivery_later(out, later_s(&response), NULL);
 	input_done(&reading->input);
 	free(reading);
 	return ret == -ECANCELED ? 0 : ret;

@@ -71,6 +71,7 @@ struct feeding {
 	/* The next one: */
 	uint64_t due_ms;
 	struct backoff backoff;
+	uint64_t later_ms; /* no sooner: so the server has said, or deserves */
 	char *validator;
 	/* What is known: */
 	struct error trouble;
@@ -254,11 +255,10 @@ static int answer(struct feeding *feeding, struct error *err)
 		return 0;
 	ret = counted_read(feeding->source->set, &counters, err);
 	if (ret) {
-		/* No answer: one without numbers would look as if all began anew. It asks again. */
+		/* An answer without numbers: it waits for one. */
 		log_warning("set %s: %s", feeding->source->set, err->text);
 		error_clear(err);
 		tally_done(&counters);
-		return 0;
 	}
 	feeding->reply_sent = 0;
 	ret = format_counters(feeding, &counters, err);
@@ -287,6 +287,9 @@ static int take_event(void *context, struct receiver_event *event, struct error 
 		return 0;
 	case RECEIVER_TROUBLE:
 		fail(feeding, event->text);
+		return 0;
+	case RECEIVER_LATER:
+		feeding->later_ms = event->later_s * 1000;
 		return 0;
 	case RECEIVER_WARNING:
 		warn(feeding, event->text);
@@ -340,9 +343,10 @@ static int fill_job(const struct feeding *feeding, struct job *job, struct error
 	job->poll_s = source->every_s;
 	job->once = feeding->host->once;
 	job->version = strdup(XDP_IPFILTER_VERSION);
+	job->set = strdup(source->set);
 	job->format = source->format ? strdup(source->format) : NULL;
 	job->validator = feeding->validator ? strdup(feeding->validator) : NULL;
-	if (!job->version || (source->format && !job->format) ||
+	if (!job->version || !job->set || (source->format && !job->format) ||
 	    (feeding->validator && !job->validator))
 		return error_no_memory(err);
 	return secrets_read(source, job, err);
@@ -408,6 +412,11 @@ static int take_output(void *context, struct error *err)
 	return 0;
 }
 
+static uint64_t longer(uint64_t a_ms, uint64_t b_ms)
+{
+	return a_ms > b_ms ? a_ms : b_ms;
+}
+
 /* When to read it next. */
 static void schedule(struct feeding *feeding)
 {
@@ -415,7 +424,7 @@ static void schedule(struct feeding *feeding)
 	uint64_t pause_ms = 0;
 
 	if (feeding->failed)
-		pause_ms = backoff_next_ms(&feeding->backoff);
+		pause_ms = longer(backoff_next_ms(&feeding->backoff), feeding->later_ms);
 	else if (!feeding->again && is_polled(feeding))
 		pause_ms = is_file(feeding) ? every_ms : backoff_jitter_ms(every_ms);
 	feeding->due_ms = feeding->host->once ? NEVER : clock_monotonic_ms() + pause_ms;
@@ -493,6 +502,7 @@ static int start(struct feeding *feeding, struct error *err)
 	receiver_restart(&feeding->receiver);
 	feeding->answered = feeding->failed = feeding->again = false;
 	feeding->started_ms = clock_monotonic_ms();
+	feeding->later_ms = 0;
 	feeding->due_ms = NEVER;
 	feeding->starts++;
 	ret = run(feeding, descriptor, err);

@@ -81,6 +81,7 @@ class Source:
         threading.Thread(target=self._watch_memory, daemon=True).start()
         #: Deliveries that a search for others has passed over.
         self.passed = []
+        self.later_s = None
         job = {key: value for key, value in {**JOB, "location": location, **job}.items()
                if value is not None}
         self.say(json.dumps(job))
@@ -125,7 +126,7 @@ class Source:
         if line is None:
             return None
         kind, _, text = line.partition(" ")
-        assert kind in ("list", "change", "same", "trouble", "warning", "counters"), line
+        assert kind in ("list", "change", "same", "trouble", "later", "warning", "counters"), line
         delivery = Delivery(kind, text)
         if kind in ("list", "change"):
             while True:
@@ -158,8 +159,15 @@ class Source:
         return self.expect("change", seconds)
 
     def trouble(self, *words, seconds=PATIENCE):
-        """The next delivery is trouble whose text has these words. Returns the text."""
-        text = self.expect("trouble", seconds).text
+        """The next delivery is trouble whose text has these words. Returns the text. `later_s` is
+        how long the server is to be left alone; None: that was not said."""
+        delivery = self.next(seconds)
+        self.later_s = None
+        if delivery and delivery.kind == "later":
+            self.later_s = int(delivery.text)
+            delivery = self.next(seconds)
+        assert delivery and delivery.kind == "trouble", f"trouble expected, not {delivery}"
+        text = delivery.text
         for word in words:
             assert word.lower() in text.lower(), f"{word!r} is missing in {text!r}"
         return text

@@ -27,6 +27,14 @@ def refused(location, *words, seconds=sources.PATIENCE, **job):
     return text
 
 
+def leaves_alone(location, **job):
+    """For how many seconds, after it failed?"""
+    with sources.start(location, **job) as source:
+        source.trouble()
+        source.ends(rc=1)
+    return source.later_s
+
+
 def the_list(location, **job):
     with sources.start(location, **job) as source:
         delivery = source.list()
@@ -184,6 +192,22 @@ def test_what_the_server_says_is_quoted(web):
     assert "html" not in refused(web.url("/list"), "503")
     web.answers["/list"] = Answer("\x1b[31m" + "x" * (1 << 20), 500)
     assert "\x1b" not in refused(web.url("/list"), "500")
+
+
+def test_a_server_that_answers_is_left_alone_for_a_while(web):
+    """Whoever asks too often is banned; who did not answer may only be restarting."""
+    web.answers["/list"] = Answer("", 503, Retry_After="5400")
+    assert leaves_alone(web.url("/list")) == 5400
+    web.answers["/list"] = Answer("", 503, Retry_After="2")
+    assert leaves_alone(web.url("/list")) == 60
+    web.answers["/list"] = Answer("", 429, Retry_After="99999999")
+    assert leaves_alone(web.url("/list")) == 24 * 3600
+    web.answers["/list"] = Answer("", 404)
+    assert leaves_alone(web.url("/list")) == 60
+    web.answers["/list"] = Answer("nonsense\n")
+    assert leaves_alone(web.url("/list")) == 60
+    with Raw(lambda connection: None) as raw:
+        assert leaves_alone(raw.url("/list")) is None
 
 
 @pytest.mark.parametrize("body", ["<!DOCTYPE html>\n<html>", "\ufeff\n <?xml version='1.0'?>"])

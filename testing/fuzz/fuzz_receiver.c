@@ -23,6 +23,7 @@ static int hear(void *context, struct receiver_event *event, struct error *err)
 
 	(void)err;
 	assert(event->count <= MAX_RULES);
+	assert((event->kind == RECEIVER_LATER) == (event->later_s != 0));
 	heard->events++;
 	heard->sum = heard->sum * 31 + event->kind;
 	for (const char *c = event->text; *c; c++)

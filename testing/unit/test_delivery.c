@@ -50,6 +50,8 @@ static void test_lines(void **state)
 	assert_int_equal(delivery_end(out, NULL, &err), 0);
 	assert_int_equal(delivery_same(out, &err), 0);
 	assert_int_equal(delivery_trouble(out, "no\nway", &err), 0);
+	assert_int_equal(delivery_later(out, 60, &err), 0);
+	assert_int_equal(delivery_later(out, UINT64_MAX, &err), 0);
 	assert_int_equal(delivery_warning(out, "wide", &err), 0);
 	assert_int_equal(delivery_ask_counters(out, &err), 0);
 	fclose(out);
@@ -63,6 +65,8 @@ static void test_lines(void **state)
 				  "end \n"
 				  "same\n"
 				  "trouble no\\x0away\n"
+				  "later 60\n"
+				  "later 86400\n"
 				  "warning wide\n"
 				  "counters\n");
 }

@@ -39,8 +39,8 @@ static void put(struct log *log, const char *format, ...)
 
 static int note(void *context, struct receiver_event *event, struct error *err)
 {
-	static const char *const names[] = { "list",    "change",  "same",
-					     "trouble", "warning", "counters" };
+	static const char *const names[] = { "list",  "change",  "same",    "trouble",
+					     "later", "warning", "counters" };
 	struct log *log = context;
 
 	(void)err;
@@ -55,6 +55,8 @@ static int note(void *context, struct receiver_event *event, struct error *err)
 		else
 			put(log, " %x:%s:%u", rule->verdict, text, rule->expires);
 	}
+	if (event->later_s)
+		put(log, " %llu", (unsigned long long)event->later_s);
 	put(log, " (%s)\n", event->text);
 	return log->fails;
 }
@@ -85,6 +87,13 @@ static const struct text_case {
 	  "change -192.0.2.1 1:192.0.2.2:0 (7)\n", NULL },
 	{ "the rest", "same\ntrouble no  way \nwarning\ncounters\n",
 	  "same ()\ntrouble (no  way )\nwarning ()\ncounters ()\n", NULL },
+	{ "later", "later 60\nlater 86400\n", "later 60 (60)\nlater 86400 (86400)\n", NULL },
+	{ "later than that", "later 86401\n", "",
+	  "it delivered 'later 86401': not a number of seconds up to a day" },
+	{ "later without a number", "later\n", "",
+	  "it delivered 'later': not a number of seconds up to a day" },
+	{ "later by nothing", "later 0\n", "",
+	  "it delivered 'later 0': not a number of seconds up to a day" },
 	{ "a warning inside a list", "list\nwarning x\n+192.0.2.1\nend \n",
 	  "warning (x)\nlist f0:192.0.2.1:0 ()\n", NULL },
 	{ "trouble voids a list", "list\n+192.0.2.1\ntrouble x\nlist\n+192.0.2.2\nend \n",
