@@ -84,6 +84,8 @@ static const char *hint(int code, const char *message)
 {
 	if (says(message, "user name is empty"))
 		return "; etcd wants a user and a password: user-file = FILE";
+	if (says(message, "CommonName of client"))
+		return "; a certificate for etcd's gateway must have no common name (CN)";
 	if (says(message, "permission denied"))
 		return "; the user's role needs the right to read the prefix";
 	return code == -ENOENT ? "; is it the client port of an etcd 3.4 or later?" : "";

@@ -49,11 +49,11 @@ class Authority:
                               check=False)
         assert done.returncode == 0, done.stderr
 
-    def issue(self, name):
+    def issue(self, name, subject=None):
         """A certificate for 127.0.0.1, and for this common name. Returns its file and the key's."""
         (self.folder / "ext").write_text("subjectAltName=IP:127.0.0.1,DNS:localhost\n")
         self._openssl("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
-                      "-keyout", f"{name}.key", "-out", f"{name}.csr", "-subj", f"/CN={name}")
+                      "-keyout", f"{name}.key", "-out", f"{name}.csr", "-subj", subject or f"/CN={name}")
         self._openssl("x509", "-req", "-in", f"{name}.csr", "-CA", "ca.pem", "-CAkey", "ca.key",
                       "-CAcreateserial", "-out", f"{name}.pem", "-days", "2", "-extfile", "ext")
         return self.folder / f"{name}.pem", self.folder / f"{name}.key"
@@ -99,8 +99,8 @@ class Node:
 class Cluster:
     """Nodes of one cluster. `with` starts them, and ends them in any case.
 
-    `tls` is an Authority: clients must then show a certificate of it. `place` is the Namespace where
-    the nodes run, which has the `addresses`."""
+    `tls` is an Authority: clients must then show a certificate of it. `place` is the Namespace in
+    which the nodes run. It has the `addresses`."""
 
     def __init__(self, folder, size=1, tls=None, token="tests", arguments=(), place=None,
                  addresses=("127.0.0.1",) * 3):

@@ -381,6 +381,22 @@ def test_tls_and_a_certificate_of_ours(tmp_path):
             source.trouble("https://127.0.0.1")
 
 
+def test_a_certificate_and_a_user(tmp_path):
+    """etcd's gateway refuses certificates with a common name once there are users."""
+    authority = etcd.Authority(tmp_path / "tls")
+    job = {"ca": authority.ca.read_text(), "user": "host", "password": "secret"}
+    with Cluster(tmp_path / "etcd", tls=authority) as cluster:
+        cluster.put("/f/192.0.2.1")
+        enable_users(cluster)
+        for name, subject in (("named", "/CN=host"), ("unnamed", "/O=hosts")):
+            cert, key = (path.read_text() for path in authority.issue(name, subject))
+            with follow(cluster, **job, cert=cert, key=key) as source:
+                if name == "named":
+                    source.trouble("must have no common name")
+                else:
+                    assert source.list().rules == {"192.0.2.1": ""}
+
+
 def enable_users(cluster):
     """A reader of /f/, and another who may read nothing."""
     cluster.ctl("user", "add", "root:administrator")
