@@ -12,8 +12,11 @@ struct error;
  * program. Not every way to change that program tells. */
 int rtnl_watch_open(struct error *err);
 
-/* Reads what has come, without waiting. What it was does not matter, because some of it may be
- * lost: ask the kernel again. */
-void rtnl_watch_drain(int fd);
+/* An interface was deleted. It did not only move to another network namespace. */
+typedef void (*rtnl_watch_deleted)(void *context, unsigned int ifindex);
+
+/* Reads what has come, without waiting, and calls back for each interface that was deleted. What
+ * else there is may be lost, and so may be that: ask the kernel again. */
+void rtnl_watch_drain(int fd, rtnl_watch_deleted deleted, void *context);
 
 #endif

@@ -203,6 +203,40 @@ bool sweep_filters(const struct netdev *dev)
 	return sweep_held(dev, NULL);
 }
 
+/* -- Chains of interfaces that are gone ------------------------------------------------------- */
+
+static bool holds(DIR *folder, const struct pin_name_chain *chain, __u32 program_id)
+{
+	struct pins_component component;
+	bool found = false;
+
+	while (!found && pins_next_component(folder, chain, &component)) {
+		auto_fd int program = component.program;
+
+		found = program >= 0 && is_program(program, program_id);
+	}
+	return found;
+}
+
+void sweep_deleted(unsigned int ifindex, __u32 program_id)
+{
+	pins_auto DIR *pins = pins_open();
+	const struct netdev dev = { .ifindex = ifindex };
+	struct pin_name_chain chain;
+	char path[PIN_NAME_SIZE];
+
+	while (pins && next_of(pins, &dev, 0, &chain)) {
+		pins_auto DIR *folder = pins_open_chain(pins, &chain);
+
+		if (!folder || !holds(folder, &chain, program_id))
+			continue;
+		remove_pins(folder, &chain, NULL);
+		pin_name_of_chain(&chain, path);
+		if (!rmdir(path))
+			log_verbose("removed %s, whose interface was deleted", path);
+	}
+}
+
 /* -- Chains that nobody here runs -------------------------------------------------------------- */
 
 static const struct netdev *find_dev(const struct netdev *devs, size_t count, unsigned int ifindex)

@@ -41,6 +41,10 @@ bool sweep_program(const struct netdev *dev, __u32 program_id);
 /* Where any filter of ours is held. */
 bool sweep_filters(const struct netdev *dev);
 
+/* Removes the pins of chains of an interface that was certainly deleted, where they hold this
+ * program of ours: nothing can run them any more. */
+void sweep_deleted(unsigned int ifindex, __u32 program_id);
+
 /* With -v, logs which pinned chains no interface of this network namespace runs, and how to remove
  * them: their interfaces may be deleted, or in another namespace. Leaves out filters that repair
  * can bring back: status reports those. */

@@ -72,12 +72,19 @@ static int look_at_sources(void *context, struct error *err)
 	return daemon->request->once && feeds_have_ended(daemon->feeds) ? LAST : 0;
 }
 
+static void notice_deleted(void *context, unsigned int ifindex)
+{
+	struct daemon *daemon = context;
+
+	keep_notice_deleted(&daemon->keep, ifindex);
+}
+
 static int notice_interface(void *context, struct error *err)
 {
 	struct daemon *daemon = context;
 
 	(void)err;
-	rtnl_watch_drain(daemon->watch);
+	rtnl_watch_drain(daemon->watch, notice_deleted, daemon);
 	keep_notice(&daemon->keep);
 	look_at_interfaces(daemon);
 	return 0;

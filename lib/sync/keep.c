@@ -13,6 +13,7 @@
 #include <control/loading.h>
 #include <control/recovery.h>
 #include <dataplane/lock.h>
+#include <dataplane/sweep.h>
 #include <util/auto.h>
 #include <util/clock.h>
 #include <util/log.h>
@@ -255,8 +256,11 @@ static int find_link(const struct keep_item *item, struct rtnl_link *out)
 
 static void forget(struct keep_item *item)
 {
-	if (item->dev.ifindex)
+	if (item->dev.ifindex) {
 		log_verbose("%s: the interface is gone", item->wanted.name);
+		item->gone.ifindex = item->dev.ifindex;
+		item->gone.program_id = item->chain.program_id;
+	}
 	item->state = KEEP_ABSENT;
 	item->dev = (struct netdev){ 0 };
 	item->told_of_difference = false;
@@ -298,6 +302,24 @@ static bool look_at(const struct keep *keep, struct keep_item *item)
 void keep_notice(struct keep *keep)
 {
 	keep->is_due = true;
+}
+
+static void sweep_item(struct keep_item *item, unsigned int ifindex)
+{
+	if (item->dev.ifindex == ifindex)
+		forget(item);
+	if (item->gone.ifindex != ifindex)
+		return;
+	if (item->gone.program_id)
+		sweep_deleted(ifindex, item->gone.program_id);
+	item->gone.ifindex = 0;
+}
+
+/* An interface that comes and goes, such as ppp0, would leave a filter in memory each time. */
+void keep_notice_deleted(struct keep *keep, unsigned int ifindex)
+{
+	for (size_t i = 0; i < keep->count; i++)
+		sweep_item(&keep->items[i], ifindex);
 }
 
 bool keep_look(struct keep *keep)

@@ -45,6 +45,9 @@ struct keep_item {
 	enum keep_state state;
 	struct netdev dev;  /* where it was seen last; ifindex 0: nowhere */
 	struct chain chain; /* that filters there, while it does */
+	struct {
+		unsigned int ifindex, program_id;
+	} gone; /* the interface that was there before, and our filter on it; 0: none */
 	struct error trouble;
 	struct backoff backoff;
 	uint64_t next_try_ms;
@@ -69,6 +72,9 @@ int keep_configure(struct keep *keep, const struct config *config, struct error 
 
 /* An interface has changed. */
 void keep_notice(struct keep *keep);
+
+/* An interface was deleted; it did not only move. Frees what the pins of its chain still hold. */
+void keep_notice_deleted(struct keep *keep, unsigned int ifindex);
 
 /* Looks at the interfaces if something has changed or the last look was a while ago, and loads or
  * repairs those that need it. Trouble is kept in the item and told once. Takes the lock only where
