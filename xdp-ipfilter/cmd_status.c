@@ -320,6 +320,7 @@ static void describe_sync(struct report *report, const struct state *sync)
 	snprintf(heading, sizeof(heading), "sync: process %d", sync->pid);
 	report_object(report, "sync", heading);
 	report_number(report, "pid", NULL, sync->pid > 0 ? (uint64_t)sync->pid : 0);
+	report_string(report, "error", "error", sync->error);
 	report_array(report, "interfaces", NULL);
 	for (size_t i = 0; i < sync->interface_count; i++)
 		describe_kept(report, &sync->interfaces[i]);

@@ -56,8 +56,9 @@ static json_t *to_json(const struct state *state)
 		json_array_append_new(sources, source_to_json(&state->sources[i]));
 	for (size_t i = 0; i < state->interface_count; i++)
 		json_array_append_new(interfaces, interface_to_json(&state->interfaces[i]));
-	return json_pack("{s:i, s:I, s:o, s:o}", "schema", SCHEMA, "pid", (json_int_t)getpid(),
-			 "sources", sources, "interfaces", interfaces);
+	return json_pack("{s:i, s:I, s:o, s:o, s:o}", "schema", SCHEMA, "pid", (json_int_t)getpid(),
+			 "error", text_or_null(state->error), "sources", sources, "interfaces",
+			 interfaces);
 }
 
 static int fail(const char *path, struct error *err)
@@ -202,6 +203,7 @@ int state_read(struct state *out, struct error *err)
 	out->owner = json;
 	if (!is_current(json, process))
 		return 0;
+	out->error = text_of(json, "error");
 	ret = read_sources(json_object_get(json, "sources"), out, err);
 	if (!ret)
 		ret = read_interfaces(json_object_get(json, "interfaces"), out, err);

@@ -5,7 +5,7 @@
  * A file of JSON in /run/xdp-ipfilter (instance.h), which is written and renamed, so that a reader
  * never meets half of one:
  *
- *	{"schema":1, "pid":N,
+ *	{"schema":1, "pid":N, "error",
  *	 "sources":[{"set","from","state","updated","rules","error"}],
  *	 "interfaces":[{"ifname","state","error"}]}
  *
@@ -35,6 +35,7 @@ struct state_interface {
 
 struct state {
 	pid_t pid;
+	const char *error; /* what keeps rules from becoming live */
 	const struct state_source *sources;
 	size_t source_count;
 	const struct state_interface *interfaces;

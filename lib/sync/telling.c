@@ -99,6 +99,7 @@ void telling_tell(struct telling *telling, const struct keep *keep, const struct
 	auto_free struct state_source *sources = calloc(source_count + 1, sizeof(*sources));
 	auto_free struct state_interface *interfaces = calloc(keep->count + 1, sizeof(*interfaces));
 	const struct state state = {
+		.error = feeds_trouble(feeds),
 		.sources = sources,
 		.source_count = source_count,
 		.interfaces = interfaces,

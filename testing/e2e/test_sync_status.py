@@ -50,7 +50,7 @@ def test_json_has_the_sources_and_interfaces(filtered, tmp_path, rules):
         assert bad["rules"] == 0 and bad["updated"] is None and bad["age_s"] is None
         assert "/nowhere/list.txt" in bad["error"]
         assert sync.document()["sync"] == {
-            "pid": sync.process.pid,
+            "pid": sync.process.pid, "error": None,
             "interfaces": [{"ifname": "f0", "state": "filtering", "error": None}]}
         # A filter is what the exit status is about.
         assert filtered("status").rc == DONE
