@@ -229,17 +229,19 @@ int netlink_events(struct netlink *netlink, struct error *err)
 {
 	struct hearing hearing = { .netlink = netlink, .err = err };
 	char part[PART_SIZE] __attribute__((aligned(NLMSG_ALIGNTO)));
-	bool lost = false;
+	bool lost = netlink->congested;
 
 	for (int i = 0; i < MAX_EVENTS && !hearing.ret; i++) {
 		ssize_t size = mnl_socket_recvfrom(netlink->events, part, sizeof(part));
 
+		if (size < 0 && errno == EAGAIN) {
+			netlink->congested = false;
+			break;
+		}
 		if (size >= 0)
 			mnl_cb_run(part, (size_t)size, 0, 0, hear_event, &hearing);
 		else if (errno == ENOBUFS)
-			lost = true;
-		else if (errno == EAGAIN)
-			break;
+			lost = netlink->congested = true;
 		else if (errno != EINTR)
 			return fail("read changes of routes", -errno, err);
 	}

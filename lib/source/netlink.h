@@ -44,6 +44,7 @@ typedef int (*netlink_hear)(void *context, enum netlink_news news,
  * packets, and routes that also look at the source of a packet. */
 struct netlink {
 	struct mnl_socket *events;
+	bool congested; /* private: it ran full, and has not been empty since */
 	netlink_hear hear;
 	void *context;
 };
@@ -55,8 +56,9 @@ void netlink_close(struct netlink *netlink);
 /* Can be read when there are events. */
 int netlink_descriptor(const struct netlink *netlink);
 
-/* Tells of the events that wait, or of the first thousands. Returns 0; -ENOBUFS: some were lost;
- * another negative errno: *err says why. */
+/* Tells of the events that wait, or of the first thousands. Returns 0; -ENOBUFS: some were
+ * lost, or perhaps, because the kernel says so once and then drops all until none waits; another
+ * negative errno: *err says why. */
 int netlink_events(struct netlink *netlink, struct error *err);
 
 /* Tells of all routes of a table, which need not exist, and in between of events, as
