@@ -273,9 +273,12 @@ int following_take_list(struct following *following, struct rule *rules, size_t 
 {
 	int ret = replace_all(following, rules, count, err);
 
-	if (!ret)
-		answered(following);
-	return ret;
+	if (ret)
+		return ret;
+	answered(following);
+	following->has_changed = false;
+	following->changed_ms = 0;
+	return 0;
 }
 
 int following_restore(struct following *following, struct rule *rules, size_t count,
@@ -307,6 +310,7 @@ int following_take_change(struct following *following, const struct rule *rules,
 		memcpy(following->noted + following->noted_count, rules, count * sizeof(*rules));
 	following->noted_count = need;
 	following->knows = true;
+	following->has_changed = true;
 	answered(following);
 	return 0;
 }
@@ -424,10 +428,21 @@ static bool is_over(const struct following *following, uint64_t since_ms, uint64
 	return following->hold_ms && now_ms - since_ms >= following->hold_ms;
 }
 
+/* Has the source said all that it had to say? */
+static bool is_settled(struct following *following, uint64_t now_ms)
+{
+	if (following->has_changed)
+		following->changed_ms = now_ms;
+	following->has_changed = false;
+	return !following->changed_ms || now_ms - following->changed_ms >= FOLLOWING_SETTLE_MS;
+}
+
 /* Decides whether what the source says is believed. */
 static void judge(struct following *following, const struct following_time *now)
 {
-	bool suspicious = !following->shrink && is_suspicious(following, now->ms / 1000);
+	bool settled = is_settled(following, now->ms);
+	bool suspicious = !following->shrink && (is_suspicious(following, now->ms / 1000) ||
+						 (following->was_suspicious && !settled));
 	bool held, given_up;
 
 	if (suspicious && !following->was_suspicious)

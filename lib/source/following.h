@@ -33,6 +33,11 @@ const char *following_state_name(enum following_state state);
 #define FOLLOWING_MANY 100
 #define FOLLOWING_PEAK_S 60
 
+/* A source whose withdrawal was not believed, and that says its rules again one after the other, is
+ * believed when it has said nothing for so long: before that, those that it has not said yet would
+ * go. A list is said at once. */
+#define FOLLOWING_SETTLE_MS 3000
+
 /* Ends that differ by no more are the same end: a source that says again how long a rule lasts is
  * not exact. */
 #define FOLLOWING_TOLERANCE_S 2
@@ -64,7 +69,8 @@ struct following {
 	struct following_plan plan;
 	/* Private: */
 	bool knows, heard, was_suspicious, is_held, is_failing, has_given_up;
-	uint64_t held_since_ms, failing_since_ms;
+	bool has_changed; /* since the last plan, not by a list */
+	uint64_t held_since_ms, failing_since_ms, changed_ms;
 	struct following_entry *entries; /* sorted by prefix */
 	size_t count, capacity;
 	struct rule *noted; /* changes, in the order in which they came */

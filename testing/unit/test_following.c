@@ -202,6 +202,44 @@ static void test_a_held_source_still_adds(void **state)
 	following_done(&following);
 }
 
+/* A session that is back announces its routes one after the other. */
+static void test_what_comes_back_in_parts_is_waited_for(void **state)
+{
+	const uint64_t settle_s = FOLLOWING_SETTLE_MS / 1000;
+	struct following following = { .max_rules = MAX_RULES };
+
+	(void)state;
+	list(&following, 0, 5);
+	settle(&following, 0, 5, 0);
+	change(&following, 0, 5, RECEIVER_REMOVED);
+	settle(&following, 100, 0, 0);
+	assert_int_equal(following_state(&following), FOLLOWING_HELD);
+	change(&following, 0, 1, VERDICT_DROP);
+	settle(&following, 200, 0, 0);
+	change(&following, 1, 3, VERDICT_DROP);
+	settle(&following, 199 + settle_s, 0, 0);
+	settle(&following, 198 + 2 * settle_s, 0, 0);
+	assert_int_equal(following_state(&following), FOLLOWING_HELD);
+	settle(&following, 199 + 2 * settle_s, 0, 1);
+	assert_int_equal(following_state(&following), FOLLOWING_FRESH);
+	following_done(&following);
+}
+
+/* A list is all that there is. */
+static void test_a_list_is_believed_at_once(void **state)
+{
+	struct following following = { .max_rules = MAX_RULES };
+
+	(void)state;
+	list(&following, 0, 5);
+	settle(&following, 0, 5, 0);
+	change(&following, 0, 5, RECEIVER_REMOVED);
+	settle(&following, 100, 0, 0);
+	list(&following, 0, 4);
+	settle(&following, 100, 0, 1);
+	following_done(&following);
+}
+
 static void test_hold_ends(void **state)
 {
 	struct following following = { .hold_ms = 3600000, .max_rules = MAX_RULES };
@@ -385,7 +423,8 @@ struct model_rule {
 struct model {
 	struct model_rule said[HOSTS], accepted[HOSTS], filter[HOSTS];
 	bool heard, suspicious, held, failing, gave_up;
-	uint64_t suspicious_since, failing_since;
+	bool changes; /* were said since the last plan, and not in a list */
+	uint64_t suspicious_since, failing_since, changed;
 	/* Accepted rules before each change of them, less those that have ended since. */
 	size_t before[STEPS];
 	uint64_t before_ms[STEPS];
@@ -448,14 +487,19 @@ static void model_judge(struct model *model, const struct following *limits, uin
 {
 	size_t said = how_many(model->said), most = how_many(model->accepted);
 	size_t accepted = most;
-	bool suspicious;
+	bool suspicious, settled;
 
+	if (model->changes)
+		model->changed = ms;
+	model->changes = false;
+	settled = !model->changed || ms - model->changed >= FOLLOWING_SETTLE_MS;
 	for (size_t k = 0; k < model->before_count; k++)
 		if (model->before_ms[k] / 1000 + FOLLOWING_PEAK_S > ms / 1000 &&
 		    model->before[k] > most)
 			most = model->before[k];
-	suspicious = !limits->shrink && accepted &&
-		     (!said || (most >= FOLLOWING_MANY && said * 2 < most));
+	suspicious = !limits->shrink &&
+		     ((accepted && (!said || (most >= FOLLOWING_MANY && said * 2 < most))) ||
+		      (model->suspicious && !settled));
 	if (suspicious && !model->suspicious)
 		model->suspicious_since = ms;
 	model->suspicious = suspicious;
@@ -529,6 +573,9 @@ static void random_delivery(struct model *model, struct following *following, __
 		assert_int_equal(following_take_list(following, rules, count, NULL), 0);
 	else
 		assert_int_equal(following_take_change(following, rules, count, NULL), 0);
+	model->changes = !whole;
+	if (whole)
+		model->changed = 0;
 	model->heard = true;
 	model->failing = false;
 	model->gave_up = false;
@@ -640,6 +687,9 @@ int main(void)
 	suite_add(&suite, "a plan that failed", test_a_plan_that_failed_is_made_again, NULL);
 	SUITE_TABLE(&suite, test_shrink, shrink_cases);
 	suite_add(&suite, "a held source still adds", test_a_held_source_still_adds, NULL);
+	suite_add(&suite, "what comes back in parts", test_what_comes_back_in_parts_is_waited_for,
+		  NULL);
+	suite_add(&suite, "a list after a withdrawal", test_a_list_is_believed_at_once, NULL);
 	suite_add(&suite, "hold ends", test_hold_ends, NULL);
 	suite_add(&suite, "hold begins again", test_hold_begins_again, NULL);
 	suite_add(&suite, "failing longer than hold", test_failing_longer_than_hold, NULL);
