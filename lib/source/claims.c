@@ -499,14 +499,29 @@ static bool is_different(const struct note *before, const struct claim *decider,
 	return before->verdict != decider->verdict || before->expires != decider->expires;
 }
 
-static int write_difference(struct claims *claims, FILE *out, const struct note *before, __u32 now,
-			    bool *begun, struct error *err)
+enum extent { EVERYTHING, ADDITIONS };
+
+/* For a later delivery: it stays the first note of its prefix. */
+static void keep_note(struct claims *claims, const struct note *before)
+{
+	struct note *kept = &claims->notes[claims->note_count];
+
+	*kept = *before;
+	kept->number = (__u32)claims->note_count++;
+}
+
+static int write_difference(struct claims *claims, FILE *out, const struct note *before,
+			    enum extent extent, __u32 now, bool *begun, struct error *err)
 {
 	const struct claim *decider = find_decider(claims, &before->prefix);
 	int ret = 0;
 
 	if (!is_different(before, decider, now))
 		return 0;
+	if (!decider && extent == ADDITIONS) {
+		keep_note(claims, before);
+		return 0;
+	}
 	if (!*begun)
 		ret = delivery_begin_change(out, err);
 	*begun = true;
@@ -517,32 +532,50 @@ static int write_difference(struct claims *claims, FILE *out, const struct note 
 	return delivery_remove(out, &before->prefix, err);
 }
 
-static int deliver_change(struct claims *claims, FILE *out, const char *validator, __u32 now,
-			  struct error *err)
+/* Each kept note goes where one was that has been looked at. */
+static int deliver_change(struct claims *claims, FILE *out, const char *validator,
+			  enum extent extent, __u32 now, struct error *err)
 {
-	const struct note *notes = claims->notes;
+	size_t count = claims->note_count;
+	struct prefix last;
 	bool begun = false;
 	int ret = 0;
 
-	if (claims->note_count)
-		qsort(claims->notes, claims->note_count, sizeof(*notes), compare_notes);
-	for (size_t i = 0; i < claims->note_count && !ret; i++)
-		if (!i || prefix_compare(&notes[i - 1].prefix, &notes[i].prefix) != 0)
-			ret = write_difference(claims, out, &notes[i], now, &begun, err);
+	if (count)
+		qsort(claims->notes, count, sizeof(*claims->notes), compare_notes);
 	claims->note_count = 0;
+	for (size_t i = 0; i < count && !ret; i++) {
+		const struct note note = claims->notes[i];
+
+		if (!i || prefix_compare(&last, &note.prefix) != 0)
+			ret = write_difference(claims, out, &note, extent, now, &begun, err);
+		last = note.prefix;
+	}
 	if (!ret && begun)
 		ret = delivery_end(out, validator, err);
 	return ret ? ret : begun;
 }
 
-int claims_deliver(struct claims *claims, FILE *out, const char *validator, __u32 now,
-		   struct error *err)
+static int deliver(struct claims *claims, FILE *out, const char *validator, enum extent extent,
+		   __u32 now, struct error *err)
 {
 	if (end_claims(claims, now))
 		return error_no_memory(err);
 	if (!claims->listed)
 		return deliver_list(claims, out, validator, now, err);
-	return deliver_change(claims, out, validator, now, err);
+	return deliver_change(claims, out, validator, extent, now, err);
+}
+
+int claims_deliver(struct claims *claims, FILE *out, const char *validator, __u32 now,
+		   struct error *err)
+{
+	return deliver(claims, out, validator, EVERYTHING, now, err);
+}
+
+int claims_deliver_additions(struct claims *claims, FILE *out, const char *validator, __u32 now,
+			     struct error *err)
+{
+	return deliver(claims, out, validator, ADDITIONS, now, err);
 }
 
 int claims_open(struct claims **out, struct error *err)

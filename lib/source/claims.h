@@ -69,5 +69,9 @@ int claims_end_round(struct claims *claims, struct error *err);
  * different and it wrote nothing; -ENOMEM, or a negative errno of delivery.h. */
 int claims_deliver(struct claims *claims, FILE *out, const char *validator, __u32 now,
 		   struct error *err);
+/* The same, without prefixes that have no rule any more: sync is told of those, if they still have
+ * none, by the next claims_deliver(). */
+int claims_deliver_additions(struct claims *claims, FILE *out, const char *validator, __u32 now,
+			     struct error *err);
 
 #endif

@@ -28,6 +28,12 @@
 #include <util/clock.h>
 #include <util/error.h>
 
+/* Prefixes that go are delivered when none has gone for a moment. A daemon that loses a session
+ * withdraws all of its routes, one after the other; sync must see that they go together, or it would
+ * not know that it must not believe that. */
+#define LEAVE_QUIET_MS 1000
+#define LEAVE_LATEST_MS (10 * 1000)
+
 /* Between two deliveries, and between two lists: time for more events to come together. A list
  * takes at most a sixth of the time. */
 #define DELIVERY_PAUSE_MS 200
@@ -81,6 +87,10 @@ struct follower {
 	bool changed;        /* perhaps */
 	bool done;           /* all that the job asks for is delivered */
 	uint64_t deliver_at; /* not before */
+
+	bool leaving;          /* some have gone that sync was not told of */
+	uint64_t leaving_from; /* since when */
+	uint64_t left_at;      /* the last one */
 
 	bool in_trouble; /* which was told */
 	struct backoff backoff;
@@ -193,11 +203,24 @@ static int claim(struct follower *follower, const struct netlink_route *route, s
 	return claims_set(follower->claims, &owner, sizeof(owner), 0, &rule, 1, err);
 }
 
+static void note_leaving(struct follower *follower, size_t owners_before)
+{
+	if (claims_owners(follower->claims) >= owners_before)
+		return;
+	follower->left_at = clock_monotonic_ms();
+	if (!follower->leaving)
+		follower->leaving_from = follower->left_at;
+	follower->leaving = true;
+}
+
 static int unclaim(struct follower *follower, const struct netlink_route *route, struct error *err)
 {
 	const struct owner owner = owner_of(route);
+	const size_t before = claims_owners(follower->claims);
+	int ret = claims_remove(follower->claims, &owner, sizeof(owner), err);
 
-	return claims_remove(follower->claims, &owner, sizeof(owner), err);
+	note_leaving(follower, before);
+	return ret;
 }
 
 static int take(struct follower *follower, const struct event *event, struct error *err)
@@ -288,9 +311,13 @@ static int list(struct follower *follower, bool *whole, struct error *err)
 /* What a round of lists does not show is gone. */
 static int end_round(struct follower *follower, struct error *err)
 {
+	const size_t before = claims_owners(follower->claims);
+	int ret = claims_end_round(follower->claims, err);
+
 	follower->in_round = false;
 	follower->ready = true;
-	return claims_end_round(follower->claims, err);
+	note_leaving(follower, before);
+	return ret;
 }
 
 /* Lists the table once more; it stays stale while the round needs further lists. */
@@ -316,6 +343,11 @@ static int go_round(struct follower *follower, struct error *err)
 	follower->in_round = whole;
 	follower->stale = true;
 	return 0;
+}
+
+static uint64_t shorter(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
 }
 
 static uint64_t longer(uint64_t a, uint64_t b)
@@ -350,12 +382,25 @@ static int refresh(struct follower *follower, struct error *err)
 
 /* -- Following --------------------------------------------------------------------------------- */
 
+/* A list that is to come may show that more have gone. */
+static uint64_t leave_at(const struct follower *follower)
+{
+	if (follower->stale)
+		return UINT64_MAX;
+	return shorter(follower->left_at + LEAVE_QUIET_MS,
+		       follower->leaving_from + LEAVE_LATEST_MS);
+}
+
 static int deliver(struct follower *follower, struct error *err)
 {
-	int ret = claims_deliver(follower->claims, follower->out, NULL, tick_now(), err);
+	const bool all = !follower->leaving || clock_monotonic_ms() >= leave_at(follower);
+	int ret = (all ? claims_deliver : claims_deliver_additions)(follower->claims, follower->out,
+								    NULL, tick_now(), err);
 
 	if (ret < 0)
 		return ret;
+	if (all)
+		follower->leaving = false;
 	if (!ret && follower->in_trouble)
 		ret = delivery_same(follower->out, err);
 	follower->in_trouble = false;
@@ -365,9 +410,18 @@ static int deliver(struct follower *follower, struct error *err)
 	return ret < 0 ? ret : 0;
 }
 
-static bool can_deliver(const struct follower *follower)
+/* When is the next delivery? UINT64_MAX: there is none to make. */
+static uint64_t next_delivery(const struct follower *follower)
 {
-	return follower->changed && follower->ready && !follower->backoff.ms;
+	uint64_t next = UINT64_MAX;
+
+	if (!follower->ready || follower->backoff.ms)
+		return next;
+	if (follower->leaving)
+		next = leave_at(follower);
+	if (follower->changed)
+		next = shorter(next, follower->deliver_at);
+	return longer(next, follower->deliver_at);
 }
 
 /* Does what is due, and says for how long nothing will be. */
@@ -378,11 +432,10 @@ static int work(struct follower *follower, uint64_t *wait_ms, struct error *err)
 
 	if (now >= (follower->stale ? follower->list_at : follower->list_by))
 		ret = refresh(follower, err);
-	if (!ret && can_deliver(follower) && now >= follower->deliver_at)
+	if (!ret && now >= next_delivery(follower))
 		ret = deliver(follower, err);
 	next = follower->stale ? follower->list_at : follower->list_by;
-	if (can_deliver(follower) && follower->deliver_at < next)
-		next = follower->deliver_at;
+	next = shorter(next, next_delivery(follower));
 	now = clock_monotonic_ms();
 	*wait_ms = next > now ? next - now : 0;
 	return ret;

@@ -355,6 +355,23 @@ def test_changes_come_together(routes):
         assert changes <= 2 + (time.monotonic() - start) / 0.2
 
 
+def test_withdrawals_come_together(routes):
+    """What a lost session takes away must be seen as one change, however long that takes; what is
+    added meanwhile does not wait."""
+    wanted = {prefix4(i) for i in range(20_000)}
+    routes.batch(f"route add blackhole {prefix} table 66" for prefix in wanted)
+    with routes.follow() as source:
+        assert set(source.list().rules) == wanted
+        halves = sorted(wanted)[:10_000], sorted(wanted)[10_000:]
+        routes.batch(f"route del blackhole {prefix} table 66" for prefix in halves[0])
+        routes.ip("route add blackhole 2001:db8::/32 table 66")
+        change = source.change()
+        assert set(change.rules) == {"2001:db8::/32"} and not change.removed
+        routes.batch(f"route del blackhole {prefix} table 66" for prefix in halves[1])
+        change = source.change()
+        assert set(change.removed) == wanted and not change.rules
+
+
 def test_a_flap_changes_nothing(routes):
     """What goes and is back before the next delivery is not delivered."""
     routes.ip("route add blackhole 10.0.0.0/8 table 66")

@@ -180,6 +180,23 @@ static void deliver(struct model *model, bool first)
 	assert_synced(model);
 }
 
+/* What is removed is not told yet. */
+static void deliver_additions(struct model *model)
+{
+	auto_free char *text = NULL;
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
+	int ret = claims_deliver_additions(model->claims, out, "v", model->now, NULL);
+
+	fclose(out);
+	forget_ended(model);
+	assert_null(strstr(text, "\n-"));
+	if (ret)
+		read_delivery(model, text, false);
+	else
+		assert_int_equal(size, 0);
+}
+
 static struct rule random_rule(struct model *model, size_t *prefix)
 {
 	static const __u8 verdicts[] = { VERDICT_BY_POLICY, VERDICT_PASS, VERDICT_DROP };
@@ -300,27 +317,36 @@ static void test_random_changes(void **state)
 			play(&model);
 		for (int i = 0; i < 40; i++) {
 			deliver(&model, !i);
-			for (int j = (int)random_below(6); j > 0; j--)
+			for (int j = (int)random_below(6); j > 0; j--) {
 				play(&model);
+				if (!random_below(4))
+					deliver_additions(&model);
+			}
 			assert_owners(&model);
 		}
 		claims_close(model.claims);
 	}
 }
 
-/* The lines of what is delivered, with / for their ends. */
-static void assert_delivered(struct claims *claims, __u32 now, const char *wanted)
+/* The lines of what is delivered, with ; for their ends. */
+static void assert_delivery(struct claims *claims, __typeof__(claims_deliver) *how, __u32 now,
+			    const char *wanted)
 {
 	auto_free char *text = NULL;
 	size_t size;
 	FILE *out = open_memstream(&text, &size);
-	int ret = claims_deliver(claims, out, NULL, now, NULL);
+	int ret = how(claims, out, NULL, now, NULL);
 
 	fclose(out);
 	assert_int_equal(ret, *wanted != '\0');
 	for (char *end = text; (end = strchr(end, '\n'));)
 		*end = ';';
 	assert_string_equal(text, wanted);
+}
+
+static void assert_delivered(struct claims *claims, __u32 now, const char *wanted)
+{
+	assert_delivery(claims, claims_deliver, now, wanted);
 }
 
 static void set_version(struct claims *claims, const char *owner, const char *prefix, __u8 verdict,
@@ -339,6 +365,28 @@ static void set(struct claims *claims, const char *owner, const char *prefix, __
 		__u32 expires)
 {
 	set_version(claims, owner, prefix, verdict, expires, 1);
+}
+
+static void test_what_goes_is_told_later(void **state)
+{
+	struct claims *claims;
+
+	(void)state;
+	assert_int_equal(claims_open(&claims, NULL), 0);
+	set(claims, "a", "192.0.2.1", VERDICT_DROP, IPF_NEVER);
+	set(claims, "b", "192.0.2.2", VERDICT_DROP, IPF_NEVER);
+	assert_delivery(claims, claims_deliver_additions, 1000,
+			"list;+drop 192.0.2.1;+drop 192.0.2.2;end ;");
+	assert_int_equal(claims_remove(claims, "a", 1, NULL), 0);
+	assert_int_equal(claims_remove(claims, "b", 1, NULL), 0);
+	assert_delivery(claims, claims_deliver_additions, 1000, "");
+	set(claims, "c", "192.0.2.3", VERDICT_DROP, IPF_NEVER);
+	assert_delivery(claims, claims_deliver_additions, 1000, "change;+drop 192.0.2.3;end ;");
+	set(claims, "b", "192.0.2.2", VERDICT_DROP, IPF_NEVER);
+	assert_delivery(claims, claims_deliver_additions, 1000, "");
+	assert_delivered(claims, 1000, "change;-192.0.2.1;end ;");
+	assert_delivered(claims, 1000, "");
+	claims_close(claims);
 }
 
 static void test_the_last_owner_decides_until_its_end(void **state)
@@ -455,6 +503,7 @@ int main(void)
 	static struct suite suite;
 
 	suite_add(&suite, "random changes", test_random_changes, NULL);
+	suite_add(&suite, "what goes is told later", test_what_goes_is_told_later, NULL);
 	suite_add(&suite, "the last owner decides", test_the_last_owner_decides_until_its_end,
 		  NULL);
 	suite_add(&suite, "the highest version decides", test_the_highest_version_decides, NULL);
