@@ -16,7 +16,7 @@ cd "$(dirname "$0")/../.." || exit 1
 . testing/lib.sh
 
 targets=(address rules ndjson dshield ipsascii dat p2p ipset image delta packet receiver config etcd)
-targets+=(decision)
+targets+=(decision unpack)
 sanitize=('-fsanitize=address,undefined' -fno-sanitize-recover=all)
 compile=("${CLANG:-clang}" -std=gnu11 -g -O1 -D_GNU_SOURCE "-I$PWD/headers" "-I$PWD/lib" "${sanitize[@]}")
 
