@@ -20,14 +20,14 @@
 /* So many changes are joined at once, however rarely plans are made. */
 #define MANY_NOTED 65536
 
-/* What is said of a prefix, and what was accepted. 32 bytes, because there may be millions. */
+/* What is said of a prefix, and what was accepted. At most 32 bytes, because there may be millions. */
 struct following_entry {
 	struct ipf_key key;
 	__u8 family, bits;
 	__u8 said, accepted; /* enum verdict, or NONE */
 	__u32 said_expires, accepted_expires;
 };
-_Static_assert(sizeof(struct following_entry) == 32, "its size decides how much memory sync needs");
+_Static_assert(sizeof(struct following_entry) <= 32, "its size decides how much memory sync needs");
 
 const char *following_state_name(enum following_state state)
 {
@@ -386,19 +386,16 @@ static void sweep(struct following *following, __u32 now)
 			following->entries[kept] = *entry;
 		kept++;
 	}
-	following->count = kept;
+	following->count = following->swept = kept;
 	lower_peaks(following, ended);
 }
 
-/* Are many entries dead, or has a rule ended? */
+/* Has a rule ended, or have so many entries come since the last sweep that many may be dead? */
 static bool needs_sweep(const struct following *following, __u32 now)
 {
-	size_t alive = following->said > following->accepted ? following->said :
-							       following->accepted;
-
 	if (following->next_end != IPF_NEVER && now >= following->next_end)
 		return true;
-	return following->count > 2 * alive + FOLLOWING_MANY;
+	return following->count > following->swept + following->swept / 4 + FOLLOWING_MANY;
 }
 
 /* --- The guard -------------------------------------------------------------------------------- */

@@ -73,6 +73,7 @@ struct following {
 	uint64_t held_since_ms, failing_since_ms, changed_ms;
 	struct following_entry *entries; /* sorted by prefix */
 	size_t count, capacity;
+	size_t swept;       /* how many the last sweep left */
 	struct rule *noted; /* changes, in the order in which they came */
 	size_t noted_count, noted_capacity;
 	struct rule *touched; /* their prefixes, until the plan is accepted */

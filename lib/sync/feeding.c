@@ -628,6 +628,16 @@ static void describe_held(struct feeding *feeding)
 				       " until it has them again (shrink = yes lets them go)");
 }
 
+/* Who reads sources once wants to know of trouble only. */
+static void tell_good(const struct feeding *feeding, const char *rules)
+{
+	void (*say)(const char *format, ...) = feeding->host->once ? log_verbose : log_notice;
+
+	say("set %s: %s, %s from %s", feeding->source->set,
+	    following_state_name(following_state(&feeding->following)), rules,
+	    feeding->source->location.text);
+}
+
 static void tell(struct feeding *feeding)
 {
 	const enum following_state state = following_state(&feeding->following);
@@ -644,8 +654,7 @@ static void tell(struct feeding *feeding)
 	else if (state == FOLLOWING_HELD)
 		log_warning("set %s: held: %s", set, feeding->trouble.text);
 	else
-		log_notice("set %s: %s, %s from %s", set, following_state_name(state), text,
-			   feeding->source->location.text);
+		tell_good(feeding, text);
 	if (state == FOLLOWING_FRESH)
 		error_clear(&feeding->trouble);
 	feeding->told = state;

@@ -7,6 +7,7 @@ import os
 import pathlib
 import re
 import subprocess
+import tempfile
 
 import pytest
 
@@ -18,7 +19,14 @@ from product import DONE, FAILED
 
 SYS_ADMIN, NET_ADMIN, FILES = "CAP_SYS_ADMIN", "CAP_NET_ADMIN", "CAP_DAC_READ_SEARCH"
 PTRACE = "CAP_SYS_PTRACE"
-BITS = {SYS_ADMIN: 21, NET_ADMIN: 12, FILES: 2, PTRACE: 19}
+SETUID, SETGID, KILL = "CAP_SETUID", "CAP_SETGID", "CAP_KILL"
+BITS = {SYS_ADMIN: 21, NET_ADMIN: 12, FILES: 2, PTRACE: 19, SETUID: 7, SETGID: 6, KILL: 5}
+
+#: What sync follows, and where it keeps copies.
+FOLDER = tempfile.TemporaryDirectory(prefix="test_capabilities.")
+LIST = pathlib.Path(FOLDER.name, "list.txt")
+LIST.write_text("192.0.2.7\n")
+SYNC = ["--cache", FOLDER.name, f"bad={LIST}"]
 
 #: command: its arguments, the capabilities that it needs, further ones that it keeps
 COMMANDS = {
@@ -34,6 +42,7 @@ COMMANDS = {
     "test": (["192.0.2.66"], {SYS_ADMIN}, set()),
     "status": (["f0"], {SYS_ADMIN}, set()),
     "poll": (["--count", 1, "-i", 1, "f0"], {SYS_ADMIN}, set()),
+    "sync": (["--once", *SYNC], {SYS_ADMIN, NET_ADMIN, SETUID, SETGID, KILL}, {FILES}),
 }
 
 
@@ -199,6 +208,7 @@ WAITS = {
     "test": (waiting_for_a_reader, ["192.0.2.66"]),
     "status": (waiting_for_a_reader, ["f0"]),
     "poll": (waiting_for_a_signal, ["-i", 60000, "f0"]),
+    "sync": (waiting_for_a_signal, SYNC),
 }
 
 

@@ -7,9 +7,11 @@ import contextlib
 import gzip
 import os
 import pathlib
+import random
 import re
 import signal
 import subprocess
+import time
 
 import pytest
 
@@ -289,7 +291,7 @@ def test_once_ends_when_all_is_done(loaded, file, tmp_path):
     file.write_text("192.0.2.1\n")
     cache = ("--cache", tmp_path / "cache")
     result = loaded("sync", "--once", *cache, f"good={file}")
-    assert result.rc == DONE, result
+    assert result.rc == DONE and not result.complaints, result
     assert drops(loaded, "192.0.2.1", "192.0.2.2") == ["192.0.2.1"]
     other = tmp_path / "other.txt"
     other.write_text("192.0.2.2\n")
@@ -377,12 +379,46 @@ def test_a_source_program_has_nothing(routed):
     assert pathlib.Path(f"/proc/{pid}/cmdline").read_bytes() == b"xdp-ipfilter-source\0bad\0"
 
 
+def test_blows_at_random_moments(loaded, file, tmp_path):
+    """SIGKILL to sync, or to what reads its source, in the middle of whatever it does: the filter and
+    rules stay, and the next start converges. 200 times in the long form. Prints its seed."""
+    seed = int(os.environ.get("SEED", random.randrange(1 << 32)))
+    print(f"SEED={seed}")
+    draw = random.Random(seed)
+    always = "192.0.2.254"
+
+    def write(number):
+        fresh = tmp_path / "fresh"
+        fresh.write_text("".join(f"10.{number % 250}.{n >> 8}.{n & 255}\n" for n in range(5000)) +
+                         f"{always}\n192.0.2.{number % 250}\n")
+        fresh.rename(file)
+    write(0)
+    loaded.good("add", "-s", "mine", "198.51.100.1")
+    for number in range(1, 200 if LONG else 15):
+        with start(loaded, tmp_path, source("bad", file, "shrink = yes")) as sync:
+            if number > 1:
+                assert drops(loaded, always) == [always]
+            write(number)
+            if draw.random() < 0.5:
+                for pid in children(sync.process):
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(pid, signal.SIGKILL)
+                wait_drops(sync, loaded, [always, f"192.0.2.{number}"], seconds=loaded.patience)
+            else:
+                draw_until = time.monotonic() + draw.random() * 0.3
+                wait_for(lambda: time.monotonic() > draw_until, "the blow", 5)
+    with start(loaded, tmp_path, source("bad", file, "shrink = yes")) as sync:
+        write(0)
+        wait_drops(sync, loaded, [always, "10.0.0.1", "198.51.100.1"], ["192.0.2.1"],
+                   loaded.patience)
+        sync.wait(lambda: len(loaded.prefixes("f0", "bad")) == 5002, "all rules")
+
+
 # -- What it costs --------------------------------------------------------------------------------
 
 def cpu(process):
     """Seconds of CPU of sync itself, without its children."""
-    fields = pathlib.Path(f"/proc/{process.pid}/stat").read_text().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    return int(pathlib.Path(f"/proc/{process.pid}/schedstat").read_text().split()[0]) / 1e9
 
 
 def memory(process):
@@ -407,7 +443,8 @@ def test_a_change_of_a_large_set_costs_what_it_changes(loaded, tmp_path, slow):
                 loaded.ns.ip("route", "add", "blackhole", f"192.0.2.{number}", "table", "67")
                 wait_drops(sync, loaded, [f"192.0.2.{number}"], seconds=loaded.patience)
             one = (cpu(sync.process) - before) / 5
-            assert one < all_of_them / 5, f"{one} of {all_of_them} s"
+            print(f"{all_of_them * 1000:.0f} ms for {count} rules, {one * 1000:.1f} ms for one")
+            assert one < all_of_them / 4, f"{one} of {all_of_them} s"
     finally:
         loaded.ns.run("ip", "route", "flush", "table", "67", check=False)
 
