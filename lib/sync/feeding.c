@@ -423,9 +423,12 @@ static void schedule(struct feeding *feeding)
 	const uint64_t every_ms = feeding->source->every_s * 1000;
 	uint64_t pause_ms = 0;
 
-	if (feeding->failed)
+	/* What has changed since it was read may be good now. */
+	if (feeding->again)
+		pause_ms = 0;
+	else if (feeding->failed)
 		pause_ms = longer(backoff_next_ms(&feeding->backoff), feeding->later_ms);
-	else if (!feeding->again && is_polled(feeding))
+	else if (is_polled(feeding))
 		pause_ms = is_file(feeding) ? every_ms : backoff_jitter_ms(every_ms);
 	feeding->due_ms = feeding->host->once ? NEVER : clock_monotonic_ms() + pause_ms;
 	feeding->again = false;
@@ -466,8 +469,9 @@ static int take_end(void *context, struct error *err)
 	release(feeding);
 	success = worker_reap(&feeding->worker, &own);
 	judge_end(feeding, success, &own);
-	if (!feeding->failed && is_file(feeding)) {
-		file_watch_was_read(&feeding->watch, &feeding->file);
+	if (is_file(feeding)) {
+		if (!feeding->failed)
+			file_watch_was_read(&feeding->watch, &feeding->file);
 		feeding->again |= file_watch_is_other(&feeding->watch, &feeding->file);
 	}
 	schedule(feeding);

@@ -35,8 +35,9 @@ static struct state_interface describe_interface(const struct keep_item *item)
 	};
 }
 
-static struct state_source describe_source(struct feeding *feeding)
+static struct state_source describe_source(const struct feeds *feeds, struct feeding *feeding)
 {
+	const char *trouble = feeding_trouble(feeding);
 	const struct config_source *source = feeding_source(feeding);
 	const struct following *following = feeding_following(feeding);
 
@@ -44,7 +45,7 @@ static struct state_source describe_source(struct feeding *feeding)
 		.set = source->set,
 		.from = source->location.text,
 		.state = following_state_name(following_state(following)),
-		.error = feeding_trouble(feeding),
+		.error = trouble ? trouble : feeds_trouble(feeds),
 		.updated = feeding_updated(feeding),
 		.rules = following->accepted,
 	};
@@ -109,7 +110,7 @@ void telling_tell(struct telling *telling, const struct keep *keep, const struct
 	if (!sources || !interfaces)
 		return;
 	for (size_t i = 0; i < source_count; i++)
-		sources[i] = describe_source(feeds_item(feeds, i));
+		sources[i] = describe_source(feeds, feeds_item(feeds, i));
 	for (size_t i = 0; i < keep->count; i++)
 		interfaces[i] = describe_interface(&keep->items[i]);
 	tell(telling, &state);
