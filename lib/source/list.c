@@ -8,11 +8,14 @@
 
 #include <feed/format.h>
 #include <feed/reader.h>
+#include <ruleset/coverage.h>
 #include <source/delivery.h>
 #include <source/unpack.h>
 #include <util/auto.h>
 #include <util/error.h>
 #include <util/number.h>
+
+#define WIDE_SHARE 3
 
 /* The stream's own problem explains what a reader only sees as a failure to read. */
 static int explain(const struct unpack *unpack, uint64_t max_bytes, const char *name, int ret,
@@ -35,6 +38,27 @@ static int explain(const struct unpack *unpack, uint64_t max_bytes, const char *
 				 "page answer instead?",
 				 name);
 	return ret;
+}
+
+/* As the tool refuses it (GUARDS in the manual): one line of a list that others write would shut out
+ * a third of the internet or more. Where that is meant, it is written in several lines. */
+static int check_wide(const struct input *input, struct error *err)
+{
+	char line[INPUT_POSITION_SIZE];
+
+	for (int family = 0; family < IPF_FAMILIES; family++) {
+		const struct input_wide *widest = &input->wide[family][0];
+
+		if (!widest->origin || widest->covered < coverage_total(family) / WIDE_SHARE)
+			continue;
+		input_describe_wide(input, widest, line);
+		return error_set(err, -EPERM,
+				 "%s: a third of the addresses in use, or more; no list has "
+				 "such a line, unless it was cut off; write smaller prefixes if it "
+				 "is meant",
+				 line);
+	}
+	return 0;
 }
 
 static int check_end(const struct input *input, struct error *err)
@@ -67,6 +91,8 @@ int list_read_whole(const struct job *job, int fd, const char *name, struct inpu
 	ret = reader_read(input, unpack->file, name, err);
 	if (ret)
 		ret = explain(unpack, job->max_bytes, name, ret, err);
+	else
+		ret = check_wide(input, err);
 	unpack_close(unpack);
 	return ret;
 }

@@ -221,8 +221,20 @@ def test_one_bad_line_refuses_all(web):
     refused(web.url("/list?key=secret"), ":2:1: '10.0.0.300': not an address")
 
 
+@pytest.mark.parametrize("line, refuses", [
+    ("0.0.0.0/0", True), ("128.0.0.0/1", True), ("0.0.0.0-255.255.255.255", True),
+    ("drop 2000::/3", True), ("::ffff:0:0/96", True), ("pass 0.0.0.0/0", False),
+    ("64.0.0.0/2", False), ("8000::/1", False), ("10.0.0.0/8", False)])
+def test_a_line_that_shuts_out_a_third_of_the_internet(web, line, refuses):
+    web.answers["/list"] = Answer(f"192.0.2.1\n{line}\n")
+    if refuses:
+        refused(web.url("/list"), f"{web.url('/list')}:2:", "a third of the addresses in use")
+    else:
+        assert len(the_list(web.url("/list")).rules) == 2
+
+
 def test_a_last_line_that_lost_digits_is_refused(web):
-    web.answers["/list"] = Answer("192.0.2.0/24\n198.51.100.0/24\n203.0.0.0/1")
+    web.answers["/list"] = Answer("192.0.2.0/24\n198.51.100.0/24\n208.0.0.0/4")
     refused(web.url("/list"), "may have lost digits")
 
 
