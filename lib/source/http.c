@@ -9,10 +9,13 @@
 
 #include <curl/curl.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <source/stop.h>
 #include <util/auto.h>
@@ -32,7 +35,8 @@ struct http {
 	const struct job *job;
 	bool with_user;
 	bool has_socket;
-	int socket; /* until curl takes it; else -1 */
+	int socket;   /* until curl takes it; else -1 */
+	int stand_in; /* what curl has connected instead (see connects_again()); else -1 */
 	CURLM *multi;
 	CURL *easy;
 	char agent[AGENT_SIZE];
@@ -48,6 +52,7 @@ struct transfer {
 	uint64_t received; /* bytes of the answer */
 	uint64_t header_bytes;
 	uint64_t last_ms; /* when a byte came last */
+	bool sent;        /* or about to be */
 	int failure;      /* of a callback, which has set *err */
 	bool enough;      /* the rest of the answer is not needed */
 	CURLcode setting; /* the first option that failed */
@@ -305,13 +310,58 @@ static size_t receive_body(char *bytes, size_t one, size_t count, void *context)
 	return ret ? refuse(transfer, ret) : count;
 }
 
+/* libcurl 7.88 connects a socket although it is told that it is connected, and fails. So it gets one
+ * for which that always works, because it sends nothing; ours takes its place before the request
+ * is sent. */
+static bool connects_again(void)
+{
+	const unsigned int version = curl_version_info(CURLVERSION_NOW)->version_num;
+
+	return version >= 0x075800 && version < 0x080000;
+}
+
 static curl_socket_t open_socket(void *context, curlsocktype purpose, struct curl_sockaddr *address)
 {
 	struct http *http = context;
 
 	(void)purpose;
 	(void)address;
-	return auto_take_fd(&http->socket);
+	if (http->socket < 0 || !connects_again())
+		return auto_take_fd(&http->socket);
+	http->stand_in = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	return http->stand_in;
+}
+
+static int replace_stand_in(struct http *http)
+{
+	int ret;
+
+	if (http->stand_in < 0)
+		return 0;
+	ret = dup3(http->socket, http->stand_in, O_CLOEXEC) < 0 ||
+	      fcntl(http->stand_in, F_SETFL, O_NONBLOCK);
+	close(auto_take_fd(&http->socket));
+	http->stand_in = -1;
+	return ret;
+}
+
+/* curl is about to send the request, on a new connection or one that it has kept. */
+static int before_request(void *context, char *ours, char *theirs, int our_port, int their_port)
+{
+	struct transfer *transfer = context;
+
+	(void)ours;
+	(void)theirs;
+	(void)our_port;
+	(void)their_port;
+	/* A kept connection that ends without an answer makes curl try another one. */
+	if (transfer->request->once && transfer->sent) {
+		transfer->failure =
+			fail(transfer, -ECONNRESET, "the connection ended without an answer");
+		return CURL_PREREQFUNC_ABORT;
+	}
+	transfer->sent = true;
+	return replace_stand_in(transfer->http) ? CURL_PREREQFUNC_ABORT : CURL_PREREQFUNC_OK;
 }
 
 static int socket_is_connected(void *context, curl_socket_t socket, curlsocktype purpose)
@@ -436,6 +486,8 @@ static void set_exchange(struct transfer *transfer)
 	SET(transfer, CURLOPT_HEADERDATA, transfer);
 	SET(transfer, CURLOPT_WRITEFUNCTION, receive_body);
 	SET(transfer, CURLOPT_WRITEDATA, transfer);
+	SET(transfer, CURLOPT_PREREQFUNCTION, before_request);
+	SET(transfer, CURLOPT_PREREQDATA, transfer);
 	if (!request->post)
 		return;
 	SET(transfer, CURLOPT_POST, 1L);
@@ -570,7 +622,7 @@ int http_open(const struct job *job, bool with_user, int socket, struct http **o
 	http->job = job;
 	http->with_user = with_user;
 	http->has_socket = socket >= 0;
-	http->socket = -1;
+	http->socket = http->stand_in = -1;
 	snprintf(http->agent, sizeof(http->agent), PROGRAM_NAME "/%s",
 		 job->version ? job->version : "0");
 	if (!curl_global_init(CURL_GLOBAL_DEFAULT)) {

@@ -51,6 +51,9 @@ struct http_request {
 	/* Followed at most; only to http and https, from https only to https. 0: the answer is the
 	 * redirect. */
 	unsigned int redirects;
+	/* To send it twice would change what it means: where a kept connection ends without an
+	 * answer, it fails, and is not tried by another connection. */
+	bool once;
 	unsigned int connect_s; /* to connect at most; 0: 30 s */
 	unsigned int silence_s; /* connected and without a byte of an answer at most; 0: 60 s */
 	unsigned int total_s;   /* in all at most; 0: no limit */
