@@ -72,6 +72,7 @@ test     optional  bash-completion                bash-completion
 test     optional  etcd-server                    etcd
 test     optional  etcd-client                    etcd
 test     optional  openssl                        openssl
+test     optional  crowdsec                       -
 bench    required  iproute2                       iproute
 bench    required  util-linux                     util-linux
 bench    required  python3                        python3
@@ -175,7 +176,37 @@ if [ "$(id -u)" -ne 0 ]; then
 fi
 
 log=$(mktemp)
-trap 'rm -f "$log"' EXIT
+policy=
+trap 'rm -f "$log" ${policy:+"$policy"}' EXIT
+
+# Servers are for tests, which start them. None starts as a service, now or when the machine boots,
+# and CrowdSec, which finds this file, does not register with the server of its makers.
+keep_services_down() {
+	local account=/etc/crowdsec/online_api_credentials.yaml
+	[ $family = debian ] || return 0
+	if [ ! -e /usr/sbin/policy-rc.d ]; then
+		policy=/usr/sbin/policy-rc.d
+		printf '#!/bin/sh\nexit 101\n' >"$policy"
+		chmod 755 "$policy"
+	fi
+	if [ ! -e "$account" ] && printf '%s\n' "$@" | grep -qx crowdsec; then
+		mkdir -p "${account%/*}"
+		echo '# Tests need no account (testing/packages.sh).' >"$account"
+	fi
+}
+
+disable_services() {
+	local package
+	command -v systemctl >/dev/null || return 0
+	for package; do
+		case $package in
+		crowdsec) systemctl --quiet disable crowdsec 2>/dev/null ;;
+		etcd-server) systemctl --quiet disable etcd 2>/dev/null ;;
+		bird2) systemctl --quiet disable bird 2>/dev/null ;;
+		esac
+	done
+	return 0
+}
 
 # quietly COMMAND...: shows its output only when it fails
 quietly() {
@@ -244,10 +275,12 @@ if [ ${#required[@]} -gt 0 ]; then
 fi
 if [ ${#optional[@]} -gt 0 ]; then
 	say "installing ${optional[*]}"
+	keep_services_down "${optional[@]}"
 	if ! install_now "${optional[@]}"; then
 		# One that can't be installed must not keep out the others.
 		for name in "${optional[@]}"; do
 			install_now "$name" || say "$name: could not be installed; what needs it is skipped"
 		done
 	fi
+	disable_services "${optional[@]}"
 fi

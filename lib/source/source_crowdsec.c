@@ -31,6 +31,12 @@
 
 #define POLL_S 10 /* without a number in the job */
 #define ALL_AGAIN_MS UINT64_C(3600000)
+
+/* While many decisions are made, the API forgets to tell of some: each has the time at which the
+ * making began, which may be before the last answer. So all are asked for soon after that. */
+#define MANY_DECISIONS 100
+#define ALL_SOON_MS UINT64_C(60000)
+
 #define REPORT_MS UINT64_C(900000)
 
 /* A database may take its time for all decisions. */
@@ -113,6 +119,7 @@ static int perform(struct follower *follower, const char *path, const char *quer
 		.receive = receive_answer,
 		.context = &follower->answer,
 		.max_bytes = follower->job->max_bytes,
+		.once = true,
 		.silence_s = SILENCE_S,
 	};
 
@@ -268,10 +275,14 @@ static int deliver(struct follower *follower, const struct decision_answer *answ
 	return ret < 0 ? ret : 0;
 }
 
-static void succeed(struct follower *follower)
+static void succeed(struct follower *follower, const struct decision_answer *answer)
 {
+	const uint64_t now_ms = clock_monotonic_ms(), soon_ms = now_ms + ALL_SOON_MS;
+
 	if (!follower->partial)
-		follower->all_at_ms = clock_monotonic_ms() + backoff_jitter_ms(ALL_AGAIN_MS);
+		follower->all_at_ms = now_ms + backoff_jitter_ms(ALL_AGAIN_MS);
+	else if (answer->fresh.count >= MANY_DECISIONS && soon_ms < follower->all_at_ms)
+		follower->all_at_ms = soon_ms;
 	follower->partial = true;
 	follower->told.text[0] = '\0';
 	backoff_reset(&follower->backoff);
@@ -314,10 +325,10 @@ static int take_turn(struct follower *follower, uint64_t *pause_ms, struct error
 		return fail(follower, ret, &trouble, err);
 	}
 	ret = deliver(follower, &answer, err);
+	if (!ret)
+		succeed(follower, &answer);
 	decision_answer_done(&answer);
 	*pause_ms = (poll_s ? poll_s : POLL_S) * 1000;
-	if (!ret)
-		succeed(follower);
 	return ret;
 }
 
@@ -416,13 +427,13 @@ static int take_counters(struct follower *follower, struct error *err)
 	return ret;
 }
 
-/* At first, to know what was counted before, and then for each report. */
+/* At first, to know what was counted before, and then for each report; also where sync could not
+ * answer the last time. */
 static int ask_for_counters(struct follower *follower, struct error *err)
 {
 	const uint64_t now_ms = clock_monotonic_ms();
 
-	if (follower->asked || follower->no_reports || !follower->partial ||
-	    now_ms < follower->report_at_ms)
+	if (follower->no_reports || !follower->partial || now_ms < follower->report_at_ms)
 		return 0;
 	follower->report_at_ms = now_ms + REPORT_MS;
 	follower->asked = true;

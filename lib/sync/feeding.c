@@ -255,10 +255,11 @@ static int answer(struct feeding *feeding, struct error *err)
 		return 0;
 	ret = counted_read(feeding->source->set, &counters, err);
 	if (ret) {
-		/* An answer without numbers: it waits for one. */
+		/* No answer: one without numbers would look as if all began anew. It asks again. */
 		log_warning("set %s: %s", feeding->source->set, err->text);
 		error_clear(err);
 		tally_done(&counters);
+		return 0;
 	}
 	feeding->reply_sent = 0;
 	ret = format_counters(feeding, &counters, err);
