@@ -310,9 +310,9 @@ static size_t receive_body(char *bytes, size_t one, size_t count, void *context)
 	return ret ? refuse(transfer, ret) : count;
 }
 
-/* libcurl 7.88 connects a socket although it is told that it is connected, and fails. So it gets one
- * for which that always works, because it sends nothing; ours takes its place before the request
- * is sent. */
+/* libcurl 7.88 connects a socket although it is told that it is connected, and fails. So it gets
+ * one for which that always works, because it sends nothing; ours takes its place before the
+ * request is sent. */
 static bool connects_again(void)
 {
 	const unsigned int version = curl_version_info(CURLVERSION_NOW)->version_num;

@@ -156,6 +156,42 @@ def over_socket(lapi):
         thread.join(10)
 
 
+class UnixListener:
+    """A unix socket that the scripted API serves, one connection at a time."""
+
+    def __init__(self, lapi, path):
+        self.path, self.connections = path, 0
+        self._server = types.SimpleNamespace(web=lapi.web)
+        self._current = None
+        self._listener = socket.socket(socket.AF_UNIX)
+        self._listener.bind(str(path))
+        self._listener.listen()
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self):
+        while True:
+            try:
+                self._current, _ = self._listener.accept()
+            except OSError:
+                return
+            self.connections += 1
+            with contextlib.suppress(OSError):
+                webserver._Handler(self._current, "", self._server)
+            self._current.close()
+
+    def hang_up(self):
+        with contextlib.suppress(OSError):
+            self._current.shutdown(socket.SHUT_RDWR)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        self.hang_up()
+
+
 CONFIG = """\
 common: {{daemonize: false, log_media: stdout, log_level: info}}
 config_paths: {{config_dir: {0}, data_dir: {0}/data, hub_dir: {0}/hub, index_path: {0}/hub/.index.json,
@@ -183,12 +219,14 @@ def _free_port():
 
 
 class Server:
-    """The real API, in a folder of its own, on loopback, without detection. `with` stops it."""
+    """The real API, in a folder of its own, on loopback (of `place`, a namespace), without detection.
+    `with` stops it."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, place=None):
         for program in ("crowdsec", "cscli"):
             if not shutil.which(program):
                 pytest.skip(f"{program} is not installed")
+        self._place = place
         self.folder, self.port = pathlib.Path(folder), _free_port()
         for name in ("data", "hub"):
             (self.folder / name).mkdir(parents=True)
@@ -206,18 +244,24 @@ class Server:
     def _config(self):
         return ("-c", str(self.folder / "config.yaml"))
 
+    def _there(self):
+        return self._place or contextlib.nullcontext()
+
     def cscli(self, *args):
-        return subprocess.run(["cscli", *self._config, *map(str, args)], check=True, text=True,
-                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=120).stdout
+        with self._there():
+            return subprocess.run(["cscli", *self._config, *map(str, args)], check=True, text=True,
+                                  stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                                  timeout=120).stdout
 
     def _answers(self):
-        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 1):
+        with self._there(), contextlib.suppress(OSError), \
+                socket.create_connection(("127.0.0.1", self.port), 1):
             return True
         assert self.process.poll() is None, (self.folder / "log").read_text()[-2000:]
         return False
 
     def start(self):
-        with open(self.folder / "log", "ab") as log:
+        with open(self.folder / "log", "ab") as log, self._there():
             self.process = subprocess.Popen(["crowdsec", *self._config, "-no-cs"],
                                             stdout=log, stderr=log)
         wait_for(self._answers, "CrowdSec's API answers", 60)
