@@ -52,6 +52,10 @@
 #define WARNINGS 10
 #define WARNINGS_MS (60 * 1000)
 
+/* So many events without rules in a second are an attack. Counters, which cost more to read, are
+ * answered once. */
+#define EVENTS 10000
+
 #define NEVER UINT64_MAX
 
 struct feeding {
@@ -65,7 +69,8 @@ struct feeding {
 	struct stat file; /* that it reads */
 	uint64_t started_ms;
 	bool answered, failed, again; /* it did; it is to start again at once */
-	unsigned int starts;          /* since the last tick */
+	unsigned int starts, events;  /* since the last tick */
+	bool has_counted, asks;       /* since the last tick; it asks for counters again */
 	char *reply;                  /* to it */
 	size_t reply_length, reply_sent;
 	/* The next one: */
@@ -274,10 +279,22 @@ static int answer(struct feeding *feeding, struct error *err)
 	return ret;
 }
 
+static int take_question(struct feeding *feeding, struct error *err)
+{
+	feeding->asks = feeding->has_counted;
+	if (feeding->has_counted)
+		return 0;
+	feeding->has_counted = true;
+	return answer(feeding, err);
+}
+
 static int take_event(void *context, struct receiver_event *event, struct error *err)
 {
 	struct feeding *feeding = context;
 
+	if (event->kind != RECEIVER_LIST && event->kind != RECEIVER_CHANGE &&
+	    ++feeding->events > EVENTS)
+		return error_set(err, -EPROTO, "it talks without saying anything");
 	switch (event->kind) {
 	case RECEIVER_LIST:
 	case RECEIVER_CHANGE:
@@ -296,7 +313,7 @@ static int take_event(void *context, struct receiver_event *event, struct error 
 		warn(feeding, event->text);
 		return 0;
 	case RECEIVER_COUNTERS:
-		return answer(feeding, err);
+		return take_question(feeding, err);
 	}
 	return 0;
 }
@@ -505,7 +522,7 @@ static int start(struct feeding *feeding, struct error *err)
 		return 0;
 	}
 	receiver_restart(&feeding->receiver);
-	feeding->answered = feeding->failed = feeding->again = false;
+	feeding->answered = feeding->failed = feeding->again = feeding->asks = false;
 	feeding->started_ms = clock_monotonic_ms();
 	feeding->later_ms = 0;
 	feeding->due_ms = NEVER;
@@ -536,7 +553,13 @@ static void start_if_due(struct feeding *feeding)
 
 void feeding_tick(struct feeding *feeding)
 {
-	feeding->starts = 0;
+	struct error err = { 0 };
+
+	feeding->starts = feeding->events = 0;
+	feeding->has_counted = false;
+	if (feeding->asks && feeding->worker.pid && feeding->worker.output >= 0 &&
+	    take_question(feeding, &err))
+		abandon(feeding, err.text);
 	if (feeding->worker.pid && is_polled(feeding) && feeding->worker.output >= 0 &&
 	    clock_monotonic_ms() - feeding->started_ms > RUN_MS)
 		abandon(feeding, "reading it takes more than an hour");

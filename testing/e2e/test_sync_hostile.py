@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: GPL-2.0
+"""What can a source program do to sync when it was taken over by those whose lists it reads?
+
+Another program stands in for it, and writes what it wants. Each time, the rules of other sources are
+followed, its own last good ones stay, and the operator is told why.
+"""
+import pathlib
+import shutil
+
+import pytest
+
+import product
+from frames import udp
+from syncing import Sync
+
+#: What a program writes after a good list, as Python: `say` writes a text and flushes it.
+ATTACKS = {
+    "garbage": ("say(bytes(range(256)) * 100)", "it delivered '"),
+    "an endless line": ("while True: say(b'x' * 65536)", "a line of more than"),
+    "an endless rule": ("say(b'list\\n+')\nwhile True: say(b'1' * 65536)", "a line of more than"),
+    "NUL bytes": ("say(b'list\\n+192.0.2.9\\0\\nend\\n')", "NUL"),
+    "another set": ("say(b'list\\n+set other\\n+192.0.2.9\\nend\\n')", "not one rule"),
+    "a file": ("say(b'list\\n+/etc/shadow\\nend\\n')", "bad rule"),
+    "a rule outside a list": ("say(b'+192.0.2.9\\n')", "no list"),
+    "talk without end": ("while True: say(b'same\\n' * 10000)", "without saying anything"),
+    "warnings without end": ("while True: say(b'warning x\\n' * 10000)", "without saying anything"),
+    "questions without end": ("while True: say(b'counters\\n' * 10000)", "without saying anything"),
+    "the end of its output": ("import os\nos.close(1)\ntime.sleep(1)\nsys.exit(3)",
+                              "ended with status 3"),
+    "its end": ("sys.exit(0)", "its program has ended"),
+}
+
+PROGRAM = """#!/usr/bin/python3
+import pathlib, sys, time
+sys.stdin.readline()
+def say(text):
+    sys.stdout.buffer.write(text)
+    sys.stdout.buffer.flush()
+if sys.argv[1] == "good":
+    say(b"list\\n+192.0.2.1\\nend\\n")
+    sys.stdin.read()
+    sys.exit()
+once = pathlib.Path("FOLDER/begun")
+say(b"list\\n+192.0.2.2\\nend\\n")
+if once.exists():
+    sys.stdin.read()
+    sys.exit()
+once.touch()
+while not pathlib.Path("FOLDER/go").exists():
+    time.sleep(0.01)
+ATTACK
+sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def programs(tmp_path, monkeypatch):
+    """A folder with the programs under test, where another one reads sources."""
+    folder = tmp_path / "programs"
+    folder.mkdir()
+    for name in ("xdp-ipfilter", "xdp-ipfilter-sync"):
+        shutil.copy(pathlib.Path(product.BINARY).with_name(name), folder / name)
+    monkeypatch.setattr(product, "BINARY", str(folder / "xdp-ipfilter"))
+    return folder
+
+
+def dropped(loaded, *addresses):
+    passed = loaded.wire.exchange([udp(address) for address in addresses])
+    return [address for address, one in zip(addresses, passed) if not one]
+
+
+@pytest.mark.parametrize("attack", ATTACKS)
+def test_a_source_program_that_was_taken_over(loaded, programs, tmp_path, attack):
+    code, told = ATTACKS[attack]
+    program = programs / "xdp-ipfilter-source"
+    program.write_text(PROGRAM.replace("ATTACK", code).replace("FOLDER", str(tmp_path)))
+    program.chmod(0o755)
+    config = ('source bad { from = "route:66" }\nsource good { from = "route:67" }\n')
+    with Sync(loaded, tmp_path, config) as sync:
+        both = ["192.0.2.1", "192.0.2.2"]
+        sync.wait(lambda: dropped(loaded, *both, "192.0.2.9") == both, "both are followed")
+        (tmp_path / "go").touch()
+        sync.wait_said("set bad: failing", told, "keeps 1 rule")
+        assert dropped(loaded, *both, "192.0.2.9") == both
+        # It is started again, and is believed again.
+        sync.wait_said("set bad: fresh")
+        sync.wait(lambda: sum("set bad: fresh" in line for line in sync.said) == 2, "again")
+        assert dropped(loaded, *both, "192.0.2.9") == both
+        assert {rule["set"] for rule in loaded.rules("f0")} == {"bad", "good"}
+        assert sum("warning x" in line or line.endswith(": x") for line in sync.said) <= 11
+        sync.end()
