@@ -143,6 +143,21 @@ installs() {
 		[ -z "$(find "$2" -type f)" ] && [ ! -e "$into" ]
 }
 
+# builds_without FOLDER: without the libraries that only sync needs; sync then names each package
+builds_without() {
+	make -s -C "$1" STRICT=1 HAVE_CONFUSE=no CONFUSE_LIBS= HAVE_CURL=no CURL_LIBS= HAVE_MNL=no \
+		MNL_LIBS= all >"$scratch/said" 2>&1 || {
+		cat "$scratch/said"
+		return 1
+	}
+	local sync=("$1/xdp-ipfilter/xdp-ipfilter" sync --check)
+	echo 'source a { from = "/x" }' >"$scratch/sync.conf"
+	refused 2 libconfuse-dev "${sync[@]}" -c "$scratch/sync.conf" &&
+		refused 2 libcurl4-openssl-dev "${sync[@]}" a=http://localhost/ &&
+		refused 2 libmnl-dev "${sync[@]}" a=route:66 &&
+		"${sync[@]}" a=/x
+}
+
 # Without a DESTDIR, uninstall leaves folders that others may use.
 installs_without_destdir() {
 	local prefix="$scratch/pre fix"
@@ -225,6 +240,8 @@ tap_run 'both builds are the same, byte by byte, and do not say where they were 
 tap_run 'it installs below a DESTDIR and a prefix with blanks, and uninstalls' \
 	installs "$two" "$scratch/dest dir" '/opt/pre fix'
 tap_run 'it installs below a prefix with blanks, and uninstalls' installs_without_destdir
+tap_run 'it builds without the libraries that only sync needs, and says which are missing' \
+	builds_without "$one"
 if echo 'int main(void) { return 0; }' |
 	cc -flto=auto -x c -o "$scratch/probe" - >/dev/null 2>&1; then
 	tap_run 'it links with -flto=auto, and works' links_by_lto
