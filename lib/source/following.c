@@ -20,7 +20,7 @@
 /* So many changes are joined at once, however rarely plans are made. */
 #define MANY_NOTED 65536
 
-/* What is said of a prefix, and what was accepted. At most 32 bytes, because there may be millions. */
+/* What is said of a prefix, and what was accepted. At most 32 bytes: there may be millions. */
 struct following_entry {
 	struct ipf_key key;
 	__u8 family, bits;

@@ -34,7 +34,7 @@ struct feeds {
 	struct publish_set *sets; /* one for each item */
 	size_t count;
 	struct publish publish;
-	bool something_came, is_needed;
+	bool something_came, is_needed, told_of_none;
 	uint64_t published_ms, next_try_ms;
 	struct backoff backoff;
 	struct error trouble;
@@ -196,6 +196,16 @@ static void note_failure(struct feeds *feeds, const struct error *err)
 	feeds->next_try_ms = clock_monotonic_ms() + pause_ms;
 }
 
+/* Nobody filters: told once, unless the configuration has interfaces, which are told of. */
+static void note_filters(struct feeds *feeds)
+{
+	const bool none = !feeds->publish.count && !feeds->options.keep->count && feeds->count;
+
+	if (none && !feeds->told_of_none)
+		log_warning("no interface has the filter; what is loaded later gets the rules");
+	feeds->told_of_none = none;
+}
+
 static void note_success(struct feeds *feeds)
 {
 	if (feeds->trouble.text[0])
@@ -204,6 +214,7 @@ static void note_success(struct feeds *feeds)
 	backoff_reset(&feeds->backoff);
 	feeds->next_try_ms = 0;
 	feeds->is_needed = false;
+	note_filters(feeds);
 }
 
 static void publish(struct feeds *feeds)

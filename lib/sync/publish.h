@@ -42,9 +42,10 @@ struct publish_filter {
 struct publish {
 	publish_is_for is_for;
 	void *context;
+	size_t count; /* to read: how many filters there are, by the last transaction */
 	/* Private: */
 	struct publish_filter *filters;
-	size_t count, capacity;
+	size_t capacity;
 	unsigned int *links; /* which interfaces ran which programs */
 	size_t link_count;
 	uint64_t next_compare_ms; /* comparing costs as much as the sets are long */

@@ -302,6 +302,19 @@ def test_once_ends_when_all_is_done(loaded, file, tmp_path):
     assert loaded.prefixes("f0", "good") == {"192.0.2.2": "drop"}
 
 
+def test_without_a_filter_it_waits(lab, file, tmp_path):
+    """It says so, once; a filter that is loaded later gets the rules."""
+    file.write_text("192.0.2.1\n")
+    with start(lab, tmp_path, source("bad", file)) as sync:
+        sync.wait_said("no interface has the filter")
+        file.write_text("192.0.2.1\n192.0.2.2\n")
+        sync.wait(lambda: sync.source("bad")["rules"] == 2, "two rules are accepted")
+        lab.load()
+        wait_drops(sync, lab, ["192.0.2.1", "192.0.2.2"], seconds=lab.patience)
+        lab.good("unload", "f0")
+        sync.wait(lambda: sum("no interface" in line for line in sync.said) == 2, "said again")
+
+
 # -- Processes ------------------------------------------------------------------------------------
 
 def children(process):
@@ -380,8 +393,8 @@ def test_a_source_program_has_nothing(routed):
 
 
 def test_blows_at_random_moments(loaded, file, tmp_path):
-    """SIGKILL to sync, or to what reads its source, in the middle of whatever it does: the filter and
-    rules stay, and the next start converges. 200 times in the long form. Prints its seed."""
+    """SIGKILL to sync, or to what reads its source, in the middle of whatever it does: the filter
+    and rules stay, and the next start converges. 200 times in the long form. Prints its seed."""
     seed = int(os.environ.get("SEED", random.randrange(1 << 32)))
     print(f"SEED={seed}")
     draw = random.Random(seed)
@@ -394,10 +407,11 @@ def test_blows_at_random_moments(loaded, file, tmp_path):
         fresh.rename(file)
     write(0)
     loaded.good("add", "-s", "mine", "198.51.100.1")
+    with start(loaded, tmp_path, source("bad", file)) as sync:
+        wait_drops(sync, loaded, [always])
     for number in range(1, 200 if LONG else 15):
         with start(loaded, tmp_path, source("bad", file, "shrink = yes")) as sync:
-            if number > 1:
-                assert drops(loaded, always) == [always]
+            assert drops(loaded, always) == [always]
             write(number)
             if draw.random() < 0.5:
                 for pid in children(sync.process):
@@ -412,6 +426,16 @@ def test_blows_at_random_moments(loaded, file, tmp_path):
         wait_drops(sync, loaded, [always, "10.0.0.1", "198.51.100.1"], ["192.0.2.1"],
                    loaded.patience)
         sync.wait(lambda: len(loaded.prefixes("f0", "bad")) == 5002, "all rules")
+
+
+def test_a_source_program_knows_proxies_only(loaded, tmp_path):
+    proxies = {"http_proxy": "http://192.0.2.1:3128", "NO_PROXY": "localhost,.example"}
+    with Sync(loaded, tmp_path, source("bad", "route:66"),
+              env={**proxies, "LD_LIBRARY_PATH": "/tmp", "SECRET": "x"}) as sync:
+        [pid] = sync.wait(lambda: children(sync.process), "its program runs")
+        wait_state(sync, "fresh")
+        said = pathlib.Path(f"/proc/{pid}/environ").read_bytes().decode().split("\0")
+        assert sorted(said) == sorted(["", *(f"{name}={text}" for name, text in proxies.items())])
 
 
 # -- What it costs --------------------------------------------------------------------------------

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
 """What can a source program do to sync when it was taken over by those whose lists it reads?
 
-Another program stands in for it, and writes what it wants. Each time, the rules of other sources are
-followed, its own last good ones stay, and the operator is told why.
+Another program stands in for it, and writes what it wants. Each time, the rules of other sources
+are followed, its own last good ones stay, and the operator is told why.
 """
 import pathlib
 import shutil
