@@ -29,8 +29,8 @@
 #include <util/error.h>
 
 /* Prefixes that go are delivered when none has gone for a moment. A daemon that loses a session
- * withdraws all of its routes, one after the other; sync must see that they go together, or it would
- * not know that it must not believe that. */
+ * withdraws all of its routes, one after the other. sync must see that they go together, or it
+ * would believe that they are to go. */
 #define LEAVE_QUIET_MS 1000
 #define LEAVE_LATEST_MS (10 * 1000)
 
