@@ -195,7 +195,7 @@ void etcd_client_forget_token(struct etcd_client *client)
 static int ask(struct etcd_client *client, struct http *http, struct http_request *request,
 	       const char *path, const char *body, struct error *err)
 {
-	struct http_response response;
+	struct http_response response = { 0 };
 	int ret = need_token(client, err);
 
 	if (!ret)

@@ -31,6 +31,8 @@
 /* How soon a node is noticed that hangs, or has lost the others. */
 #define PROBE_MS 30000
 #define PROBE_S 10
+/* A watch that ends sooner is short. After several of them pauses are made. */
+#define STEADY_MS 10000
 /* etcd tells a silent watch every 10 to 11 minutes that it is alive. */
 #define WATCH_SILENCE_S (12 * 60)
 
@@ -63,11 +65,13 @@ struct following {
 	bool changed;    /* since the last delivery */
 	uint64_t delivered_ms;
 	uint64_t probe_ms; /* when the next probe is due */
+	uint64_t begun_ms; /* when the watch began; 0: it has not, or is steady */
 	struct backoff backoff;
-	size_t failures; /* since the last success */
-	bool stale;      /* the last try ended because all is to be read again */
-	size_t warnings; /* since the last delivery */
-	bool fatal;      /* sync has gone, or memory is short */
+	size_t failures;      /* since a watch began */
+	size_t short_watches; /* since the last steady one */
+	bool stale;           /* the last try ended because all is to be read again */
+	size_t warnings;      /* since the last delivery */
+	bool fatal;           /* sync has gone, or memory is short */
 	char trouble[sizeof(((struct error *)0)->text)]; /* as sync knows it; "": none */
 };
 
@@ -107,14 +111,21 @@ static int deliver(struct following *following, struct error *err)
 	return ret;
 }
 
+static void be_steady(struct following *following)
+{
+	following->begun_ms = 0;
+	following->short_watches = 0;
+	backoff_reset(&following->backoff);
+}
+
 /* The source is back. */
 static int be_well(struct following *following, struct error *err)
 {
 	int ret = deliver(following, err);
 
+	following->begun_ms = clock_monotonic_ms();
 	following->failures = 0;
 	following->stale = false;
-	backoff_reset(&following->backoff);
 	if (ret < 0 || !following->trouble[0])
 		return ret < 0 ? ret : 0;
 	following->trouble[0] = '\0';
@@ -487,6 +498,8 @@ static int tick(void *context, unsigned int *wait_ms, struct error *err)
 
 	if (!following->partial && now >= following->delivered_ms + DELIVERY_MS)
 		ret = deliver(following, err);
+	if (following->begun_ms && now >= following->begun_ms + STEADY_MS)
+		be_steady(following);
 	if (ret >= 0 && now >= following->probe_ms)
 		ret = probe(following, err);
 	if (following->changed && !following->partial)
@@ -508,6 +521,7 @@ static int watch(struct following *following, struct error *err)
 	};
 
 	following->partial = false;
+	following->begun_ms = 0;
 	following->probe_ms = clock_monotonic_ms() + backoff_jitter_ms(PROBE_MS);
 	return etcd_client_watch(following->client, &what, err);
 }
@@ -526,16 +540,23 @@ static int try(struct following *following, struct error *err)
 	return watch(following, err);
 }
 
-/* The other nodes are asked at once; when all have failed, a pause is made. Returns true where the
- * program is to end. */
+/* The other nodes are asked at once. When all have failed, or watches begin but do not last, a pause
+ * is made. Returns true where the program is to end. */
 static bool recover(struct following *following, int failure, struct error *err)
 {
-	if (failure == -ESTALE && !following->stale) {
+	const size_t nodes = following->job->location.url_count;
+	bool tired;
+
+	if (following->begun_ms)
+		following->short_watches++;
+	following->begun_ms = 0;
+	tired = following->short_watches >= 2 * nodes;
+	if (failure == -ESTALE && !following->stale && !tired) {
 		following->stale = true;
 		return false;
 	}
 	etcd_client_turn(following->client);
-	if (++following->failures % following->job->location.url_count)
+	if (++following->failures % nodes && !tired)
 		return false;
 	if (tell_trouble(following, err->text, err))
 		return true;

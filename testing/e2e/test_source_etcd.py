@@ -610,6 +610,24 @@ def test_a_watch_that_is_cancelled_without_a_reason_to_read_again():
         assert fake.asked[-1][2] == "t"
 
 
+@pytest.mark.parametrize("last", [
+    None, {"result": {"header": header(), "canceled": True, "compact_revision": "15"}},
+], ids=["ends", "is compacted"])
+def test_a_watch_that_begins_and_never_lasts(last):
+    """It is not begun again without a pause."""
+    def watch(send):
+        send(created(), *([last] if last else []))
+        raise BrokenPipeError
+    with Fake([(200, range_of([pair("192.0.2.1")]))], [watch] * 1000) as fake:
+        port = fake.server.server_address[1]
+        with sources.start(f"etcd+http://127.0.0.1:{port},127.0.0.1:{port}/f/") as source:
+            assert source.list().rules == {"192.0.2.1": ""}
+            for most in (4, 5):
+                assert "watch" in source.trouble() or last
+                assert fake.count("/v3/watch") <= most
+                source.expect("same")
+
+
 def test_fragments_are_one_change():
     released = threading.Event()
 

@@ -190,7 +190,7 @@ def test_killed_children_and_syncs(fleet):
     sync = fleet.start(lab)
     connection.put("/f/203.0.113.1")
     wait_drops(lab, "203.0.113.1")
-    for i in range(50 if LONG else 6):
+    for i in range(200 if LONG else 6):
         connection.put(f"/f/192.0.2.{i}")
         deadline = time.monotonic() + draw.random() / 10
         while time.monotonic() < deadline:
