@@ -67,8 +67,11 @@ static int make_item(const struct keep *keep, const struct config_interface *wan
 
 	if (known)
 		*out = *known;
-	out->told_of_difference = known && known->told_of_difference &&
-				  config_same_interface(&known->wanted, wanted);
+	/* Looked at again, and compared. */
+	if (known && !config_same_interface(&known->wanted, wanted)) {
+		out->chain = (struct chain){ 0 };
+		out->told_of_difference = false;
+	}
 	out->next_try_ms = 0;
 	out->wanted = *wanted;
 	out->wanted.name = strdup(wanted->name);
@@ -168,6 +171,7 @@ static int prepare_anew(const struct keep *keep, struct keep_item *item, struct 
 static int bring(const struct keep *keep, struct keep_item *item, struct iface *iface,
 		 struct recovery *recovery, struct error *err)
 {
+	const bool is_held = iface->chain.held.program_id;
 	int ret;
 
 	if (iface_lost(iface))
@@ -175,8 +179,8 @@ static int bring(const struct keep *keep, struct keep_item *item, struct iface *
 			    iface->chain.state == FILTER_STATE_NOT_FILTERING ?
 				    filter_state_text(iface->chain.state) :
 				    "the filter was turned off");
-	ret = iface->chain.held.program_id ? recovery_prepare(recovery, iface, err) :
-					     prepare_anew(keep, item, iface, recovery, err);
+	ret = is_held ? recovery_prepare(recovery, iface, err) :
+			prepare_anew(keep, item, iface, recovery, err);
 	if (ret == 1)
 		item->state = KEEP_WAITING;
 	if (ret)
@@ -187,6 +191,9 @@ static int bring(const struct keep *keep, struct keep_item *item, struct iface *
 	loading_print(iface);
 	fflush(stdout);
 	succeed(item, iface);
+	/* It comes back as it was loaded. */
+	if (is_held)
+		compare(item, iface);
 	return 0;
 }
 

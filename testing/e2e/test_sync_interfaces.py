@@ -219,6 +219,10 @@ def test_a_new_configuration_is_taken_and_a_bad_one_is_not(sync, rules, tmp_path
     said = sync.wait_said("sync.conf:1", "mode = 'fast'")
     assert "stays as it was" in said
     assert [one["ifname"] for one in sync.document()["sync"]["interfaces"]] == ["f0", "f1"]
+    # Another policy is not given to a filter that is at work.
+    sync.reload(config(rules, keys="policy = deny") + "interface f1 { }")
+    sync.wait_said("f0", "policy allow", "the configuration says deny")
+    assert works(lab)
     # Without the section, the filter stays on the interface, and is not kept any more.
     sync.reload(config(rules))
     sync.wait(lambda: len(sync.document()["sync"]["interfaces"]) == 1, "f1 is not kept any more")
