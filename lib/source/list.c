@@ -40,8 +40,8 @@ static int explain(const struct unpack *unpack, uint64_t max_bytes, const char *
 	return ret;
 }
 
-/* As the tool refuses it (GUARDS in the manual): one line of a list that others write would shut out
- * a third of the internet or more. Where that is meant, it is written in several lines. */
+/* As the tool refuses it (GUARDS in the manual): one line of a list that others write would shut
+ * out a third of the internet or more. Where that is meant, it is written in several lines. */
 static int check_wide(const struct input *input, struct error *err)
 {
 	char line[INPUT_POSITION_SIZE];

@@ -18,7 +18,8 @@ struct error;
 /* Reads all of the list from `fd`. `name` is its name in messages, and must live as long as the
  * input, which is zeroed. Returns 0; or a negative errno and sets *err: a list with one bad line is
  * refused whole. So is one with a line that covers a third of the addresses in use, unless it
- * passes, or with a last line that may have lost digits. Release with input_done() in both cases. */
+ * passes, or with a last line that may have lost digits. Release with input_done() in both
+ * cases. */
 int list_read(const struct job *job, int fd, const char *name, struct input *input,
 	      struct error *err);
 
