@@ -20,7 +20,7 @@ REPAIR_SECONDS = 5
 
 CONFIG = """
 interface {dev} {{ {keys} }}
-source ours {{ from = "{list}" }}
+source ours {{ from = "{list}" interfaces = {{ {dev} }} }}
 """
 
 
@@ -34,6 +34,11 @@ def rules(tmp_path):
 
 def config(rules, dev="f0", keys="mode = native"):
     return CONFIG.format(dev=dev, keys=keys, list=rules)
+
+
+def everywhere(rules, **more):
+    """The set is for every interface that has the filter."""
+    return config(rules, **more).replace("interfaces = { f0 }", "")
 
 
 @pytest.fixture
@@ -113,7 +118,8 @@ def test_a_filter_that_somebody_takes_off_comes_back(sync, slow, how):
         assert ours_on(sync.lab, "f0") == 1
 
 
-def test_a_renamed_interface_is_kept_under_its_new_name(sync, slow):
+def test_a_renamed_interface_is_kept_under_its_new_name(sync, rules, slow):
+    """With the sets that are for it by the name that it was configured by."""
     lab = sync.lab
     lab.wires.pop("f0").close()
     lab.ns.ip("link", "set", "f0", "down")
@@ -123,6 +129,9 @@ def test_a_renamed_interface_is_kept_under_its_new_name(sync, slow):
     assert works(lab, "g0", wire)
     lab.good("unload", "g0")
     wait_repaired(sync, slow, "g0", wire)
+
+    rules.write_text(f"{OURS}\n198.51.100.99\n")
+    sync.wait(lambda: len(lab.prefixes("g0", "ours")) == 2, "its set follows the source")
 
     # A new one of the old name takes its place.
     lab.add_pair("f0", "q0")
@@ -211,7 +220,7 @@ def test_killed_loads_and_a_killed_sync_are_made_up_for(own_lab, tmp_path, rules
 def test_a_new_configuration_is_taken_and_a_bad_one_is_not(sync, rules, tmp_path, slow):
     lab = sync.lab
     lab.add_pair("f1", "p1")
-    sync.reload(config(rules) + "interface f1 { }")
+    sync.reload(everywhere(rules) + "interface f1 { }")
     wire = Wire(lab.ns, "f1", "p1", patience=lab.patience).settle()
     wait_repaired(sync, slow, "f1", wire)
     wire.close()
@@ -220,11 +229,11 @@ def test_a_new_configuration_is_taken_and_a_bad_one_is_not(sync, rules, tmp_path
     assert "stays as it was" in said
     assert [one["ifname"] for one in sync.document()["sync"]["interfaces"]] == ["f0", "f1"]
     # Another policy is not given to a filter that is at work.
-    sync.reload(config(rules, keys="policy = deny") + "interface f1 { }")
+    sync.reload(everywhere(rules, keys="policy = deny") + "interface f1 { }")
     sync.wait_said("f0", "policy allow", "the configuration says deny")
     assert works(lab)
     # Without the section, the filter stays on the interface, and is not kept any more.
-    sync.reload(config(rules))
+    sync.reload(everywhere(rules))
     sync.wait(lambda: len(sync.document()["sync"]["interfaces"]) == 1, "f1 is not kept any more")
     assert lab.status("f1")["state"].startswith("filtering")
     lab.good("unload", "f1")
