@@ -93,7 +93,7 @@ static bool links_changed(struct publish *publish)
 	if (list_links(&links, &count))
 		return false;
 	changed = count != publish->link_count ||
-		  memcmp(links, publish->links, count * sizeof(*links)) != 0;
+		  (count && memcmp(links, publish->links, count * sizeof(*links)) != 0);
 	free(publish->links);
 	publish->links = links;
 	publish->link_count = count;
