@@ -219,8 +219,8 @@ def _free_port():
 
 
 class Server:
-    """The real API, in a folder of its own, on loopback (of `place`, a namespace), without detection.
-    `with` stops it."""
+    """The real API, in a folder of its own, on loopback (of `place`, a namespace), without
+    detection. `with` stops it."""
 
     def __init__(self, folder, place=None):
         for program in ("crowdsec", "cscli"):

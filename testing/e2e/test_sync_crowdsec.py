@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """Do packets meet what CrowdSec decides, and go on meeting it when its API has failed?"""
 import os
+import re
 import shutil
 import statistics
 import time
@@ -156,6 +157,27 @@ def test_from_a_ban_to_the_first_drop(loaded, server, start):
     print(f"from the ban to the drop: median {statistics.median(took):.2f} s, "
           f"most {max(took):.2f} s of {len(took)}")
     assert statistics.median(took) < 5
+
+
+def test_the_page_of_fleets(loaded, server, tmp_path):
+    """The configuration of docs/fleet.md works, with the key as cscli prints it."""
+    page = (product.REPOSITORY / "docs" / "fleet.md").read_text().partition("\n## CrowdSec\n")[2]
+    config = re.search(r"^```\n(interface eth0 .*?)^```$", page, re.M | re.S)[1]
+    command = "cscli bouncers add xdp-ipfilter -o raw"
+    assert command in page and "cscli bouncers delete NAME" in page
+    server.cscli("bouncers", "delete", "xdp-ipfilter")
+    (tmp_path / "crowdsec.key").write_text(server.cscli(*command.split()[1:]))
+    (tmp_path / "crowdsec.key").chmod(0o600)
+    config = (config.replace("eth0", "f0").replace("/etc/xdp-ipfilter", str(tmp_path))
+              .replace("127.0.0.1:8080", f"127.0.0.1:{server.port}"))
+    server.ban("192.0.2.1", "1h")
+    with Sync(loaded, tmp_path, config) as sync:
+        loaded.good("sync", "--check", "-c", sync.path)
+        wait_drops(loaded, "192.0.2.1")
+        loaded.good("add", "-s", "friends", "--pass", "192.0.2.1")
+        assert loaded.wire.passes(udp("192.0.2.1"))
+        server.cscli("bouncers", "delete", "xdp-ipfilter")
+        sync.wait_said("key-file", "cscli bouncers add", seconds=60)
 
 
 # --- What the real one does not do on demand ----------------------------------------------------
