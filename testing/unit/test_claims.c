@@ -328,9 +328,11 @@ static void test_random_changes(void **state)
 	}
 }
 
+typedef int (*delivering)(struct claims *claims, FILE *out, const char *validator, __u32 now,
+			  struct error *err);
+
 /* The lines of what is delivered, with ; for their ends. */
-static void assert_delivery(struct claims *claims, __typeof__(claims_deliver) *how, __u32 now,
-			    const char *wanted)
+static void assert_delivery(struct claims *claims, delivering how, __u32 now, const char *wanted)
 {
 	auto_free char *text = NULL;
 	size_t size;
