@@ -262,7 +262,7 @@ _Static_assert(sizeof(struct ipf_point6) == 8, "both sides read this layout");
 #define IPF_REFERENCE_BITS 28
 #define IPF_SHORT_START_BITS 23
 
-/* An index among the points of IPv6 stands for a run that would be long. It begins with two points:
+/* An index among the points of IPv6 replaces a run that would be long. It begins with two points:
  *
  *      start                                    reference
  *     +-------------------------------------+  +--------+---------------------------------+

@@ -69,8 +69,8 @@ struct base_cover {
 int base_next_cover(const struct base *base, unsigned int shortest, struct base_cover *cover,
 		    struct error *err);
 
-/* *at: the number of the first rule from *at on whose set is marked, with the rule in *out; that of
- * all rules if there is none. */
+/* *at: the number of the first rule from *at on whose set is marked; *out is the rule. If there is
+ * none, the number of all rules. */
 int base_find_set(const struct base *base, const bool *sets, size_t *at, struct rule *out,
 		  struct error *err);
 

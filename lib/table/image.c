@@ -207,7 +207,7 @@ static const struct ipf_layout *ipf_table_layout(ipf_table table)
 	return &image_header(table->image)->layout;
 }
 
-/* The body of a small image is shorter than a head: its first chunk stands in for the rest. */
+/* The body of a small image is shorter than a head: its first chunk takes the place of the rest. */
 static const __u8 *ipf_table_head(ipf_table table, __u64 offset)
 {
 	offset &= IPF_HEAD_SIZE - IPF_CHUNK_SIZE;

@@ -25,8 +25,7 @@ struct records {
 	bool are_marked; /* marks of regions may be among them */
 };
 
-/* The image must have data, whose header has passed image_check_header(), and must outlive the
- * records. */
+/* The image must have data and outlive the records. Its header has passed image_check_header(). */
 void records_of(const struct image *image, struct records *out);
 
 /* Reads record number `i`, which there is. Returns NULL, or what is wrong with it: then *out is not

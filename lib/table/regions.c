@@ -69,8 +69,8 @@ struct expansion {
 	size_t cover_count;
 };
 
-/* What is wrong with a rule after those that were copied before it. Only rules that are in order,
- * and of which no set has two for a prefix, make a rule set. */
+/* What is wrong with a rule after those that were copied before it. The rules of a rule set are in
+ * order, and no set has two for a prefix. */
 static const char *copy_fault(struct expansion *expansion, const struct rule *rule)
 {
 	const struct rule *before = expansion->count ? rule - 1 : NULL;

@@ -30,10 +30,9 @@ struct succession_peers {
 /* The peers, with the mark of their region, that begin at `at`, of the rules before `end`. */
 struct succession_peers succession_peers(const struct rule *rules, size_t at, size_t end);
 
-/* Fills in `next` of the timers of the peers, of which there is one or more, given the rule that
- * decides for their closest cover, or IPF_NO_RULE. The cover is linked already, since covers come
- * first. Peers that never decide keep
- * the `next` that they have. */
+/* Fills in `next` of the timers of one peer or more. `cover` is the rule that decides for their
+ * closest cover, or IPF_NO_RULE. The cover is linked already, since covers come first. Peers that
+ * never decide keep the `next` that they have. */
 void succession_link(const struct succession *succession, const struct succession_peers *peers,
 		     __u32 cover);
 
