@@ -540,8 +540,8 @@ static int try(struct following *following, struct error *err)
 	return watch(following, err);
 }
 
-/* The other nodes are asked at once. When all have failed, or watches begin but do not last, a pause
- * is made. Returns true where the program is to end. */
+/* The other nodes are asked at once. When all have failed, or watches begin but do not last, a
+ * pause is made. Returns true where the program is to end. */
 static bool recover(struct following *following, int failure, struct error *err)
 {
 	const size_t nodes = following->job->location.url_count;
