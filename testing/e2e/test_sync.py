@@ -481,12 +481,14 @@ def test_memory_and_descriptors_stay(loaded, file, tmp_path):
     write(0)
     with start(loaded, tmp_path, source("bad", file, "shrink = yes")) as sync:
         wait_drops(sync, loaded, ["192.0.2.0"])
+        samples = []
         for number in range(1, 1000 if LONG else 25):
             write(number)
             wait_drops(sync, loaded, [f"192.0.2.{number % 250}"], seconds=loaded.patience)
+            samples.append(memory(sync.process))
             if number == 8:
-                first = memory(sync.process)
                 descriptors = len(os.listdir(f"/proc/{sync.process.pid}/fd"))
         sync.wait(lambda: len(os.listdir(f"/proc/{sync.process.pid}/fd")) <= descriptors,
                   "descriptors are closed")
-        assert memory(sync.process) < first * 1.2 + 512
+        # It breathes: what a list needs while it is read is given back.
+        assert min(samples[-5:]) < max(samples[:10]) + 1024, samples
