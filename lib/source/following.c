@@ -276,6 +276,7 @@ int following_take_list(struct following *following, struct rule *rules, size_t 
 	if (ret)
 		return ret;
 	answered(following);
+	following->was_emptied = !count;
 	following->has_changed = false;
 	following->changed_ms = 0;
 	return 0;
@@ -417,7 +418,9 @@ static bool is_suspicious(const struct following *following, uint64_t now_s)
 
 	if (!following->accepted)
 		return false;
-	return !following->said || (most >= FOLLOWING_MANY && 2 * following->said < most);
+	if (most >= FOLLOWING_MANY && 2 * following->said < most)
+		return true;
+	return !following->said && (!following->withdraws_each || following->was_emptied);
 }
 
 static bool is_over(const struct following *following, uint64_t since_ms, uint64_t now_ms)
@@ -445,6 +448,7 @@ static void judge(struct following *following, const struct following_time *now)
 	if (suspicious && !following->was_suspicious)
 		following->held_since_ms = now->ms;
 	following->was_suspicious = suspicious;
+	following->was_emptied &= suspicious;
 	held = suspicious && !is_over(following, following->held_since_ms, now->ms);
 	given_up = following->is_failing &&
 		   is_over(following, following->failing_since_ms, now->ms);

@@ -29,7 +29,8 @@ enum following_state {
 const char *following_state_name(enum following_state state);
 
 /* A withdrawal is suspicious that leaves nothing, or less than half of so many rules or more, which
- * there were within the last minute. */
+ * there were within the last minute. Where somebody has withdrawn the last of fewer rules one by
+ * one, nothing may be left. */
 #define FOLLOWING_MANY 100
 #define FOLLOWING_PEAK_S 60
 
@@ -62,7 +63,10 @@ struct following_plan {
 struct following {
 	/* How long such a withdrawal, or that there is no answer, is not believed; 0: for ever. */
 	uint64_t hold_ms;
-	bool shrink;      /* believe such a withdrawal at once */
+	bool shrink; /* believe such a withdrawal at once */
+	/* A change means that somebody withdrew that very rule: it is not what is left where a
+	 * session was lost. */
+	bool withdraws_each;
 	size_t max_rules; /* that the source may have */
 	/* To read: */
 	size_t said, accepted; /* how many rules, by the last plan */
@@ -70,6 +74,7 @@ struct following {
 	/* Private: */
 	bool knows, heard, was_suspicious, is_held, is_failing, has_given_up;
 	bool has_changed; /* since the last plan, not by a list */
+	bool was_emptied; /* by a list, and that is not believed yet */
 	uint64_t held_since_ms, failing_since_ms, changed_ms;
 	struct following_entry *entries; /* sorted by prefix */
 	size_t count, capacity;

@@ -697,6 +697,13 @@ void feeding_settle(struct feeding *feeding, bool at_once)
 
 /* --- Begin and end ---------------------------------------------------------------------------- */
 
+/* Does a change that withdraws a rule mean that somebody deleted it? Routes also go where a session
+ * was lost; a list does not say why. */
+static bool says_each(enum location_kind kind)
+{
+	return kind == LOCATION_ETCD || kind == LOCATION_CROWDSEC;
+}
+
 static int prepare(struct feeding *feeding, struct error *err)
 {
 	const struct config_source *source = feeding->source;
@@ -704,6 +711,7 @@ static int prepare(struct feeding *feeding, struct error *err)
 
 	feeding->following.hold_ms = source->hold_s * 1000;
 	feeding->following.shrink = source->shrink;
+	feeding->following.withdraws_each = says_each(source->location.kind);
 	feeding->following.max_rules = MAX_RULES;
 	feeding->receiver.verdict = source->verdict;
 	feeding->receiver.max_rules = MAX_RULES;

@@ -133,6 +133,18 @@ def test_all_keys_gone_are_not_believed_at_once(fleet):
         wait_drops(lab, "10.0.0.0", drops=False)
 
 
+def test_the_last_key_goes(fleet):
+    """Whoever deletes it means it; etcd that comes back empty is not believed."""
+    lab, = fleet.labs
+    fleet.etcd.put("/f/192.0.2.1")
+    with fleet.start(lab) as sync:
+        wait_drops(lab, "192.0.2.1")
+        fleet.etcd.ctl("del", "/f/192.0.2.1")
+        wait_drops(lab, "192.0.2.1", drops=False)
+        wait_state(sync, "fresh")
+        assert not [line for line in sync.said if "held" in line]
+
+
 def test_etcd_is_down_and_back(fleet):
     lab, = fleet.labs
     fleet.etcd.put("/f/192.0.2.1")

@@ -240,6 +240,45 @@ static void test_a_list_is_believed_at_once(void **state)
 	following_done(&following);
 }
 
+/* A set whose source says of each rule that it goes. What comes, and is it believed? */
+static const struct each_case {
+	const char *name;
+	size_t before;
+	bool by_list; /* that is empty, and comes before the change */
+	bool withdraws_each;
+	bool held;
+} each_cases[] = {
+	{ "the last rule is withdrawn", 1, false, true, false },
+	{ "the last 99 are withdrawn", 99, false, true, false },
+	{ "all of 100 are withdrawn", 100, false, true, true },
+	{ "an empty list comes, then a rule comes and goes", 3, true, true, true },
+	{ "the last rule is lost", 1, false, false, true },
+};
+
+static void test_each(void **state)
+{
+	const struct each_case *c = *state;
+	struct following following = { .withdraws_each = c->withdraws_each,
+				       .max_rules = MAX_RULES };
+
+	list(&following, 0, c->before);
+	settle(&following, 0, c->before, 0);
+	if (c->by_list) {
+		list(&following, 0, 0);
+		change(&following, 0, 1, VERDICT_DROP);
+	}
+	change(&following, 0, c->before, RECEIVER_REMOVED);
+	settle(&following, 1, 0, c->held ? 0 : c->before);
+	assert_int_equal(following_state(&following), c->held ? FOLLOWING_HELD : FOLLOWING_FRESH);
+	settle(&following, 100000, 0, 0);
+	/* Once believed, an earlier empty list counts no more. */
+	list(&following, 0, c->before);
+	settle(&following, 200000, c->held ? 0 : c->before, 0);
+	change(&following, 0, c->before, RECEIVER_REMOVED);
+	settle(&following, 300000, 0, c->withdraws_each && c->before < 100 ? c->before : 0);
+	following_done(&following);
+}
+
 static void test_hold_ends(void **state)
 {
 	struct following following = { .hold_ms = 3600000, .max_rules = MAX_RULES };
@@ -424,6 +463,7 @@ struct model {
 	struct model_rule said[HOSTS], accepted[HOSTS], filter[HOSTS];
 	bool heard, suspicious, held, failing, gave_up;
 	bool changes; /* were said since the last plan, and not in a list */
+	bool emptied; /* by a list, which is not believed yet */
 	uint64_t suspicious_since, failing_since, changed;
 	/* Accepted rules before each change of them, less those that have ended since. */
 	size_t before[STEPS];
@@ -498,11 +538,14 @@ static void model_judge(struct model *model, const struct following *limits, uin
 		    model->before[k] > most)
 			most = model->before[k];
 	suspicious = !limits->shrink &&
-		     ((accepted && (!said || (most >= FOLLOWING_MANY && said * 2 < most))) ||
+		     ((accepted && !said && (model->emptied || !limits->withdraws_each)) ||
+		      (accepted && most >= FOLLOWING_MANY && said * 2 < most) ||
 		      (model->suspicious && !settled));
 	if (suspicious && !model->suspicious)
 		model->suspicious_since = ms;
 	model->suspicious = suspicious;
+	if (!suspicious)
+		model->emptied = false;
 	model->held = suspicious &&
 		      !(limits->hold_ms && ms - model->suspicious_since >= limits->hold_ms);
 	model->gave_up = model->failing && limits->hold_ms &&
@@ -576,6 +619,8 @@ static void random_delivery(struct model *model, struct following *following, __
 	model->changes = !whole;
 	if (whole)
 		model->changed = 0;
+	if (whole)
+		model->emptied = count == 0;
 	model->heard = true;
 	model->failing = false;
 	model->gave_up = false;
@@ -639,11 +684,13 @@ static const struct model_case {
 	const char *name;
 	uint64_t hold_s;
 	bool shrink;
+	bool withdraws_each;
 } model_cases[] = {
-	{ "random, held for ever", 0, false },
-	{ "random, held for a while", 40, false },
-	{ "random, shrinks believed", 0, true },
-	{ "random, shrinks believed, given up", 40, true },
+	{ "random, held for ever", 0, false, false },
+	{ "random, held for a while", 40, false, false },
+	{ "random, each withdrawn", 0, false, true },
+	{ "random, shrinks believed", 0, true, false },
+	{ "random, shrinks believed, given up", 40, true, false },
 };
 
 static void test_model(void **state)
@@ -651,6 +698,7 @@ static void test_model(void **state)
 	const struct model_case *c = *state;
 	struct following following = { .hold_ms = c->hold_s * 1000,
 				       .shrink = c->shrink,
+				       .withdraws_each = c->withdraws_each,
 				       .max_rules = MAX_RULES };
 	static struct model model;
 	uint64_t seconds = 0;
@@ -686,6 +734,7 @@ int main(void)
 	suite_add(&suite, "differences", test_differences, NULL);
 	suite_add(&suite, "a plan that failed", test_a_plan_that_failed_is_made_again, NULL);
 	SUITE_TABLE(&suite, test_shrink, shrink_cases);
+	SUITE_TABLE(&suite, test_each, each_cases);
 	suite_add(&suite, "a held source still adds", test_a_held_source_still_adds, NULL);
 	suite_add(&suite, "what comes back in parts", test_what_comes_back_in_parts_is_waited_for,
 		  NULL);
