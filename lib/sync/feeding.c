@@ -37,6 +37,7 @@
 /* What is read before others get their turn. */
 #define READ_SIZE (1 << 16)
 #define READS 16
+#define ERRORS_SIZE 512
 
 /* A program that reads a polled source may take so long. Its own limits are narrower. */
 #define RUN_MS (60 * 60 * 1000)
@@ -430,6 +431,38 @@ static int take_output(void *context, struct error *err)
 	return 0;
 }
 
+/* What it complains of, in whole lines. Returns whether there may be more. */
+static bool read_errors(struct feeding *feeding)
+{
+	char bytes[ERRORS_SIZE], *rest = bytes, *line;
+	ssize_t count = read(feeding->worker.errors, bytes, sizeof(bytes) - 1);
+
+	if (count <= 0)
+		return false;
+	bytes[count] = '\0';
+	while ((line = strsep(&rest, "\n"))) {
+		struct error said = { 0 };
+
+		if (*line)
+			error_set(&said, -EIO, "its program says: %s", line);
+		if (*line)
+			warn(feeding, said.text);
+	}
+	return true;
+}
+
+static int take_errors(void *context, struct error *err)
+{
+	struct feeding *feeding = context;
+
+	(void)err;
+	if (!read_errors(feeding))
+		loop_remove(feeding->host->loop, feeding->worker.errors);
+	else if (++feeding->events > EVENTS && feeding->worker.output >= 0)
+		abandon(feeding, "it talks without saying anything");
+	return 0;
+}
+
 static uint64_t longer(uint64_t a_ms, uint64_t b_ms)
 {
 	return a_ms > b_ms ? a_ms : b_ms;
@@ -456,6 +489,7 @@ static void release(struct feeding *feeding)
 {
 	forget_reply(feeding);
 	loop_remove(feeding->host->loop, feeding->worker.pidfd);
+	loop_remove(feeding->host->loop, feeding->worker.errors);
 	if (feeding->worker.output >= 0)
 		loop_remove(feeding->host->loop, feeding->worker.output);
 }
@@ -484,6 +518,7 @@ static int take_end(void *context, struct error *err)
 	(void)err;
 	/* Whatever it said before it ended is in the pipe. */
 	read_output(feeding, ~0U);
+	read_errors(feeding);
 	release(feeding);
 	success = worker_reap(&feeding->worker, &own);
 	judge_end(feeding, success, &own);
@@ -502,6 +537,9 @@ static int listen_to(struct feeding *feeding, struct error *err)
 {
 	int ret = loop_add(feeding->host->loop, feeding->worker.output, take_output, feeding, err);
 
+	if (!ret)
+		ret = loop_add(feeding->host->loop, feeding->worker.errors, take_errors, feeding,
+			       err);
 	if (!ret)
 		ret = loop_add(feeding->host->loop, feeding->worker.pidfd, take_end, feeding, err);
 	return ret;

@@ -37,15 +37,15 @@ static const char *const proxies[] = { "http_proxy", "https_proxy", "HTTPS_PROXY
 
 /* Pipes: [0] is read from, [1] is written to. */
 struct pipes {
-	int input[2], output[2];
+	int input[2], output[2], errors[2];
 };
 
 static void close_pipes(struct pipes *pipes)
 {
-	int *const ends[] = { &pipes->input[0], &pipes->input[1], &pipes->output[0],
-			      &pipes->output[1] };
+	int *const ends[] = { &pipes->input[0],  &pipes->input[1],  &pipes->output[0],
+			      &pipes->output[1], &pipes->errors[0], &pipes->errors[1] };
 
-	for (size_t i = 0; i < 4; i++) {
+	for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
 		auto_release_fd(ends[i]);
 		*ends[i] = -1;
 	}
@@ -61,13 +61,14 @@ static int fail(const char *what, struct error *err)
 /* A larger pipe is not always granted; the job is then written into what there is. */
 static int open_pipes(struct pipes *pipes, struct error *err)
 {
-	*pipes = (struct pipes){ { -1, -1 }, { -1, -1 } };
-	if (pipe2(pipes->input, O_CLOEXEC) || pipe2(pipes->output, O_CLOEXEC))
+	if (pipe2(pipes->input, O_CLOEXEC) || pipe2(pipes->output, O_CLOEXEC) ||
+	    pipe2(pipes->errors, O_CLOEXEC))
 		return fail("make a pipe", err);
 	fcntl(pipes->input[1], F_SETPIPE_SZ, INPUT_SIZE);
 	fcntl(pipes->output[0], F_SETPIPE_SZ, OUTPUT_SIZE);
 	if (fcntl(pipes->input[1], F_SETFL, O_NONBLOCK) ||
-	    fcntl(pipes->output[0], F_SETFL, O_NONBLOCK))
+	    fcntl(pipes->output[0], F_SETFL, O_NONBLOCK) ||
+	    fcntl(pipes->errors[0], F_SETFL, O_NONBLOCK))
 		return fail("make a pipe", err);
 	return 0;
 }
@@ -137,16 +138,18 @@ static int set_capabilities(void)
 
 /* Moves descriptors to their places. They may be in each other's, so all go out of the way first;
  * whatever else is open closes by itself, and what does not is closed here. */
-static int set_descriptors(int input, int output, int descriptor)
+static int set_descriptors(const struct pipes *pipes, int descriptor)
 {
 	const int above = JOB_DESCRIPTOR + 1;
+	const int input = fcntl(pipes->input[0], F_DUPFD_CLOEXEC, above);
+	const int output = fcntl(pipes->output[1], F_DUPFD_CLOEXEC, above);
+	const int errors = fcntl(pipes->errors[1], F_DUPFD_CLOEXEC, above);
 	int last = descriptor < 0 ? STDERR_FILENO : JOB_DESCRIPTOR;
 
-	input = fcntl(input, F_DUPFD_CLOEXEC, above);
-	output = fcntl(output, F_DUPFD_CLOEXEC, above);
 	if (descriptor >= 0)
 		descriptor = fcntl(descriptor, F_DUPFD_CLOEXEC, above);
 	if (dup2(input, STDIN_FILENO) < 0 || dup2(output, STDOUT_FILENO) < 0 ||
+	    dup2(errors, STDERR_FILENO) < 0 ||
 	    (last == JOB_DESCRIPTOR && dup2(descriptor, JOB_DESCRIPTOR) < 0))
 		return -errno;
 #ifdef SYS_close_range
@@ -162,7 +165,7 @@ static void run(const char *path, const char *name, char **environment, const st
 
 	setpgid(0, 0);
 	set_signals();
-	if (!set_descriptors(pipes->input[0], pipes->output[1], descriptor) && !set_capabilities())
+	if (!set_descriptors(pipes, descriptor) && !set_capabilities())
 		execve(path, argv, environment);
 	_exit(EXIT_NO_PROGRAM);
 }
@@ -192,6 +195,7 @@ static int spawn(const char *path, const char *name, struct pipes *pipes, int de
 	fcntl(worker.pidfd, F_SETFD, FD_CLOEXEC);
 	worker.input = auto_take_fd(&pipes->input[1]);
 	worker.output = auto_take_fd(&pipes->output[0]);
+	worker.errors = auto_take_fd(&pipes->errors[0]);
 	*out = worker;
 	return 0;
 }
@@ -200,7 +204,7 @@ int worker_start(const char *name, const struct job *job, int descriptor, struct
 		 struct error *err)
 {
 	char path[PATH_MAX];
-	struct pipes pipes = { { -1, -1 }, { -1, -1 } };
+	struct pipes pipes = { { -1, -1 }, { -1, -1 }, { -1, -1 } };
 	int ret = extension_find(PROGRAM, path, sizeof(path), err);
 
 	if (!ret)
@@ -240,6 +244,7 @@ bool worker_reap(struct worker *worker, struct error *err)
 		;
 	auto_release_fd(&worker->input);
 	auto_release_fd(&worker->output);
+	auto_release_fd(&worker->errors);
 	auto_release_fd(&worker->pidfd);
 	*worker = (struct worker)WORKER_NONE;
 	if (WIFEXITED(status) && !WEXITSTATUS(status))

@@ -3,7 +3,8 @@
  * How does a source program start and end?
  *
  * It gets its job on standard input and, as JOB_DESCRIPTOR, what was opened for it; it writes
- * deliveries to a pipe. It inherits no other descriptor, no capability but those to become nobody,
+ * deliveries to a pipe, and its errors to another one: none of its bytes reach a terminal unseen. It
+ * inherits no other descriptor, no capability but those to become nobody,
  * and of the environment only proxies. It is in a process group of its own: what a terminal sends
  * to us is not for it.
  */
@@ -21,10 +22,11 @@ struct worker {
 	int pidfd;  /* readable when it has ended */
 	int input;  /* its standard input; writing never blocks */
 	int output; /* its deliveries; reading never blocks */
+	int errors; /* its standard error: what libraries say; reading never blocks */
 };
-#define WORKER_NONE                                     \
-	{                                               \
-		.pidfd = -1, .input = -1, .output = -1, \
+#define WORKER_NONE                                                   \
+	{                                                             \
+		.pidfd = -1, .input = -1, .output = -1, .errors = -1, \
 	}
 
 /* Starts one; `name` is what it is for, and is seen in lists of processes. `descriptor` stays the

@@ -64,6 +64,32 @@ def programs(tmp_path, monkeypatch):
     return folder
 
 
+#: Writes to its standard error what a terminal acts on, again and again, and then goes on.
+LOUD = """#!/usr/bin/python3
+import os, sys
+sys.stdin.readline()
+os.write(1, b"list\\n+192.0.2.1\\nend\\n")
+for i in range(200):
+    os.write(2, b"\\x1b]0;owned\\x07\\x9b2J\\rxdp-ipfilter: all is well\\n" * 10)
+os.write(1, b"list\\n+192.0.2.2\\nend\\n")
+sys.stdin.read()
+"""
+
+
+def test_errors_of_a_source_program_reach_no_terminal_raw(loaded, programs, tmp_path):
+    """They are told as text, as that program's, and not without end."""
+    program = programs / "xdp-ipfilter-source"
+    program.write_text(LOUD)
+    program.chmod(0o755)
+    with Sync(loaded, tmp_path, 'source loud { from = "route:66" }\n') as sync:
+        sync.wait(lambda: dropped(loaded, "192.0.2.1", "192.0.2.2") == ["192.0.2.2"], "it goes on")
+        sync.wait_said("set loud: its program says: ", "\\x1b]0;owned")
+        assert all(line.isprintable() and line.startswith("xdp-ipfilter: ") and
+                   not line.startswith("xdp-ipfilter: all") for line in sync.said)
+        assert 1 <= sum("its program says" in line for line in sync.said) <= 10
+        sync.end()
+
+
 def dropped(loaded, *addresses):
     passed = loaded.wire.exchange([udp(address) for address in addresses])
     return [address for address, one in zip(addresses, passed) if not one]
