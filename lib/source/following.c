@@ -59,7 +59,7 @@ enum following_state following_state(const struct following *following)
 		return FOLLOWING_FAILING;
 	if (!following->heard)
 		return FOLLOWING_STARTING;
-	return following->is_held ? FOLLOWING_HELD : FOLLOWING_FRESH;
+	return following->is_held || following->is_refused ? FOLLOWING_HELD : FOLLOWING_FRESH;
 }
 
 bool following_knows(const struct following *following)
@@ -130,6 +130,7 @@ static bool is_at(const struct following *following, size_t at, const struct pre
 
 static void say(struct following *following, struct following_entry *entry, const struct rule *rule)
 {
+	breadth_note(&following->breadth, &rule->prefix, entry->said, rule->verdict);
 	following->said -= entry->said != NONE;
 	entry->said = rule->verdict;
 	entry->said_expires = rule->verdict == NONE ? IPF_NEVER : rule->expires;
@@ -261,6 +262,7 @@ static int replace_all(struct following *following, struct rule *rules, size_t c
 	for (size_t i = 0; i < following->count; i++)
 		following->entries[i].said = NONE;
 	following->said = 0;
+	breadth_restart(&following->breadth);
 	say_all(following, rules, count);
 	following->touched_all = true;
 	following->touched_count = 0;
@@ -347,6 +349,15 @@ static bool agrees(const struct following_entry *entry)
 	       (entry->said == NONE || same_end(entry->said_expires, entry->accepted_expires));
 }
 
+static void unsay(struct following *following, struct following_entry *entry)
+{
+	const struct prefix prefix = prefix_of(entry);
+
+	breadth_note(&following->breadth, &prefix, entry->said, NONE);
+	entry->said = NONE;
+	following->said--;
+}
+
 /* Ends what has ended. The same end, although a little different, comes at one time: otherwise it
  * would look like a withdrawal. Returns whether anything is left of the entry. */
 static bool end_entry(struct following *following, struct following_entry *entry, __u32 now,
@@ -356,10 +367,8 @@ static bool end_entry(struct following *following, struct following_entry *entry
 	bool accepted = entry->accepted != NONE && tick_ended(entry->accepted_expires, now);
 	bool both = (said || accepted) && agrees(entry);
 
-	if (said || both) {
-		entry->said = NONE;
-		following->said--;
-	}
+	if (said || both)
+		unsay(following, entry);
 	if (accepted || both) {
 		entry->accepted = NONE;
 		following->accepted--;
@@ -458,25 +467,6 @@ static void judge(struct following *following, const struct following_time *now)
 	following->has_given_up = given_up;
 }
 
-/* --- The plan --------------------------------------------------------------------------------- */
-
-/* What filters are to have. */
-static __u8 target(const struct following *following, const struct following_entry *entry,
-		   __u32 *expires)
-{
-	*expires = IPF_NEVER;
-	if (following->has_given_up)
-		return NONE;
-	if (entry->said != NONE) {
-		*expires = entry->said_expires;
-		return entry->said;
-	}
-	if (!following->is_held)
-		return NONE;
-	*expires = entry->accepted_expires;
-	return entry->accepted;
-}
-
 static int put_rule(struct rule **list, size_t *count, size_t *capacity,
 		    const struct following_entry *entry, __u8 verdict, __u32 expires)
 {
@@ -487,6 +477,61 @@ static int put_rule(struct rule **list, size_t *count, size_t *capacity,
 					     .expires = expires,
 					     .counter = IPF_NO_COUNTER };
 	return 0;
+}
+
+/* The said rules that decide how many addresses are dropped. The caller frees out->rules. */
+static int list_said(const struct following *following, struct ruleset *out)
+{
+	int ret = 0;
+
+	for (size_t i = 0; i < following->count && !ret; i++) {
+		const struct following_entry *entry = &following->entries[i];
+		const struct prefix prefix = prefix_of(entry);
+
+		if (breadth_counts(&prefix, entry->said))
+			ret = put_rule(&out->rules, &out->count, &out->capacity, entry, entry->said,
+				       entry->said_expires);
+	}
+	return ret;
+}
+
+/* Would what the source says drop nearly everybody? Returns 0 or -ENOMEM. */
+static int judge_breadth(struct following *following)
+{
+	struct ruleset rules = { 0 };
+	bool was_refused = following->is_refused;
+	int ret = 0;
+
+	if (breadth_needs_look(&following->breadth)) {
+		ret = list_said(following, &rules);
+		if (!ret)
+			breadth_look(&following->breadth, &rules);
+		else
+			following->breadth.has_changed = true;
+		free(rules.rules);
+	}
+	following->is_refused = following->breadth.is_too_wide;
+	following->touched_all |= following->is_refused != was_refused;
+	return ret;
+}
+
+/* --- The plan --------------------------------------------------------------------------------- */
+
+/* What filters are to have. */
+static __u8 target(const struct following *following, const struct following_entry *entry,
+		   __u32 *expires)
+{
+	*expires = IPF_NEVER;
+	if (following->has_given_up)
+		return NONE;
+	if (entry->said != NONE && !following->is_refused) {
+		*expires = entry->said_expires;
+		return entry->said;
+	}
+	if (!following->is_held && !following->is_refused)
+		return NONE;
+	*expires = entry->accepted_expires;
+	return entry->accepted;
 }
 
 static int plan_entry(struct following *following, size_t at)
@@ -553,6 +598,8 @@ int following_make_plan(struct following *following, const struct following_time
 		return error_no_memory(err);
 	if (needs_sweep(following, now->tick))
 		sweep(following, now->tick);
+	if (judge_breadth(following))
+		return error_no_memory(err);
 	judge(following, now);
 	empty_plan(&following->plan);
 	ret = following->touched_all ? plan_all(following) : plan_touched(following);

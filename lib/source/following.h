@@ -4,7 +4,8 @@
  *
  * A set has said rules, which the source delivered, and accepted rules, which filters have. Both
  * are the same unless the source withdraws suspiciously much at once, or cannot be read: the
- * accepted rules stay then, and those that it adds join them. Pure: time comes in as an argument.
+ * accepted rules stay then, and those that it adds join them. Where it would drop nearly everybody,
+ * they stay as they are, as long as it does (breadth.h). Pure: time comes in as an argument.
  *
  * Changes are only noted when they come. following_plan() joins them all at once, so that a
  * thousand changes a second cost one look at each, and one move of the others.
@@ -13,6 +14,7 @@
 #define SOURCE_FOLLOWING_H
 
 #include <ruleset/rule.h>
+#include <source/breadth.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -22,7 +24,7 @@ struct error;
 enum following_state {
 	FOLLOWING_STARTING, /* the source has said nothing yet */
 	FOLLOWING_FRESH,
-	FOLLOWING_HELD,    /* it withdrew too much, which is not believed */
+	FOLLOWING_HELD,    /* it withdrew or drops too much, which is not believed */
 	FOLLOWING_FAILING, /* it cannot be read */
 };
 /* "starting", "fresh", "held", "failing" */
@@ -69,11 +71,13 @@ struct following {
 	bool withdraws_each;
 	size_t max_rules; /* that the source may have */
 	/* To read: */
-	size_t said, accepted; /* how many rules, by the last plan */
+	size_t said, accepted;  /* how many rules, by the last plan */
+	struct breadth breadth; /* of what is said */
 	struct following_plan plan;
 	/* Private: */
 	bool knows, heard, was_suspicious, is_held, is_failing, has_given_up;
 	bool has_changed; /* since the last plan, not by a list */
+	bool is_refused;  /* it would drop nearly everybody */
 	bool was_emptied; /* by a list, and that is not believed yet */
 	uint64_t held_since_ms, failing_since_ms, changed_ms;
 	struct following_entry *entries; /* sorted by prefix */

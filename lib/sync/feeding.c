@@ -683,10 +683,26 @@ static void keep(struct feeding *feeding)
 
 /* --- What is told ----------------------------------------------------------------------------- */
 
+static void describe_too_wide(struct feeding *feeding)
+{
+	char prefix[PREFIX_TEXT_SIZE], text[NUMBER_COUNT_SIZE];
+
+	prefix_format(&feeding->following.breadth.widest, prefix);
+	number_count(feeding->following.accepted, "rule", text);
+	error_set(&feeding->trouble, -EAGAIN,
+		  "it would drop nearly all addresses in use, most of them by %s; until that "
+		  "goes, what the source says is not used, and the set keeps %s",
+		  prefix, text);
+}
+
 static void describe_held(struct feeding *feeding)
 {
 	const struct following *following = &feeding->following;
 
+	if (following->breadth.is_too_wide) {
+		describe_too_wide(feeding);
+		return;
+	}
 	error_set(&feeding->trouble, -EAGAIN,
 		  "the source has only %zu of %zu rules now; the others stay%s", following->said,
 		  following->accepted,

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include <ruleset/ruleset.h>
+#include <ruleset/tick.h>
 #include <ruleset/verdict.h>
 #include <sync/cache.h>
 #include <sync/config.h>
@@ -261,15 +262,20 @@ void feeds_look(struct feeds *feeds)
 
 /* --- What others ask -------------------------------------------------------------------------- */
 
-static int add_rules(const struct following *following, const char *set, enum ipf_verdict policy,
+static int add_rules(struct following *following, const char *set, enum ipf_verdict policy,
 		     struct ruleset *out, struct error *err)
 {
 	auto_free struct rule *rules = NULL;
 	size_t count;
+	const struct following_time now = { clock_monotonic_ms(), tick_now() };
 	int index = ruleset_name_set(out, set);
-	int ret = index < 0 ? error_set(err, index, "set %s: too many sets", set) :
-			      following_rules(following, &rules, &count, err);
+	int ret = index < 0 ? error_set(err, index, "set %s: too many sets", set) : 0;
 
+	/* What came since the last plan was not judged yet. */
+	if (!ret)
+		ret = following_make_plan(following, &now, err);
+	if (!ret)
+		ret = following_rules(following, &rules, &count, err);
 	if (ret)
 		return ret;
 	for (size_t i = 0; i < count; i++) {
@@ -287,7 +293,7 @@ int feeds_rules(const struct feeds *feeds, const char *name, enum ipf_verdict po
 	*complete = true;
 	for (size_t i = 0; i < feeds->count && !ret; i++) {
 		const struct config_source *source = feeding_source(feeds->items[i]);
-		const struct following *following = feeds->sets[i].following;
+		struct following *following = feeds->sets[i].following;
 
 		if (!config_source_is_for(source, name))
 			continue;

@@ -3,10 +3,9 @@
  * How does a source program start and end?
  *
  * It gets its job on standard input and, as JOB_DESCRIPTOR, what was opened for it; it writes
- * deliveries to a pipe, and its errors to another one: none of its bytes reach a terminal unseen. It
- * inherits no other descriptor, no capability but those to become nobody,
- * and of the environment only proxies. It is in a process group of its own: what a terminal sends
- * to us is not for it.
+ * deliveries to a pipe, and its errors to another one: none of its bytes reach a terminal unseen.
+ * It inherits no other descriptor, no capability but those to become nobody, and of the environment
+ * only proxies. It is in a process group of its own: what a terminal sends to us is not for it.
  */
 #ifndef SYNC_WORKER_H
 #define SYNC_WORKER_H

@@ -145,6 +145,36 @@ def test_the_last_key_goes(fleet):
         assert not [line for line in sync.said if "held" in line]
 
 
+def test_a_key_that_would_shut_out_everybody(fleet, tmp_path):
+    """It is not used, nor is what comes with it; other sets go on, and it heals by itself."""
+    lab, = fleet.labs
+    other = tmp_path / "other.txt"
+    other.write_text("198.51.100.1\n")
+    fleet.etcd.put("/f/192.0.2.1")
+    with fleet.start(lab, f'}}\nsource other {{ from = "{other}" ') as sync:
+        wait_drops(lab, "192.0.2.1")
+        wait_drops(lab, "198.51.100.1")
+        fleet.etcd.put("/f/0.0.0.0/0")
+        fleet.etcd.put("/f/192.0.2.2")
+        wait_state(sync, "held")
+        other.write_text("198.51.100.1\n198.51.100.2\n")
+        wait_drops(lab, "198.51.100.2")
+        assert lab.wire.passes(udp("203.0.113.1")) and lab.wire.passes(udp("192.0.2.2"))
+        assert not lab.wire.passes(udp("192.0.2.1"))
+        assert "most of them by 0.0.0.0/0" in sync.source("fleet")["error"]
+        # Nor is it after a restart, or on an interface that is loaded now.
+        sync.end()
+        lab.reset()
+        sync = fleet.start(lab, f'}}\nsource other {{ from = "{other}" ')
+        wait_drops(lab, "192.0.2.1")
+        wait_state(sync, "held")
+        assert lab.wire.passes(udp("203.0.113.1"))
+        fleet.etcd.ctl("del", "/f/0.0.0.0/0")
+        wait_drops(lab, "192.0.2.2")
+        wait_state(sync, "fresh")
+        assert lab.wire.passes(udp("203.0.113.1"))
+
+
 def test_etcd_is_down_and_back(fleet):
     lab, = fleet.labs
     fleet.etcd.put("/f/192.0.2.1")

@@ -449,10 +449,170 @@ static void test_a_restored_copy(void **state)
 	following_done(&following);
 }
 
+/* --- Who would drop nearly everybody ---------------------------------------------------------- */
+
+static struct rule wide(const char *text, __u8 verdict)
+{
+	struct rule made = { .verdict = verdict, .expires = IPF_NEVER };
+
+	struct prefix_list prefixes = { 0 };
+	bool host_bits;
+
+	assert_int_equal(prefix_parse(text, &prefixes, &host_bits), PREFIX_OK);
+	made.prefix = prefixes.items[0];
+	prefix_list_done(&prefixes);
+	return made;
+}
+
+/* What is said of two prefixes, next to one that is there. Is it refused? */
+static const struct breadth_case {
+	const char *name;
+	const char *prefixes[2];
+	__u8 verdicts[2];
+	bool refused;
+} breadth_cases[] = {
+	{ "0.0.0.0/0", { "0.0.0.0/0" }, { VERDICT_DROP }, true },
+	{ "0.0.0.0/0 by policy", { "0.0.0.0/0" }, { VERDICT_BY_POLICY }, true },
+	{ "0.0.0.0/0 that passes", { "0.0.0.0/0" }, { VERDICT_PASS }, false },
+	{ "::/0", { "::/0" }, { VERDICT_DROP }, true },
+	{ "2000::/3", { "2000::/3" }, { VERDICT_DROP }, true },
+	{ "both halves", { "0.0.0.0/1", "128.0.0.0/1" }, { VERDICT_DROP, VERDICT_DROP }, true },
+	{ "one half", { "128.0.0.0/1" }, { VERDICT_DROP }, false },
+	{ "one half, twice",
+	  { "128.0.0.0/1", "128.0.0.0/2" },
+	  { VERDICT_DROP, VERDICT_DROP },
+	  false },
+	{ "a hole of a /8", { "0.0.0.0/0", "8.0.0.0/8" }, { VERDICT_DROP, VERDICT_PASS }, false },
+	{ "a hole of a /9", { "0.0.0.0/0", "8.0.0.0/9" }, { VERDICT_DROP, VERDICT_PASS }, true },
+	{ "halves of two families",
+	  { "0.0.0.0/1", "2000::/6" },
+	  { VERDICT_DROP, VERDICT_DROP },
+	  false },
+};
+
+static void test_breadth(void **state)
+{
+	const struct breadth_case *c = *state;
+	struct following following = { .withdraws_each = true, .max_rules = MAX_RULES };
+	struct rule rules[4] = { wide("9.9.9.9", VERDICT_DROP) };
+	size_t said = 1;
+
+	list(&following, 0, 3);
+	settle(&following, 0, 3, 0);
+	for (size_t i = 0; i < 2 && c->prefixes[i]; i++)
+		rules[said++] = wide(c->prefixes[i], c->verdicts[i]);
+	assert_int_equal(following_take_change(&following, rules, said, NULL), 0);
+	settle(&following, 1, c->refused ? 0 : said, 0);
+	assert_int_equal(following_state(&following),
+			 c->refused ? FOLLOWING_HELD : FOLLOWING_FRESH);
+	assert_int_equal(following.accepted, c->refused ? 3 : 3 + said);
+	/* Other rules, time, and a failure make no difference. */
+	change(&following, 3, 2, VERDICT_DROP);
+	settle(&following, 1000000, c->refused ? 0 : 2, 0);
+	/* The first of them goes: all else is used at once. */
+	rules[1].verdict = RECEIVER_REMOVED;
+	assert_int_equal(following_take_change(&following, &rules[1], 1, NULL), 0);
+	settle(&following, 1000001, c->refused ? said - 1 + 2 : 0, c->refused ? 0 : 1);
+	assert_int_equal(following_state(&following), FOLLOWING_FRESH);
+	following_done(&following);
+}
+
+static void test_what_is_too_wide_is_named(void **state)
+{
+	struct following following = { .max_rules = MAX_RULES };
+	struct rule rules[] = { wide("0.0.0.0/1", VERDICT_DROP), wide("64.0.0.0/2", VERDICT_DROP),
+				wide("128.0.0.0/1", VERDICT_DROP), wide("2000::/3", VERDICT_PASS) };
+	char text[PREFIX_TEXT_SIZE];
+
+	(void)state;
+	assert_int_equal(following_take_list(&following, rules, COUNT_OF(rules), NULL), 0);
+	settle(&following, 0, 0, 0);
+	prefix_format(&following.breadth.widest, text);
+	assert_string_equal(text, "0.0.0.0/1");
+	following_done(&following);
+}
+
+/* The end of a rule that passes, and of one that drops, are seen. */
+static void test_breadth_when_rules_end(void **state)
+{
+	struct following following = { .max_rules = MAX_RULES };
+	struct rule rules[] = { wide("0.0.0.0/0", VERDICT_DROP), wide("8.0.0.0/7", VERDICT_PASS) };
+
+	(void)state;
+	rules[0].expires = at(50).tick;
+	rules[1].expires = at(20).tick;
+	assert_int_equal(following_take_list(&following, rules, 2, NULL), 0);
+	settle(&following, 0, 2, 0);
+	settle(&following, 21, 0, 0);
+	assert_int_equal(following_state(&following), FOLLOWING_HELD);
+	settle(&following, 51, 0, 0);
+	assert_int_equal(following_state(&following), FOLLOWING_FRESH);
+	following_done(&following);
+}
+
+#define STEPS 4000
+
+#define WIDE_BITS 3u
+#define WIDE_COUNT ((1u << (WIDE_BITS + 1)) - 1) /* prefixes of IPv4 that are no longer */
+
+/* The verdict of the longest prefix over the /8; 0 bits is the first of `verdicts`. */
+static bool wide_drops(const __u8 *verdicts, unsigned int octet)
+{
+	for (unsigned int bits = WIDE_BITS + 1; bits--;) {
+		__u8 verdict = verdicts[(1u << bits) - 1 + (octet >> (8 - bits))];
+
+		if (verdict != RECEIVER_REMOVED)
+			return verdict == VERDICT_DROP || verdict == VERDICT_BY_POLICY;
+	}
+	return false;
+}
+
+/* A /8 that passes is just enough. */
+static bool wide_passes_somebody(const __u8 *verdicts)
+{
+	for (unsigned int octet = 1; octet < 224; octet++)
+		if (octet != 10 && octet != 127 && !wide_drops(verdicts, octet))
+			return true;
+	return false;
+}
+
+static void test_random_breadth(void **state)
+{
+	static const __u8 all[] = { VERDICT_DROP,      VERDICT_DROP,      VERDICT_DROP,
+				    VERDICT_BY_POLICY, VERDICT_BY_POLICY, VERDICT_PASS,
+				    VERDICT_AS_POLICY, RECEIVER_REMOVED };
+	struct following following = { .withdraws_each = true, .max_rules = MAX_RULES };
+	__u8 verdicts[WIDE_COUNT];
+	unsigned int refused = 0;
+
+	(void)state;
+	random_restart();
+	memset(verdicts, RECEIVER_REMOVED, sizeof(verdicts));
+	for (unsigned int step = 0; step < STEPS; step++) {
+		const struct following_time now = at(step * 100);
+		unsigned int bits = (unsigned int)random_below(WIDE_BITS + 1);
+		unsigned int number = (unsigned int)random_below(1u << bits);
+		struct rule one = { .verdict = all[random_below(COUNT_OF(all))],
+				    .expires = IPF_NEVER,
+				    .prefix = { .family = IPF_IPV4, .bits = (__u8)bits } };
+
+		if (bits)
+			one.prefix.key.high = (__u64)number << (64 - bits);
+		verdicts[(1u << bits) - 1 + number] = one.verdict;
+		assert_int_equal(following_take_change(&following, &one, 1, NULL), 0);
+		assert_int_equal(following_make_plan(&following, &now, NULL), 0);
+		following_accept(&following, &now);
+		assert_int_equal(following_state(&following),
+				 wide_passes_somebody(verdicts) ? FOLLOWING_FRESH : FOLLOWING_HELD);
+		refused += following.breadth.is_too_wide;
+	}
+	assert_in_range(refused, 10, STEPS - 10);
+	following_done(&following);
+}
+
 /* --- The model -------------------------------------------------------------------------------- */
 
 #define HOSTS 260u
-#define STEPS 4000
 
 struct model_rule {
 	__u8 verdict;
@@ -748,6 +908,10 @@ int main(void)
 	suite_add(&suite, "nearly the same end", test_nearly_the_same_end, NULL);
 	suite_add(&suite, "too many", test_too_many, NULL);
 	suite_add(&suite, "a restored copy", test_a_restored_copy, NULL);
+	SUITE_TABLE(&suite, test_breadth, breadth_cases);
+	suite_add(&suite, "what is too wide", test_what_is_too_wide_is_named, NULL);
+	suite_add(&suite, "too wide for a time", test_breadth_when_rules_end, NULL);
+	suite_add(&suite, "random breadth", test_random_breadth, NULL);
 	SUITE_TABLE(&suite, test_model, model_cases);
 	return suite_run(&suite, "following");
 }
