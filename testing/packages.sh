@@ -3,8 +3,8 @@
 #
 # Installs what a group of work needs, on Debian and Ubuntu (apt-get) and Fedora (dnf).
 #
-#	testing/packages.sh build|test|demo|bench...     installs what is missing of these groups
-#	testing/packages.sh --list GROUP...        prints the packages, installs nothing
+#	testing/packages.sh build|test|demo|bench...  installs what is missing of these groups
+#	testing/packages.sh --list GROUP...           prints the packages, installs nothing
 #
 # When nothing is missing it does nothing, and asks no server. A distribution may lack packages
 # marked "optional": the script says so, and the tests that need them are skipped. On other
@@ -71,7 +71,6 @@ test     optional  man-db                         man-db
 test     optional  bash-completion                bash-completion
 test     optional  etcd-server                    etcd
 test     optional  etcd-client                    etcd
-test     optional  openssl                        openssl
 test     optional  crowdsec                       -
 bench    required  iproute2                       iproute
 bench    required  util-linux                     util-linux

@@ -21,7 +21,7 @@ usage: testing/run.sh [--quick] [--no-install] [--keep FOLDER] [SUITE...]
 
   --quick        no virtual machines, and fewer random cases (XDP_IPFILTER_QUICK=1)
   --no-install   installs no packages (else, as root: those that testing/packages.sh lists, up to
-                 270 of them, 280 MB to fetch, where there are none)
+                 285 of them, 330 MB to fetch, where there are none)
   --keep FOLDER  leaves the reports in FOLDER
 
 Suites, in this order: ${suites[*]}
