@@ -9,8 +9,8 @@
  *	 "sources":[{"set","from","state","updated","rules","error"}],
  *	 "interfaces":[{"ifname","state","error"}]}
  *
- * `state` of a source is starting, fresh, held or failing; `updated` is when the source was last
- * known to be as the set is, in seconds since 1970, or null; `error` is null where there is none.
+ * `state` of a source is starting, fresh, held or failing; `updated` is when the source last
+ * answered, in seconds since 1970, or null; `error` is null where there is none.
  * There are no secrets in it.
  */
 #ifndef SYNC_STATE_H
