@@ -34,7 +34,7 @@ static const struct option_spec sync_options[] = {
 	OPTION_TEXTS('d', "dev", "IFNAME", struct sync_request, devices,
 		     "The sets of SET=SOURCE are for this interface. May be repeated."),
 	OPTION_DURATION(0, "every", "DURATION", struct sync_request, every_s,
-			"Look at each SET=SOURCE this often."),
+			"Read each SET=SOURCE this often."),
 	OPTION_TEXT(0, "cache", "DIR", struct sync_request, daemon.cache,
 		    "Keep the last good copy of each set in DIR."),
 	OPTION_POSITIONALS("SET=SOURCE", struct sync_request, arguments),
@@ -124,16 +124,16 @@ static const struct command sync_command = {
 	.name = "sync",
 	.summary = "keep sets equal to files, URLs and other sources",
 	.usage = "[OPTION]... [SET=SOURCE]...",
-	.notes =
-		"Without -c and SET=SOURCE, reads " CONFIG_FILE_DEFAULT ". SOURCE is\n"
-		"/path, http(s)://HOST/PATH, etcd+http(s)://HOST:PORT/PREFIX,\n"
-		"crowdsec+http(s)://HOST:PORT, crowdsec+unix:///path or route:TABLE. Runs until it gets a signal;\n"
-		"rules and filter stay then.\n",
+	.notes = "SOURCE is /path, http(s)://HOST/PATH, etcd+http(s)://HOST:PORT/PREFIX,\n"
+		 "crowdsec+http(s)://HOST:PORT, crowdsec+unix:///path or route:TABLE. Without -c\n"
+		 "and SET=SOURCE, sync reads " CONFIG_FILE_DEFAULT ". It runs until a\n"
+		 "signal ends it; rules and filters stay.\n",
 	.examples = "  xdp-ipfilter sync bad=/etc/xdp-ipfilter/bad.txt\n"
 		    "  xdp-ipfilter sync --check -c /etc/xdp-ipfilter/sync.conf\n",
-	.exit_codes = "  0  ended by a signal; with --once, all sets equal their sources\n"
-		      "  1  failed; with --once, some source did, and the other sets are live\n"
-		      "  2  wrong usage or bad configuration\n",
+	.exit_codes =
+		"  0  ended by a signal; with --once, all sets equal their sources\n"
+		"  1  failed; with --once, at least one source did, and the other sets are live\n"
+		"  2  wrong usage or bad configuration\n",
 	.options = sync_options,
 	.request_size = sizeof(struct sync_request),
 	.defaults = &sync_defaults,

@@ -100,7 +100,7 @@ static int read_items(const json_t *list, size_t length, read_item read, struct 
 	int ret = 0;
 
 	if (list && !json_is_array(list))
-		return refuse("its list is none", err);
+		return refuse("its list of keys is no list", err);
 	if (!count)
 		return 0;
 	out->pairs = calloc(count, sizeof(*out->pairs));

@@ -100,6 +100,22 @@ static int compare(const struct following_entry *entry, const struct prefix *pre
 	return prefix_compare(&own, prefix);
 }
 
+/* The first entry from `low` on, and before `high`, that does not come before the prefix; else
+ * `high`. */
+static size_t halve(const struct following *following, size_t low, size_t high,
+		    const struct prefix *prefix)
+{
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (compare(&following->entries[middle], prefix) < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
 /* The first entry from `from` on that does not come before the prefix. Takes long steps first: the
  * next one of a sorted list is mostly near. */
 static size_t find(const struct following *following, size_t from, const struct prefix *prefix)
@@ -112,15 +128,7 @@ static size_t find(const struct following *following, size_t from, const struct 
 		step *= 2;
 	}
 	high = low + step < following->count ? low + step : following->count;
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (compare(&entries[middle], prefix) < 0)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
+	return halve(following, low, high, prefix);
 }
 
 static bool is_at(const struct following *following, size_t at, const struct prefix *prefix)
@@ -163,16 +171,8 @@ static void insert(struct following *following, const struct rule *rules, size_t
 	following->count += count;
 	for (size_t i = count; i--;) {
 		const struct prefix *prefix = &rules[i].prefix;
-		size_t low = 0, high = end;
+		size_t low = halve(following, 0, end, prefix);
 
-		while (low < high) {
-			size_t middle = low + (high - low) / 2;
-
-			if (compare(&entries[middle], prefix) < 0)
-				low = middle + 1;
-			else
-				high = middle;
-		}
 		memmove(&entries[low + i + 1], &entries[low], (end - low) * sizeof(*entries));
 		entries[low + i] = (struct following_entry){ .key = prefix->key,
 							     .family = prefix->family,

@@ -216,9 +216,10 @@ static int explain(const struct transfer *transfer, CURLcode code)
 	case CURLE_UNSUPPORTED_PROTOCOL:
 		if (strstr(problem, "HTTP/0.9"))
 			return fail(transfer, -EPROTO, "what answers there does not speak HTTP");
-		return fail_with(transfer, -EPROTO,
-				 "redirects lead only to http and https, from https only to https",
-				 problem, "");
+		return fail_with(
+			transfer, -EPROTO,
+			"redirects lead only to http and https, and from https only to https",
+			problem, "");
 	case CURLE_PEER_FAILED_VERIFICATION:
 		return fail_with(transfer, -EACCES, "the certificate is not trusted", problem,
 				 trust_hint(problem));

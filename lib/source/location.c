@@ -44,7 +44,8 @@ static int check_host(const char *text, const char *host, size_t length, struct 
 	if (!length || *host == ':')
 		return refuse(text, "a host must follow ://", err);
 	if (memchr(host, '@', length))
-		return refuse(text, "a user and a password go to a file; see user-file", err);
+		return refuse(text, "write the user and password to a file, which user-file names",
+			      err);
 	if (strpbrk(text, " \t\r\n"))
 		return refuse(text, "blanks in a URL are written as %20", err);
 	return 0;

@@ -98,8 +98,8 @@ static int refused(const struct follower *follower, const char *path,
 				 response->status, response->body);
 	if (follower->key)
 		return error_set(err, -EACCES,
-				 "%s: the API refuses the key (status %ld); `cscli bouncers add "
-				 "NAME` makes one for the file that key-file names",
+				 "%s: the API refuses the key (status %ld); 'cscli bouncers add "
+				 "NAME' makes one for the file that key-file names",
 				 follower->host, response->status);
 	return error_set(err, -EACCES,
 			 "%s: the API refuses the certificate (status %ld); name one that it knows "
@@ -483,8 +483,8 @@ static int open_follower(struct follower *follower, struct error *err)
 
 	if (!job->api_key && !job->cert)
 		return error_set(err, -EINVAL,
-				 "%s: the API wants to know who asks: `cscli bouncers add NAME` "
-				 "makes a key for key-file",
+				 "%s: the API wants a key; 'cscli bouncers add NAME' makes one for "
+				 "the file that key-file names",
 				 job->location.text);
 	if (job->api_key && asprintf(&follower->key, "X-Api-Key: %s", job->api_key) < 0) {
 		follower->key = NULL;

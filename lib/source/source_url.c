@@ -114,7 +114,7 @@ static int refuse_status(const struct reading *reading, const struct http_respon
 	duration_format(response->retry_after_s, pause);
 	return error_set(err, -EPROTO, "%s: the server answers %ld%s%s%s%s", reading->name,
 			 response->status, quoted, advice(response->status),
-			 response->retry_after_s ? "; it wants to be left alone for " : "",
+			 response->retry_after_s ? "; it asks for a pause of " : "",
 			 response->retry_after_s ? pause : "");
 }
 

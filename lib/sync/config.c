@@ -452,7 +452,7 @@ int config_add_interface(struct config *config, const char *name, struct config_
 		if (!strcmp(config->interfaces[i].name, name))
 			return error_set_usage(err,
 					       "interface '%s': there is another one of this "
-					       "name; make one of both",
+					       "name; merge them",
 					       name);
 	if (array_reserve(&config->interfaces, &config->interface_capacity,
 			  config->interface_count + 1, sizeof(*config->interfaces)))

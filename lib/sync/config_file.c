@@ -50,8 +50,7 @@ static const struct {
 } messages[] = {
 	{ "no such option '%s'",
 	  "'%s': there is no such key here; xdp-ipfilter(8) lists them under SYNC" },
-	{ "found duplicate title '%s'",
-	  "'%s': there is another one of this name; make one of both" },
+	{ "found duplicate title '%s'", "'%s': there is another one of this name; merge them" },
 	{ "premature end of file", "the file ends too early" },
 };
 
@@ -208,7 +207,8 @@ static int parse(cfg_t *cfg, FILE *file, const char *name)
 	if (cfg_parse_fp(cfg, file) == CFG_SUCCESS && !reading.ret)
 		return 0;
 	/* Not every failure has its message. */
-	error_set_usage(&failure, "cannot be read any further");
+	error_set_usage(&failure, "neither a section nor a key with a value; xdp-ipfilter(8) has "
+				  "examples under SYNC");
 	fail_at(cfg, (unsigned int)cfg->line, -EINVAL, &failure);
 	return reading.ret;
 }

@@ -295,7 +295,7 @@ static int take_event(void *context, struct receiver_event *event, struct error 
 
 	if (event->kind != RECEIVER_LIST && event->kind != RECEIVER_CHANGE &&
 	    ++feeding->events > EVENTS)
-		return error_set(err, -EPROTO, "it talks without saying anything");
+		return error_set(err, -EPROTO, "its program says too much that is no rule");
 	switch (event->kind) {
 	case RECEIVER_LIST:
 	case RECEIVER_CHANGE:

@@ -203,7 +203,7 @@ static void note_filters(struct feeds *feeds)
 	const bool none = !feeds->publish.count && !feeds->options.keep->count && feeds->count;
 
 	if (none && !feeds->told_of_none)
-		log_warning("no interface has the filter; what is loaded later gets the rules");
+		log_warning("no interface has the filter; one that is loaded later gets the rules");
 	feeds->told_of_none = none;
 }
 

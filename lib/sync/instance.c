@@ -73,11 +73,10 @@ static int refuse(struct error *err)
 
 	if (process > 0)
 		return error_set(err, -EEXIST,
-				 "sync runs already, as process %d; end that first, or give it one "
-				 "configuration for both",
+				 "sync runs already, as process %d; end it first, or put both into "
+				 "one configuration",
 				 process);
-	return error_set(err, -EEXIST,
-			 "sync runs already in this network namespace; end that first");
+	return error_set(err, -EEXIST, "sync runs already in this network namespace; end it first");
 }
 
 int instance_take(struct error *err)

@@ -79,7 +79,7 @@ static int write_job(const struct job *job, int input, struct error *err)
 	auto_file FILE *file = fd < 0 ? NULL : fdopen(fd, "w");
 
 	if (!file)
-		return fail("send a job", err);
+		return fail("send a job to " PROGRAM, err);
 	auto_take_fd(&fd);
 	return job_write(job, file, err);
 }
@@ -181,12 +181,12 @@ static int spawn(const char *path, const char *name, struct pipes *pipes, int de
 	choose_environment(environment, memory, sizeof(memory));
 	worker.pid = fork();
 	if (worker.pid < 0)
-		return fail("start a program", err);
+		return fail("start " PROGRAM, err);
 	if (!worker.pid)
 		run(path, name, environment, pipes, descriptor);
 	worker.pidfd = (int)syscall(SYS_pidfd_open, worker.pid, 0);
 	if (worker.pidfd < 0) {
-		int ret = fail("watch a program", err);
+		int ret = fail("watch " PROGRAM, err);
 
 		kill(worker.pid, SIGKILL);
 		waitpid(worker.pid, NULL, 0);
@@ -229,11 +229,11 @@ void worker_kill(const struct worker *worker)
 static void describe_end(int status, struct error *err)
 {
 	if (WIFSIGNALED(status))
-		error_set(err, -EIO, "its program was ended by signal %d", WTERMSIG(status));
+		error_set(err, -EIO, PROGRAM " was ended by signal %d", WTERMSIG(status));
 	else if (WEXITSTATUS(status) == EXIT_NO_PROGRAM)
-		error_set(err, -EIO, "its program cannot be run");
+		error_set(err, -EIO, PROGRAM " cannot be run");
 	else
-		error_set(err, -EIO, "its program ended with status %d", WEXITSTATUS(status));
+		error_set(err, -EIO, PROGRAM " ended with status %d", WEXITSTATUS(status));
 }
 
 bool worker_reap(struct worker *worker, struct error *err)

@@ -187,7 +187,7 @@ def test_other_answers_are_refused(web, status, words):
 
 def test_what_the_server_says_is_quoted(web):
     web.answers["/list"] = Answer("come back\nlater", 503, Retry_After="5400")
-    refused(web.url("/list"), '503: "come back"', "left alone for 1h30m")
+    refused(web.url("/list"), '503: "come back"', "asks for a pause of 1h30m")
     web.answers["/list"] = Answer("<html>no</html>", 503)
     assert "html" not in refused(web.url("/list"), "503")
     web.answers["/list"] = Answer("\x1b[31m" + "x" * (1 << 20), 500)
