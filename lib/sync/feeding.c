@@ -38,6 +38,8 @@
 #define READ_SIZE (1 << 16)
 #define READS 16
 #define ERRORS_SIZE 512
+/* A pipe holds no more. Without a limit, one that was left behind and writes on would keep us. */
+#define LAST_READS (2 * (1 << 20) / READ_SIZE)
 
 /* A program that reads a polled source may take so long. Its own limits are narrower. */
 #define RUN_MS (60 * 60 * 1000)
@@ -262,7 +264,7 @@ static int answer(struct feeding *feeding, struct error *err)
 	ret = counted_read(feeding->source->set, &counters, err);
 	if (ret) {
 		/* No answer: one without numbers would look as if all began anew. It asks again. */
-		log_warning("set %s: %s", feeding->source->set, err->text);
+		warn(feeding, err->text);
 		error_clear(err);
 		tally_done(&counters);
 		return 0;
@@ -517,7 +519,7 @@ static int take_end(void *context, struct error *err)
 
 	(void)err;
 	/* Whatever it said before it ended is in the pipe. */
-	read_output(feeding, ~0U);
+	read_output(feeding, LAST_READS);
 	read_errors(feeding);
 	release(feeding);
 	success = worker_reap(&feeding->worker, &own);
@@ -662,12 +664,17 @@ static void tell_keep_trouble(struct feeding *feeding, const struct error *err)
 static void keep(struct feeding *feeding)
 {
 	const uint64_t start_ms = clock_monotonic_ms();
-	const bool fresh = following_state(&feeding->following) == FOLLOWING_FRESH;
+	const struct following_time time = now();
+	bool fresh;
 	struct cache_copy copy = { 0 };
 	struct error err = { 0 };
 	uint64_t end_ms;
-	int ret = following_rules(&feeding->following, &copy.rules, &copy.count, &err);
+	int ret = following_make_plan(&feeding->following, &time, &err);
 
+	/* What the validator stands for is joined now. */
+	fresh = following_state(&feeding->following) == FOLLOWING_FRESH;
+	if (!ret)
+		ret = following_rules(&feeding->following, &copy.rules, &copy.count, &err);
 	if (!ret && fresh && feeding->validator)
 		copy.validator = strdup(feeding->validator);
 	if (!ret)

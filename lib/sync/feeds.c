@@ -155,14 +155,33 @@ static bool is_among(const struct feeding *item, struct feeding *const *items, s
 	return false;
 }
 
+/* Keeps copies of those that end: what goes on in another way begins with its copy. */
+static void keep_changed(const struct feeds *feeds, const struct config *config)
+{
+	for (size_t i = 0; i < feeds->count; i++) {
+		const struct config_source *source = feeding_source(feeds->items[i]);
+		size_t same = 0;
+
+		while (same < config->source_count &&
+		       !config_same_source(source, &config->sources[same]))
+			same++;
+		if (same == config->source_count)
+			feeding_settle(feeds->items[i], true);
+	}
+}
+
 int feeds_configure(struct feeds *feeds, const struct config *config, struct error *err)
 {
 	const size_t count = config->source_count;
 	auto_free struct feeding **items = calloc(count + 1, sizeof(*items));
 	auto_free struct publish_set *sets = calloc(count + 1, sizeof(*sets));
 	struct feeding **old = feeds->items;
-	int ret = items && sets ? begin_new(feeds, config, items, err) : error_no_memory(err);
+	int ret = items && sets ? 0 : error_no_memory(err);
 
+	if (ret)
+		return ret;
+	keep_changed(feeds, config);
+	ret = begin_new(feeds, config, items, err);
 	if (ret)
 		return ret;
 	take_same(feeds, config, items, sets);

@@ -90,6 +90,43 @@ def test_errors_of_a_source_program_reach_no_terminal_raw(loaded, programs, tmp_
         sync.end()
 
 
+#: Delivers a list, then a change, and the next time nothing.
+SILENT_LATER = """#!/usr/bin/python3
+import os, pathlib, sys
+sys.stdin.readline()
+begun = pathlib.Path("FOLDER/begun")
+if begun.exists():
+    pathlib.Path("FOLDER/again").touch()
+    sys.stdin.read()
+begun.touch()
+os.write(1, b"list\\n+192.0.2.1\\nend\\n")
+while not pathlib.Path("FOLDER/go").exists():
+    pass
+os.write(1, b"change\\n+192.0.2.2\\nend\\n")
+sys.stdin.read()
+"""
+
+
+def test_a_reload_keeps_the_latest_rules(loaded, programs, tmp_path):
+    """A source that goes on with other limits, and cannot be read then, has lost nothing."""
+    program = programs / "xdp-ipfilter-source"
+    program.write_text(SILENT_LATER.replace("FOLDER", str(tmp_path)))
+    program.chmod(0o755)
+    both = ["192.0.2.1", "192.0.2.2"]
+    with Sync(loaded, tmp_path, 'source bad { from = "route:66" }\n') as sync:
+        sync.wait(lambda: dropped(loaded, *both) == both[:1], "the list is live")
+        sync.wait(lambda: list(sync.cache.glob("bad.rules")), "there is a copy")
+        (tmp_path / "go").touch()
+        sync.wait(lambda: dropped(loaded, *both) == both, "the change is live")
+        sync.reload('source bad { from = "route:66" hold = 1d }\n')
+        sync.wait((tmp_path / "again").exists, "it is started again")
+        # The set was compared with what it is to be if this is undone.
+        loaded("del", "-d", "f0", "--set", "bad", "192.0.2.1")
+        sync.wait(lambda: "192.0.2.1" in dropped(loaded, *both), "it is put right")
+        assert dropped(loaded, *both) == both
+        sync.end()
+
+
 def dropped(loaded, *addresses):
     passed = loaded.wire.exchange([udp(address) for address in addresses])
     return [address for address, one in zip(addresses, passed) if not one]
