@@ -318,8 +318,9 @@ int feeds_rules(const struct feeds *feeds, const char *name, enum ipf_verdict po
 			continue;
 		if (following_knows(following))
 			ret = add_rules(following, source->set, policy, out, err);
-		else
-			*complete = false;
+		/* A set that is held before it has any rule has nothing to say, either. */
+		*complete &= following_knows(following) &&
+			     (following->accepted || !following->breadth.is_too_wide);
 	}
 	return ret;
 }

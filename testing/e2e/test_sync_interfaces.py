@@ -174,6 +174,19 @@ def test_policy_deny_waits_for_the_rules_of_its_sources(own_lab, tmp_path):
         assert works(own_lab)
 
 
+def test_policy_deny_waits_while_the_only_list_is_refused(own_lab, tmp_path):
+    """Without a verdict, they would let everybody in here, and drop everybody elsewhere."""
+    path = tmp_path / "all.txt"
+    path.write_text("0.0.0.0/2\n64.0.0.0/2\n128.0.0.0/2\n192.0.0.0/2\n")
+    with Sync(own_lab, tmp_path, config(path, keys="policy = deny")) as sync:
+        sync.wait_said("held", "nearly all addresses", "128.0.0.0/2")
+        sync.wait_interface("f0", "waiting")
+        assert own_lab.wire.passes(udp(FREE))
+        path.write_text("".join(f"pass {number}.0.0.0/2\n" for number in (0, 64, 128, 192)))
+        sync.wait_interface("f0", "filtering")
+        assert own_lab.wire.passes(udp(FREE))
+
+
 def test_a_filter_with_another_policy_is_told_of_and_left_alone(own_lab, tmp_path, rules):
     own_lab.load("-p", "deny", "-i", FREE)
     before = own_lab.status("f0")["program_id"]
