@@ -143,7 +143,7 @@ def after(page, text, said):
         assert "- drop 192.0.2.67" in page.on_host(
             f"xdp-ipfilter replace --dry-run -s fleet -f {page.folder}/partners.txt")
     elif "as_analyst" in text:
-        assert "rightly so" in said
+        assert "as it should be" in said
         page.wait_rules("drop 192.0.2.67", "drop 198.51.100.0/24", "pass 198.51.100.7",
                         "drop 203.0.113.9 timeout", "drop 203.0.113.77")
 
