@@ -11,6 +11,8 @@
 # behind.
 set -u
 cd "$(dirname "$0")/.." || exit 1
+# shellcheck source=telling.sh
+. testing/telling.sh
 
 me=192.0.2.1
 friend=192.0.2.10
@@ -20,27 +22,6 @@ guard=ipfilter-guard-$$
 world=ipfilter-world-$$
 tool=$PWD/xdp-ipfilter/xdp-ipfilter
 bpffs=/sys/fs/bpf
-
-if [ -t 1 ] && [ -z "${NO_COLOR:-}" ]; then
-	bold=$'\e[1m' dim=$'\e[2m' green=$'\e[32m' red=$'\e[31m' plain=$'\e[0m'
-else
-	bold='' dim='' green='' red='' plain=''
-fi
-
-say() {
-	printf '  %s\n' "$@"
-}
-
-step_number=0
-step() {
-	step_number=$((step_number + 1))
-	printf '\n%s%d. %s%s\n' "$bold" $step_number "$1" "$plain"
-}
-
-# Marks the real output of a command.
-quote() {
-	sed "s/^/    $dim|$plain /"
-}
 
 # show SIDE COMMAND...: prints the command as a user there would type it
 show() {
@@ -85,11 +66,6 @@ trap clean_up EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM HUP
 
-give_up() {
-	printf '\n%sThe demo stopped: %s%s\n' "$red" "$1" "$plain" >&2
-	exit 1
-}
-
 # greet SOURCE NAME: pings the guarded side from that address; `heard` is the number of answers
 heard=0
 greet() {
@@ -115,17 +91,6 @@ ask() {
 # counter NAME: packets of that verdict on all CPUs
 counter() {
 	ask "s/.*\"counters\":{\([^[]*\).*/\1/; s/.*\"$1\":{\"packets\":\([0-9]*\).*/\1/p"
-}
-
-failures=0
-# expect WHAT WANTED FOUND
-expect() {
-	if [ "$2" = "$3" ]; then
-		printf '  %sok%s     %s\n' "$green" "$plain" "$1"
-	else
-		printf '  %sWRONG%s  %s (wanted %s, got %s)\n' "$red" "$plain" "$1" "$2" "${3:-nothing}"
-		failures=$((failures + 1))
-	fi
 }
 
 printf '%sxdp-ipfilter: drop packets by their source, before the network stack sees them%s\n' \

@@ -10,6 +10,8 @@
 # Exits with 0 if all hosts did as they were told, also without etcd, and nothing was left behind.
 set -u
 cd "$(dirname "$0")/.." || exit 1
+# shellcheck source=telling.sh
+. testing/telling.sh
 
 friend=192.0.2.10
 pest=192.0.2.66
@@ -18,27 +20,6 @@ hosts=(1 2 3)
 pings=3
 prefix=/xdp-ipfilter/fleet/
 tool=$PWD/xdp-ipfilter/xdp-ipfilter
-
-if [ -t 1 ] && [ -z "${NO_COLOR:-}" ]; then
-	bold=$'\e[1m' dim=$'\e[2m' green=$'\e[32m' red=$'\e[31m' plain=$'\e[0m'
-else
-	bold='' dim='' green='' red='' plain=''
-fi
-
-say() {
-	printf '  %s\n' "$@"
-}
-
-step_number=0
-step() {
-	step_number=$((step_number + 1))
-	printf '\n%s%d. %s%s\n' "$bold" $step_number "$1" "$plain"
-}
-
-# Marks the real output of a command.
-quote() {
-	sed "s/^/    $dim|$plain /"
-}
 
 # show WHERE COMMAND...: prints the command as a user there would type it
 show() {
@@ -92,11 +73,6 @@ clean_up() {
 trap clean_up EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM HUP
-
-give_up() {
-	printf '\n%sThe demo stopped: %s%s\n' "$red" "$1" "$plain" >&2
-	exit 1
-}
 
 # until_true COMMAND...: waits until the command succeeds, for half a minute at most
 until_true() {
@@ -156,17 +132,6 @@ greet() {
 		heard="$heard${heard:+ }${answers:-none}"
 	done
 	say "The $2 ($1) sent $pings packets to each host; answers: $heard."
-}
-
-failures=0
-# expect WHAT WANTED FOUND
-expect() {
-	if [ "$2" = "$3" ]; then
-		printf '  %sok%s     %s\n' "$green" "$plain" "$1"
-	else
-		printf '  %sWRONG%s  %s (wanted %s, got %s)\n' "$red" "$plain" "$1" "$2" "${3:-nothing}"
-		failures=$((failures + 1))
-	fi
 }
 
 printf '%sxdp-ipfilter: one put, and a whole fleet drops%s\n' "$bold" "$plain"
