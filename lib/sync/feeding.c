@@ -15,11 +15,10 @@
 #include <unistd.h>
 
 #include <ruleset/tick.h>
-#include <source/tally.h>
 #include <source/job.h>
 #include <source/receiver.h>
+#include <sync/answering.h>
 #include <sync/cache.h>
-#include <sync/counted.h>
 #include <sync/file_watch.h>
 #include <sync/secrets.h>
 #include <sync/worker.h>
@@ -73,9 +72,7 @@ struct feeding {
 	uint64_t started_ms;
 	bool answered, failed, again; /* it did; it is to start again at once */
 	unsigned int starts, events;  /* since the last tick */
-	bool has_counted, asks;       /* since the last tick; it asks for counters again */
-	char *reply;                  /* to it */
-	size_t reply_length, reply_sent;
+	struct answering answering;   /* what it gets */
 	/* The next one: */
 	uint64_t due_ms;
 	struct backoff backoff;
@@ -213,82 +210,16 @@ static void warn(struct feeding *feeding, const char *text)
 		log_warning("set %s: %s", feeding->source->set, text);
 }
 
-/* --- What it asks for ------------------------------------------------------------------------- */
-
-static void forget_reply(struct feeding *feeding)
-{
-	if (feeding->reply)
-		loop_remove(feeding->host->loop, feeding->worker.input);
-	free(feeding->reply);
-	feeding->reply = NULL;
-}
-
-/* Sends as much as the pipe takes. A program that has gone is noticed elsewhere. */
-static int send_reply(void *context, struct error *err)
-{
-	struct feeding *feeding = context;
-	ssize_t sent = write(feeding->worker.input, feeding->reply + feeding->reply_sent,
-			     feeding->reply_length - feeding->reply_sent);
-
-	(void)err;
-	if (sent < 0 && errno == EAGAIN)
-		return 0;
-	if (sent > 0)
-		feeding->reply_sent += (size_t)sent;
-	if (sent <= 0 || feeding->reply_sent == feeding->reply_length)
-		forget_reply(feeding);
-	return 0;
-}
-
-static int format_counters(struct feeding *feeding, const struct tally *counters, struct error *err)
-{
-	FILE *file = open_memstream(&feeding->reply, &feeding->reply_length);
-	int ret;
-
-	if (!file)
-		return error_no_memory(err);
-	ret = tally_write(counters, file, err);
-	if (fclose(file) && !ret)
-		ret = error_no_memory(err);
-	return ret;
-}
-
-static int answer(struct feeding *feeding, struct error *err)
-{
-	struct tally counters = { 0 };
-	int ret;
-
-	/* It asks again before it has read the last answer? */
-	if (feeding->reply)
-		return 0;
-	ret = counted_read(feeding->source->set, &counters, err);
-	if (ret) {
-		/* No answer: one without numbers would look as if all began anew. It asks again. */
-		warn(feeding, err->text);
-		error_clear(err);
-		tally_done(&counters);
-		return 0;
-	}
-	feeding->reply_sent = 0;
-	ret = format_counters(feeding, &counters, err);
-	tally_done(&counters);
-	if (!ret)
-		ret = loop_add_output(feeding->host->loop, feeding->worker.input, send_reply,
-				      feeding, err);
-	if (ret) {
-		free(feeding->reply);
-		feeding->reply = NULL;
-	}
-	return ret;
-}
-
 static int take_question(struct feeding *feeding, struct error *err)
 {
-	feeding->asks = feeding->has_counted;
-	if (feeding->has_counted)
-		return 0;
-	feeding->has_counted = true;
-	return answer(feeding, err);
+	int ret = answering_take_question(&feeding->answering, feeding->source->set,
+					  feeding->host->loop, feeding->worker.input, err);
+
+	if (ret != -EAGAIN)
+		return ret;
+	warn(feeding, err->text);
+	error_clear(err);
+	return 0;
 }
 
 static int take_event(void *context, struct receiver_event *event, struct error *err)
@@ -489,7 +420,7 @@ static void schedule(struct feeding *feeding)
 
 static void release(struct feeding *feeding)
 {
-	forget_reply(feeding);
+	answering_stop(&feeding->answering);
 	loop_remove(feeding->host->loop, feeding->worker.pidfd);
 	loop_remove(feeding->host->loop, feeding->worker.errors);
 	if (feeding->worker.output >= 0)
@@ -562,7 +493,7 @@ static int start(struct feeding *feeding, struct error *err)
 		return 0;
 	}
 	receiver_restart(&feeding->receiver);
-	feeding->answered = feeding->failed = feeding->again = feeding->asks = false;
+	feeding->answered = feeding->failed = feeding->again = false;
 	feeding->started_ms = clock_monotonic_ms();
 	feeding->later_ms = 0;
 	feeding->due_ms = NEVER;
@@ -596,9 +527,8 @@ void feeding_tick(struct feeding *feeding)
 	struct error err = { 0 };
 
 	feeding->starts = feeding->events = 0;
-	feeding->has_counted = false;
-	if (feeding->asks && feeding->worker.pid && feeding->worker.output >= 0 &&
-	    take_question(feeding, &err))
+	if (answering_tick(&feeding->answering) && feeding->worker.pid &&
+	    feeding->worker.output >= 0 && take_question(feeding, &err))
 		abandon(feeding, err.text);
 	if (feeding->worker.pid && is_polled(feeding) && feeding->worker.output >= 0 &&
 	    clock_monotonic_ms() - feeding->started_ms > RUN_MS)
