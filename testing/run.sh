@@ -210,7 +210,7 @@ suite_docs() {
 
 suite_e2e() {
 	needs_root || return
-	limited 1500 "$python" -m pytest -p no:cacheprovider -q testing/e2e \
+	limited 2400 "$python" -m pytest -p no:cacheprovider -q testing/e2e \
 		--junitxml="$reports/junit.xml" 2>&1
 	add "$reports/junit.xml" $? testing/e2e
 }
@@ -336,7 +336,7 @@ broken() {
 usual_seconds() {
 	case $1 in
 	vm-*) echo 1800 ;;
-	e2e) echo 250 ;;
+	e2e) echo 600 ;;
 	lint) echo 80 ;;
 	build | unit | fuzz | bpf | docs | bench) echo 35 ;;
 	*) echo 2 ;;

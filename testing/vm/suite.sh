@@ -31,8 +31,8 @@ tap() {
 # arguments. test_kernels.py tests where that kernel differs.
 # What a source program does with a server is the same on every kernel, but for routing tables.
 e2e=(testing/e2e)
-for name in source_crowdsec source_etcd source_file source_sandbox source_url sync_config \
-	sync_crowdsec sync_etcd sync_url; do
+for name in fleet source_crowdsec source_etcd source_file source_sandbox source_url sync_config \
+	sync_crowdsec sync_etcd sync_hostile sync_route sync_url; do
 	e2e+=("--ignore=testing/e2e/test_$name.py")
 done
 case $(uname -r) in
