@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# Does the program have the hardening that configure found? Reads the binary, not the flags, and
+# Do the programs have the hardening that configure found? Reads the binaries, not the flags, and
 # tries each check on a small program that lacks just that one. Reports in TAP.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 # shellcheck source=lib.sh
 . testing/lib.sh
 
-program=xdp-ipfilter/xdp-ipfilter
+programs=(xdp-ipfilter/xdp-ipfilter xdp-ipfilter/xdp-ipfilter-sync xdp-ipfilter/xdp-ipfilter-source)
 
 # setting NAME: its value in config.mk
 setting() {
@@ -62,10 +62,11 @@ marked() {
 		{ echo "$1 is not marked for control flow protection" && false; }
 }
 
+# Sources that stand in for a library that is here are not built.
 all_marked() {
 	local source wrong=0
 	for source in lib/*/*.c xdp-ipfilter/*.c; do
-		[[ $source == *.bpf.c ]] || marked "${source%.c}.o" || wrong=1
+		[[ $source == *.bpf.c || ! -e ${source%.c}.o ]] || marked "${source%.c}.o" || wrong=1
 	done
 	return "$wrong"
 }
@@ -115,32 +116,37 @@ if ! command -v readelf >/dev/null; then
 fi
 
 cflags=$(setting HARDEN_CFLAGS)
-case " $cflags " in
-*' -fPIE '*) tap_run 'position independent' pie $program ;;
-*) tap_skip 'position independent' "$cc makes no position-independent programs" ;;
-esac
-tap_run 'what was relocated is read-only' relro $program
-tap_run 'no executable stack, no writable code' stack $program
-tap_run 'stack canaries' canary $program
-tap_run 'fortified calls' fortify $program
-tap_run 'no search paths for libraries, no relocated code' paths $program
-
-if readelf --debug-dump=info $program 2>/dev/null | grep -q 'DW_AT_producer.*-fPIE'; then
-	tap_run 'every source was compiled with every flag' compiled_with $program "$cflags"
-else
-	tap_skip 'every source was compiled with every flag' "$cc does not note its flags"
-fi
+for program in "${programs[@]}"; do
+	name=${program##*/}
+	case " $cflags " in
+	*' -fPIE '*) tap_run "$name: position independent" pie "$program" ;;
+	*) tap_skip "$name: position independent" "$cc makes no position-independent programs" ;;
+	esac
+	tap_run "$name: what was relocated is read-only" relro "$program"
+	tap_run "$name: no executable stack, no writable code" stack "$program"
+	tap_run "$name: stack canaries" canary "$program"
+	tap_run "$name: fortified calls" fortify "$program"
+	tap_run "$name: no search paths for libraries, no relocated code" paths "$program"
+	if readelf --debug-dump=info "$program" 2>/dev/null | grep -q 'DW_AT_producer.*-fPIE'; then
+		tap_run "$name: every source was compiled with every flag" \
+			compiled_with "$program" "$cflags"
+	else
+		tap_skip "$name: every source was compiled with every flag" "$cc does not note its flags"
+	fi
+done
 
 case $cflags in
 *-fcf-protection* | *-mbranch-protection*)
 	tap_run 'objects are marked for control flow protection' all_marked
 	start=$($cc -print-file-name=crt1.o)
-	if marked "$start" >/dev/null; then
-		tap_run 'the program is marked for control flow protection' marked $program
-	else
-		tap_skip 'the program is marked for control flow protection' \
-			'the C library of this machine is not marked for control flow protection'
-	fi
+	for program in "${programs[@]}"; do
+		if marked "$start" >/dev/null; then
+			tap_run "${program##*/}: marked for control flow protection" marked "$program"
+		else
+			tap_skip "${program##*/}: marked for control flow protection" \
+				'the C library of this machine is not marked for control flow protection'
+		fi
+	done
 	;;
 *) tap_skip 'control flow protection' "$cc has no control flow protection for this machine" ;;
 esac
