@@ -275,12 +275,14 @@ static int deliver(struct follower *follower, const struct decision_answer *answ
 	return ret < 0 ? ret : 0;
 }
 
-static void succeed(struct follower *follower, const struct decision_answer *answer)
+/* Times count from the answer, however long sync takes to read what was delivered. */
+static void succeed(struct follower *follower, const struct decision_answer *answer,
+		    uint64_t answered_ms)
 {
-	const uint64_t now_ms = clock_monotonic_ms(), soon_ms = now_ms + ALL_SOON_MS;
+	const uint64_t soon_ms = answered_ms + ALL_SOON_MS;
 
 	if (!follower->partial)
-		follower->all_at_ms = now_ms + backoff_jitter_ms(ALL_AGAIN_MS);
+		follower->all_at_ms = answered_ms + backoff_jitter_ms(ALL_AGAIN_MS);
 	else if (answer->fresh.count >= MANY_DECISIONS && soon_ms < follower->all_at_ms)
 		follower->all_at_ms = soon_ms;
 	follower->partial = true;
@@ -310,7 +312,7 @@ static int take_turn(struct follower *follower, uint64_t *pause_ms, struct error
 {
 	struct decision_answer answer = { 0 };
 	struct error trouble = { 0 };
-	uint64_t wanted_ms, poll_s = follower->job->poll_s;
+	uint64_t wanted_ms, answered_ms, poll_s = follower->job->poll_s;
 	int ret;
 
 	if (clock_monotonic_ms() >= follower->all_at_ms)
@@ -324,9 +326,10 @@ static int take_turn(struct follower *follower, uint64_t *pause_ms, struct error
 			*pause_ms = wanted_ms < BACKOFF_LONGEST_MS ? wanted_ms : BACKOFF_LONGEST_MS;
 		return fail(follower, ret, &trouble, err);
 	}
+	answered_ms = clock_monotonic_ms();
 	ret = deliver(follower, &answer, err);
 	if (!ret)
-		succeed(follower, &answer);
+		succeed(follower, &answer, answered_ms);
 	decision_answer_done(&answer);
 	*pause_ms = (poll_s ? poll_s : POLL_S) * 1000;
 	return ret;

@@ -53,7 +53,7 @@ class Lapi:
         self.later = 0
         self._ends = {}
         self._new, self._deleted, self._ids = [], [], itertools.count(1)
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
 
     def ban(self, value, duration="1h", scope="Ip", type="ban", origin="cscli", **more):
         decision = {"id": next(self._ids), "duration": duration, "scope": scope, "type": type,
@@ -82,10 +82,20 @@ class Lapi:
             if decision:
                 self._deleted.append({**decision, "duration": "-134.5ms"})
 
-    def forget_changes(self):
-        """Nobody will be told of what has changed until now."""
+    @contextlib.contextmanager
+    def at_once(self):
+        """No answer has only a part of the changes that are made meanwhile."""
         with self._lock:
+            yield
+
+    @contextlib.contextmanager
+    def silently(self):
+        """Nobody is told of the changes that are made meanwhile."""
+        with self._lock:
+            told = self._new, self._deleted
             self._new, self._deleted = [], []
+            yield
+            self._new, self._deleted = told
 
     @property
     def pulls(self):
@@ -96,7 +106,8 @@ class Lapi:
 
     def _note(self, request):
         self.requests.append(types.SimpleNamespace(path=request.path, headers=request.headers,
-                                                   body=request.body))
+                                                   body=request.body,
+                                                   at=time.monotonic()))
 
     def _stream(self, request):
         self._note(request)
@@ -362,7 +373,7 @@ class Clock:
         self.env = {"LD_PRELOAD": str(library), "LATER": str(self.path)}
 
     def advance(self, seconds):
-        with open(self.path, "r+b") as file:
+        with open(self.path, "r+b", buffering=0) as file:
             later = int.from_bytes(file.read(4), "little") + seconds
             file.seek(0)
             file.write(later.to_bytes(4, "little"))
