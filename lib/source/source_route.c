@@ -79,6 +79,7 @@ struct follower {
 
 	bool stale;         /* it must be listed again */
 	bool in_round;      /* of lists */
+	bool again;         /* after this round: a route that it showed may have gone unheard */
 	unsigned int lists; /* in this round */
 	uint64_t list_at;   /* not before */
 	uint64_t list_by;   /* at the latest */
@@ -223,6 +224,14 @@ static int unclaim(struct follower *follower, const struct netlink_route *route,
 	return ret;
 }
 
+/* Routes may have gone that nobody will tell of. A round that has begun cannot find them, because
+ * one of its lists may have shown them before. */
+static void become_stale(struct follower *follower)
+{
+	follower->stale = true;
+	follower->again = follower->in_round;
+}
+
 static int take(struct follower *follower, const struct event *event, struct error *err)
 {
 	const struct netlink_route *route = &event->route;
@@ -235,13 +244,13 @@ static int take(struct follower *follower, const struct event *event, struct err
 	case NETLINK_CHANGED:
 		/* Only the kernel knows which one went. */
 		if (claims_decider(follower->claims, &route->prefix, &version))
-			follower->stale = true;
+			become_stale(follower);
 		return claim(follower, route, err);
 	case NETLINK_DELETED:
 		return unclaim(follower, route, err);
 	case NETLINK_NEXTHOPS:
 		if (follower->has_nexthops)
-			follower->stale = true;
+			become_stale(follower);
 	}
 	return 0;
 }
@@ -315,6 +324,7 @@ static int end_round(struct follower *follower, struct error *err)
 	int ret = claims_end_round(follower->claims, err);
 
 	follower->in_round = false;
+	follower->stale = follower->again;
 	follower->ready = true;
 	note_leaving(follower, before);
 	return ret;
@@ -329,6 +339,7 @@ static int go_round(struct follower *follower, struct error *err)
 	if (!follower->in_round) {
 		claims_begin_round(follower->claims);
 		follower->in_round = true;
+		follower->again = false;
 		follower->lists = 0;
 	}
 	follower->stale = false;
@@ -448,7 +459,7 @@ static int read_events(struct follower *follower, struct error *err)
 	follower->changed = true;
 	if (ret != -ENOBUFS)
 		return ret;
-	follower->stale = true;
+	become_stale(follower);
 	return 0;
 }
 

@@ -28,6 +28,7 @@ struct moment {
 	uint64_t at_ms;
 	const char *table;   /* what lists show from now on: a letter for each route */
 	const char *deleted; /* events that come during the next list, or at once */
+	const char *changed; /* events that say that another route of the prefix may have gone */
 	bool during_list;
 	int list_ret;   /* of the next list */
 	int events_ret; /* of the events that come now */
@@ -94,12 +95,14 @@ static int tell(const struct netlink *netlink, enum netlink_news news, const cha
 	return ret;
 }
 
-static int tell_deleted(const struct netlink *netlink, struct error *err)
+static int tell_events(const struct netlink *netlink, struct error *err)
 {
-	const char *deleted = world.moment.deleted;
+	const char *deleted = world.moment.deleted, *changed = world.moment.changed;
+	int ret;
 
-	world.moment.deleted = NULL;
-	return tell(netlink, NETLINK_DELETED, deleted, err);
+	world.moment.deleted = world.moment.changed = NULL;
+	ret = tell(netlink, NETLINK_DELETED, deleted, err);
+	return ret ? ret : tell(netlink, NETLINK_CHANGED, changed, err);
 }
 
 int netlink_open(struct netlink *netlink, netlink_hear hear, void *context, struct error *err)
@@ -130,7 +133,7 @@ int netlink_addresses(struct address **out, size_t *count, struct error *err)
 
 int netlink_events(struct netlink *netlink, struct error *err)
 {
-	int ret = tell_deleted(netlink, err);
+	int ret = tell_events(netlink, err);
 
 	return ret ? ret : world.moment.events_ret;
 }
@@ -144,7 +147,7 @@ int netlink_dump(struct netlink *netlink, enum ipf_family family, uint32_t table
 		return 0;
 	ret = tell(netlink, NETLINK_LISTED, world.moment.table, err);
 	if (!ret && world.moment.during_list)
-		ret = tell_deleted(netlink, err);
+		ret = tell_events(netlink, err);
 	if (!ret)
 		ret = world.moment.list_ret;
 	world.moment.list_ret = 0;
@@ -169,8 +172,9 @@ bool stop_wait_for(int fd, uint64_t ms, bool *readable)
 		if (world.now_ms < script->moments[world.next].at_ms)
 			world.now_ms = script->moments[world.next].at_ms;
 		go_on();
-		*readable = !world.moment.during_list &&
-			    (world.moment.deleted || world.moment.events_ret);
+		*readable =
+			!world.moment.during_list &&
+			(world.moment.deleted || world.moment.changed || world.moment.events_ret);
 		return false;
 	}
 	world.now_ms = until;
@@ -234,6 +238,25 @@ static const struct script scripts[] = {
 	  .count = 2,
 	  .end_ms = 9000,
 	  .delivered = "list;+192.0.2.97;+192.0.2.98;end ;" },
+	/* The first list of the round showed c, so its second one does not count against c. */
+	{ .name = "what events were lost of between two lists is found by the next round",
+	  .moments = { { .table = "abc", .deleted = "z", .during_list = true },
+		       { .at_ms = 1100, .table = "ab", .events_ret = -ENOBUFS } },
+	  .count = 2,
+	  .end_ms = 9000,
+	  .delivered = "list;+192.0.2.97;+192.0.2.98;+192.0.2.99;end ;change;-192.0.2.99;end ;" },
+	{ .name = "so is what was replaced between two lists",
+	  .moments = { { .table = "abc", .deleted = "z", .during_list = true },
+		       { .at_ms = 1100, .table = "ab", .changed = "a" } },
+	  .count = 2,
+	  .end_ms = 9000,
+	  .delivered = "list;+192.0.2.97;+192.0.2.98;+192.0.2.99;end ;change;-192.0.2.99;end ;" },
+	{ .name = "and what was replaced during a list",
+	  .moments = { { .table = "abc", .changed = "a", .during_list = true },
+		       { .at_ms = 1100, .table = "ab" } },
+	  .count = 2,
+	  .end_ms = 9000,
+	  .delivered = "list;+192.0.2.97;+192.0.2.98;+192.0.2.99;end ;change;-192.0.2.99;end ;" },
 	{ .name = "lost events are found by a list",
 	  .moments = { { .table = "ab" },
 		       { .at_ms = 3000, .table = "bc", .events_ret = -ENOBUFS },
