@@ -25,8 +25,10 @@
 
 _Static_assert(CHAIN_MAX == DISPATCHER_MAX, "a chain has as many positions as the dispatcher");
 
-/* Others may rebuild the chain while we read it; each rebuild gives it a new main program. */
+/* Others may rebuild the chain while we read it; each rebuild gives it a new main program. A slow
+ * machine needs some time for the step between two of them. */
 #define MAX_READS 64
+#define READ_PAUSE_NS 2000000
 
 /* Together, the time in which pins may still belong to a running loader. */
 #define MAX_LOOKS 150
@@ -340,8 +342,11 @@ static int read_consistently(const struct netdev *dev, const struct rtnl_link *l
 	struct error failure = { 0 };
 	int ret = -EAGAIN;
 
-	for (int i = 0; i < MAX_READS && ret == -EAGAIN; i++)
+	for (int i = 0; i < MAX_READS && ret == -EAGAIN; i++) {
+		if (i)
+			nanosleep(&(struct timespec){ .tv_nsec = READ_PAUSE_NS }, NULL);
 		ret = read_once(dev, i ? NULL : listed, chain, &failure);
+	}
 	if (ret == -EAGAIN)
 		return error_set(err, -EBUSY, "%s: its XDP chain keeps changing; try again",
 				 dev->name);

@@ -88,6 +88,6 @@ def test_replaces_that_grow_and_shrink(lab, slow, tmp_path):
         flat(lab, before)
         now = poll.figures()
         print(f"poll: {descriptors} then {now[0]} descriptors, {resident} then {now[1]} KiB")
-        assert now[0] == descriptors and now[1] <= resident + 1024
+        assert now[0] <= descriptors and now[1] <= resident + 1024
     finally:
         poll.close()

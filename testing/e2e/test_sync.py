@@ -244,8 +244,9 @@ def test_a_source_may_be_for_one_interface(two, file, tmp_path):
                source("all", other)) as sync:
         wait_drops(sync, two, ["192.0.2.1", "192.0.2.2"])
         assert two.prefixes("f0", "one") == {"192.0.2.1": "drop"}
+        # It is committed after f0.
+        sync.wait(lambda: two.prefixes("f1", "all") == {"192.0.2.2": "pass"}, "f1 has its rule")
         assert two.prefixes("f1", "one") == {}
-        assert two.prefixes("f1", "all") == {"192.0.2.2": "pass"}
         assert drops(two, "192.0.2.1", "192.0.2.2", dev="f1") == ["192.0.2.1"]
 
 
@@ -267,6 +268,7 @@ def test_what_comes_together_is_one_transaction(two, file, tmp_path):
     other.write_text("192.0.2.2\n")
     with Sync(two, tmp_path, source("one", file) + "\n" + source("two", other), "-v") as sync:
         wait_drops(sync, two, ["192.0.2.1", "192.0.2.2"])
+        sync.wait(lambda: sum(map(sum, changes(sync).values())) >= 4, "all are told")
 
         def together(number):
             first, second, third = (f"10.{number}.0.{one}" for one in (1, 2, 3))
