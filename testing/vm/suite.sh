@@ -28,8 +28,8 @@ tap() {
 
 # Tests of files, arguments and messages are the same everywhere, and so is what a source program
 # does with a server, but for routing tables. The oldest kernel runs no tests of chains, which it
-# lacks, and none of interfaces whose programs exclude each other (5.15). test_kernels.py tests where
-# that kernel differs.
+# lacks, and none of interfaces whose programs exclude each other (5.15). test_kernels.py tests
+# where that kernel differs.
 case $(uname -r) in
 5.10.*)
 	e2e=(-m 'not dispatcher')
