@@ -20,7 +20,7 @@ _xdp_ipfilter_options()
 	replace) echo '-d --dev -s --set -n --dry-run --force -f --file --format -h --help -v --verbose --lock-timeout' ;;
 	flush) echo '-d --dev -s --set -a --all -h --help -v --verbose --lock-timeout' ;;
 	list) echo '-d --dev -s --set -j --json --until -h --help -v --verbose --lock-timeout' ;;
-	test) echo '-d --dev -q --quiet -h --help -v --verbose --lock-timeout' ;;
+	test) echo '-d --dev --rules --format -p --policy -f --file --only -q --quiet -h --help -v --verbose --lock-timeout' ;;
 	status) echo '-j --json -h --help -v --verbose --lock-timeout' ;;
 	poll) echo '-i --interval --count -j --json -h --help -v --verbose --lock-timeout' ;;
 	sync) echo '-c --config --once --check -d --dev --every --cache -h --help -v --verbose --lock-timeout' ;;
@@ -39,13 +39,14 @@ _xdp_ipfilter_value()
 	*:-P | *:--prio) echo 'PRIORITY' ;;
 	load:-i | run:-i | repair:-i | *:--ip) echo 'RULE' ;;
 	poll:-i | *:--interval) echo 'MS' ;;
-	*:-f | *:--file | *:-c | *:--config) echo 'FILE' ;;
+	*:-f | *:--file | *:--rules | *:-c | *:--config) echo 'FILE' ;;
 	*:--format) echo 'rules ndjson dshield ipsascii dat ipset p2p' ;;
 	*:--counters) echo 'auto always never' ;;
 	*:--count) echo 'N' ;;
 	*:-d | *:--dev) echo 'IFNAME' ;;
 	*:-s | *:--set) echo 'NAME' ;;
 	*:-t | *:--timeout | *:--every) echo 'DURATION' ;;
+	*:--only) echo 'pass drop' ;;
 	*:--cache) echo 'DIR' ;;
 	esac
 }

@@ -144,6 +144,11 @@ static int take_lock(const struct command_table *table, const struct command *co
 	return *lock < 0 ? *lock : 0;
 }
 
+static unsigned int needs_of(const struct command *command, const void *request)
+{
+	return command->needs_nothing && command->needs_nothing(request) ? 0 : command->needs;
+}
+
 static int take_steps(const struct command_table *table, const struct command *command,
 		      void *request, int *lock, struct error *err)
 {
@@ -154,7 +159,7 @@ static int take_steps(const struct command_table *table, const struct command *c
 	if (!ret && command->ends_after_read && command->ends_after_read(request))
 		return 0;
 	if (!ret)
-		ret = table->ready(command->needs, err);
+		ret = table->ready(needs_of(command, request), err);
 	if (!ret)
 		ret = take_lock(table, command, request, lock, err);
 	if (!ret && command->run)

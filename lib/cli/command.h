@@ -40,6 +40,8 @@ struct command {
 	bool (*ends_after_read)(const void *request);
 	/* What the command needs from here on, for command_table.start and .ready. 0: nothing. */
 	unsigned int needs;
+	/* Does this request work on files alone, and therefore need none of that? NULL: no. */
+	bool (*needs_nothing)(const void *request);
 	/* Waits for other commands that change something, and keeps them waiting until the end. */
 	bool takes_lock;
 	/* Does this request change nothing, and therefore need no lock? NULL: no. */

@@ -6,13 +6,11 @@
 
 #include <errno.h>
 #include <stdio.h>
-#include <string.h>
 
 #include <control/progress.h>
-#include <dataplane/capability.h>
+#include <control/stream.h>
 #include <feed/format.h>
 #include <feed/reader.h>
-#include <util/auto.h>
 #include <util/error.h>
 #include <util/log.h>
 #include <util/number.h>
@@ -46,24 +44,14 @@ static int read_stream(struct input *input, FILE *file, const char *name, struct
 
 static int read_file(struct input *input, const char *name, struct error *err)
 {
-	auto_file FILE *file = NULL;
+	FILE *file = stream_open(name, err);
 	int ret;
 
-	if (!strcmp(name, "-"))
-		return read_stream(input, stdin, name, err);
-	file = fopen(name, "re");
-	if (!file) {
-		ret = -errno;
-		/* A user without any privilege gets that message later. */
-		if (ret == -EACCES && capability_has(CAPABILITY_BPF) &&
-		    !capability_has(CAPABILITY_FILES))
-			return error_set(err, ret,
-					 "%s: cannot open it: %s, and CAP_DAC_READ_SEARCH (files of "
-					 "other users need it) is missing",
-					 name, strerror(-ret));
-		return error_set(err, ret, "%s: cannot open it: %s", name, strerror(-ret));
-	}
-	return read_stream(input, file, name, err);
+	if (!file)
+		return -EIO;
+	ret = read_stream(input, file, name, err);
+	stream_close(file);
+	return ret;
 }
 
 static void warn_host_bits(const struct input *input)

@@ -43,27 +43,11 @@ static void reader_done(struct reader *reader)
 /* *text is NULL at the end of the file. */
 static int next_line(struct line *line, struct lines *lines, char **text, struct error *err)
 {
-	size_t length;
-	enum line_result result = lines_next(lines, text, &length);
+	int ret = lines_read(lines, line->file, text, err);
 
 	line->number = lines->number;
 	line->unended = lines->unended;
-	switch (result) {
-	case LINE_READ:
-		return 0;
-	case LINE_END_OF_FILE:
-		*text = NULL;
-		return 0;
-	case LINE_TOO_LONG:
-		return error_set_usage(err, "%s:%zu:%zu: a line can have at most %d bytes",
-				       line->file, line->number, length + 1, LINES_MAX_LENGTH);
-	case LINE_HAS_NUL:
-		return error_set_usage(err, "%s:%zu:%zu: a NUL byte; this is not a text file",
-				       line->file, line->number, length + 1);
-	case LINE_FAILED:
-		break;
-	}
-	return error_set(err, -EIO, "%s: cannot read it: %s", line->file, strerror(lines->failure));
+	return ret;
 }
 
 static bool says_nothing(const char *text)

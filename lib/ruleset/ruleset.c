@@ -552,18 +552,35 @@ size_t ruleset_count_family(const struct ruleset *rules, enum ipf_family family)
 	return family == IPF_IPV4 ? count4 : rules->count - count4;
 }
 
+/* The first of the rules from `at` on that are of this prefix and have not ended. */
+static const struct rule *first_of(const struct ruleset *rules, size_t at,
+				   const struct prefix *prefix, __u32 now)
+{
+	for (; at < rules->count && !prefix_compare(&rules->rules[at].prefix, prefix); at++)
+		if (!tick_ended(rules->rules[at].expires, now))
+			return &rules->rules[at];
+	return NULL;
+}
+
+/* Whatever covers a prefix comes before it, and so does all between the two, which the cover covers
+ * as well. A cover is therefore no longer than what the prefix has in common with the rule right
+ * before its place. */
 const struct rule *ruleset_decide(const struct ruleset *rules, const struct address *address,
 				  __u32 now)
 {
-	for (unsigned int bits = address_family_bits(address->family) + 1; bits--;) {
-		const struct prefix prefix = prefix_of_address(address, bits);
+	unsigned int bits = address_family_bits(address->family);
 
-		for (size_t i = ruleset_find_prefix(rules, &prefix);
-		     i < rules->count && !prefix_compare(&rules->rules[i].prefix, &prefix); i++)
-			if (!tick_ended(rules->rules[i].expires, now))
-				return &rules->rules[i];
+	for (;;) {
+		const struct prefix prefix = prefix_of_address(address, bits);
+		size_t at = ruleset_find_prefix(rules, &prefix);
+		const struct rule *found = first_of(rules, at, &prefix, now);
+
+		if (found)
+			return found;
+		if (!bits || !at || rules->rules[at - 1].prefix.family != address->family)
+			return NULL;
+		bits = prefix_common(&rules->rules[at - 1].prefix, &prefix).bits;
 	}
-	return NULL;
 }
 
 static bool share_counter(const struct rule *a, const struct rule *b)

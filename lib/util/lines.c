@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <util/error.h>
+
 #define BLOCK_SIZE (1u << 16)
 
 /* The longest good line with its CR LF. This many bytes are enough to refuse a longer line. */
@@ -110,4 +112,26 @@ enum line_result lines_next(struct lines *lines, char **line, size_t *length)
 	*line = start;
 	*length = count;
 	return LINE_READ;
+}
+
+int lines_read(struct lines *lines, const char *name, char **line, struct error *err)
+{
+	size_t length;
+
+	switch (lines_next(lines, line, &length)) {
+	case LINE_READ:
+		return 0;
+	case LINE_END_OF_FILE:
+		*line = NULL;
+		return 0;
+	case LINE_TOO_LONG:
+		return error_set_usage(err, "%s:%zu:%zu: a line can have at most %d bytes", name,
+				       lines->number, length + 1, LINES_MAX_LENGTH);
+	case LINE_HAS_NUL:
+		return error_set_usage(err, "%s:%zu:%zu: a NUL byte; this is not a text file", name,
+				       lines->number, length + 1);
+	case LINE_FAILED:
+		break;
+	}
+	return error_set(err, -EIO, "%s: cannot read it: %s", name, strerror(lines->failure));
 }

@@ -12,6 +12,8 @@
 #include <stddef.h>
 #include <stdio.h>
 
+struct error;
+
 #define LINES_MAX_LENGTH 4096 /* of a line, without its end */
 
 /* Release with lines_done(). */
@@ -41,5 +43,9 @@ enum line_result {
  * and is valid until the next call. If a line is too long or has a NUL byte, *length is the number
  * of good bytes before that. */
 enum line_result lines_next(struct lines *lines, char **line, size_t *length);
+
+/* The same for a file that should be text, called `name` in messages: *line is NULL at its end.
+ * Returns 0; -EINVAL for a line that is too long or has a NUL byte; or -EIO; with a message. */
+int lines_read(struct lines *lines, const char *name, char **line, struct error *err);
 
 #endif

@@ -39,7 +39,7 @@ COMMANDS = {
     "replace": (["-f", "-"], {SYS_ADMIN}, {FILES}),
     "flush": ([], {SYS_ADMIN}, set()),
     "list": ([], {SYS_ADMIN}, set()),
-    "test": (["192.0.2.66"], {SYS_ADMIN}, set()),
+    "test": (["192.0.2.66"], {SYS_ADMIN}, {FILES}),
     "status": (["f0"], {SYS_ADMIN}, set()),
     "poll": (["--count", 1, "-i", 1, "f0"], {SYS_ADMIN}, set()),
     "sync": (["--once", *SYNC], {SYS_ADMIN, NET_ADMIN, SETUID, SETGID, KILL}, {FILES}),

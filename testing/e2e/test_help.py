@@ -24,7 +24,7 @@ OPTIONS = {
     "replace": ["--dev", "--set", "--dry-run", "--force", "--file", "--format"],
     "flush": ["--dev", "--set", "--all"],
     "list": ["--dev", "--set", "--json"],
-    "test": ["--dev", "-q"],
+    "test": ["--dev", "--rules", "--format", "--policy", "--file", "--only", "-q"],
     "status": ["--json"],
     "poll": ["--interval", "--count", "--json"],
     "help": [],
