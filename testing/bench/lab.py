@@ -13,6 +13,9 @@ HERE = pathlib.Path(__file__).resolve().parent
 TOP = HERE.parents[1]
 PRODUCT = os.environ.get("XDP_IPFILTER", str(TOP / "xdp-ipfilter" / "xdp-ipfilter"))
 
+#: Another build of it, to be measured in the same rounds.
+BEFORE = os.environ.get("XDP_IPFILTER_BEFORE")
+
 
 #: So many rules are changed by a delta; fewer are always compiled anew.
 DELTA_FROM = 10000
@@ -97,8 +100,9 @@ class Wire:
 class Product:
     """The tool as its users run it, on its own wire."""
 
-    def __init__(self, counters=None):
+    def __init__(self, counters=None, program=PRODUCT):
         self.wire = Wire()
+        self.program = program
         self.options = ("--counters", counters) if counters else ()
 
     @staticmethod
@@ -108,7 +112,7 @@ class Product:
     def __enter__(self):
         self.wire.__enter__()
         try:
-            sh(PRODUCT, "load", *self.options, self.wire.near)
+            sh(self.program, "load", *self.options, self.wire.near)
         except BaseException:
             self.wire.__exit__()
             raise
@@ -116,12 +120,12 @@ class Product:
 
     def __exit__(self, *_):
         try:
-            sh(PRODUCT, "unload", self.wire.near)
+            sh(self.program, "unload", self.wire.near)
         finally:
             self.wire.__exit__()
 
     def replace(self, path):
-        sh(PRODUCT, "replace", "--force", "-d", self.wire.near, "-f", path)
+        sh(self.program, "replace", "--force", "-d", self.wire.near, "-f", path)
 
     def make_delta(self, path):
         """Change some of the rules, up to 1,000: addresses, or else the longest prefixes, get a
@@ -130,7 +134,7 @@ class Product:
         longest = max(map(self._length, rules))
         hosts = [rule for rule in rules if self._length(rule) == longest]
         count = min(1000, len(rules) // 32)
-        sh(PRODUCT, "add", "--force", "-d", self.wire.near, "--timeout", "10d",
+        sh(self.program, "add", "--force", "-d", self.wire.near, "--timeout", "10d",
            *hosts[::max(1, len(hosts) // count)][:count])
         if not self.account()["delta"]:
             raise Missing("this build compiles all rules anew at each change")
@@ -144,7 +148,7 @@ class Product:
         return json.loads(sh(HERE / "account", self.status()["program_id"]))
 
     def status(self):
-        document = json.loads(sh(PRODUCT, "status", "-j", self.wire.near))
+        document = json.loads(sh(self.program, "status", "-j", self.wire.near))
         return document["interfaces"][0]
 
     def counters(self):
@@ -154,7 +158,7 @@ class Product:
 
     def rule_counters(self):
         """(packets, bytes) of all rules together, or None if rules are not counted."""
-        document = json.loads(sh(PRODUCT, "list", "-j", "-d", self.wire.near))
+        document = json.loads(sh(self.program, "list", "-j", "-d", self.wire.near))
         rules = document["interfaces"][0]["rules"]
         if any(rule["packets"] is None for rule in rules):
             return None

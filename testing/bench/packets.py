@@ -8,8 +8,8 @@ from figures import ratios, spread
 
 ACTIVE = {"same": 1, "4096": 4096, "random": 1 << 20}
 OUTCOMES = ("hit", "near", "far")
-CANDIDATES = ("ours", "ours-delta", "ours-counted", "ours-uncounted", "floor", "drop",
-              "xdp-filter", "xdp-filter-ip", "hash", "lpm")
+CANDIDATES = ("ours", "ours-delta", "ours-counted", "ours-uncounted", "ours-before", "floor",
+              "drop", "xdp-filter", "xdp-filter-ip", "hash", "lpm")
 
 #: Ten million rules are a row of ours alone: the others would take minutes to fill.
 MOST_OF_PEERS = 1000000
@@ -46,6 +46,8 @@ def applies(name, table):
         return name in ("ours", "floor", "drop")
     if name == "ours-delta":
         return count >= lab.DELTA_FROM and (family, kind) != ("ipv4", "mixed")
+    if name == "ours-before":
+        return lab.BEFORE is not None
     if name == "hash":
         return kind == "random"
     if name.startswith("xdp-filter"):
@@ -107,7 +109,8 @@ class Table:
             mode = {"ours-counted": "always", "ours-uncounted": "never"}.get(name)
             if mode and not lab.Product.can_choose_counters():
                 raise lab.Missing("this build has no `load --counters`")
-            product = self._stack.enter_context(lab.Product(mode))
+            program = lab.BEFORE if name == "ours-before" else lab.PRODUCT
+            product = self._stack.enter_context(lab.Product(mode, program))
             product.replace(self.rules)
             if name == "ours-delta":
                 product.make_delta(self.rules)
