@@ -21,7 +21,7 @@
 
 #include <linux/types.h>
 
-#define IPF_ABI_VERSION 5
+#define IPF_ABI_VERSION 6
 #define IPF_MAGIC 0x69706631u /* "ipf1" */
 
 #define IPF_PROGRAM_NAME "xdp_ipfilter"
@@ -37,6 +37,7 @@
 #define IPF_MAP_TOTALS "ipf_totals"
 #define IPF_MAP_FIRST_COUNTERS "ipf_first_count"
 #define IPF_MAP_RULE_COUNTERS "ipf_rule_counts"
+#define IPF_MAP_EVENTS "ipf_events"
 #define IPF_CONFIG_SECTION ".rodata.ipf"
 
 /* What happens to a packet. IPF_NO_VERDICT: no rule covers its source, and the policy decides.
@@ -96,6 +97,14 @@ struct ipf_counter {
 	__u64 bytes; /* of whole frames: from the Ethernet header, or from IP on a link without */
 };
 _Static_assert(sizeof(struct ipf_counter) == 16, "both sides read this layout");
+
+/* One CPU's part of a total. */
+struct ipf_total_counter {
+	struct ipf_counter counter;
+	__u32 left; /* frames of this total until the next event, that one included; for packets */
+	__u32 reserved;
+};
+_Static_assert(sizeof(struct ipf_total_counter) == 24, "both sides read this layout");
 
 /* Where a program was loaded: enough to tell the interface from every other one. */
 struct ipf_location {
@@ -380,6 +389,67 @@ _Static_assert(sizeof(struct ipf_header) == 256, "both sides read this layout");
 #define IPF_TABLE_DELTA 2u
 #define IPF_TABLES 4u
 
+/* -- Modes --
+ * What is rarely on. A packet that has its verdict reads both modes by one load; as long as they
+ * are zero, that and one branch is all that they cost. The program itself ends sampling, so each
+ * mode is a word of its own, which one store changes. */
+union ipf_modes {
+	struct {
+		__u32 observe; /* not 0: what is to be dropped is counted so, and passes */
+		__u32 sample;  /* IPF_SAMPLE_..., or 0 */
+	};
+	__u64 all;
+};
+_Static_assert(sizeof(union ipf_modes) == 8, "both sides read this layout");
+
+/* -- Events --
+ * A looker (`watch`, say) has every Nth frame of some totals written into a ring, headers included.
+ * All lookers read the same rings, of which each CPU has its own. So the program writes an event
+ * once, however many look, and a looker that stops reading harms no other.
+ *
+ * The rings are one map, in a slot of an array of maps, and exist only while somebody looks. */
+#define IPF_SAMPLE_TOTALS_SHIFT 28 /* above it, a bit for each total that is sampled */
+#define IPF_SAMPLE_EVERY ((1u << IPF_SAMPLE_TOTALS_SHIFT) - 1) /* N */
+#define IPF_HEADERS_COPIED 96 /* Ethernet, tags, PPPoE, IPv6 and the ports, or IPv4 with options */
+#define IPF_RING_SHIFT 10
+#define IPF_RING_EVENTS (1u << IPF_RING_SHIFT)
+
+struct ipf_event {
+	__u64 sequence;   /* counts from 1; 0 while it is written */
+	__u64 time_ns;    /* by CLOCK_BOOTTIME */
+	__u32 generation; /* of the tables that decided */
+	__u32 sample;     /* one of so many frames is an event */
+	__u32 bytes;      /* of the whole frame */
+	__u8 verdict;     /* enum ipf_verdict: what the rules say, also if they are not enforced */
+	__u8 total;       /* enum ipf_total */
+	__u8 copied;      /* how many bytes of `headers` are the frame's */
+	__u8 observed;    /* not 0: it passed, whatever the verdict */
+	__u8 headers[IPF_HEADERS_COPIED];
+};
+_Static_assert(sizeof(struct ipf_event) == 128, "both sides read this layout");
+
+/* Of one CPU. */
+struct ipf_ring {
+	__u64 head;      /* how many events were written; the last ones are in the ring */
+	__u64 skipped;   /* how many were not, for the rate */
+	__u64 window_ns; /* when the present second began */
+	__u32 in_window; /* events since then */
+	__u32 reserved[25];
+	struct ipf_event event[IPF_RING_EVENTS]; /* sequence & (IPF_RING_EVENTS - 1) */
+};
+_Static_assert(sizeof(struct ipf_ring) == 128 * (IPF_RING_EVENTS + 1),
+	       "both sides read this layout");
+
+/* What a looker wants, until its lease ends. The root has what serves all of them: the smallest N,
+ * the union of the totals, the highest rate, the last lease. */
+#define IPF_LOOKERS 32u
+struct ipf_looker {
+	__u64 lease_ns; /* past: nobody looks */
+	__u32 sample;   /* IPF_SAMPLE_... */
+	__u32 rate;
+};
+_Static_assert(sizeof(struct ipf_looker) == 16, "both sides read this layout");
+
 /* What a packet reads first: one load says which tables are live. A large table changes by a delta:
  * a second, small table of the same format, which answers first for its regions. */
 struct ipf_root {
@@ -390,10 +460,15 @@ struct ipf_root {
 	__u64 settled; /* the generation whose predecessor no packet uses any more. It differs from
 			   * the live one if the command that made that live was killed before it
 			   * could wait */
-	__u8 reserved[48];
+	union ipf_modes modes;
+	__u32 rate;      /* the most events in a second, of each CPU */
+	__u32 events_id; /* the id of the map of rings in the slot of IPF_MAP_EVENTS; 0: none */
+	__u64 lease_ns;  /* when sampling ends, by CLOCK_BOOTTIME, unless a looker renews it */
+	__u8 reserved[24];
 	struct ipf_header header[IPF_TABLES]; /* all zero: no rules */
+	struct ipf_looker looker[IPF_LOOKERS];
 };
-_Static_assert(sizeof(struct ipf_root) == 1088, "both sides read this layout");
+_Static_assert(sizeof(struct ipf_root) == 1600, "both sides read this layout");
 
 /* The lowest bits of a generation tell where the live tables are; the others count up by one. */
 #define IPF_GENERATION_BASE 1u  /* the half that the base is in */

@@ -77,7 +77,7 @@ struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, IPF_TOTALS);
 	__type(key, __u32);
-	__type(value, struct ipf_counter);
+	__type(value, struct ipf_total_counter);
 } ipf_totals SEC(".maps");
 
 struct {
@@ -100,6 +100,22 @@ struct {
 	__type(key, __u32);
 	__array(values, struct counter_block);
 } ipf_rule_counts SEC(".maps");
+
+/* Made with an element for each CPU; BPF_F_INNER_MAP allows for another number than here. */
+struct rings {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__uint(map_flags, BPF_F_MMAPABLE | BPF_F_INNER_MAP);
+	__uint(key_size, sizeof(__u32));
+	__uint(value_size, sizeof(struct ipf_ring));
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__array(values, struct rings);
+} ipf_events SEC(".maps");
 
 typedef __u64 ipf_table; /* its number, below IPF_TABLES */
 
@@ -245,12 +261,31 @@ IPF_INLINE enum ipf_verdict decide(const struct ipf_source *source, __u64 bytes)
 	return ipf_config.policy;
 }
 
-/* The verdict for a frame that was read. Counts it. */
-IPF_INLINE enum ipf_verdict finish(enum ipf_frame frame, const struct ipf_source *source,
-				   __u64 bytes)
+/* What became of a frame, in one number, because a BPF function returns one. The verdict is what
+ * the rules say; a frame that is observed passes all the same. */
+enum outcome {
+	OUTCOME_TOTAL = 0xff, /* enum ipf_total */
+	OUTCOME_DROP = 1 << 8,
+	OUTCOME_OBSERVED = 1 << 9,
+	OUTCOME_DUE = 1 << 10, /* it may be an event: call sample() */
+};
+
+/* Has the countdown of the frame's total ended, or not begun? */
+IPF_INLINE int is_due(struct ipf_total_counter *counter, __u32 total, __u32 sample)
+{
+	if (!counter || !(sample >> IPF_SAMPLE_TOTALS_SHIFT >> total & 1))
+		return 0;
+	counter->left--;
+	return counter->left - 1 >= 2 * (sample & IPF_SAMPLE_EVERY);
+}
+
+/* What becomes of a frame that was read: enum outcome. Counts it. */
+IPF_INLINE __u32 finish(enum ipf_frame frame, const struct ipf_source *source, __u64 bytes)
 {
 	enum ipf_verdict verdict = IPF_PASS;
-	__u32 total = IPF_OTHER;
+	struct ipf_total_counter *counter;
+	__u32 total = IPF_OTHER, outcome;
+	union ipf_modes modes;
 
 	if (frame == IPF_FRAME_SOURCE) {
 		verdict = decide(source, bytes);
@@ -259,8 +294,18 @@ IPF_INLINE enum ipf_verdict finish(enum ipf_frame frame, const struct ipf_source
 		verdict = ipf_config.policy;
 		total = IPF_MALFORMED;
 	}
-	count(bpf_map_lookup_elem(&ipf_totals, &total), bytes);
-	return verdict;
+	outcome = verdict == IPF_DROP ? OUTCOME_DROP : 0;
+	counter = bpf_map_lookup_elem(&ipf_totals, &total);
+	if (counter)
+		count(&counter->counter, bytes);
+	modes.all = *(volatile __u64 *)&ipf_root.modes.all;
+	if (__builtin_expect(!modes.all, 1))
+		return outcome;
+	if (modes.observe)
+		outcome |= OUTCOME_OBSERVED;
+	if (is_due(counter, total, modes.sample))
+		outcome |= OUTCOME_DUE | total;
+	return outcome;
 }
 
 /* Some drivers put only some headers, or none, into the first buffer of a multi-buffer frame. */
@@ -290,7 +335,7 @@ IPF_INLINE enum ipf_frame read_split_frame(struct xdp_md *ctx, enum ipf_link lin
 
 /* Any frame, with trace and multi-buffer frames. A function of its own, so that rare frames cost
  * the others nothing. */
-static __attribute__((noinline)) enum ipf_verdict filter_any(struct xdp_md *ctx)
+static __attribute__((noinline)) __u32 filter_any(struct xdp_md *ctx)
 {
 	const void *data = (void *)(long)ctx->data;
 	const void *end = (void *)(long)ctx->data_end;
@@ -299,6 +344,7 @@ static __attribute__((noinline)) enum ipf_verdict filter_any(struct xdp_md *ctx)
 	__u64 bytes = end - data;
 	enum ipf_verdict verdict;
 	enum ipf_frame frame;
+	__u32 outcome;
 
 	if (ipf_config.frame_length != IPF_LENGTH_BUFFER)
 		bytes = bpf_xdp_get_buff_len(ctx);
@@ -306,18 +352,17 @@ static __attribute__((noinline)) enum ipf_verdict filter_any(struct xdp_md *ctx)
 		frame = read_split_frame(ctx, link, bytes, &source);
 	else
 		frame = ipf_packet_source(link, data, end, &source);
-	verdict = finish(frame, &source, bytes);
-	if (!ipf_config.trace)
-		return verdict;
-	if (frame == IPF_FRAME_SOURCE)
+	outcome = finish(frame, &source, bytes);
+	verdict = outcome & OUTCOME_DROP ? IPF_DROP : IPF_PASS;
+	if (ipf_config.trace && frame == IPF_FRAME_SOURCE)
 		trace_source(&source, ctx->ingress_ifindex, verdict);
-	else
+	else if (ipf_config.trace)
 		trace_frame(frame, ctx->ingress_ifindex, verdict);
-	return verdict;
+	return outcome;
 }
 
 /* The path of nearly all frames: Ethernet, headers in one buffer, no trace. */
-IPF_INLINE enum ipf_verdict filter_ethernet(struct xdp_md *ctx)
+IPF_INLINE __u32 filter_ethernet(struct xdp_md *ctx)
 {
 	const void *data = (void *)(long)ctx->data;
 	const void *end = (void *)(long)ctx->data_end;
@@ -342,11 +387,112 @@ IPF_INLINE int has_fragments(struct xdp_md *ctx)
 	       (frame_flags(ctx) & IPF_FLAG_FRAGMENTS);
 }
 
+/* Copies the beginning of the frame into the event. */
+IPF_INLINE void copy_headers(struct xdp_md *ctx, struct ipf_event *event)
+{
+	const __u8 *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
+	__u32 size = event->bytes < IPF_HEADERS_COPIED ? event->bytes : IPF_HEADERS_COPIED;
+	__u32 copied = 0;
+
+	if (ipf_config.frame_length != IPF_LENGTH_BUFFER) {
+		/* Fewer bytes hold no IP header on any link. */
+		if (size >= IPF_ETHERNET_SIZE && !bpf_xdp_load_bytes(ctx, 0, event->headers, size))
+			event->copied = size;
+		return;
+	}
+	/* Before 5.18. Two bytes at a time, because the verifier follows each step. */
+	while (copied < IPF_HEADERS_COPIED && data + copied + 2 <= end) {
+		*(__u16 *)(event->headers + copied) = *(const __u16 *)(data + copied);
+		copied += 2;
+	}
+	event->copied = copied;
+}
+
+IPF_INLINE void write_event(struct xdp_md *ctx, struct ipf_ring *ring, __u64 now, __u32 outcome)
+{
+	struct ipf_event *event = &ring->event[ring->head & (IPF_RING_EVENTS - 1)];
+
+	*(volatile __u64 *)&event->sequence = 0;
+	event->time_ns = now;
+	event->generation = (__u32)ipf_root.generation;
+	event->sample = ipf_root.modes.sample & IPF_SAMPLE_EVERY;
+	event->bytes = ctx->data_end - ctx->data;
+	if (ipf_config.frame_length != IPF_LENGTH_BUFFER)
+		event->bytes = bpf_xdp_get_buff_len(ctx);
+	event->total = outcome & OUTCOME_TOTAL;
+	event->verdict = outcome & OUTCOME_DROP ? IPF_DROP : IPF_PASS;
+	event->observed = !!(outcome & OUTCOME_OBSERVED);
+	event->copied = 0;
+	copy_headers(ctx, event);
+	*(volatile __u64 *)&event->sequence = ++ring->head;
+}
+
+IPF_INLINE struct ipf_ring *own_ring(void)
+{
+	__u32 only = 0, cpu = bpf_get_smp_processor_id();
+	void *rings = bpf_map_lookup_elem(&ipf_events, &only);
+
+	return rings ? bpf_map_lookup_elem(rings, &cpu) : NULL;
+}
+
+/* Counts the events of each second. */
+IPF_INLINE int exceeds_rate(struct ipf_ring *ring, __u64 now)
+{
+	if (now - ring->window_ns >= 1000000000) {
+		ring->window_ns = now;
+		ring->in_window = 0;
+	}
+	if (ring->in_window >= ipf_root.rate)
+		return 1;
+	ring->in_window++;
+	return 0;
+}
+
+/* Begins the countdown to the next event. Of a countdown that was never begun, or began for another
+ * N, the start is random, and the present frame may be the event. Returns whether it is. The
+ * distance between events is random too, so that traffic with a rhythm is seen as it is. */
+IPF_INLINE int begin_countdown(struct ipf_total_counter *counter, __u32 every)
+{
+	if (counter->left)
+		counter->left = bpf_get_prandom_u32() % every;
+	if (counter->left)
+		return 0;
+	counter->left = 1 + bpf_get_prandom_u32() % (2 * every - 1);
+	return 1;
+}
+
+/* Makes an event of the frame, if its countdown has ended. Rare, so it may be a function. */
+static __attribute__((noinline)) int sample(struct xdp_md *ctx, __u32 outcome)
+{
+	__u32 every = *(volatile __u32 *)&ipf_root.modes.sample & IPF_SAMPLE_EVERY;
+	__u32 total = outcome & OUTCOME_TOTAL;
+	struct ipf_total_counter *counter = bpf_map_lookup_elem(&ipf_totals, &total);
+	struct ipf_ring *ring;
+	__u64 now;
+
+	if (!counter || !every || !begin_countdown(counter, every))
+		return 0;
+	now = bpf_ktime_get_boot_ns();
+	if (now >= ipf_root.lease_ns) {
+		/* Whoever looked was killed. */
+		ipf_root.modes.sample = 0;
+		return 0;
+	}
+	ring = own_ring();
+	if (!ring)
+		return 0;
+	if (exceeds_rate(ring, now))
+		ring->skipped++;
+	else
+		write_event(ctx, ring, now, outcome);
+	return 0;
+}
+
 SEC(IPF_SECTION)
 int xdp_ipfilter(struct xdp_md *ctx)
 {
 	const enum ipf_link link = ipf_config.link;
-	enum ipf_verdict verdict;
+	__u32 outcome;
 
 	/* Never true, as the verifier knows. But a program only holds maps that its code names. */
 	if (link >= IPF_LINKS) {
@@ -356,10 +502,12 @@ int xdp_ipfilter(struct xdp_md *ctx)
 											XDP_ABORTED;
 	}
 	if ((link | ipf_config.trace) || has_fragments(ctx))
-		verdict = filter_any(ctx);
+		outcome = filter_any(ctx);
 	else
-		verdict = filter_ethernet(ctx);
-	return verdict == IPF_DROP ? XDP_DROP : XDP_PASS;
+		outcome = filter_ethernet(ctx);
+	if (outcome & OUTCOME_DUE)
+		sample(ctx, outcome);
+	return (outcome & (OUTCOME_DROP | OUTCOME_OBSERVED)) == OUTCOME_DROP ? XDP_DROP : XDP_PASS;
 }
 
 struct {

@@ -17,7 +17,7 @@
 #include <util/auto.h>
 #include <util/error.h>
 
-/* Our program has nine maps; that of another build may have a few more. */
+/* Our program has eleven maps; that of another build may have a few more. */
 #define MAX_MAPS 16
 
 /* Keys and values must have the sizes of abi.h, or later reads and writes would overrun. */
@@ -98,7 +98,8 @@ static const struct {
 	[FILTER_FIRST] = { IPF_MAP_FIRST_COUNTERS, sizeof(struct ipf_counter) },
 	[FILTER_BLOCKS] = { IPF_MAP_RULE_COUNTERS, sizeof(__u32) },
 	[FILTER_BARRIER] = { IPF_MAP_BARRIER, sizeof(__u32) },
-	[FILTER_TOTALS] = { IPF_MAP_TOTALS, sizeof(struct ipf_counter) },
+	[FILTER_TOTALS] = { IPF_MAP_TOTALS, sizeof(struct ipf_total_counter) },
+	[FILTER_EVENTS] = { IPF_MAP_EVENTS, sizeof(__u32) },
 };
 
 static int take_map(const struct bpf_map_info *map, int *fd, struct filter *filter)
@@ -173,6 +174,8 @@ int filter_open(__u32 program_id, struct filter *out, struct error *err)
 			program_id);
 	if (!ret)
 		ret = open_maps(&info, map_ids, &filter);
+	if (!ret)
+		ret = enforcement_read(&filter, &filter.enforcement);
 	if (ret) {
 		filter_close(&filter);
 		return error_set(err, ret, "program %u is not a complete xdp-ipfilter: %s",

@@ -8,6 +8,7 @@
 #ifndef DATAPLANE_FILTER_H
 #define DATAPLANE_FILTER_H
 
+#include <dataplane/enforcement.h>
 #include <ipfilter/abi.h>
 #include <stdbool.h>
 
@@ -23,14 +24,16 @@ enum filter_map {
 	FILTER_FIRST,   /* struct ipf_counter for each of the first counter slots */
 	FILTER_BLOCKS,  /* an array of maps: the counters of the other slots */
 	FILTER_BARRIER, /* an array of maps, to wait for packets with */
-	FILTER_TOTALS,  /* struct ipf_counter for each enum ipf_total */
+	FILTER_TOTALS,  /* struct ipf_total_counter for each enum ipf_total */
+	FILTER_EVENTS,  /* an array of maps: the rings of events */
 	FILTER_MAPS,
 };
 
 struct filter {
 	__u32 program_id;
 	struct ipf_config config;
-	int maps[FILTER_MAPS]; /* descriptors; -1: closed */
+	enum enforcement enforcement; /* when it was opened */
+	int maps[FILTER_MAPS];        /* descriptors; -1: closed */
 };
 #define FILTER_CLOSED                                     \
 	{                                                 \

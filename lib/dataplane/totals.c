@@ -13,17 +13,18 @@
 #include <util/auto.h>
 #include <util/error.h>
 
-static void add_total(struct totals *totals, enum ipf_total total, const struct ipf_counter *values)
+static void add_total(struct totals *totals, enum ipf_total total,
+		      const struct ipf_total_counter *values)
 {
 	for (unsigned int cpu = 0; cpu < totals->cpus; cpu++) {
-		totals->per_cpu[cpu][total] = values[cpu];
-		totals->sum[total].packets += values[cpu].packets;
-		totals->sum[total].bytes += values[cpu].bytes;
+		totals->per_cpu[cpu][total] = values[cpu].counter;
+		totals->sum[total].packets += values[cpu].counter.packets;
+		totals->sum[total].bytes += values[cpu].counter.bytes;
 	}
 }
 
 /* `values` has room for one counter on each CPU. */
-static int read_totals(const struct filter *filter, struct ipf_counter *values,
+static int read_totals(const struct filter *filter, struct ipf_total_counter *values,
 		       struct totals *totals)
 {
 	for (__u32 total = 0; total < IPF_TOTALS; total++) {
@@ -36,7 +37,7 @@ static int read_totals(const struct filter *filter, struct ipf_counter *values,
 
 int totals_read(const struct filter *filter, struct totals *out, struct error *err)
 {
-	auto_free struct ipf_counter *values = NULL;
+	auto_free struct ipf_total_counter *values = NULL;
 	struct totals totals = { 0 };
 	int ret = kernel_cpus(&totals.cpus, err);
 

@@ -157,9 +157,10 @@ int program_open(struct program *program, const char *path, const struct program
 		return ret;
 	program->cpus = (unsigned int)ret;
 	program->per_cpu = calloc(program->cpus, sizeof(*program->per_cpu));
+	program->per_cpu_total = calloc(program->cpus, sizeof(*program->per_cpu_total));
 	program->counters = calloc(PROGRAM_COUNTERS, sizeof(*program->counters));
 	program->output = malloc(OUTPUT_ROOM);
-	if (!program->per_cpu || !program->counters || !program->output)
+	if (!program->per_cpu || !program->per_cpu_total || !program->counters || !program->output)
 		return -ENOMEM;
 
 	if (!kernel_has_multi_buffer())
@@ -222,6 +223,7 @@ void program_close(struct program *program)
 		munmap(program->head, PROGRAM_HALVES * IPF_HEAD_SIZE);
 	bpf_object__close(program->object);
 	free(program->per_cpu);
+	free(program->per_cpu_total);
 	free(program->counters);
 	free(program->output);
 	*program = (struct program){ 0 };
@@ -360,7 +362,15 @@ static struct ipf_counter read_counter(struct program *program, int fd, __u32 sl
 
 struct ipf_counter program_total(struct program *program, enum ipf_total total)
 {
-	return read_counter(program, program->totals_fd, total);
+	struct ipf_counter sum = { 0, 0 };
+
+	if (bpf_map_lookup_elem(program->totals_fd, &total, program->per_cpu_total))
+		return (struct ipf_counter){ ~0ull, ~0ull };
+	for (unsigned int cpu = 0; cpu < program->cpus; cpu++) {
+		sum.packets += program->per_cpu_total[cpu].counter.packets;
+		sum.bytes += program->per_cpu_total[cpu].counter.bytes;
+	}
+	return sum;
 }
 
 /* The block of a slot that is not among the first counters. */
@@ -449,7 +459,8 @@ static bool rule_counter_matches(struct program *program, __u32 slot, char *why,
 static bool agrees(struct program *program, const struct program_input *input,
 		   const struct decision *want, __u32 action, char *why, size_t why_size)
 {
-	__u32 wanted_action = want->verdict == IPF_DROP ? XDP_DROP : XDP_PASS;
+	bool drops = want->verdict == IPF_DROP && !program->root->modes.observe;
+	__u32 wanted_action = drops ? XDP_DROP : XDP_PASS;
 
 	if (action != wanted_action) {
 		snprintf(why, why_size, "action %u, expected %u", action, wanted_action);

@@ -51,13 +51,14 @@ struct program {
 	int blocks[PROGRAM_BLOCKS]; /* -1: absent */
 	/* What the counters must be. */
 	struct ipf_counter totals[IPF_TOTALS];
-	struct ipf_counter *counters; /* PROGRAM_COUNTERS */
-	struct ipf_counter *per_cpu;  /* room for one lookup */
+	struct ipf_counter *counters;            /* PROGRAM_COUNTERS */
+	struct ipf_counter *per_cpu;             /* room for one lookup */
+	struct ipf_total_counter *per_cpu_total; /* likewise */
 	unsigned int cpus;
 	void *output; /* room for the frame that comes back */
 };
 
-/* What should happen to a frame. */
+/* What should happen to a frame. If the program observes, it passes, and counts as this says. */
 struct decision {
 	enum ipf_verdict verdict;
 	enum ipf_total total;

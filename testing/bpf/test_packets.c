@@ -183,6 +183,34 @@ static void test_frames(struct program *program, const struct medium *medium,
 		packet_result(program, &medium->packets[i], situation, table);
 }
 
+/* What is to be dropped is counted so, and passes: what program_expect() expects then. */
+static void test_observing(void)
+{
+	static const struct situation none = { .name = "observing, no rules" };
+	static const struct situation ruled = {
+		.name = "observing, drop rule",
+		.lines = { DROP(CORPUS_IPV4), DROP(CORPUS_IPV6) },
+		.ruled = true,
+	};
+	struct table tables[2];
+
+	table_from_lines(&tables[0], none.lines, 0);
+	table_from_lines(&tables[1], ruled.lines, 2);
+	for (size_t i = 0; i < 2 * COUNT(media); i++) {
+		const struct medium *medium = &media[i / 2];
+		struct program *program = &medium->programs[i % 2];
+
+		program->root->modes.observe = 1;
+		publish(program, &tables[0]);
+		test_frames(program, medium, &none, &tables[0]);
+		publish(program, &tables[1]);
+		test_frames(program, medium, &ruled, &tables[1]);
+		program->root->modes.observe = 0;
+	}
+	table_done(&tables[0]);
+	table_done(&tables[1]);
+}
+
 /* A table that was never filled, as after `xdp-loader load`. */
 static void test_no_table(void)
 {
@@ -1093,6 +1121,7 @@ int main(int argc, char **argv)
 
 	test_no_table();
 	test_corpus();
+	test_observing();
 	test_truncations();
 	test_metadata();
 	test_split_headers();
