@@ -68,6 +68,7 @@ static void describe_interface(struct report *report, const struct snapshot *sna
 {
 	report_object(report, NULL, NULL);
 	report_string(report, "ifname", NULL, snapshot->iface->dev.name);
+	report_flag(report, "enforce", !iface_observes(snapshot->iface));
 	report_array(report, "rules", NULL);
 	for (size_t i = 0; i < snapshot->rules.count; i++)
 		describe_rule(report, snapshot, i);
@@ -97,7 +98,10 @@ static int print_text(const struct snapshots *snapshots, bool until, struct erro
 		const struct snapshot *snapshot = &snapshots->items[i];
 		int ret;
 
-		if (snapshots->count > 1)
+		if (iface_observes(snapshot->iface))
+			report_line(&report, "# %s: observing, so these rules drop nothing",
+				    snapshot->iface->dev.name);
+		else if (snapshots->count > 1)
 			report_line(&report, "# %s", snapshot->iface->dev.name);
 		ret = writer_write(&snapshot->rules, snapshot->tick, until ? snapshot->unix_ns : 0,
 				   stdout);

@@ -40,9 +40,12 @@ static void describe_interface(struct report *report, const struct snapshot *bef
 {
 	const char *name = now->iface->dev.name;
 	uint64_t ms = now->time_ms - before->time_ms;
+	char heading[64];
 
-	report_object(report, NULL, name);
+	snprintf(heading, sizeof(heading), "%s%s", name, now->observes ? ": observing" : "");
+	report_object(report, NULL, heading);
 	report_string(report, "ifname", NULL, name);
+	report_flag(report, "enforce", !now->observes);
 	report_object(report, "counters", NULL);
 	for (unsigned int i = 0; i < IPF_TOTALS; i++) {
 		const struct ipf_counter *sum = &now->totals.sum[i], *old = &before->totals.sum[i];

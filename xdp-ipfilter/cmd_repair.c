@@ -30,6 +30,8 @@ static const struct option_spec repair_options[] = {
 		    loading_policy, "The policy, if the rules are lost."),
 	OPTION_NUMBER('P', "prio", "PRIORITY", struct repair_request, loading.attach.priority, 0,
 		      INT_MAX, "Priority in the chain, if the rules are lost."),
+	OPTION_FLAG(0, "observe", struct repair_request, loading.attach.observe,
+		    "As for load, if the rules are lost."),
 	OPTION_TEXTS('i', "ip", "RULE", struct repair_request, loading.rules,
 		     "A rule, if the rules are lost. May be repeated."),
 	OPTION_TEXTS('f', "file", "FILE", struct repair_request, loading.files,

@@ -75,7 +75,8 @@ static void print_drops(const struct snapshot *snapshot)
 	uint64_t packets = totals->sum[IPF_DROPPED].packets;
 
 	text_printable(snapshot->iface->dev.name, ifname, sizeof(ifname));
-	printf("%s: %" PRIu64 " packet%s dropped:", ifname, packets, packets == 1 ? "" : "s");
+	printf("%s: %" PRIu64 " packet%s %s:", ifname, packets, packets == 1 ? "" : "s",
+	       snapshot->observes ? "would have been dropped" : "dropped");
 	for (unsigned int cpu = 0; cpu < totals->cpus; cpu++)
 		printf("%s cpu %u: %" PRIu64, cpu ? "," : "", cpu,
 		       (uint64_t)totals->per_cpu[cpu][IPF_DROPPED].packets);

@@ -74,6 +74,10 @@ static void describe_program(struct report *report, const struct iface *iface)
 		report_null(report, "program_id");
 	report_string(report, "policy", "policy",
 		      loaded ? loading_policy(iface_policy(iface)) : NULL);
+	if (loaded)
+		report_flag(report, "enforce", !iface_observes(iface));
+	else
+		report_null(report, "enforce");
 }
 
 static void describe_rule_numbers(struct report *report, const struct ruleset *rules)
@@ -183,6 +187,11 @@ static void describe_trouble(struct report *report, const struct snapshot *snaps
 
 	if (!report_is_text(report))
 		return;
+	if (iface_observes(snapshot->iface))
+		report_line(report,
+			    "it drops nothing, and only counts what it would drop; '" PROGRAM_NAME
+			    " enforce on -d %s' makes it drop",
+			    name);
 	describe_chain_trouble(report, snapshot);
 	if (chain->our_count > 1)
 		report_line(report,
@@ -207,8 +216,7 @@ static void describe_another(struct report *report, const struct snapshot *snaps
 	const struct iface *iface = snapshot->iface;
 	char heading[64];
 
-	snprintf(heading, sizeof(heading), "%s: %s", iface->dev.name,
-		 filter_state_text(iface_state(iface)));
+	snprintf(heading, sizeof(heading), "%s: %s", iface->dev.name, iface_state_text(iface));
 	report_object(report, NULL, heading);
 	report_string(report, NULL, "mode", attach_mode_name(iface->chain.mode));
 	describe_program(report, iface);
@@ -226,8 +234,7 @@ static void describe_interface(struct report *report, const struct snapshot *sna
 	bool json = !report_is_text(report);
 	char heading[64];
 
-	snprintf(heading, sizeof(heading), "%s: %s", iface->dev.name,
-		 filter_state_text(iface_state(iface)));
+	snprintf(heading, sizeof(heading), "%s: %s", iface->dev.name, iface_state_text(iface));
 	report_object(report, NULL, heading);
 	report_string(report, "ifname", NULL, iface->dev.name);
 	report_number(report, "ifindex", NULL, iface->dev.ifindex);

@@ -24,6 +24,7 @@
 #include <ruleset/verdict.h>
 #include <table/compile.h>
 #include <util/error.h>
+#include <util/log.h>
 
 struct test_request {
 	struct option_texts devices, rule_files, files, texts;
@@ -255,6 +256,9 @@ static int test_snapshots(struct findings *findings, const struct snapshots *sna
 			.now = snapshot->tick,
 		};
 
+		if (iface_observes(snapshot->iface))
+			log_warning("%s: observing: whatever the rules say, nothing is dropped",
+				    snapshot->iface->dev.name);
 		/* A warning has already said so. */
 		if (iface->misread.text[0])
 			findings->all_dropped = false;

@@ -5,20 +5,21 @@
 
 # Made by `make completion`: do not edit from here on ...
 
-_xdp_ipfilter_commands='load run unload repair add del replace flush list test status poll sync help'
+_xdp_ipfilter_commands='load run unload repair add del replace flush enforce list test status poll sync help'
 
 # The options of a command.
 _xdp_ipfilter_options()
 {
 	case $1 in
-	load) echo '-m --mode -p --policy -P --prio -i --ip -f --file --format --require-dispatcher --trace --counters --force -h --help -v --verbose --lock-timeout' ;;
-	run) echo '-m --mode -p --policy -P --prio -i --ip -f --file --format --require-dispatcher --trace --counters --force --interval --count -h --help -v --verbose --lock-timeout' ;;
+	load) echo '-m --mode -p --policy -P --prio -i --ip -f --file --format --require-dispatcher --trace --observe --counters --force -h --help -v --verbose --lock-timeout' ;;
+	run) echo '-m --mode -p --policy -P --prio -i --ip -f --file --format --require-dispatcher --trace --observe --counters --force --interval --count -h --help -v --verbose --lock-timeout' ;;
 	unload) echo '-a --all -h --help -v --verbose --lock-timeout' ;;
-	repair) echo '-p --policy -P --prio -i --ip -f --file --format --force -h --help -v --verbose --lock-timeout' ;;
+	repair) echo '-p --policy -P --prio --observe -i --ip -f --file --format --force -h --help -v --verbose --lock-timeout' ;;
 	add) echo '-d --dev -s --set -t --timeout --pass --drop --force -f --file --format -h --help -v --verbose --lock-timeout' ;;
 	del) echo '-d --dev -s --set -f --file --format -h --help -v --verbose --lock-timeout' ;;
 	replace) echo '-d --dev -s --set -n --dry-run --force -f --file --format -h --help -v --verbose --lock-timeout' ;;
 	flush) echo '-d --dev -s --set -a --all -h --help -v --verbose --lock-timeout' ;;
+	enforce) echo '-d --dev -h --help -v --verbose --lock-timeout' ;;
 	list) echo '-d --dev -s --set -j --json --until -h --help -v --verbose --lock-timeout' ;;
 	test) echo '-d --dev --rules --format -p --policy -f --file --only -q --quiet -h --help -v --verbose --lock-timeout' ;;
 	status) echo '-j --json -h --help -v --verbose --lock-timeout' ;;

@@ -214,6 +214,17 @@ enum filter_state iface_state(const struct iface *iface)
 	return iface->misread.text[0] ? FILTER_STATE_NOT_FILTERING : iface->chain.state;
 }
 
+bool iface_observes(const struct iface *iface)
+{
+	return iface->chain.program_id && iface->filter.enforcement == ENFORCEMENT_OFF;
+}
+
+const char *iface_state_text(const struct iface *iface)
+{
+	return iface_observes(iface) ? filter_state_text_observing(iface_state(iface)) :
+				       filter_state_text(iface_state(iface));
+}
+
 int iface_refuse(const struct iface *iface, struct error *err)
 {
 	char advice[CHAIN_ADVICE_SIZE];

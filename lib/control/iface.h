@@ -77,6 +77,12 @@ int ifaces_running(struct ifaces *out, struct error *err);
  * the frames. */
 enum filter_state iface_state(const struct iface *iface);
 
+/* The state for people, which tells whether the filter drops or observes. */
+const char *iface_state_text(const struct iface *iface);
+
+/* Is it a filter that drops nothing? As it was when the filter was opened. */
+bool iface_observes(const struct iface *iface);
+
 /* Is the filter attached but not filtering, or was it turned off? */
 bool iface_lost(const struct iface *iface);
 

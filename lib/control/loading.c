@@ -16,7 +16,9 @@
 #include <ruleset/verdict.h>
 #include <util/auto.h>
 #include <util/error.h>
+#include <util/log.h>
 #include <util/number.h>
+#include <util/program.h>
 
 const char *loading_mode(unsigned int mode)
 {
@@ -87,6 +89,7 @@ int loading_prepare(const struct loading_request *request, const struct input *i
 		ret = check_rules(request, input, iface, err);
 	if (ret)
 		return ret;
+	iface->filter.enforcement = request->attach.observe ? ENFORCEMENT_OFF : ENFORCEMENT_ON;
 	progress_rules(iface->dev.name, iface->rules.count);
 	ret = attach_prepare(&iface->dev, &request->attach, &iface->rules, out, err);
 	progress_erase();
@@ -103,7 +106,11 @@ void loading_print(const struct iface *iface)
 		snprintf(position, sizeof(position), ", position %u of %u", chain->position,
 			 chain->count);
 	report_init(&report, REPORT_TEXT, stdout);
-	report_line(&report, "%s: %s (%s%s), %s", iface->dev.name, filter_state_text(chain->state),
+	report_line(&report, "%s: %s (%s%s), %s", iface->dev.name, iface_state_text(iface),
 		    attach_mode_name(chain->mode), position,
 		    number_count(iface->rules.count, "rule", rules));
+	if (iface_observes(iface))
+		log_warning("%s: it drops nothing, and only counts what it would drop; '" PROGRAM_NAME
+			    " enforce on -d %s' makes it drop",
+			    iface->dev.name, iface->dev.name);
 }

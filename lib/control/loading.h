@@ -53,6 +53,8 @@ const char *loading_counting(unsigned int counting); /* enum ipf_counting */
 		    "Fail instead of running single, outside a chain."),                                \
 	OPTION_FLAG(0, "trace", request, field_.attach.trace,                                       \
 		    "Log each verdict to the kernel's trace_pipe."),                                \
+	OPTION_FLAG(0, "observe", request, field_.attach.observe,                                   \
+		    "Drop nothing; only count what would be dropped."),                            \
 	OPTION_ENUM(0, "counters", "WHEN", request, field_.attach.counting, loading_counting,       \
 		    "Count the packets of each rule; auto does up to 65536 rules."),                \
 	OPTION_FLAG(0, "force", request, field_.force,                                              \
@@ -69,7 +71,8 @@ int loading_read(const struct loading_request *request, struct input *input, str
 int loading_prepare(const struct loading_request *request, const struct input *input,
 		    struct iface *iface, struct attachment **out, struct error *err);
 
-/* Prints "eth0: filtering, chained (native, position 1 of 2), 3 rules" to stdout. */
+/* Prints "eth0: filtering, chained (native, position 1 of 2), 3 rules" to stdout. Warns if the
+ * filter drops nothing. */
 void loading_print(const struct iface *iface);
 
 #endif

@@ -57,6 +57,7 @@ int recovery_prepare(struct recovery *recovery, struct iface *iface, struct erro
 	options.policy = iface_policy(iface);
 	options.priority = config->priority;
 	options.trace = config->trace;
+	options.observe = iface->filter.enforcement == ENFORCEMENT_OFF;
 	options.counting = config->counting;
 	return attach_prepare(&iface->dev, &options, &iface->rules, &recovery->attachment, err);
 }
@@ -67,6 +68,7 @@ int recovery_prepare_anew(struct recovery *recovery, struct iface *iface,
 	struct attach_options own = *options;
 
 	recovery->iface = iface;
+	iface->filter.enforcement = own.observe ? ENFORCEMENT_OFF : ENFORCEMENT_ON;
 	if (iface->chain.state == FILTER_STATE_NOT_FILTERING) {
 		own.mode = iface->chain.mode;
 		own.repair = true;

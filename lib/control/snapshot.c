@@ -6,6 +6,8 @@
 
 #include <stdlib.h>
 
+#include <dataplane/enforcement.h>
+#include <dataplane/kernel.h>
 #include <dataplane/repair.h>
 #include <ruleset/tick.h>
 #include <util/clock.h>
@@ -41,10 +43,19 @@ static int read_rules(struct snapshot *snapshot, const struct snapshot_parts *pa
 
 static int read_totals(struct snapshot *snapshot, struct error *err)
 {
-	int ret = totals_read(&snapshot->iface->filter, &snapshot->totals, err);
+	const struct filter *filter = &snapshot->iface->filter;
+	enum enforcement enforcement;
+	int ret = totals_read(filter, &snapshot->totals, err);
 
 	snapshot->time_ms = clock_monotonic_ms();
-	return ret;
+	if (ret)
+		return ret;
+	ret = enforcement_read(filter, &enforcement);
+	if (ret)
+		return error_set(err, ret, "cannot read whether it drops: %s",
+				 kernel_strerror(ret));
+	snapshot->observes = enforcement == ENFORCEMENT_OFF;
+	return 0;
 }
 
 static int read_parts(struct snapshot *snapshot, const struct snapshot_parts *parts,

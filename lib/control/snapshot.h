@@ -40,6 +40,7 @@ struct snapshot {
 	struct table_snapshot table;
 	struct counter *counters; /* one for each rule */
 	struct totals totals;
+	bool observes;     /* with the totals: did the filter drop nothing then? */
 	bool needs_repair; /* what repair_is_needed() says, if the filter runs */
 };
 

@@ -25,6 +25,7 @@
 #include <dataplane/attempt.h>
 #include <dataplane/capability.h>
 #include <dataplane/detach.h>
+#include <dataplane/enforcement.h>
 #include <dataplane/filter.h>
 #include <dataplane/framing.h>
 #include <dataplane/kernel.h>
@@ -143,8 +144,9 @@ static int load_object(struct attachment *attachment, struct error *err)
 static int fill_table(const struct attachment *attachment, struct ruleset *rules, struct error *err)
 {
 	struct filter filter = filter_of_object(attachment->object, &attachment->config);
+	int ret = attachment->options.observe ? enforcement_set(&filter, ENFORCEMENT_OFF, err) : 0;
 
-	return table_fill(&filter, rules, err);
+	return ret ? ret : table_fill(&filter, rules, err);
 }
 
 static int build(struct attachment *attachment, struct ruleset *rules, struct error *err)

@@ -28,6 +28,7 @@ struct attach_options {
 	bool require_dispatcher;
 	bool repair; /* repair a broken chain first instead of refusing it */
 	bool trace;
+	bool observe; /* begin with ENFORCEMENT_OFF */
 	enum ipf_counting counting;
 };
 

@@ -23,3 +23,12 @@ const char *filter_state_text(enum filter_state state)
 {
 	return states[state].text;
 }
+
+const char *filter_state_text_observing(enum filter_state state)
+{
+	if (state == FILTER_STATE_CHAINED)
+		return "observing, chained";
+	if (state == FILTER_STATE_SINGLE)
+		return "observing, single";
+	return filter_state_text(state);
+}

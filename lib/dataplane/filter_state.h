@@ -20,4 +20,7 @@ const char *filter_state_name(enum filter_state state);
 /* For people: "filtering, chained", "attached but NOT filtering", ... */
 const char *filter_state_text(enum filter_state state);
 
+/* The same of a filter that drops nothing (<dataplane/enforcement.h>): "observing, chained". */
+const char *filter_state_text_observing(enum filter_state state);
+
 #endif

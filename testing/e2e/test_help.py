@@ -13,16 +13,17 @@ tool = Tool()
 
 OPTIONS = {
     "load": ["--mode", "--policy", "--prio", "--ip", "--file", "--require-dispatcher", "--trace",
-             "--counters", "--format", "--force"],
+             "--observe", "--counters", "--format", "--force"],
     "run": ["--mode", "--policy", "--prio", "--ip", "--file", "--require-dispatcher", "--trace",
-            "--counters", "--format", "--force", "--interval", "--count"],
+            "--observe", "--counters", "--format", "--force", "--interval", "--count"],
     "unload": ["--all"],
-    "repair": ["--policy", "--prio", "--ip", "--file", "--format", "--force"],
+    "repair": ["--policy", "--prio", "--observe", "--ip", "--file", "--format", "--force"],
     "add": ["--dev", "--set", "--timeout", "--pass", "--drop", "--force", "--file",
             "--format"],
     "del": ["--dev", "--set", "--file", "--format"],
     "replace": ["--dev", "--set", "--dry-run", "--force", "--file", "--format"],
     "flush": ["--dev", "--set", "--all"],
+    "enforce": ["--dev"],
     "list": ["--dev", "--set", "--json"],
     "test": ["--dev", "--rules", "--format", "--policy", "--file", "--only", "-q"],
     "status": ["--json"],
@@ -71,8 +72,8 @@ def test_version_is_one_line_with_a_number():
 
 @pytest.mark.parametrize("prefix, command", [
     ("loa", "load"), ("lo", "load"), ("ru", "run"), ("u", "unload"), ("a", "add"), ("d", "del"),
-    ("repl", "replace"), ("repa", "repair"), ("f", "flush"), ("li", "list"), ("t", "test"),
-    ("st", "status"), ("sy", "sync"), ("p", "poll"), ("h", "help")])
+    ("repl", "replace"), ("repa", "repair"), ("f", "flush"), ("e", "enforce"), ("li", "list"),
+    ("t", "test"), ("st", "status"), ("sy", "sync"), ("p", "poll"), ("h", "help")])
 def test_a_unique_prefix_of_a_command_is_the_command(prefix, command):
     assert tool.good(prefix, "--help").out == tool.good(command, "--help").out
 

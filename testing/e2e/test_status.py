@@ -11,7 +11,7 @@ from product import DONE, FAILED, NOT_LOADED, VERDICTS
 
 COUNTER = {"packets", "bytes"}
 INTERFACE = {"ifname", "ifindex", "state", "mode", "chained", "recoverable", "priority", "position",
-             "program_id", "policy", "rules", "counters", "per_cpu", "more"}
+             "program_id", "policy", "enforce", "rules", "counters", "per_cpu", "more"}
 
 
 def test_status_json_has_the_keys_of_schema_1(lab, dispatcher):
@@ -78,7 +78,7 @@ def test_list_json_has_the_keys_of_schema_1(lab):
     document = lab.good("list", "--json").json()
     assert set(document) == {"schema", "interfaces"}
     [interface] = document["interfaces"]
-    assert set(interface) == {"ifname", "rules"} and interface["ifname"] == "f0"
+    assert set(interface) == {"ifname", "enforce", "rules"} and interface["ifname"] == "f0"
     by_prefix = {rule["prefix"]: rule for rule in interface["rules"]}
     for rule in by_prefix.values():
         assert set(rule) == {"prefix", "verdict", "set", "packets", "bytes", "expires_s"}
