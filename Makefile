@@ -79,7 +79,7 @@ install: all
 		"$$root$$examples"
 	$(Q)install -m 755 xdp-ipfilter/xdp-ipfilter "$$root$$sbin/xdp-ipfilter"
 	$(Q)install -m 755 xdp-ipfilter/xdp-ipfilter-sync xdp-ipfilter/xdp-ipfilter-source \
-		"$$root$$programs"
+		$(if $(filter yes,$(HAVE_MAXMINDDB)),xdp-ipfilter/xdp-ipfilter-mmdb) "$$root$$programs"
 	$(Q)install -m 644 lib/bpf/xdp_ipfilter.o "$$root$$bpf/xdp_ipfilter.o"
 	$(Q)install -m 644 xdp-ipfilter/completion.bash "$$root$$completions/xdp-ipfilter"
 	$(Q)install -m 644 xdp-ipfilter/share/sync.conf "$$root$$examples"
@@ -94,6 +94,7 @@ uninstall:
 	$(Q)rm -f "$$root$$sbin/xdp-ipfilter" "$$root$$bpf/xdp_ipfilter.o" \
 		"$$root$$completions/xdp-ipfilter" "$$root$$man8/xdp-ipfilter.8" \
 		"$$root$$programs/xdp-ipfilter-sync" "$$root$$programs/xdp-ipfilter-source" \
+		"$$root$$programs/xdp-ipfilter-mmdb" \
 		"$$root$$examples/sync.conf"
 ifeq ($(DESTDIR),)
 	$(Q)for folder in "$$bpf" "$$programs" "$${programs%/*}" "$$completions" "$${completions%/*}" \

@@ -19,8 +19,9 @@
 
 struct add_request {
 	struct transaction change; /* first: its steps get the request */
-	struct option_texts files, rules;
-	const char *set, *format;
+	struct rule_input_files files;
+	struct option_texts rules;
+	const char *set;
 	uint64_t timeout_s; /* 0: none */
 	enum verdict verdict;
 	bool force;
@@ -37,7 +38,7 @@ static const struct option_spec add_options[] = {
 	OPTION_FLAG(0, "force", struct add_request, force,
 		    "Accept a likely accident: rules that drop nearly all sources."),
 	RULE_INPUT_FILE_OPTION(struct add_request, files),
-	RULE_INPUT_FORMAT_OPTION(struct add_request, format),
+	RULE_INPUT_FORMAT_OPTIONS(struct add_request, files),
 	OPTION_POSITIONALS("RULE", struct add_request, rules),
 	OPTION_END,
 };
@@ -46,7 +47,7 @@ static const char *check(const void *data)
 {
 	const struct add_request *request = data;
 
-	return request->rules.count || request->files.count ? NULL : "which rules?";
+	return request->rules.count || request->files.names.count ? NULL : "which rules?";
 }
 
 static void start_input(const struct add_request *request, struct input *input)
@@ -55,7 +56,6 @@ static void start_input(const struct add_request *request, struct input *input)
 	input->verdict = request->verdict;
 	input->verdict_forced = request->verdict != VERDICT_BY_POLICY;
 	input->set = request->set;
-	input->format = rule_input_format(request->format);
 	if (request->timeout_s)
 		input->expires = tick_after(input->now, request->timeout_s);
 }

@@ -14,8 +14,9 @@
 
 struct del_request {
 	struct transaction change; /* first: its steps get the request */
-	struct option_texts files, rules;
-	const char *set, *format;
+	struct rule_input_files files;
+	struct option_texts rules;
+	const char *set;
 };
 
 static const struct option_spec del_options[] = {
@@ -23,7 +24,7 @@ static const struct option_spec del_options[] = {
 	RULE_INPUT_SET_OPTION(struct del_request, set,
 			      "The set that the rules belong to (default: default)."),
 	RULE_INPUT_FILE_OPTION(struct del_request, files),
-	RULE_INPUT_FORMAT_OPTION(struct del_request, format),
+	RULE_INPUT_FORMAT_OPTIONS(struct del_request, files),
 	OPTION_POSITIONALS("RULE", struct del_request, rules),
 	OPTION_END,
 };
@@ -32,7 +33,7 @@ static const char *check(const void *data)
 {
 	const struct del_request *request = data;
 
-	return request->rules.count || request->files.count ? NULL : "which rules?";
+	return request->rules.count || request->files.names.count ? NULL : "which rules?";
 }
 
 static int read_input(void *data, struct error *err)
@@ -42,7 +43,6 @@ static int read_input(void *data, struct error *err)
 
 	input_start(input);
 	input->set = request->set;
-	input->format = rule_input_format(request->format);
 	input->deletes = true;
 	return rule_input_read(input, &request->files, &request->rules, err);
 }

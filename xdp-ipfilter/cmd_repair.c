@@ -34,10 +34,10 @@ static const struct option_spec repair_options[] = {
 		    "As for load, if the rules are lost."),
 	OPTION_TEXTS('i', "ip", "RULE", struct repair_request, loading.rules,
 		     "A rule, if the rules are lost. May be repeated."),
-	OPTION_TEXTS('f', "file", "FILE", struct repair_request, loading.files,
+	OPTION_TEXTS('f', "file", "FILE", struct repair_request, loading.files.names,
 		     "A file of rules, if the rules are lost; - is standard input. May be "
 		     "repeated."),
-	RULE_INPUT_FORMAT_OPTION(struct repair_request, loading.format),
+	RULE_INPUT_FORMAT_OPTIONS(struct repair_request, loading.files),
 	OPTION_FLAG(0, "force", struct repair_request, loading.force,
 		    "If the rules are lost, load the filter without any."),
 	OPTION_POSITIONALS("IFNAME", struct repair_request, loading.names),

@@ -17,8 +17,8 @@
 
 struct replace_request {
 	struct transaction change; /* first: its steps get the request */
-	struct option_texts files;
-	const char *set, *format;
+	struct rule_input_files files;
+	const char *set;
 	bool dry_run, force;
 };
 
@@ -32,7 +32,7 @@ static const struct option_spec replace_options[] = {
 		    "Accept a likely accident: rules that drop nearly all sources, no rules at "
 		    "all, or the loss of more than half of a large set."),
 	RULE_INPUT_FILE_OPTION(struct replace_request, files),
-	RULE_INPUT_FORMAT_OPTION(struct replace_request, format),
+	RULE_INPUT_FORMAT_OPTIONS(struct replace_request, files),
 	OPTION_NO_POSITIONALS("rules come from --file, an interface follows --dev"),
 	OPTION_END,
 };
@@ -41,7 +41,8 @@ static const char *check(const void *data)
 {
 	const struct replace_request *request = data;
 
-	return request->files.count ? NULL : "which rules? --file names them, - is standard input";
+	return request->files.names.count ? NULL :
+					    "which rules? --file names them, - is standard input";
 }
 
 static bool only_reads(const void *data)
@@ -87,7 +88,6 @@ static int read_input(void *data, struct error *err)
 
 	input_start(input);
 	input->set = request->set;
-	input->format = rule_input_format(request->format);
 	request->change.is_guarded = !request->force;
 	ret = rule_input_read(input, &request->files, &no_arguments, err);
 	if (ret || request->force)

@@ -23,12 +23,14 @@
 #include <ruleset/tick.h>
 #include <ruleset/verdict.h>
 #include <table/compile.h>
+#include <util/clock.h>
 #include <util/error.h>
 #include <util/log.h>
 
 struct test_request {
-	struct option_texts devices, rule_files, files, texts;
-	const char *format, *policy, *only;
+	struct option_texts devices, files, texts;
+	struct rule_input_files rules;
+	const char *policy, *only;
 	bool quiet;
 	struct addresses addresses;
 	struct input input; /* of the rule files */
@@ -41,10 +43,10 @@ static const char *only_name(unsigned int verdict)
 
 static const struct option_spec test_options[] = {
 	IFACE_OPTION(struct test_request, devices),
-	OPTION_TEXTS(0, "rules", "FILE", struct test_request, rule_files,
+	OPTION_TEXTS(0, "rules", "FILE", struct test_request, rules.names,
 		     "Ask the rules of FILE instead of live ones; - is standard input. May be "
 		     "repeated. Needs no privileges."),
-	RULE_INPUT_FORMAT_OPTION(struct test_request, format),
+	RULE_INPUT_FORMAT_OPTIONS(struct test_request, rules),
 	OPTION_CHOICE('p', "policy", "POLICY", struct test_request, policy, loading_policy,
 		      "With --rules, what happens to a source without a rule (default: allow)."),
 	OPTION_TEXTS('f', "file", "FILE", struct test_request, files,
@@ -62,7 +64,7 @@ static bool uses_files(const void *data)
 {
 	const struct test_request *request = data;
 
-	return request->rule_files.count > 0;
+	return request->rules.names.count > 0;
 }
 
 static size_t count_stdin(const struct option_texts *files)
@@ -80,13 +82,15 @@ static const char *check(const void *data)
 
 	if (!request->texts.count && !request->files.count)
 		return "which address?";
-	if (count_stdin(&request->files) + count_stdin(&request->rule_files) > 1)
+	if (count_stdin(&request->files) + count_stdin(&request->rules.names) > 1)
 		return "standard input can be only one of the files";
 	if (uses_files(request))
 		return request->devices.count ? "--dev or --rules, not both" : NULL;
 	if (request->policy)
 		return "--policy is for --rules: an interface has a policy";
-	return request->format ? "--format is for --rules" : NULL;
+	if (request->rules.where.count)
+		return "--where is for --rules";
+	return request->rules.format ? "--format is for --rules" : NULL;
 }
 
 /* --- Input ------------------------------------------------------------------------------------ */
@@ -127,9 +131,9 @@ static int read_input(void *data, struct error *err)
 		.verdict = policy_of(request) == IPF_PASS ? VERDICT_DROP : VERDICT_PASS,
 		.expires = IPF_NEVER,
 		.now = tick_now(),
-		.format = rule_input_format(request->format),
+		.unix_now_ns = clock_unix_ns(),
 	};
-	return rule_input_read(&request->input, &request->rule_files, &no_arguments, err);
+	return rule_input_read(&request->input, &request->rules, &no_arguments, err);
 }
 
 /* --- Answers ---------------------------------------------------------------------------------- */

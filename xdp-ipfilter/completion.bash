@@ -11,17 +11,17 @@ _xdp_ipfilter_commands='load run unload repair add del replace flush enforce lis
 _xdp_ipfilter_options()
 {
 	case $1 in
-	load) echo '-m --mode -p --policy -P --prio -i --ip -f --file --format --require-dispatcher --trace --observe --counters --force -h --help -v --verbose --lock-timeout' ;;
-	run) echo '-m --mode -p --policy -P --prio -i --ip -f --file --format --require-dispatcher --trace --observe --counters --force --interval --count -h --help -v --verbose --lock-timeout' ;;
+	load) echo '-m --mode -p --policy -P --prio -i --ip -f --file --format --where --require-dispatcher --trace --observe --counters --force -h --help -v --verbose --lock-timeout' ;;
+	run) echo '-m --mode -p --policy -P --prio -i --ip -f --file --format --where --require-dispatcher --trace --observe --counters --force --interval --count -h --help -v --verbose --lock-timeout' ;;
 	unload) echo '-a --all -h --help -v --verbose --lock-timeout' ;;
-	repair) echo '-p --policy -P --prio --observe -i --ip -f --file --format --force -h --help -v --verbose --lock-timeout' ;;
-	add) echo '-d --dev -s --set -t --timeout --pass --drop --force -f --file --format -h --help -v --verbose --lock-timeout' ;;
-	del) echo '-d --dev -s --set -f --file --format -h --help -v --verbose --lock-timeout' ;;
-	replace) echo '-d --dev -s --set -n --dry-run --force -f --file --format -h --help -v --verbose --lock-timeout' ;;
+	repair) echo '-p --policy -P --prio --observe -i --ip -f --file --format --where --force -h --help -v --verbose --lock-timeout' ;;
+	add) echo '-d --dev -s --set -t --timeout --pass --drop --force -f --file --format --where -h --help -v --verbose --lock-timeout' ;;
+	del) echo '-d --dev -s --set -f --file --format --where -h --help -v --verbose --lock-timeout' ;;
+	replace) echo '-d --dev -s --set -n --dry-run --force -f --file --format --where -h --help -v --verbose --lock-timeout' ;;
 	flush) echo '-d --dev -s --set -a --all -h --help -v --verbose --lock-timeout' ;;
 	enforce) echo '-d --dev -h --help -v --verbose --lock-timeout' ;;
 	list) echo '-d --dev -s --set -j --json --until -h --help -v --verbose --lock-timeout' ;;
-	test) echo '-d --dev --rules --format -p --policy -f --file --only -q --quiet -h --help -v --verbose --lock-timeout' ;;
+	test) echo '-d --dev --rules --format --where -p --policy -f --file --only -q --quiet -h --help -v --verbose --lock-timeout' ;;
 	status) echo '-j --json -h --help -v --verbose --lock-timeout' ;;
 	poll) echo '-i --interval --count -j --json -h --help -v --verbose --lock-timeout' ;;
 	sync) echo '-c --config --once --check -d --dev --every --cache -h --help -v --verbose --lock-timeout' ;;
@@ -41,7 +41,8 @@ _xdp_ipfilter_value()
 	load:-i | run:-i | repair:-i | *:--ip) echo 'RULE' ;;
 	poll:-i | *:--interval) echo 'MS' ;;
 	*:-f | *:--file | *:--rules | *:-c | *:--config) echo 'FILE' ;;
-	*:--format) echo 'rules ndjson dshield ipsascii dat ipset p2p' ;;
+	*:--format) echo 'rules ndjson dshield ipsascii dat ipset p2p csv mmdb' ;;
+	*:--where) echo 'CONDITION' ;;
 	*:--counters) echo 'auto always never' ;;
 	*:--count) echo 'N' ;;
 	*:-d | *:--dev) echo 'IFNAME' ;;

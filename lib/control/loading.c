@@ -49,7 +49,6 @@ int loading_read(const struct loading_request *request, struct input *input, str
 
 	input_start(input);
 	input->verdict = request->attach.policy == IPF_PASS ? VERDICT_DROP : VERDICT_PASS;
-	input->format = rule_input_format(request->format);
 	ret = rule_input_read(input, &request->files, &request->rules, err);
 	return ret || request->force ? ret : lockout_check_input(input, err);
 }

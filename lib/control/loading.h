@@ -16,8 +16,8 @@
 struct error;
 
 struct loading_request {
-	struct option_texts names, files, rules;
-	const char *format;
+	struct option_texts names, rules;
+	struct rule_input_files files;
 	struct attach_options attach;
 	bool force;
 };
@@ -48,7 +48,7 @@ const char *loading_counting(unsigned int counting); /* enum ipf_counting */
 	OPTION_TEXTS('i', "ip", "RULE", request, field_.rules,                                      \
 		     "A rule to start with. May be repeated."),                                     \
 	RULE_INPUT_FILE_OPTION(request, field_.files),                                              \
-	RULE_INPUT_FORMAT_OPTION(request, field_.format),                                           \
+	RULE_INPUT_FORMAT_OPTIONS(request, field_.files),                                           \
 	OPTION_FLAG(0, "require-dispatcher", request, field_.attach.require_dispatcher,             \
 		    "Fail instead of running single, outside a chain."),                                \
 	OPTION_FLAG(0, "trace", request, field_.attach.trace,                                       \

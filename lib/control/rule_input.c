@@ -7,10 +7,12 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include <control/database.h>
 #include <control/progress.h>
 #include <control/stream.h>
 #include <feed/format.h>
 #include <feed/reader.h>
+#include <feed/where.h>
 #include <util/error.h>
 #include <util/log.h>
 #include <util/number.h>
@@ -18,11 +20,6 @@
 const char *rule_input_format_name(unsigned int index)
 {
 	return format_names[index];
-}
-
-const struct format *rule_input_format(const char *name)
-{
-	return name ? format_find(name) : NULL;
 }
 
 static int read_stream(struct input *input, FILE *file, const char *name, struct error *err)
@@ -42,14 +39,38 @@ static int read_stream(struct input *input, FILE *file, const char *name, struct
 	return ret;
 }
 
-static int read_file(struct input *input, const char *name, struct error *err)
+static bool is_database(const struct input *input, FILE *file)
+{
+	return input->format ? input->format == &format_mmdb : database_is(file);
+}
+
+static int read_database(struct input *input, FILE *file, const char *name,
+			 const struct option_texts *where, struct error *err)
+{
+	const struct format *format = input->format;
+	struct database database;
+	int ret = database_open(&database, file, name, where, err);
+
+	if (ret)
+		return ret;
+	input->format = &format_mmdb;
+	ret = read_stream(input, database.table, name, err);
+	input->format = format;
+	return database_close(&database, name, ret, err);
+}
+
+static int read_file(struct input *input, const char *name, const struct option_texts *where,
+		     struct error *err)
 {
 	FILE *file = stream_open(name, err);
 	int ret;
 
 	if (!file)
 		return -EIO;
-	ret = read_stream(input, file, name, err);
+	if (is_database(input, file))
+		ret = read_database(input, file, name, where, err);
+	else
+		ret = read_stream(input, file, name, err);
 	stream_close(file);
 	return ret;
 }
@@ -63,14 +84,54 @@ static void warn_host_bits(const struct input *input)
 			    input->host_bits - 1);
 }
 
-int rule_input_read(struct input *input, const struct option_texts *files,
-		    const struct option_texts *rules, struct error *err)
+static void warn_missing(const struct where *where)
+{
+	char text[512];
+
+	where_list_missing(where, text, sizeof(text));
+	if (text[0])
+		log_warning("no network has %s", text);
+}
+
+static int read_files(struct input *input, const struct rule_input_files *files, struct error *err)
 {
 	int ret = 0;
 
+	for (size_t i = 0; i < files->names.count && !ret; i++)
+		ret = read_file(input, files->names.items[i], &files->where, err);
+	return ret;
+}
+
+/* Reads them with the conditions that the texts ask for. */
+static int read_chosen(struct input *input, const struct rule_input_files *files, struct error *err)
+{
+	struct where where = { .count = 0 };
+	int ret = 0;
+
+	for (size_t i = 0; i < files->where.count && !ret; i++)
+		ret = where_add(&where, files->where.items[i], err);
+	input->where = &where;
+	if (!ret)
+		ret = read_files(input, files, err);
+	if (!ret)
+		ret = where_check(&where, err);
+	if (!ret)
+		warn_missing(&where);
+	input->where = NULL;
+	where_done(&where);
+	return ret;
+}
+
+int rule_input_read(struct input *input, const struct rule_input_files *files,
+		    const struct option_texts *rules, struct error *err)
+{
+	int ret;
+
 	input->progress = progress_lines;
-	for (size_t i = 0; i < files->count && !ret; i++)
-		ret = read_file(input, files->items[i], err);
+	input->format = files->format ? format_find(files->format) : NULL;
+	if (files->where.count && !files->names.count)
+		return error_set_usage(err, "--where chooses from files; there is no --file");
+	ret = files->where.count ? read_chosen(input, files, err) : read_files(input, files, err);
 	for (size_t i = 0; i < rules->count && !ret; i++)
 		ret = reader_argument(input, rules->items[i], err);
 	if (!ret)

@@ -18,6 +18,7 @@ struct line;
 struct format {
 	/* Is this text the first line of a file of this format? */
 	bool (*begins)(const char *text);
+	bool takes_where; /* chooses lines by input->where; others refuse it */
 	/* The size of what a format keeps from one line of a file to the next, zeroed before the
 	 * first line. 0: nothing, and `state` is NULL below. */
 	size_t state_size;
@@ -33,8 +34,9 @@ struct format {
 /* The one list of formats, in the order in which users see them. A new format is a new name here,
  * and a format_NAME.c. A file is compared with the second format, then with those after it. If none
  * of them matches, the first format reads it, because its messages are the plainest. */
-#define FORMAT_LIST(each) \
-	each(rules) each(ndjson) each(dshield) each(ipsascii) each(dat) each(ipset) each(p2p)
+#define FORMAT_LIST(each)                                                                     \
+	each(rules) each(ndjson) each(dshield) each(ipsascii) each(dat) each(ipset) each(p2p) \
+		each(csv) each(mmdb)
 
 #define FORMAT_DECLARE(name) extern const struct format format_##name;
 FORMAT_LIST(FORMAT_DECLARE)

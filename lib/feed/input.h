@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 struct format;
+struct where;
 
 /* A file or an argument whose rules were read. The lines of all sources are numbered consecutively.
  * The `origin` of a rule is that number, which costs nothing, unlike a name and a text. */
@@ -63,6 +64,8 @@ struct input {
 	/* What names the set and the format, in messages. NULL: "--set", "--format". */
 	const char *set_option;
 	const char *format_option;
+	/* Chooses networks of tables, which are refused without it. */
+	struct where *where;
 	/* Called now and then with the number of lines of a file that were read; NULL: not
 	 * called. */
 	void (*progress)(const char *name, size_t lines);

@@ -56,12 +56,25 @@ static bool says_nothing(const char *text)
 	return !*text || *text == '#' || *text == ';';
 }
 
+/* What the user chooses must not be lost on a file that knows no choice. */
+static int check_where(const struct reader *reader, struct error *err)
+{
+	const struct line *line = &reader->line;
+
+	if (!line->input->where || reader->format->takes_where)
+		return 0;
+	return error_set_usage(err, "%s:%zu:1: not a table of networks, of which --where chooses",
+			       line->file, line->number);
+}
+
 static int read_line(struct reader *reader, char *text, struct error *err)
 {
 	int ret = 0;
 
 	if (!reader->format)
 		ret = set_format(reader, format_of(text), err);
+	if (!ret)
+		ret = check_where(reader, err);
 	return ret ? ret : reader->format->read_line(reader->state, &reader->line, text, err);
 }
 

@@ -73,14 +73,10 @@ static int limit(int resource, rlim_t most, struct error *err)
 	return setrlimit(resource, &value) ? fail("resources", err) : 0;
 }
 
-int sandbox_enter(struct error *err)
+int sandbox_enter_as_user(struct error *err)
 {
-	int ret;
+	int ret = drop_capabilities(err);
 
-	die_first();
-	ret = drop_user(err);
-	if (!ret)
-		ret = drop_capabilities(err);
 	/* After the change of user, which turns it on again. */
 	if (!ret && prctl(PR_SET_DUMPABLE, 0, 0, 0, 0))
 		ret = fail("being traced", err);
@@ -95,4 +91,18 @@ int sandbox_enter(struct error *err)
 	if (!ret)
 		ret = sandbox_files_limit(err);
 	return ret ? ret : sandbox_calls_limit(err);
+}
+
+int sandbox_enter(struct error *err)
+{
+	int ret;
+
+	die_first();
+	ret = drop_user(err);
+	return ret ? ret : sandbox_enter_as_user(err);
+}
+
+int sandbox_close(struct error *err)
+{
+	return limit(RLIMIT_NOFILE, 0, err);
 }

@@ -171,8 +171,8 @@ def test_several_lists_each_in_its_format(loaded, tmp_path):
 
 
 def test_a_format_that_is_none(module_lab):
-    module_lab.refused(USAGE, "add", "--format", "csv", "-f", "-", stdin="",
-                       words=["csv", "rules, ndjson, dshield, ipsascii, dat, ipset, p2p", "--help"])
+    module_lab.refused(USAGE, "add", "--format", "xml", "-f", "-", stdin="",
+                       words=["xml", "rules, ndjson, dshield, ipsascii, dat, ipset, p2p", "--help"])
 
 
 @each_format

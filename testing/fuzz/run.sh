@@ -15,13 +15,16 @@ cd "$(dirname "$0")/../.." || exit 1
 # shellcheck source=../lib.sh
 . testing/lib.sh
 
-targets=(address rules ndjson dshield ipsascii dat p2p ipset image delta packet receiver config etcd)
+targets=(address rules ndjson dshield ipsascii dat p2p ipset csv mmdb image delta packet receiver config etcd)
 targets+=(decision unpack)
 sanitize=('-fsanitize=address,undefined' -fno-sanitize-recover=all)
 compile=("${CLANG:-clang}" -std=gnu11 -g -O1 -D_GNU_SOURCE "-I$PWD/headers" "-I$PWD/lib" "${sanitize[@]}")
 
 # Configuration files are read by a library that a machine may lack.
 echo '#include <confuse.h>' | "${CLANG:-clang}" -E - >/dev/null 2>&1 || targets=("${targets[@]/%config/}")
+
+# The flags for a library that may not be here; then its target is left out.
+read -ra maxminddb < <(${PKG_CONFIG:-pkg-config} --cflags --libs libmaxminddb 2>/dev/null)
 
 build=$(mktemp -d) || exit 1
 trap 'rm -rf "$build"' EXIT
@@ -47,7 +50,16 @@ build_target() {
 	# The configuration takes a library, and more of the tree, than the others.
 	[ "$1" != config ] || set -- "$1" lib/sync/config.c lib/sync/config_text.c \
 		lib/sync/config_file.c lib/source/location.c -lconfuse
+	[ "$1" != mmdb ] || set -- "$1" lib/source/mmdb.c "${maxminddb[@]}"
 	"${compile[@]}" -fsanitize=fuzzer -o "$build/fuzz_$1" "$source" "${@:2}" "$build"/*.o -ljansson -lz
+}
+
+# run_target NAME OPTION_OR_CORPUS...
+run_target() {
+	local leaks=1
+	# libmaxminddb loses memory where it refuses a file; the program that uses it ends then.
+	[ "$1" != mmdb ] || leaks=0
+	ASAN_OPTIONS=detect_leaks=$leaks "$build/fuzz_$1" "${@:2}"
 }
 
 # search NAME SECONDS OPTION_OR_CORPUS...
@@ -55,12 +67,12 @@ search() {
 	local name=$1 seconds=$2 dictionary=testing/fuzz/$1.dict
 	shift 2
 	[ ! -f "$dictionary" ] || set -- "-dict=$dictionary" "$@"
-	"$build/fuzz_$name" -max_total_time="$seconds" -timeout=20 -print_final_stats=1 -verbosity=0 "$@"
+	run_target "$name" -max_total_time="$seconds" -timeout=20 -print_final_stats=1 -verbosity=0 "$@"
 }
 
 # replay NAME: tries every committed input, then a search that is the same each time
 replay() {
-	"$build/fuzz_$1" -runs=0 "testing/fuzz/corpus/$1" &&
+	run_target "$1" -runs=0 "testing/fuzz/corpus/$1" &&
 		mkdir "$build/new" &&
 		search "$1" 2 -seed=1 "-artifact_prefix=$build/" "$build/new" "testing/fuzz/corpus/$1"
 	local status=$?
@@ -77,6 +89,10 @@ if [ "${1:-}" = --replay ]; then
 	fi
 	tap_run 'fuzz: the libraries build under the sanitizers' build_libraries
 	for name in "${targets[@]}"; do
+		if [ "$name" = mmdb ] && [ ${#maxminddb[@]} -eq 0 ]; then
+			tap_skip "fuzz: $name" 'no libmaxminddb (Debian: libmaxminddb-dev)'
+			continue
+		fi
 		tap_run "fuzz: $name builds" build_target "$name"
 		tap_run "fuzz: $name" replay "$name"
 	done
@@ -94,6 +110,7 @@ cache=${XDG_CACHE_HOME:-$HOME/.cache}/xdp-ipfilter/fuzz
 build_libraries || exit 1
 failed=0
 for name; do
+	[ "$name" != mmdb ] || [ ${#maxminddb[@]} -gt 0 ] || continue
 	echo "== $name: $seconds s"
 	mkdir -p "$cache/$name"
 	build_target "$name" || exit 1
