@@ -16,6 +16,7 @@ extern const struct command cmd_del;
 extern const struct command cmd_replace;
 extern const struct command cmd_flush;
 extern const struct command cmd_enforce;
+extern const struct command cmd_confirm;
 extern const struct command cmd_list;
 extern const struct command cmd_test;
 extern const struct command cmd_status;

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 
+#include <control/confirm.h>
 #include <control/incoming.h>
 #include <control/lockout.h>
 #include <control/rule_input.h>
@@ -22,6 +23,7 @@ struct add_request {
 	struct rule_input_files files;
 	struct option_texts rules;
 	const char *set;
+	uint64_t confirm_s; /* 0: not asked for */
 	uint64_t timeout_s; /* 0: none */
 	enum verdict verdict;
 	bool force;
@@ -37,6 +39,7 @@ static const struct option_spec add_options[] = {
 	OPTION_VALUE(0, "drop", struct add_request, verdict, VERDICT_DROP, "The rules drop."),
 	OPTION_FLAG(0, "force", struct add_request, force,
 		    "Accept a likely accident: rules that drop nearly all sources."),
+	CONFIRM_OPTION(struct add_request, confirm_s),
 	RULE_INPUT_FILE_OPTION(struct add_request, files),
 	RULE_INPUT_FORMAT_OPTIONS(struct add_request, files),
 	OPTION_POSITIONALS("RULE", struct add_request, rules),
@@ -130,6 +133,14 @@ static const struct add_request add_defaults = {
 	.verdict = VERDICT_BY_POLICY,
 };
 
+static int commit(void *data, struct error *err)
+{
+	struct add_request *request = data;
+
+	return confirm_commit(request->confirm_s, "add", &request->change.ifaces,
+			      transaction_commit, request, err);
+}
+
 const struct command cmd_add = {
 	.name = "add",
 	.summary = "add rules, or replace those of the same prefix and set",
@@ -150,6 +161,6 @@ const struct command cmd_add = {
 	.needs = CAPABILITY_BPF | CAPABILITY_FILES | TOOL_NEEDS_CLOCK,
 	.takes_lock = true,
 	.run = transaction_prepare,
-	.commit = transaction_commit,
+	.commit = commit,
 	.done = transaction_done,
 };

@@ -4,6 +4,7 @@
  */
 #include "cmd.h"
 
+#include <control/confirm.h>
 #include <control/incoming.h>
 #include <control/rule_input.h>
 #include <control/tool.h>
@@ -17,12 +18,14 @@ struct del_request {
 	struct rule_input_files files;
 	struct option_texts rules;
 	const char *set;
+	uint64_t confirm_s; /* 0: not asked for */
 };
 
 static const struct option_spec del_options[] = {
 	IFACE_OPTION(struct del_request, change.devices),
 	RULE_INPUT_SET_OPTION(struct del_request, set,
 			      "The set that the rules belong to (default: default)."),
+	CONFIRM_OPTION(struct del_request, confirm_s),
 	RULE_INPUT_FILE_OPTION(struct del_request, files),
 	RULE_INPUT_FORMAT_OPTIONS(struct del_request, files),
 	OPTION_POSITIONALS("RULE", struct del_request, rules),
@@ -63,6 +66,14 @@ static int del_from(struct iface *iface, const struct transaction *change, size_
 
 static const struct del_request del_defaults = { .change.apply = del_from };
 
+static int commit(void *data, struct error *err)
+{
+	struct del_request *request = data;
+
+	return confirm_commit(request->confirm_s, "del", &request->change.ifaces,
+			      transaction_commit, request, err);
+}
+
 const struct command cmd_del = {
 	.name = "del",
 	.summary = "delete rules; a rule that does not exist is no error",
@@ -79,6 +90,6 @@ const struct command cmd_del = {
 	.needs = CAPABILITY_BPF | CAPABILITY_FILES | TOOL_NEEDS_CLOCK,
 	.takes_lock = true,
 	.run = transaction_prepare,
-	.commit = transaction_commit,
+	.commit = commit,
 	.done = transaction_done,
 };

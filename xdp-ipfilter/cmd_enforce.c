@@ -10,6 +10,7 @@
 #include <sys/mman.h>
 
 #include <cli/report.h>
+#include <control/confirm.h>
 #include <control/iface.h>
 #include <control/lockout.h>
 #include <control/tool.h>
@@ -22,12 +23,14 @@
 struct enforce_request {
 	struct option_texts devices;
 	const char *text;
+	uint64_t confirm_s; /* 0: not asked for */
 	struct ifaces ifaces;
 	struct ipf_root **roots; /* one for each interface, mapped to write */
 };
 
 static const struct option_spec enforce_options[] = {
 	IFACE_OPTION(struct enforce_request, devices),
+	CONFIRM_OPTION(struct enforce_request, confirm_s),
 	OPTION_POSITIONAL("on|off", struct enforce_request, text, "an interface follows --dev"),
 	OPTION_END,
 };
@@ -108,6 +111,14 @@ static int enforce(void *data, struct error *err)
 	return ret < 0 ? ret : 0;
 }
 
+static int commit(void *data, struct error *err)
+{
+	struct enforce_request *request = data;
+
+	return confirm_commit(request->confirm_s, "enforce", &request->ifaces, enforce, request,
+			      err);
+}
+
 static void enforce_done(void *data)
 {
 	struct enforce_request *request = data;
@@ -135,6 +146,6 @@ const struct command cmd_enforce = {
 	.needs = CAPABILITY_BPF | TOOL_NEEDS_CLOCK,
 	.takes_lock = true,
 	.run = prepare,
-	.commit = enforce,
+	.commit = commit,
 	.done = enforce_done,
 };

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include <control/change.h>
+#include <control/confirm.h>
 #include <control/rule_input.h>
 #include <control/tool.h>
 #include <control/transaction.h>
@@ -17,6 +18,7 @@
 struct flush_request {
 	struct transaction change; /* first: its steps get the request */
 	const char *set;
+	uint64_t confirm_s; /* 0: not asked for */
 	bool all;
 };
 
@@ -24,6 +26,7 @@ static const struct option_spec flush_options[] = {
 	IFACE_OPTION(struct flush_request, change.devices),
 	RULE_INPUT_SET_OPTION(struct flush_request, set, "The set to empty (default: default)."),
 	OPTION_FLAG('a', "all", struct flush_request, all, "Empty every set."),
+	CONFIRM_OPTION(struct flush_request, confirm_s),
 	IFACE_NO_POSITIONALS,
 	OPTION_END,
 };
@@ -53,6 +56,14 @@ static int flush_on(struct iface *iface, const struct transaction *change, size_
 
 static const struct flush_request flush_defaults = { .change.apply = flush_on };
 
+static int commit(void *data, struct error *err)
+{
+	struct flush_request *request = data;
+
+	return confirm_commit(request->confirm_s, "flush", &request->change.ifaces,
+			      transaction_commit, request, err);
+}
+
 const struct command cmd_flush = {
 	.name = "flush",
 	.summary = "delete all rules of a set, or of every set",
@@ -69,6 +80,6 @@ const struct command cmd_flush = {
 	.needs = CAPABILITY_BPF | TOOL_NEEDS_CLOCK,
 	.takes_lock = true,
 	.run = transaction_prepare,
-	.commit = transaction_commit,
+	.commit = commit,
 	.done = transaction_done,
 };

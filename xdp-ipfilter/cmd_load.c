@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include <cli/report.h>
+#include <control/confirm.h>
 #include <control/loading.h>
 #include <control/lockout.h>
 #include <control/tool.h>
@@ -21,6 +22,7 @@
 
 struct load_request {
 	struct loading_request loading;
+	uint64_t confirm_s; /* 0: not asked for */
 	struct input input;
 	struct ifaces ifaces;
 	struct attachment **attachments; /* one for each interface */
@@ -30,6 +32,7 @@ static const struct load_request load_defaults = { .loading = LOADING_DEFAULTS }
 
 static const struct option_spec load_options[] = {
 	LOADING_OPTIONS(struct load_request, loading),
+	CONFIRM_OPTION(struct load_request, confirm_s),
 	OPTION_END,
 };
 
@@ -111,6 +114,13 @@ static int load(void *data, struct error *err)
 	return ret;
 }
 
+static int commit(void *data, struct error *err)
+{
+	struct load_request *request = data;
+
+	return confirm_commit(request->confirm_s, "load", &request->ifaces, load, request, err);
+}
+
 static void load_done(void *data)
 {
 	struct load_request *request = data;
@@ -139,6 +149,6 @@ const struct command cmd_load = {
 	.needs = CAPABILITY_BPF | CAPABILITY_ATTACH | CAPABILITY_FILES | TOOL_NEEDS_CLOCK,
 	.takes_lock = true,
 	.run = prepare,
-	.commit = load,
+	.commit = commit,
 	.done = load_done,
 };

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 
+#include <control/confirm.h>
 #include <control/incoming.h>
 #include <control/lockout.h>
 #include <control/rule_input.h>
@@ -19,6 +20,7 @@ struct replace_request {
 	struct transaction change; /* first: its steps get the request */
 	struct rule_input_files files;
 	const char *set;
+	uint64_t confirm_s; /* 0: not asked for */
 	bool dry_run, force;
 };
 
@@ -31,6 +33,7 @@ static const struct option_spec replace_options[] = {
 	OPTION_FLAG(0, "force", struct replace_request, force,
 		    "Accept a likely accident: rules that drop nearly all sources, no rules at "
 		    "all, or the loss of more than half of a large set."),
+	CONFIRM_OPTION(struct replace_request, confirm_s),
 	RULE_INPUT_FILE_OPTION(struct replace_request, files),
 	RULE_INPUT_FORMAT_OPTIONS(struct replace_request, files),
 	OPTION_NO_POSITIONALS("rules come from --file, an interface follows --dev"),
@@ -41,6 +44,8 @@ static const char *check(const void *data)
 {
 	const struct replace_request *request = data;
 
+	if (request->dry_run && request->confirm_s)
+		return "--confirm or --dry-run, not both";
 	return request->files.names.count ? NULL :
 					    "which rules? --file names them, - is standard input";
 }
@@ -111,7 +116,10 @@ static int commit(void *data, struct error *err)
 {
 	struct replace_request *request = data;
 
-	return request->dry_run ? 0 : transaction_commit(&request->change, err);
+	if (request->dry_run)
+		return 0;
+	return confirm_commit(request->confirm_s, "replace", &request->change.ifaces,
+			      transaction_commit, request, err);
 }
 
 const struct command cmd_replace = {

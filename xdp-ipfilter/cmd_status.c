@@ -11,6 +11,7 @@
 
 #include <control/counting.h>
 #include <control/loading.h>
+#include <control/pending.h>
 #include <control/snapshot.h>
 #include <control/tool.h>
 #include <dataplane/capability.h>
@@ -339,6 +340,44 @@ static void describe_sync(struct report *report, const struct state *sync)
 	report_close(report);
 }
 
+static void describe_names(struct report *report, const char *names)
+{
+	char copy[sizeof(((struct pending *)0)->interfaces)], *next = copy, *name;
+
+	snprintf(copy, sizeof(copy), "%s", names);
+	report_array(report, "interfaces", NULL);
+	while ((name = strsep(&next, " "))) {
+		report_object(report, NULL, NULL);
+		report_string(report, "ifname", NULL, name);
+		report_close(report);
+	}
+	report_close(report);
+}
+
+/* A change that is undone unless somebody confirms it. */
+static void describe_pending(struct report *report)
+{
+	char left[DURATION_TEXT_SIZE];
+	struct error err = { .text = "" };
+	struct pending pending;
+
+	if (pending_read(&pending, &err))
+		log_warning("%s", err.text);
+	if (!pending.pid) {
+		report_null(report, "confirm");
+		return;
+	}
+	duration_format(pending.left_s, left);
+	report_line(report, "%s: %s is undone in %s, unless '" PROGRAM_NAME " confirm' keeps it",
+		    pending.interfaces, pending.command, left);
+	report_object(report, "confirm", NULL);
+	report_number(report, "pid", NULL, (uint64_t)pending.pid);
+	report_string(report, "command", NULL, pending.command);
+	describe_names(report, pending.interfaces);
+	report_number(report, "left_s", NULL, pending.left_s);
+	report_close(report);
+}
+
 static int print(const struct snapshots *snapshots, const struct state *sync, bool json,
 		 struct error *err)
 {
@@ -355,6 +394,7 @@ static int print(const struct snapshots *snapshots, const struct state *sync, bo
 	report_close(&report);
 	if (!snapshots->count)
 		report_line(&report, "the filter is not loaded on any interface");
+	describe_pending(&report);
 	describe_sync(&report, sync);
 	report_close(&report);
 	ret = report_finish(&report, err);

@@ -8,7 +8,9 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
+#include <control/confirm.h>
 #include <control/iface.h>
+#include <control/tool.h>
 #include <dataplane/capability.h>
 #include <dataplane/detach.h>
 #include <dataplane/sweep.h>
@@ -19,12 +21,14 @@
 struct unload_request {
 	struct option_texts names;
 	bool all;
+	uint64_t confirm_s; /* 0: not asked for */
 	struct ifaces ifaces;
 };
 
 static const struct option_spec unload_options[] = {
 	OPTION_FLAG('a', "all", struct unload_request, all,
 		    "Every interface that has the filter, or lost it."),
+	CONFIRM_OPTION(struct unload_request, confirm_s),
 	OPTION_POSITIONALS("IFNAME", struct unload_request, names),
 	OPTION_END,
 };
@@ -119,6 +123,13 @@ static int unload(void *data, struct error *err)
 	return 0;
 }
 
+static int commit(void *data, struct error *err)
+{
+	struct unload_request *request = data;
+
+	return confirm_commit(request->confirm_s, "unload", &request->ifaces, unload, request, err);
+}
+
 static void unload_done(void *data)
 {
 	struct unload_request *request = data;
@@ -136,9 +147,9 @@ const struct command cmd_unload = {
 	.options = unload_options,
 	.request_size = sizeof(struct unload_request),
 	.check = check,
-	.needs = CAPABILITY_BPF | CAPABILITY_ATTACH,
+	.needs = CAPABILITY_BPF | CAPABILITY_ATTACH | TOOL_NEEDS_CLOCK,
 	.takes_lock = true,
 	.run = find_ifaces,
-	.commit = unload,
+	.commit = commit,
 	.done = unload_done,
 };

@@ -5,21 +5,22 @@
 
 # Made by `make completion`: do not edit from here on ...
 
-_xdp_ipfilter_commands='load run unload repair add del replace flush enforce list test status poll sync help'
+_xdp_ipfilter_commands='load run unload repair add del replace flush enforce confirm list test status poll sync help'
 
 # The options of a command.
 _xdp_ipfilter_options()
 {
 	case $1 in
-	load) echo '-m --mode -p --policy -P --prio -i --ip -f --file --format --where --require-dispatcher --trace --observe --counters --force -h --help -v --verbose --lock-timeout' ;;
+	load) echo '-m --mode -p --policy -P --prio -i --ip -f --file --format --where --require-dispatcher --trace --observe --counters --force --confirm -h --help -v --verbose --lock-timeout' ;;
 	run) echo '-m --mode -p --policy -P --prio -i --ip -f --file --format --where --require-dispatcher --trace --observe --counters --force --interval --count -h --help -v --verbose --lock-timeout' ;;
-	unload) echo '-a --all -h --help -v --verbose --lock-timeout' ;;
+	unload) echo '-a --all --confirm -h --help -v --verbose --lock-timeout' ;;
 	repair) echo '-p --policy -P --prio --observe -i --ip -f --file --format --where --force -h --help -v --verbose --lock-timeout' ;;
-	add) echo '-d --dev -s --set -t --timeout --pass --drop --force -f --file --format --where -h --help -v --verbose --lock-timeout' ;;
-	del) echo '-d --dev -s --set -f --file --format --where -h --help -v --verbose --lock-timeout' ;;
-	replace) echo '-d --dev -s --set -n --dry-run --force -f --file --format --where -h --help -v --verbose --lock-timeout' ;;
-	flush) echo '-d --dev -s --set -a --all -h --help -v --verbose --lock-timeout' ;;
-	enforce) echo '-d --dev -h --help -v --verbose --lock-timeout' ;;
+	add) echo '-d --dev -s --set -t --timeout --pass --drop --force --confirm -f --file --format --where -h --help -v --verbose --lock-timeout' ;;
+	del) echo '-d --dev -s --set --confirm -f --file --format --where -h --help -v --verbose --lock-timeout' ;;
+	replace) echo '-d --dev -s --set -n --dry-run --force --confirm -f --file --format --where -h --help -v --verbose --lock-timeout' ;;
+	flush) echo '-d --dev -s --set -a --all --confirm -h --help -v --verbose --lock-timeout' ;;
+	enforce) echo '-d --dev --confirm -h --help -v --verbose --lock-timeout' ;;
+	confirm) echo '--revert -h --help -v --verbose --lock-timeout' ;;
 	list) echo '-d --dev -s --set -j --json --until -h --help -v --verbose --lock-timeout' ;;
 	test) echo '-d --dev --rules --format --where -p --policy -f --file --only -q --quiet -h --help -v --verbose --lock-timeout' ;;
 	status) echo '-j --json -h --help -v --verbose --lock-timeout' ;;
@@ -44,10 +45,10 @@ _xdp_ipfilter_value()
 	*:--format) echo 'rules ndjson dshield ipsascii dat ipset p2p csv mmdb' ;;
 	*:--where) echo 'CONDITION' ;;
 	*:--counters) echo 'auto always never' ;;
+	*:--confirm | *:-t | *:--timeout | *:--every) echo 'DURATION' ;;
 	*:--count) echo 'N' ;;
 	*:-d | *:--dev) echo 'IFNAME' ;;
 	*:-s | *:--set) echo 'NAME' ;;
-	*:-t | *:--timeout | *:--every) echo 'DURATION' ;;
 	*:--only) echo 'pass drop' ;;
 	*:--cache) echo 'DIR' ;;
 	esac

@@ -18,7 +18,8 @@ def test_status_json_has_the_keys_of_schema_1(lab, dispatcher):
     lab.load("-i", LISTED4, "-i", LISTED6)
     lab.good("add", "-s", "mine", "10.0.0.0/8")
     document = lab.good("status", "-j", "f0").json()
-    assert set(document) == {"schema", "interfaces", "sync", "sources"} and document["schema"] == 1
+    assert set(document) == {"schema", "interfaces", "confirm", "sync", "sources"}
+    assert document["schema"] == 1 and document["confirm"] is None
     [status] = document["interfaces"]
     assert set(status) == INTERFACE
     link = lab.ns.links()["f0"]
