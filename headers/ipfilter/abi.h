@@ -101,7 +101,8 @@ _Static_assert(sizeof(struct ipf_counter) == 16, "both sides read this layout");
 /* One CPU's part of a total. */
 struct ipf_total_counter {
 	struct ipf_counter counter;
-	__u32 left; /* frames of this total until the next event, that one included; for packets */
+	__u32 left; /* frames of this total before the next event, below IPF_EPOCH_SHIFT; above it the
+		     * epoch in which it was set, so that a countdown of other samples is noticed */
 	__u32 reserved;
 };
 _Static_assert(sizeof(struct ipf_total_counter) == 24, "both sides read this layout");
@@ -396,7 +397,7 @@ _Static_assert(sizeof(struct ipf_header) == 256, "both sides read this layout");
 union ipf_modes {
 	struct {
 		__u32 observe; /* not 0: what is to be dropped is counted so, and passes */
-		__u32 sample;  /* IPF_SAMPLE_..., or 0 */
+		__u32 sample;  /* not 0: frames are sampled. The epoch, above IPF_EPOCH_SHIFT */
 	};
 	__u64 all;
 };
@@ -408,9 +409,11 @@ _Static_assert(sizeof(union ipf_modes) == 8, "both sides read this layout");
  * once, however many look, and a looker that stops reading harms no other.
  *
  * The rings are one map, in a slot of an array of maps, and exist only while somebody looks. */
-#define IPF_SAMPLE_TOTALS_SHIFT 28 /* above it, a bit for each total that is sampled */
-#define IPF_SAMPLE_EVERY ((1u << IPF_SAMPLE_TOTALS_SHIFT) - 1) /* N */
 #define IPF_HEADERS_COPIED 96 /* Ethernet, tags, PPPoE, IPv6 and the ports, or IPv4 with options */
+/* A countdown has 24 bits. The distance between two events is up to twice N. */
+#define IPF_EPOCH_SHIFT 24
+#define IPF_EPOCHS 255u /* 1 to 255 */
+#define IPF_SAMPLE_MAX (1u << (IPF_EPOCH_SHIFT - 1))
 #define IPF_RING_SHIFT 10
 #define IPF_RING_EVENTS (1u << IPF_RING_SHIFT)
 
@@ -445,10 +448,12 @@ _Static_assert(sizeof(struct ipf_ring) == 128 * (IPF_RING_EVENTS + 1),
 #define IPF_LOOKERS 32u
 struct ipf_looker {
 	__u64 lease_ns; /* past: nobody looks */
-	__u32 sample;   /* IPF_SAMPLE_... */
+	__u32 every;
 	__u32 rate;
+	__u32 totals;
+	__u32 reserved;
 };
-_Static_assert(sizeof(struct ipf_looker) == 16, "both sides read this layout");
+_Static_assert(sizeof(struct ipf_looker) == 24, "both sides read this layout");
 
 /* What a packet reads first: one load says which tables are live. A large table changes by a delta:
  * a second, small table of the same format, which answers first for its regions. */
@@ -464,11 +469,14 @@ struct ipf_root {
 	__u32 rate;      /* the most events in a second, of each CPU */
 	__u32 events_id; /* the id of the map of rings in the slot of IPF_MAP_EVENTS; 0: none */
 	__u64 lease_ns;  /* when sampling ends, by CLOCK_BOOTTIME, unless a looker renews it */
-	__u8 reserved[24];
+	__u32 every;     /* one of so many frames is an event */
+	__u32 totals;    /* of these totals: a bit for each enum ipf_total */
+	__u32 epoch;     /* the last one; changes with `every` and `totals` */
+	__u8 reserved[12];
 	struct ipf_header header[IPF_TABLES]; /* all zero: no rules */
 	struct ipf_looker looker[IPF_LOOKERS];
 };
-_Static_assert(sizeof(struct ipf_root) == 1600, "both sides read this layout");
+_Static_assert(sizeof(struct ipf_root) == 1856, "both sides read this layout");
 
 /* The lowest bits of a generation tell where the live tables are; the others count up by one. */
 #define IPF_GENERATION_BASE 1u  /* the half that the base is in */

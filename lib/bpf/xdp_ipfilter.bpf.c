@@ -261,22 +261,29 @@ IPF_INLINE enum ipf_verdict decide(const struct ipf_source *source, __u64 bytes)
 	return ipf_config.policy;
 }
 
-/* What became of a frame, in one number, because a BPF function returns one. The verdict is what
- * the rules say; a frame that is observed passes all the same. */
+/* What becomes of a frame, in one number, because a BPF function returns one. Without a mode it is
+ * the action alone. */
 enum outcome {
-	OUTCOME_TOTAL = 0xff, /* enum ipf_total */
-	OUTCOME_DROP = 1 << 8,
-	OUTCOME_OBSERVED = 1 << 9,
-	OUTCOME_DUE = 1 << 10, /* it may be an event: call sample() */
+	OUTCOME_ACTION = 3,      /* XDP_DROP or XDP_PASS */
+	OUTCOME_WOULD_DROP = 4,  /* the rules say so, but are not enforced */
+	OUTCOME_OBSERVED = 8,    /* they are not enforced */
+	OUTCOME_DUE = 16,        /* it may be an event: call sample() */
+	OUTCOME_TOTAL_SHIFT = 5, /* of one that is due: enum ipf_total */
 };
 
-/* Has the countdown of the frame's total ended, or not begun? */
-IPF_INLINE int is_due(struct ipf_total_counter *counter, __u32 total, __u32 sample)
+/* What the rules say. */
+IPF_INLINE enum ipf_verdict outcome_verdict(__u32 outcome)
 {
-	if (!counter || !(sample >> IPF_SAMPLE_TOTALS_SHIFT >> total & 1))
-		return 0;
+	return (outcome & OUTCOME_ACTION) == XDP_DROP || outcome & OUTCOME_WOULD_DROP ? IPF_DROP :
+											IPF_PASS;
+}
+
+/* Has the countdown of the frame's total ended, or does it belong to another epoch? The countdown
+ * after 0 borrows from the epoch, so one comparison tells both. */
+IPF_INLINE int is_due(struct ipf_total_counter *counter, __u32 sample)
+{
 	counter->left--;
-	return counter->left - 1 >= 2 * (sample & IPF_SAMPLE_EVERY);
+	return (counter->left ^ sample) >> IPF_EPOCH_SHIFT;
 }
 
 /* What becomes of a frame that was read: enum outcome. Counts it. */
@@ -294,7 +301,7 @@ IPF_INLINE __u32 finish(enum ipf_frame frame, const struct ipf_source *source, _
 		verdict = ipf_config.policy;
 		total = IPF_MALFORMED;
 	}
-	outcome = verdict == IPF_DROP ? OUTCOME_DROP : 0;
+	outcome = verdict == IPF_DROP ? XDP_DROP : XDP_PASS;
 	counter = bpf_map_lookup_elem(&ipf_totals, &total);
 	if (counter)
 		count(&counter->counter, bytes);
@@ -302,9 +309,10 @@ IPF_INLINE __u32 finish(enum ipf_frame frame, const struct ipf_source *source, _
 	if (__builtin_expect(!modes.all, 1))
 		return outcome;
 	if (modes.observe)
-		outcome |= OUTCOME_OBSERVED;
-	if (is_due(counter, total, modes.sample))
-		outcome |= OUTCOME_DUE | total;
+		outcome = XDP_PASS | OUTCOME_OBSERVED |
+			  (verdict == IPF_DROP ? OUTCOME_WOULD_DROP : 0);
+	if (modes.sample && counter && is_due(counter, modes.sample))
+		outcome |= OUTCOME_DUE | total << OUTCOME_TOTAL_SHIFT;
 	return outcome;
 }
 
@@ -353,7 +361,7 @@ static __attribute__((noinline)) __u32 filter_any(struct xdp_md *ctx)
 	else
 		frame = ipf_packet_source(link, data, end, &source);
 	outcome = finish(frame, &source, bytes);
-	verdict = outcome & OUTCOME_DROP ? IPF_DROP : IPF_PASS;
+	verdict = outcome_verdict(outcome);
 	if (ipf_config.trace && frame == IPF_FRAME_SOURCE)
 		trace_source(&source, ctx->ingress_ifindex, verdict);
 	else if (ipf_config.trace)
@@ -415,12 +423,12 @@ IPF_INLINE void write_event(struct xdp_md *ctx, struct ipf_ring *ring, __u64 now
 	*(volatile __u64 *)&event->sequence = 0;
 	event->time_ns = now;
 	event->generation = (__u32)ipf_root.generation;
-	event->sample = ipf_root.modes.sample & IPF_SAMPLE_EVERY;
+	event->sample = ipf_root.every;
 	event->bytes = ctx->data_end - ctx->data;
 	if (ipf_config.frame_length != IPF_LENGTH_BUFFER)
 		event->bytes = bpf_xdp_get_buff_len(ctx);
-	event->total = outcome & OUTCOME_TOTAL;
-	event->verdict = outcome & OUTCOME_DROP ? IPF_DROP : IPF_PASS;
+	event->total = outcome >> OUTCOME_TOTAL_SHIFT;
+	event->verdict = outcome_verdict(outcome);
 	event->observed = !!(outcome & OUTCOME_OBSERVED);
 	event->copied = 0;
 	copy_headers(ctx, event);
@@ -448,29 +456,38 @@ IPF_INLINE int exceeds_rate(struct ipf_ring *ring, __u64 now)
 	return 0;
 }
 
-/* Begins the countdown to the next event. Of a countdown that was never begun, or began for another
- * N, the start is random, and the present frame may be the event. Returns whether it is. The
- * distance between events is random too, so that traffic with a rhythm is seen as it is. */
-IPF_INLINE int begin_countdown(struct ipf_total_counter *counter, __u32 every)
+/* Begins the countdown to the next event, if the last one has ended. The distance between events is
+ * random, so that traffic with a rhythm is seen as it is; so is the start in a new epoch, of which
+ * the present frame may be the first event. Returns whether it is one. */
+IPF_INLINE int begin_countdown(struct ipf_total_counter *counter, __u32 total, __u32 epoch)
 {
-	if (counter->left)
-		counter->left = bpf_get_prandom_u32() % every;
-	if (counter->left)
+	const __u32 every = *(volatile __u32 *)&ipf_root.every & (IPF_SAMPLE_MAX * 2 - 1);
+	__u32 left;
+
+	if (!every || !(ipf_root.totals >> (total & 31) & 1)) {
+		counter->left = epoch | ((1u << IPF_EPOCH_SHIFT) - 1);
 		return 0;
-	counter->left = 1 + bpf_get_prandom_u32() % (2 * every - 1);
+	}
+	if (counter->left != epoch - 1) {
+		left = bpf_get_prandom_u32() % every;
+		counter->left = epoch | (left - 1);
+		if (left)
+			return 0;
+	}
+	counter->left = epoch | bpf_get_prandom_u32() % (2 * every - 1);
 	return 1;
 }
 
 /* Makes an event of the frame, if its countdown has ended. Rare, so it may be a function. */
 static __attribute__((noinline)) int sample(struct xdp_md *ctx, __u32 outcome)
 {
-	__u32 every = *(volatile __u32 *)&ipf_root.modes.sample & IPF_SAMPLE_EVERY;
-	__u32 total = outcome & OUTCOME_TOTAL;
+	__u32 epoch = *(volatile __u32 *)&ipf_root.modes.sample;
+	__u32 total = outcome >> OUTCOME_TOTAL_SHIFT;
 	struct ipf_total_counter *counter = bpf_map_lookup_elem(&ipf_totals, &total);
 	struct ipf_ring *ring;
 	__u64 now;
 
-	if (!counter || !every || !begin_countdown(counter, every))
+	if (!epoch || !counter || !begin_countdown(counter, total, epoch))
 		return 0;
 	now = bpf_ktime_get_boot_ns();
 	if (now >= ipf_root.lease_ns) {
@@ -505,9 +522,9 @@ int xdp_ipfilter(struct xdp_md *ctx)
 		outcome = filter_any(ctx);
 	else
 		outcome = filter_ethernet(ctx);
-	if (outcome & OUTCOME_DUE)
+	if (__builtin_expect(outcome & OUTCOME_DUE, 0))
 		sample(ctx, outcome);
-	return (outcome & (OUTCOME_DROP | OUTCOME_OBSERVED)) == OUTCOME_DROP ? XDP_DROP : XDP_PASS;
+	return outcome & OUTCOME_ACTION;
 }
 
 struct {

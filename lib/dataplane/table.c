@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include <dataplane/events.h>
 #include <dataplane/half.h>
 #include <dataplane/kernel.h>
 #include <dataplane/slots.h>
@@ -375,6 +376,7 @@ static void clean_up(const struct table_change *change)
 {
 	const struct half old = other_base(change);
 
+	events_sweep(change->filter, change->claim.root);
 	if (change->step != CLAIM_BASE)
 		return;
 	half_empty(&old);

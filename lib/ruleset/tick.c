@@ -106,10 +106,15 @@ int tick_check(struct error *err)
 		strerror(-offset.ret));
 }
 
-__u32 tick_now(void)
+__u64 tick_clock_ns(void)
 {
 	know_offset();
-	return (__u32)((clock_boot_ns() - (__u64)offset.ns) >> IPF_TICK_SHIFT);
+	return clock_boot_ns() - (__u64)offset.ns;
+}
+
+__u32 tick_now(void)
+{
+	return (__u32)(tick_clock_ns() >> IPF_TICK_SHIFT);
 }
 
 __u32 tick_after(__u32 now, uint64_t seconds)

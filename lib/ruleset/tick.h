@@ -16,6 +16,8 @@ struct error;
 /* The tick now, by the kernel's own boot clock, which decides for packets. A process in a time
  * namespace sees another clock. */
 __u32 tick_now(void);
+/* That clock itself, in ns: CLOCK_BOOTTIME as the XDP program reads it. */
+__u64 tick_clock_ns(void);
 /* The tick `seconds` after `now`, rounded up so that no rule ends early. */
 __u32 tick_after(__u32 now, uint64_t seconds);
 /* Whole seconds from `now` to `expires`, rounded up; 0: it has ended. Not for IPF_NEVER. Leaves out
