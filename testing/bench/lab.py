@@ -144,6 +144,18 @@ class Product:
         _, slash, bits = rule.partition("/")
         return int(bits) if slash else 128
 
+    @contextlib.contextmanager
+    def watched(self):
+        """Somebody looks at one of 1,000 packets."""
+        process = subprocess.Popen([self.program, "watch", "-v", "-n", "1000", self.wire.near],
+                                   stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        try:
+            process.stderr.readline()  # "watching"
+            yield
+        finally:
+            process.kill()
+            process.communicate()
+
     def account(self):
         return json.loads(sh(HERE / "account", self.status()["program_id"]))
 

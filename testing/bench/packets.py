@@ -8,8 +8,8 @@ from figures import ratios, spread
 
 ACTIVE = {"same": 1, "4096": 4096, "random": 1 << 20}
 OUTCOMES = ("hit", "near", "far")
-CANDIDATES = ("ours", "ours-delta", "ours-counted", "ours-uncounted", "ours-before", "floor",
-              "drop", "xdp-filter", "xdp-filter-ip", "hash", "lpm")
+CANDIDATES = ("ours", "ours-delta", "ours-counted", "ours-uncounted", "ours-before",
+              "ours-watched", "floor", "drop", "xdp-filter", "xdp-filter-ip", "hash", "lpm")
 
 #: Ten million rules are a row of ours alone: the others would take minutes to fill.
 MOST_OF_PEERS = 1000000
@@ -112,6 +112,8 @@ class Table:
             program = lab.BEFORE if name == "ours-before" else lab.PRODUCT
             product = self._stack.enter_context(lab.Product(mode, program))
             product.replace(self.rules)
+            if name == "ours-watched":
+                self._stack.enter_context(product.watched())
             if name == "ours-delta":
                 product.make_delta(self.rules)
             self.products[name] = product
