@@ -21,6 +21,7 @@ extern const struct command cmd_list;
 extern const struct command cmd_test;
 extern const struct command cmd_status;
 extern const struct command cmd_poll;
+extern const struct command cmd_watch;
 extern const struct command cmd_sync;
 extern const struct command cmd_help;
 

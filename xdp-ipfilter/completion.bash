@@ -5,7 +5,7 @@
 
 # Made by `make completion`: do not edit from here on ...
 
-_xdp_ipfilter_commands='load run unload repair add del replace flush enforce confirm list test status poll sync help'
+_xdp_ipfilter_commands='load run unload repair add del replace flush enforce confirm list test status poll watch sync help'
 
 # The options of a command.
 _xdp_ipfilter_options()
@@ -25,6 +25,7 @@ _xdp_ipfilter_options()
 	test) echo '-d --dev --rules --format --where -p --policy -f --file --only -q --quiet -h --help -v --verbose --lock-timeout' ;;
 	status) echo '-j --json -h --help -v --verbose --lock-timeout' ;;
 	poll) echo '-i --interval --count -j --json -h --help -v --verbose --lock-timeout' ;;
+	watch) echo '--drop --pass -n --sample --rate --count -j --json -h --help -v --verbose --lock-timeout' ;;
 	sync) echo '-c --config --once --check -d --dev --every --cache -h --help -v --verbose --lock-timeout' ;;
 	help) echo '-h --help -v --verbose --lock-timeout' ;;
 	*) echo '--version -h --help -v --verbose --lock-timeout' ;;
@@ -46,7 +47,7 @@ _xdp_ipfilter_value()
 	*:--where) echo 'CONDITION' ;;
 	*:--counters) echo 'auto always never' ;;
 	*:--confirm | *:-t | *:--timeout | *:--every) echo 'DURATION' ;;
-	*:--count) echo 'N' ;;
+	*:--count | *:-n | *:--sample | *:--rate) echo 'N' ;;
 	*:-d | *:--dev) echo 'IFNAME' ;;
 	*:-s | *:--set) echo 'NAME' ;;
 	*:--only) echo 'pass drop' ;;
@@ -58,7 +59,7 @@ _xdp_ipfilter_value()
 _xdp_ipfilter_positional()
 {
 	case $1 in
-	load | run | unload | repair | status | poll) echo 'IFNAME' ;;
+	load | run | unload | repair | status | poll | watch) echo 'IFNAME' ;;
 	add | del) echo 'RULE' ;;
 	test) echo 'ADDRESS' ;;
 	sync) echo 'SOURCE' ;;

@@ -101,8 +101,9 @@ _Static_assert(sizeof(struct ipf_counter) == 16, "both sides read this layout");
 /* One CPU's part of a total. */
 struct ipf_total_counter {
 	struct ipf_counter counter;
-	__u32 left; /* frames of this total before the next event, below IPF_EPOCH_SHIFT; above it the
-		     * epoch in which it was set, so that a countdown of other samples is noticed */
+	/* Frames of this total before the next event, below IPF_EPOCH_SHIFT. Above it, the epoch in
+	 * which that was set, so that a countdown for other samples is noticed. */
+	__u32 left;
 	__u32 reserved;
 };
 _Static_assert(sizeof(struct ipf_total_counter) == 24, "both sides read this layout");

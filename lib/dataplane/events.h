@@ -46,9 +46,9 @@ struct events {
 	__u64 lost;    /* events that were overwritten before they were read */
 };
 
-/* Begins to look. The caller holds the lock. `filter` must stay open. Returns 0, or a negative errno
- * and sets *err; -EBUSY: too many look already. On success events_leave() and events_done() must
- * follow. */
+/* Begins to look. The caller holds the lock. `filter` must stay open. Returns 0, or a negative
+ * errno and sets *err; -EBUSY: too many look already. On success events_leave() and events_done()
+ * must follow. */
 int events_open(const struct filter *filter, const struct events_wish *wish, struct events *out,
 		struct error *err);
 

@@ -8,6 +8,7 @@ import pathlib
 import re
 import subprocess
 import tempfile
+import threading
 
 import pytest
 
@@ -44,7 +45,26 @@ COMMANDS = {
     "status": (["f0"], {SYS_ADMIN}, set()),
     "poll": (["--count", 1, "-i", 1, "f0"], {SYS_ADMIN}, set()),
     "sync": (["--once", *SYNC], {SYS_ADMIN, NET_ADMIN, SETUID, SETGID, KILL}, {FILES}),
+    "watch": (["--count", 1, "f0"], {SYS_ADMIN}, set()),
 }
+
+
+@contextlib.contextmanager
+def packets(lab):
+    """Packets come in all the time, without which `watch` would not end."""
+    stop = threading.Event()
+
+    def send():
+        while not stop.is_set():
+            lab.wire.exchange([udp("192.0.2.67")])
+
+    sender = threading.Thread(target=send)
+    sender.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        sender.join()
 
 
 def words(names):
@@ -85,7 +105,8 @@ def test_the_manual_names_them():
 def test_what_is_needed_is_enough(lab, command):
     args, needed, _ = COMMANDS[command]
     start_from(lab, command)
-    result = lab(command, *args, prefix=having(*needed), stdin="192.0.2.7\n")
+    with packets(lab):
+        result = lab(command, *args, prefix=having(*needed), stdin="192.0.2.7\n")
     assert result.rc == DONE and not result.complaints, result
 
 
@@ -211,6 +232,7 @@ WAITS = {
     "status": (waiting_for_a_reader, ["f0"]),
     "poll": (waiting_for_a_signal, ["-i", 60000, "f0"]),
     "sync": (waiting_for_a_signal, SYNC),
+    "watch": (waiting_for_a_signal, ["f0"]),
 }
 
 

@@ -29,6 +29,7 @@ OPTIONS = {
     "status": ["--json"],
     "confirm": ["--revert"],
     "poll": ["--interval", "--count", "--json"],
+    "watch": ["--drop", "--pass", "--sample", "--rate", "--count", "--json"],
     "help": [],
 }
 
@@ -74,7 +75,7 @@ def test_version_is_one_line_with_a_number():
 @pytest.mark.parametrize("prefix, command", [
     ("loa", "load"), ("lo", "load"), ("ru", "run"), ("u", "unload"), ("a", "add"), ("d", "del"),
     ("repl", "replace"), ("repa", "repair"), ("f", "flush"), ("e", "enforce"), ("li", "list"),
-    ("t", "test"), ("st", "status"), ("sy", "sync"), ("p", "poll"), ("h", "help")])
+    ("t", "test"), ("st", "status"), ("sy", "sync"), ("p", "poll"), ("w", "watch"), ("h", "help")])
 def test_a_unique_prefix_of_a_command_is_the_command(prefix, command):
     assert tool.good(prefix, "--help").out == tool.good(command, "--help").out
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Does any frame make the reader of flows read out of bounds, or see another source than packets do?
+ * Does any frame make the reader of flows read out of bounds, or see another source than packets
+ * do?
  */
 #include <assert.h>
 #include <stddef.h>

@@ -1,0 +1,334 @@
+# SPDX-License-Identifier: GPL-2.0
+"""watch: each packet of a sample, as it came, with the rule that decided. Off when nobody looks."""
+import contextlib
+import json
+import os
+import random
+import re
+import struct
+import threading
+
+import pytest
+from scapy.layers.inet import IP, TCP, UDP
+from scapy.layers.inet6 import IPv6
+
+import kernel
+from frames import CORPUS, FREE4, IPV4, LISTED4, LISTED6, OUR4, ether, udp
+from netlab import wait_for
+from product import DONE, NOT_LOADED, USAGE
+
+KEYS = {"time", "ifname", "verdict", "enforce", "source", "destination", "protocol", "source_port",
+        "destination_port", "bytes", "prefix", "set", "sample"}
+
+#: Where struct ipf_root has the modes, and the id of the rings.
+SAMPLE_AT, RINGS_AT = 20, 28
+
+RULES = ["-i", LISTED4, "-i", LISTED6]
+
+
+class Watch:
+    """A watch that has begun. `lines` are those that it has printed by now."""
+
+    def __init__(self, lab, *args):
+        self.lab = lab
+        self.process = lab.start("watch", "-v", *args)
+        self.lines, self.complaints = [], []
+        while "watching" not in (line := self.process.stderr.readline()):
+            assert line, f"{self.complaints}: exit {self.process.wait()}"
+            self.complaints.append(line)
+        self._threads = [threading.Thread(target=self._collect, args=pair) for pair in (
+            (self.process.stdout, self.lines), (self.process.stderr, self.complaints))]
+        for thread in self._threads:
+            thread.start()
+
+    @staticmethod
+    def _collect(stream, lines):
+        for line in stream:
+            lines.append(line)
+
+    def wait_for(self, count):
+        wait_for(lambda: len(self.lines) >= count, f"{count} lines, of {self.lines[-3:]}",
+                 self.lab.patience)
+        return self.lines
+
+    def events(self, count):
+        return [json.loads(line) for line in self.wait_for(count)]
+
+    def end(self, kill=False):
+        if self.process.poll() is None:
+            (self.process.kill if kill else self.process.terminate)()
+        for thread in self._threads:
+            thread.join()
+        return self.process.wait(timeout=60)
+
+
+@contextlib.contextmanager
+def watching(lab, *args):
+    watch = Watch(lab, *args)
+    try:
+        yield watch
+    finally:
+        watch.end()
+
+
+def root(lab):
+    program = lab.status(lab.dev)["program_id"]
+    return kernel.mapped(kernel.program_maps(program)[".data.ipf"], 4096)
+
+
+def word(lab, at):
+    with root(lab) as view:
+        return struct.unpack_from("=I", view, at)[0]
+
+
+def nothing_is_on(lab):
+    return word(lab, SAMPLE_AT) == 0 and word(lab, RINGS_AT) == 0
+
+
+def flow(frame):
+    """What scapy, which knows nothing of us, reads: (source, destination, protocol, ports)."""
+    raw = frame[12:]
+    while raw[:2] in (b"\x81\0", b"\x88\xa8", b"\x91\0"):
+        raw = raw[4:]
+    kind, raw = raw[:2], raw[2:]
+    if kind == b"\x88\x64":
+        raw = raw[6:]
+        kind, raw = raw[:1 if raw[0] & 1 else 2], raw[1 if raw[0] & 1 else 2:]
+    ip = IPv6(raw) if kind in (b"\x86\xdd", b"\x57", b"\0\x57") else IP(raw)
+    fragment = ip.frag if isinstance(ip, IP) else ip.getlayer("IPv6ExtHdrFragment") is not None \
+        and ip["IPv6ExtHdrFragment"].offset
+    ports = next((ip[kind] for kind in (UDP, TCP) if ip.haslayer(kind) and not fragment), None)
+    return ip.src, ip.dst, (ports.sport, ports.dport) if ports else (None, None)
+
+
+@pytest.mark.parametrize("policy", ["allow", "deny"])
+def test_every_packet_of_the_corpus_is_shown_as_it_is(lab, policy):
+    """One line for each, in their order, with what an independent parser reads."""
+    lab.load("-p", policy, *RULES)
+    expected = []
+    for at, frame in enumerate(CORPUS):
+        expected.append(frame)
+        if at % lab.wire.BATCH == lab.wire.BATCH - 1 or at == len(CORPUS) - 1:
+            expected.append(None)  # the control frame
+    with watching(lab, "-j", lab.dev) as watch:
+        lab.wire.exchange([frame.data for frame in CORPUS])
+        events = watch.events(len(expected))
+    assert len(events) == len(expected)
+    for event, frame in zip(events, expected):
+        assert set(event) == KEYS and event["ifname"] == lab.dev and event["sample"] == 1
+        assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", event["time"])
+        passes, counter = frame.verdict(policy) if frame else (True, "other")
+        assert event["verdict"] == ("pass" if passes else "drop"), (frame, event)
+        if frame:
+            assert event["bytes"] == len(frame.data), (frame, event)
+        if counter in ("other", "malformed"):
+            assert (event["source"], event["prefix"], event["protocol"]) == (None,) * 3, event
+            continue
+        source, destination, ports = flow(frame.data)
+        assert (event["source"], event["destination"]) == (source, destination), frame.name
+        if ports[0] is not None:
+            assert (event["source_port"], event["destination_port"]) == ports, frame.name
+            assert event["protocol"] in ("udp", "tcp")
+        listed = source in (LISTED4, LISTED6)
+        assert (event["prefix"], event["set"]) == ((source, "default") if listed else (None, None))
+    assert nothing_is_on(lab)
+
+
+def test_text(lab):
+    lab.load("-i", "192.0.2.64/26")
+    with watching(lab, "--drop") as watch:
+        lab.wire.exchange([udp(LISTED4), udp("198.51.100.1")])
+        [line] = watch.wait_for(1)
+    assert re.fullmatch(rf"\S+Z {lab.dev} drop {LISTED4}:7 > {OUR4}:9 udp 62 bytes by "
+                        r"192\.0\.2\.64/26 \(default\)\n", line), line
+    with watching(lab, "--pass", lab.dev) as watch:
+        lab.wire.exchange([udp(LISTED6), udp(LISTED4)])
+        lines = watch.wait_for(2)
+    assert f" pass [{LISTED6}]:7 > " in lines[0] and " bytes by " not in lines[0]
+    assert " pass not IP 60 bytes" in lines[1]
+
+
+def test_count_ends_it_and_pipes_that_close_are_no_failure(lab):
+    lab.load(*RULES)
+    with watching(lab, "--drop", "--count", "3") as watch:
+        lab.wire.exchange([udp(LISTED4)] * 5)
+        assert watch.process.wait(timeout=lab.patience) == watch.end() == DONE
+    assert len(watch.lines) == 3
+    watch = lab.start("watch", "-v")
+    assert "watching" in watch.stderr.readline()
+    watch.stdout.close()
+    lab.wire.exchange([udp(LISTED4)])
+    assert watch.wait(timeout=lab.patience) == DONE and watch.stderr.read() == ""
+    watch.stderr.close()
+    assert nothing_is_on(lab)
+
+
+def test_one_of_n(lab, slow):
+    """The number of samples is within six standard deviations."""
+    lab.load(*RULES)
+    count, every = (2000, 10) if slow else (20000, 10)
+    with watching(lab, "-j", "--drop", "-n", every, "--rate", 1000000) as watch:
+        for _ in range(count // 1000):
+            lab.wire.exchange([udp(LISTED4)] * 1000)
+        mean = count / every
+        watch.wait_for(mean * 0.7)
+        lab.wire.exchange([udp(FREE4)])
+        wait_for(lambda: mean - 6 * mean ** 0.5 < len(watch.lines) < mean + 6 * mean ** 0.5,
+                 f"about {mean} samples", lab.patience)
+    assert all(json.loads(line)["sample"] == every for line in watch.lines)
+
+
+def test_what_exceeds_the_rate_is_counted_and_said(lab):
+    lab.load(*RULES)
+    with watching(lab, "--drop", "--rate", 10, "-n", 1) as watch:
+        lab.wire.exchange([udp(LISTED4)] * 500)
+        watch.wait_for(10)
+        assert watch.end() == DONE
+    said = "".join(watch.complaints)
+    skipped = int(re.search(r"(\d+) packets skipped", said).group(1))
+    assert skipped + len(watch.lines) == 500, (len(watch.lines), said)
+
+
+def test_twenty_lookers_all_see_the_same(lab):
+    lab.load(*RULES)
+    with contextlib.ExitStack() as stack:
+        watches = [stack.enter_context(watching(lab, "-j", "--drop")) for _ in range(20)]
+        lab.wire.exchange([udp(f"192.0.2.{66}", size) for size in range(50)])
+        seen = [[event["bytes"] for event in watch.events(50)] for watch in watches]
+        assert all(one == list(range(42, 92)) for one in seen)
+        for watch in watches[1:]:
+            assert watch.end() == DONE
+        lab.wire.exchange([udp(LISTED4)])
+        watches[0].wait_for(51)
+    assert nothing_is_on(lab)
+
+
+def test_lookers_get_what_each_asked_for(lab):
+    """One wants all that is dropped, one wants a tenth of what passes."""
+    lab.load(*RULES)
+    with watching(lab, "-j", "--drop", "--rate", 100000) as all_drops, \
+            watching(lab, "-j", "--pass", "-n", 10, "--rate", 100000) as some_passes:
+        for _ in range(20):
+            lab.wire.exchange([udp(LISTED4), udp(FREE4)] * 25)
+        assert len(all_drops.events(500)) == 500
+        some_passes.wait_for(1)
+    passes = [json.loads(line) for line in some_passes.lines]
+    assert {event["sample"] for event in passes} == {10} and len(passes) < 150
+    assert {event["verdict"] for event in passes} == {"pass"}
+
+
+def test_more_lookers_than_there_is_room_for_are_refused(lab):
+    lab.load()
+    with contextlib.ExitStack() as stack:
+        for _ in range(32):
+            stack.enter_context(watching(lab))
+        lab.refused(1, "watch", words=(lab.dev, "32 others"))
+
+
+def test_a_killed_looker_leaves_nothing_on(lab):
+    lab.load(*RULES)
+    watch = Watch(lab, "--drop")
+    watch.end(kill=True)
+    assert word(lab, SAMPLE_AT), "until its lease ends"
+
+    def off():
+        lab.wire.exchange([udp(LISTED4)])
+        return not word(lab, SAMPLE_AT)
+    wait_for(off, "the program ends it by itself", 30)
+    lab.good("add", "10.0.0.1")
+    assert nothing_is_on(lab), "the next change takes the rings away"
+    with watching(lab, "--drop") as watch:
+        lab.wire.exchange([udp(LISTED4)])
+        watch.wait_for(1)
+
+
+def test_a_reader_that_stops_reading_harms_no_other_and_can_be_ended(lab):
+    lab.load(*RULES)
+    stopped = lab.start("watch", "-v", "--drop", "--rate", 1000000)
+    assert "watching" in stopped.stderr.readline()
+    with watching(lab, "--drop", "--rate", 1000000) as watch:
+        for number in range(1, 21):
+            lab.wire.exchange([udp(LISTED4)] * 100)
+            watch.wait_for(number * 100)
+    stopped.terminate()
+    out, err = stopped.communicate(timeout=lab.patience)
+    assert stopped.returncode == DONE and 0 < out.count("\n") <= 2000, err
+    assert nothing_is_on(lab)
+
+
+def test_rules_that_change_meanwhile(lab):
+    lab.load(*RULES)
+    with watching(lab, "-j", "--drop") as watch:
+        lab.wire.exchange([udp(LISTED4)])
+        assert watch.events(1)[0]["prefix"] == LISTED4
+        lab.good("replace", "-s", "other", "-f", "-", stdin="192.0.2.0/24\n")
+        lab.good("del", LISTED4)
+        lab.wire.exchange([udp(LISTED4)])
+        event = watch.events(2)[1]
+        assert (event["prefix"], event["set"]) == ("192.0.2.0/24", "other")
+
+
+def test_what_observing_lets_pass_is_marked(lab):
+    lab.load("--observe", *RULES, warns="drops nothing")
+    with watching(lab, "--drop") as text, watching(lab, "-j", "--drop") as watch:
+        lab.wire.exchange([udp(LISTED4)])
+        [event] = watch.events(1)
+        assert f" drop (passed) {LISTED4}" in text.wait_for(1)[0]
+    assert (event["verdict"], event["enforce"], event["prefix"]) == ("drop", False, LISTED4)
+
+
+def test_each_event_tells_what_became_of_its_packet(lab, slow):
+    """While enforcing is switched: the packets that arrive are those that were let pass."""
+    lab.load(*RULES)
+    seed = random.randrange(2 ** 32)
+    print(f"seed {seed}")
+    switches = random.Random(seed).choices(["on", "off"], k=50 if slow else 300)
+    stop = threading.Event()
+
+    def switch():
+        for to in switches:
+            lab.good("enforce", to)
+        stop.set()
+
+    with watching(lab, "-j", "--drop", "--rate", 1000000) as watch:
+        switcher = threading.Thread(target=switch)
+        switcher.start()
+        arrived = []
+        while not stop.is_set():
+            arrived += lab.wire.exchange([udp(LISTED4)] * 20)
+            watch.wait_for(len(arrived) - 200)  # on a busy machine it may be late
+        switcher.join()
+        events = watch.events(len(arrived))
+    assert [not event["enforce"] for event in events] == arrived and len(set(arrived)) == 2
+
+
+def test_a_filter_that_goes_ends_it(lab):
+    lab.load(*RULES)
+    with watching(lab) as watch:
+        lab.good("unload", lab.dev)
+        assert wait_for(lambda: watch.process.poll() is not None, "it ends", lab.patience)
+        assert watch.end() == NOT_LOADED
+    assert any("not loaded any more" in line for line in watch.complaints)
+    lab.refused(NOT_LOADED, "watch", words=("not loaded",))
+    lab.refused(NOT_LOADED, "watch", lab.dev, words=(lab.dev, "not loaded"))
+
+
+@pytest.mark.parametrize("args, words", [
+    (["--drop", "--pass"], ["--drop", "--pass"]), (["-n", "0"], ["--sample"]),
+    (["--rate", "0"], ["--rate"]), (["--count", "0"], ["--count"])])
+def test_wrong_usage(lab, args, words):
+    lab.refused(USAGE, "watch", *args, words=words)
+
+
+def test_a_link_without_ethernet(own_lab, need):
+    from links import Tun
+    lab = own_lab
+    tun = Tun(lab)
+    try:
+        lab.load("-m", "skb", "-i", LISTED4, dev="tun0")
+        with watching(lab, "-j", "tun0") as watch:
+            tun.send(bytes(IP(src=LISTED4, dst=OUR4) / UDP(sport=5, dport=6)))
+            [event] = watch.events(1)
+    finally:
+        tun.close()
+    assert (event["source"], event["source_port"], event["bytes"]) == (LISTED4, 5, 28)
