@@ -8,14 +8,10 @@
 #define CONTROL_DATABASE_H
 
 #include <cli/options.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <sys/types.h>
 
 struct error;
-
-/* Is this such a file? Only a regular file can be told; its position stays. */
-bool database_is(FILE *file);
 
 /* A table that is read. */
 struct database {

@@ -11,6 +11,7 @@
 #include <control/progress.h>
 #include <control/stream.h>
 #include <feed/format.h>
+#include <feed/mmdb_file.h>
 #include <feed/reader.h>
 #include <feed/where.h>
 #include <util/error.h>
@@ -41,7 +42,7 @@ static int read_stream(struct input *input, FILE *file, const char *name, struct
 
 static bool is_database(const struct input *input, FILE *file)
 {
-	return input->format ? input->format == &format_mmdb : database_is(file);
+	return input->format ? input->format == &format_mmdb : mmdb_file_is(fileno(file));
 }
 
 static int read_database(struct input *input, FILE *file, const char *name,
@@ -110,6 +111,8 @@ static int read_chosen(struct input *input, const struct rule_input_files *files
 
 	for (size_t i = 0; i < files->where.count && !ret; i++)
 		ret = where_add(&where, files->where.items[i], err);
+	if (ret)
+		error_prefix(err, ret, "--where");
 	input->where = &where;
 	if (!ret)
 		ret = read_files(input, files, err);

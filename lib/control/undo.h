@@ -16,8 +16,8 @@ struct error;
 struct undo;
 
 /* Notes whether these interfaces have the filter, how, and with which rules. Refuses one whose
- * filter is lost, which could not come back. Returns NULL and sets *err on failure. It is kept until
- * the process ends. */
+ * filter is lost, which could not come back. Returns NULL and sets *err on failure. What it returns
+ * is kept until the process ends. */
 struct undo *undo_begin(const struct ifaces *ifaces, struct error *err);
 
 /* Notes the same after the change. *changed: it is different. The caller holds the lock. Returns 0,

@@ -3,7 +3,7 @@
  * How is the table read that xdp-ipfilter-mmdb makes of a MaxMind DB file?
  *
  * The library for such files, and what it costs, stays in that program. A file is known by its
- * bytes (lib/control/database.h) before a line is read, so no line begins this format.
+ * bytes (mmdb_file.h) before a line is read, so no line begins this format.
  */
 #include <feed/format.h>
 

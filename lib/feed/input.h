@@ -61,9 +61,11 @@ struct input {
 	const char *set;
 	const struct format *format; /* that of every file; NULL: detected for each */
 	bool deletes;                /* refuse lines that empty a set: the rules are for del */
-	/* What names the set and the format, in messages. NULL: "--set", "--format". */
+	/* What names the set, the format and the conditions, in messages. NULL: "--set", "--format",
+	 * "--where". */
 	const char *set_option;
 	const char *format_option;
+	const char *where_option;
 	/* Chooses networks of tables, which are refused without it. */
 	struct where *where;
 	/* Called now and then with the number of lines of a file that were read; NULL: not

@@ -74,7 +74,7 @@ static void list_keys(const struct fields *header, char *text, size_t size)
 {
 	size_t used = 0;
 
-	snprintf(text, size, "nothing that --where knows");
+	snprintf(text, size, "no country, continent or asn");
 	for (size_t i = 0; where_keys[i]; i++)
 		if (find_key(header, where_keys[i]) != NETWORKS_NONE)
 			used += (size_t)snprintf(text + used, size - used, "%s%s", used ? ", " : "",
@@ -189,9 +189,11 @@ static int refuse_all(const struct line *line, const struct fields *header, stru
 
 	list_keys(header, keys, sizeof(keys));
 	return error_set_usage(err,
-			       "%s:%zu:1: a table of networks; choose some with --where "
+			       "%s:%zu:1: a table of networks; choose some with %s "
 			       "KEY=VALUE[,VALUE]...: there is %s",
-			       line->file, line->number, keys);
+			       line->file, line->number,
+			       line->input->where_option ? line->input->where_option : "--where",
+			       keys);
 }
 
 /* Finds the column of each condition. */

@@ -63,8 +63,9 @@ static int check_where(const struct reader *reader, struct error *err)
 
 	if (!line->input->where || reader->format->takes_where)
 		return 0;
-	return error_set_usage(err, "%s:%zu:1: not a table of networks, of which --where chooses",
-			       line->file, line->number);
+	return error_set_usage(err, "%s:%zu:1: not a table of networks, of which %s chooses",
+			       line->file, line->number,
+			       line->input->where_option ? line->input->where_option : "--where");
 }
 
 static int read_line(struct reader *reader, char *text, struct error *err)

@@ -87,7 +87,7 @@ static void sort_values(struct where_condition *condition)
 
 static int refuse(const char *text, const char *problem, struct error *err)
 {
-	return error_set_usage(err, "--where '%.80s': %s", text, problem);
+	return error_set_usage(err, "'%.80s': %s", text, problem);
 }
 
 /* The values are texts inside ->key, which is a copy of the whole condition. */

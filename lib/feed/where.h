@@ -48,7 +48,8 @@ struct where {
 };
 void where_done(struct where *where);
 
-/* Adds a condition; the text must live as long. Returns 0, or a negative errno and sets *err. */
+/* Adds a condition; the text must live as long. Returns 0, or a negative errno and sets *err:
+ * "'TEXT': PROBLEM". */
 int where_add(struct where *where, const char *text, struct error *err);
 
 /* The index of the value, or WHERE_NONE. */

@@ -20,6 +20,7 @@ static const struct {
 } texts[] = {
 	{ "set", offsetof(struct job, set) },
 	{ "format", offsetof(struct job, format) },
+	{ "where", offsetof(struct job, where) },
 	{ "ca", offsetof(struct job, ca) },
 	{ "cert", offsetof(struct job, cert) },
 	{ "key", offsetof(struct job, key) },

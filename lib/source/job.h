@@ -24,6 +24,7 @@ struct job {
 	struct location location;
 	char *set;             /* that the source fills; NULL: "default" */
 	char *format;          /* of a list; NULL: detected */
+	char *where;           /* conditions on its networks, one a line (table.h); NULL: none */
 	char *ca, *cert, *key; /* PEM texts for TLS; without ca, the system's authorities */
 	char *user, *password; /* HTTP's basic authentication, or etcd's */
 	char *api_key;         /* CrowdSec's */

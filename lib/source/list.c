@@ -10,6 +10,7 @@
 #include <feed/reader.h>
 #include <ruleset/coverage.h>
 #include <source/delivery.h>
+#include <source/table.h>
 #include <source/unpack.h>
 #include <util/auto.h>
 #include <util/error.h>
@@ -81,6 +82,7 @@ int list_read_whole(const struct job *job, int fd, const char *name, struct inpu
 	input->set = job->set ? job->set : RULE_DEFAULT_SET;
 	input->set_option = "the source";
 	input->format_option = "format = NAME";
+	input->where_option = "where =";
 	if (!unpack)
 		return error_no_memory(err);
 	if (job->format && !(input->format = format_find(job->format)))
@@ -88,7 +90,10 @@ int list_read_whole(const struct job *job, int fd, const char *name, struct inpu
 	ret = unpack_open(unpack, fd, job->max_bytes, err);
 	if (ret)
 		return ret;
-	ret = reader_read(input, unpack->file, name, err);
+	if (job->where)
+		ret = table_choose(input, unpack->file, name, job->where, err);
+	else
+		ret = reader_read(input, unpack->file, name, err);
 	if (ret)
 		ret = explain(unpack, job->max_bytes, name, ret, err);
 	else

@@ -453,7 +453,7 @@ static int list_keys(const struct walk *walk, char *text, size_t size)
 {
 	size_t used = 0;
 
-	snprintf(text, size, "nothing that --where knows");
+	snprintf(text, size, "no country, continent or asn");
 	for (size_t i = 0; where_keys[i]; i++) {
 		const struct where_condition condition = { .key = (char *)where_keys[i] };
 		bool found = false;

@@ -7,10 +7,12 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <feed/format.h>
+#include <feed/where.h>
 #include <ruleset/ruleset.h>
 #include <source/source.h>
 #include <util/array.h>
@@ -190,6 +192,25 @@ static int set_format(struct config_source *source, const char *key, const char 
 	return refuse(key, text, demand, err);
 }
 
+/* Each call adds a line. */
+static int add_where(struct config_source *source, const char *key, const char *text,
+		     struct error *err)
+{
+	struct where where = { .count = 0 };
+	char *joined;
+	int ret = where_add(&where, text, err);
+
+	where_done(&where);
+	if (ret)
+		return error_prefix(err, ret, "%s", key);
+	if (asprintf(&joined, "%s%s%s", source->where ? source->where : "",
+		     source->where ? "\n" : "", text) < 0)
+		return error_no_memory(err);
+	free(source->where);
+	source->where = joined;
+	return 0;
+}
+
 static int set_max_size(struct config_source *source, const char *key, const char *text,
 			struct error *err)
 {
@@ -260,6 +281,7 @@ static const struct source_key source_keys[] = {
 	{ "hold", ALL, set_hold, false },
 	{ "shrink", ALL, set_shrink, false },
 	{ "format", LISTS | KIND(LOCATION_ETCD), set_format, false },
+	{ "where", LISTS, add_where, true },
 	{ "verdict", ALL, set_verdict, false },
 	{ "max-size", KIND(LOCATION_FILE) | NETWORK, set_max_size, false },
 	{ "ca", NETWORK, set_ca, false },
@@ -384,6 +406,7 @@ static void source_done(struct config_source *source)
 	free(source->set);
 	location_done(&source->location);
 	free(source->format);
+	free(source->where);
 	free(source->ca);
 	free(source->cert);
 	free(source->key);
@@ -593,8 +616,9 @@ bool config_same_source(const struct config_source *a, const struct config_sourc
 {
 	return same_text(a->set, b->set) && same_text(a->location.text, b->location.text) &&
 	       a->every_s == b->every_s && a->hold_s == b->hold_s && a->shrink == b->shrink &&
-	       same_text(a->format, b->format) && a->verdict == b->verdict &&
-	       a->max_bytes == b->max_bytes && same_access(a, b) && same_interfaces(a, b);
+	       same_text(a->format, b->format) && same_text(a->where, b->where) &&
+	       a->verdict == b->verdict && a->max_bytes == b->max_bytes && same_access(a, b) &&
+	       same_interfaces(a, b);
 }
 
 bool config_same_interface(const struct config_interface *a, const struct config_interface *b)

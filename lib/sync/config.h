@@ -28,6 +28,7 @@ struct config_source {
 	uint64_t hold_s;       /* how long rules outlive their source; 0: for ever */
 	bool shrink;           /* believe a list that lost most of its rules */
 	char *format;          /* NULL: detected */
+	char *where;           /* conditions (<feed/where.h>), one a line; NULL: none */
 	enum verdict verdict;  /* of rules that name none */
 	uint64_t max_bytes;    /* of a list, after unpacking */
 	char *ca, *cert, *key; /* files (secrets.h) */

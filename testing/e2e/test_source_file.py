@@ -8,6 +8,8 @@ import time
 
 import pytest
 
+import mmdb
+import product
 import sources
 
 LIST = "192.0.2.1\n198.51.100.0/24 timeout 1h\npass 2001:db8::/32\n"
@@ -145,3 +147,30 @@ def test_a_file_that_changes_while_it_is_read_is_refused(tmp_path):
     finally:
         stop.set()
         writer.join()
+
+
+TABLE = "192.0.2.0,192.0.2.255,KP\n198.51.100.0,198.51.100.255,RU\n203.0.113.0,203.0.113.255,DE\n"
+RECORDS = {"192.0.2.0/24": {"country": {"iso_code": "KP"}}, "2001:db8::/32":
+           {"country": {"iso_code": "RU"}}, "203.0.113.0/24": {"country": {"iso_code": "DE"}}}
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress], ids=["plain", "packed"])
+def test_networks_of_a_table_are_chosen(tmp_path, pack):
+    path = written(tmp_path / "table.csv", pack(TABLE.encode()))
+    assert the_list(path, where="country=KP,RU").rules == {"192.0.2.0/24": "",
+                                                          "198.51.100.0/24": ""}
+    refused(path, str(path), "no network has country=UK", where="country=UK")
+    refused(path, str(path), "a table of networks")
+    refused(written(tmp_path / "list", LIST), "not a table of networks", where="country=KP")
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress], ids=["plain", "packed"])
+def test_networks_of_a_database_are_chosen(tmp_path, pack):
+    if not os.access(product.BINARY + "-mmdb", os.X_OK):
+        pytest.skip("configure found no libmaxminddb")
+    path = written(tmp_path / "table.mmdb", pack(mmdb.write(RECORDS)))
+    assert the_list(path, where="country=KP\ncountry=KP,RU").rules == {"192.0.2.0/24": ""}
+    refused(path, str(path), "no record has 'asn'; there is country", where="asn=64500")
+    content = mmdb.write(RECORDS)
+    refused(written(path, content[:200] + content[content.index(mmdb.MARK):]), str(path),
+            where="country=KP")

@@ -42,6 +42,7 @@ static const char example[] =
 	"	hold = 1d\n"
 	"	shrink = yes\n"
 	"	format = dshield\n"
+	"	where = { 'country=KP,RU', 'asn=64500' }\n"
 	"	verdict = pass\n"
 	"	max-size = 64M\n"
 	"	ca = /ca  cert = /cert  key = /key  user-file = /user\n"
@@ -85,6 +86,7 @@ static void check_values(void **state)
 	assert_int_equal(source->hold_s, 86400);
 	assert_true(source->shrink);
 	assert_string_equal(source->format, "dshield");
+	assert_string_equal(source->where, "country=KP,RU\nasn=64500");
 	assert_int_equal(source->verdict, VERDICT_PASS);
 	assert_int_equal(source->max_bytes, 64 << 20);
 	assert_string_equal(source->ca, "/ca");
@@ -148,6 +150,9 @@ static const struct bad_case bad_cases[] = {
 	{ "source x { from = '/a' shrink = maybe }", "shrink = 'maybe': one of no, yes" },
 	{ "source x { from = '/a' verdict = allow }", "verdict = 'allow': one of drop, pass" },
 	{ "source x { from = '/a' format = xml }", "format = 'xml': one of rules, ndjson" },
+	{ "source x { from = '/a' where = country }", "where: 'country': a condition is" },
+	{ "source x { from = 'route:66' where = { 'country=KP' } }",
+	  "of kind route has no such key" },
 	{ "source x { from = '/a' max-size = 5T }", "max-size = '5T': a size" },
 	{ "source x { from = '/a' max-size = 5G }", "max-size = '5G': a size" },
 	{ "source x { from = '/a' max-size = 0 }", "max-size = '0': a size" },
