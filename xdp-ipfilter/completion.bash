@@ -5,7 +5,7 @@
 
 # Made by `make completion`: do not edit from here on ...
 
-_xdp_ipfilter_commands='load run unload repair add del replace flush enforce confirm list test status poll watch sync help'
+_xdp_ipfilter_commands='load run unload repair add del replace flush enforce confirm list test status poll watch top sync help'
 
 # The options of a command.
 _xdp_ipfilter_options()
@@ -26,6 +26,7 @@ _xdp_ipfilter_options()
 	status) echo '-j --json -h --help -v --verbose --lock-timeout' ;;
 	poll) echo '-i --interval --count -j --json -h --help -v --verbose --lock-timeout' ;;
 	watch) echo '--drop --pass -n --sample --rate --count -j --json -h --help -v --verbose --lock-timeout' ;;
+	top) echo '--drop --pass -n --sample -i --interval --count --by -b --batch -j --json --rules -h --help -v --verbose --lock-timeout' ;;
 	sync) echo '-c --config --once --check -d --dev --every --cache -h --help -v --verbose --lock-timeout' ;;
 	help) echo '-h --help -v --verbose --lock-timeout' ;;
 	*) echo '--version -h --help -v --verbose --lock-timeout' ;;
@@ -41,7 +42,7 @@ _xdp_ipfilter_value()
 	*:-p | *:--policy) echo 'allow deny' ;;
 	*:-P | *:--prio) echo 'PRIORITY' ;;
 	load:-i | run:-i | repair:-i | *:--ip) echo 'RULE' ;;
-	poll:-i | *:--interval) echo 'MS' ;;
+	poll:-i | top:-i | *:--interval) echo 'MS' ;;
 	*:-f | *:--file | *:--rules | *:-c | *:--config) echo 'FILE' ;;
 	*:--format) echo 'rules ndjson dshield ipsascii dat ipset p2p csv mmdb' ;;
 	*:--where) echo 'CONDITION' ;;
@@ -51,6 +52,7 @@ _xdp_ipfilter_value()
 	*:-d | *:--dev) echo 'IFNAME' ;;
 	*:-s | *:--set) echo 'NAME' ;;
 	*:--only) echo 'pass drop' ;;
+	*:--by) echo 'LENGTHS' ;;
 	*:--cache) echo 'DIR' ;;
 	esac
 }
@@ -59,7 +61,7 @@ _xdp_ipfilter_value()
 _xdp_ipfilter_positional()
 {
 	case $1 in
-	load | run | unload | repair | status | poll | watch) echo 'IFNAME' ;;
+	load | run | unload | repair | status | poll | watch | top) echo 'IFNAME' ;;
 	add | del) echo 'RULE' ;;
 	test) echo 'ADDRESS' ;;
 	sync) echo 'SOURCE' ;;

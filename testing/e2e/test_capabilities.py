@@ -46,6 +46,7 @@ COMMANDS = {
     "poll": (["--count", 1, "-i", 1, "f0"], {SYS_ADMIN}, set()),
     "sync": (["--once", *SYNC], {SYS_ADMIN, NET_ADMIN, SETUID, SETGID, KILL}, {FILES}),
     "watch": (["--count", 1, "f0"], {SYS_ADMIN}, set()),
+    "top": (["-b", "--count", 1, "-i", 1, "f0"], {SYS_ADMIN}, set()),
 }
 
 
@@ -233,6 +234,7 @@ WAITS = {
     "poll": (waiting_for_a_signal, ["-i", 60000, "f0"]),
     "sync": (waiting_for_a_signal, SYNC),
     "watch": (waiting_for_a_signal, ["f0"]),
+    "top": (waiting_for_a_signal, ["-b", "f0"]),
 }
 
 

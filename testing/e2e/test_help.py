@@ -30,6 +30,8 @@ OPTIONS = {
     "confirm": ["--revert"],
     "poll": ["--interval", "--count", "--json"],
     "watch": ["--drop", "--pass", "--sample", "--rate", "--count", "--json"],
+    "top": ["--drop", "--pass", "--sample", "--interval", "--count", "--by", "--batch", "--json",
+            "--rules"],
     "help": [],
 }
 
@@ -75,13 +77,13 @@ def test_version_is_one_line_with_a_number():
 @pytest.mark.parametrize("prefix, command", [
     ("loa", "load"), ("lo", "load"), ("ru", "run"), ("u", "unload"), ("a", "add"), ("d", "del"),
     ("repl", "replace"), ("repa", "repair"), ("f", "flush"), ("e", "enforce"), ("li", "list"),
-    ("t", "test"), ("st", "status"), ("sy", "sync"), ("p", "poll"), ("w", "watch"), ("h", "help")])
+    ("te", "test"), ("to", "top"), ("st", "status"), ("sy", "sync"), ("p", "poll"), ("w", "watch"), ("h", "help")])
 def test_a_unique_prefix_of_a_command_is_the_command(prefix, command):
     assert tool.good(prefix, "--help").out == tool.good(command, "--help").out
 
 
 @pytest.mark.parametrize("prefix, candidates", [("l", ["load", "list"]), ("r", ["run", "repair", "replace"]),
-                                                ("rep", ["repair", "replace"])])
+                                                ("rep", ["repair", "replace"]), ("t", ["test", "top"])])
 def test_an_ambiguous_prefix_is_refused_with_the_candidates(prefix, candidates):
     tool.refused(USAGE, prefix, words=candidates)
 

@@ -33,7 +33,7 @@ tap() {
 case $(uname -r) in
 5.10.*)
 	e2e=(-m 'not dispatcher')
-	for name in kernels atomic capabilities crash errors load packets rules run safety sets status traffic; do
+	for name in kernels atomic capabilities crash errors load packets rules run safety sets status traffic enforce watch; do
 		e2e+=("testing/e2e/test_$name.py")
 	done
 	;;

@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: GPL-2.0
+"""top: the sources with the most packets, estimated from samples."""
+import contextlib
+import json
+import random
+import re
+import threading
+
+import pytest
+
+from frames import LISTED4, LISTED6, udp
+from product import DONE, NOT_LOADED, USAGE
+
+#: (source, how many of its packets are in each burst): 60, 30 and 10 percent.
+FLOOD = (("192.0.2.66", 30), ("198.51.100.7", 15), ("2001:db8:1::7", 5))
+
+
+@contextlib.contextmanager
+def flood(lab, senders=FLOOD):
+    """Bursts in random order, all the time."""
+    seed = random.randrange(2 ** 32)
+    print(f"seed {seed}")
+    frames = [udp(source, 100) for source, count in senders for _ in range(count)]
+    random.Random(seed).shuffle(frames)
+    stop = threading.Event()
+
+    def send():
+        while not stop.is_set():
+            lab.wire.exchange(frames)
+
+    sender = threading.Thread(target=send)
+    sender.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        sender.join()
+
+
+def sources(lab, *args):
+    """The last of three rounds of the only interface, in their order."""
+    lines = lab.good("top", "-j", "--count", "3", "-i", "500", *args).out.splitlines()
+    assert len(lines) == 3
+    [interface] = json.loads(lines[-1])["interfaces"]
+    assert set(interface) == {"ifname", "sources"} and interface["ifname"] == lab.dev
+    return interface["sources"]
+
+
+def test_sources_come_in_order_with_their_shares_and_rules(lab):
+    lab.load("-i", LISTED4)
+    with flood(lab):
+        seen = sources(lab)
+    assert [one["source"] for one in seen] == [source for source, _ in FLOOD]
+    for one, (source, count) in zip(seen, FLOOD):
+        assert set(one) == {"source", "verdict", "packets_per_s", "error_per_s", "bytes_per_s",
+                            "share", "prefix", "set"}
+        assert abs(one["share"] - 2 * count) <= 5, seen
+        assert one["error_per_s"] == 0 and one["packets_per_s"] > 0
+        size = len(udp(source, 100))
+        assert abs(one["bytes_per_s"] / one["packets_per_s"] - size) < size / 10, one
+        listed = source == LISTED4
+        assert one["verdict"] == ("drop" if listed else "pass")
+        assert (one["prefix"], one["set"]) == ((source, "default") if listed else (None, None))
+
+
+def test_samples_estimate_the_same(lab):
+    lab.load("-i", LISTED4)
+    with flood(lab):
+        few, all_of_them = sources(lab, "-n", "10"), sources(lab)
+    assert few[0]["source"] == all_of_them[0]["source"] == LISTED4
+    assert abs(few[0]["share"] - all_of_them[0]["share"]) <= 20
+
+
+def test_groups_and_verdicts(lab):
+    lab.load("-i", LISTED4)
+    senders = [(f"203.0.113.{host}", 1) for host in range(30)] + [(LISTED4, 10), (LISTED6, 5)]
+    with flood(lab, senders):
+        grouped = sources(lab, "--pass", "--by", "24,32")
+        dropped = sources(lab, "--drop")
+    assert [one["source"] for one in grouped] == ["203.0.113.0/24", "2001:db8::/32"]
+    assert {one["verdict"] for one in grouped} == {"pass"} and grouped[0]["share"] > 75
+    assert [(one["source"], one["share"]) for one in dropped] == [(LISTED4, 100)]
+
+
+def test_text(lab):
+    lab.load("-i", "192.0.2.0/24")
+    with flood(lab):
+        said = lab.good("top", "-b", "--count", "1", "-i", "500", lab.dev).out.splitlines()
+    assert said[0] == lab.dev
+    assert re.fullmatch(rf"  drop {LISTED4} +\d+ % +\d+ packets/s +\d+ bits/s  "
+                        r"by 192\.0\.2\.0/24 \(default\)", said[1]), said
+
+
+def test_its_rules_block_the_flood(lab):
+    lab.load()
+    with flood(lab):
+        rules = lab.good("top", "--pass", "--rules", "--count", "1", "-i", "500").out
+    assert rules.startswith(f"drop {FLOOD[0][0]} # ")
+    lab.good("add", "-t", "10m", "-f", "-", stdin=rules)
+    assert lab.wire.exchange([udp(source) for source, _ in FLOOD]) == [False] * 3
+
+
+def test_without_packets_and_without_a_filter(lab):
+    lab.load()
+    assert sources(lab) == []
+    lab.good("unload", lab.dev)
+    lab.refused(NOT_LOADED, "top", "-b", words=("not loaded",))
+
+
+def test_it_leaves_nothing_on(lab):
+    from test_watch import nothing_is_on
+    lab.load()
+    process = lab.start("top", "-b", "-i", "10")
+    process.stdout.readline()
+    process.terminate()
+    process.communicate(timeout=lab.patience)
+    assert process.returncode == DONE and nothing_is_on(lab)
+
+
+@pytest.mark.parametrize("args, words", [
+    ([], ["--batch"]), (["-j", "--rules"], ["--json", "--rules"]), (["-b", "--by", "33"], ["--by"]),
+    (["-b", "--by", "24,129"], ["--by"]), (["-b", "--by", ","], ["--by"]),
+    (["-b", "--by", "24,"], ["--by"]), (["-b", "--by", "024,48"], ["--by"])])
+def test_wrong_usage(lab, args, words):
+    lab.refused(USAGE, "top", *args, words=words)
