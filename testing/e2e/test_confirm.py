@@ -260,7 +260,7 @@ def test_undoing_a_load_says_which_rules_go_with_it(lab):
     assert live(lab)["state"] == "not-loaded"
 
 
-def test_an_interface_that_goes_or_gets_another_name(own_lab):
+def test_an_interface_that_goes_or_gets_another_name(own_lab, deleted_chain):
     lab = own_lab
     lab.load("-i", "192.0.2.1")
     lab.good("add", "203.0.113.1", "--confirm", FOREVER)
@@ -271,6 +271,7 @@ def test_an_interface_that_goes_or_gets_another_name(own_lab):
     assert lab.prefixes("wan0") == {"192.0.2.1": "drop"}
     lab.good("add", "203.0.113.1", "--confirm", FOREVER)
     lab.ns.run("ip", "link", "del", "wan0")
+    deleted_chain()
     result = lab("confirm", "--revert")
     assert result.rc == DONE and "wan0: left alone: it has gone" in result.err
 
