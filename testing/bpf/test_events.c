@@ -20,6 +20,8 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
+#include <dataplane/kernel.h>
+
 #include "corpus.h"
 #include "program.h"
 #include "rules.h"
@@ -121,7 +123,7 @@ static bool is_event_of(const struct ipf_event *event, const struct kind *kind,
 	__u32 copied = frame->size < IPF_HEADERS_COPIED ? frame->size : IPF_HEADERS_COPIED;
 
 	/* Without the helper, headers are copied by two bytes. */
-	if (program.options.length == PROGRAM_LENGTH_BUFFER)
+	if (program.options.length == PROGRAM_LENGTH_BUFFER || !kernel_has_multi_buffer())
 		copied &= ~1u;
 	return event->sequence == ring->head && event->verdict == kind->verdict &&
 	       event->total == kind->total && event->bytes == frame->size && event->sample == 1 &&
