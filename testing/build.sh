@@ -124,14 +124,16 @@ same_products() {
 
 # installs FOLDER DESTDIR PREFIX: installs these files and no others, and removes them all
 installs() {
-	local into=$2$3
+	local into=$2$3 mmdb=
+	# Only where there is libmaxminddb.
+	[ ! -e "$1/xdp-ipfilter/xdp-ipfilter-mmdb" ] || mmdb=./libexec/xdp-ipfilter/xdp-ipfilter-mmdb$'\n'
 	make -s -C "$1" install DESTDIR="$2" PREFIX="$3" >"$scratch/said" 2>&1 || {
 		cat "$scratch/said"
 		return 1
 	}
 	diff <(cd "$into" && find . -type f | sort) - <<-EOT || return
 		./lib/bpf/xdp_ipfilter.o
-		./libexec/xdp-ipfilter/xdp-ipfilter-source
+		$mmdb./libexec/xdp-ipfilter/xdp-ipfilter-source
 		./libexec/xdp-ipfilter/xdp-ipfilter-sync
 		./sbin/xdp-ipfilter
 		./share/bash-completion/completions/xdp-ipfilter
