@@ -5,7 +5,8 @@ include lib/defines.mk
 
 MAN_PAGE = $(wildcard xdp-ipfilter/xdp-ipfilter.8)
 
-LAYERS := lib/util lib/ruleset lib/feed lib/table lib/dataplane lib/cli lib/source lib/control lib/sync
+LAYERS := lib/util lib/ruleset lib/feed lib/table lib/dataplane lib/cli lib/source lib/control lib/sync \
+	lib/metrics
 
 all: xdp-ipfilter $(if $(PANDOC),$(if $(wildcard xdp-ipfilter/README.org),man))
 
@@ -79,6 +80,7 @@ install: all
 		"$$root$$examples"
 	$(Q)install -m 755 xdp-ipfilter/xdp-ipfilter "$$root$$sbin/xdp-ipfilter"
 	$(Q)install -m 755 xdp-ipfilter/xdp-ipfilter-sync xdp-ipfilter/xdp-ipfilter-source \
+		xdp-ipfilter/xdp-ipfilter-metrics \
 		$(if $(filter yes,$(HAVE_MAXMINDDB)),xdp-ipfilter/xdp-ipfilter-mmdb) "$$root$$programs"
 	$(Q)install -m 644 lib/bpf/xdp_ipfilter.o "$$root$$bpf/xdp_ipfilter.o"
 	$(Q)install -m 644 xdp-ipfilter/completion.bash "$$root$$completions/xdp-ipfilter"
@@ -94,7 +96,7 @@ uninstall:
 	$(Q)rm -f "$$root$$sbin/xdp-ipfilter" "$$root$$bpf/xdp_ipfilter.o" \
 		"$$root$$completions/xdp-ipfilter" "$$root$$man8/xdp-ipfilter.8" \
 		"$$root$$programs/xdp-ipfilter-sync" "$$root$$programs/xdp-ipfilter-source" \
-		"$$root$$programs/xdp-ipfilter-mmdb" \
+		"$$root$$programs/xdp-ipfilter-mmdb" "$$root$$programs/xdp-ipfilter-metrics" \
 		"$$root$$examples/sync.conf"
 ifeq ($(DESTDIR),)
 	$(Q)for folder in "$$bpf" "$$programs" "$${programs%/*}" "$$completions" "$${completions%/*}" \

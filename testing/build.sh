@@ -133,6 +133,7 @@ installs() {
 	}
 	diff <(cd "$into" && find . -type f | sort) - <<-EOT || return
 		./lib/bpf/xdp_ipfilter.o
+		./libexec/xdp-ipfilter/xdp-ipfilter-metrics
 		$mmdb./libexec/xdp-ipfilter/xdp-ipfilter-source
 		./libexec/xdp-ipfilter/xdp-ipfilter-sync
 		./sbin/xdp-ipfilter

@@ -36,8 +36,9 @@ offences() (
 		may["lib/source"] = " lib/feed lib/ruleset lib/util headers "
 		may["lib/control"] = " lib/cli lib/dataplane lib/feed lib/table lib/ruleset lib/util headers "
 		may["lib/sync"] = " lib/control lib/source lib/cli lib/dataplane lib/feed lib/table lib/ruleset lib/util headers "
-		may["xdp-ipfilter"] = " lib/sync lib/control lib/source lib/cli lib/dataplane lib/feed lib/table lib/ruleset lib/util headers "
-		may["testing/unit"] = " lib/sync lib/source lib/cli lib/feed lib/table lib/ruleset lib/util headers "
+		may["lib/metrics"] = " lib/sync lib/control lib/source lib/cli lib/dataplane lib/feed lib/table lib/ruleset lib/util headers "
+		may["xdp-ipfilter"] = " lib/metrics lib/sync lib/control lib/source lib/cli lib/dataplane lib/feed lib/table lib/ruleset lib/util headers "
+		may["testing/unit"] = " lib/metrics lib/sync lib/source lib/cli lib/feed lib/table lib/ruleset lib/util headers "
 		may["testing/bpf"] = " lib/dataplane lib/table lib/ruleset lib/util headers "
 		# The bench uses the tool as users do, and knows only what the kernel holds.
 		may["testing/bench"] = " lib/util headers "
@@ -53,6 +54,7 @@ offences() (
 		folder["source"] = "lib/source"
 		folder["control"] = "lib/control"
 		folder["sync"] = "lib/sync"
+		folder["metrics"] = "lib/metrics"
 
 		freestanding = " stdbool.h stddef.h stdint.h stdarg.h limits.h "
 	}
@@ -178,6 +180,8 @@ found lib/source/planted.c <control/iface.h>
 found lib/control/planted.c <source/job.h>
 found lib/control/planted.c <sync/config.h>
 found lib/source/planted.c <sync/config.h>
+found lib/sync/planted.c <metrics/facts.h>
+allowed lib/metrics/planted.c <sync/state.h>
 allowed lib/source/http.c <curl/curl.h>
 allowed lib/source/netlink.c <libmnl/libmnl.h>
 allowed lib/source/planted.c <jansson.h>

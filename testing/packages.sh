@@ -55,6 +55,7 @@ test     optional  xz-utils                       xz
 test     optional  debian-archive-keyring         -
 test     optional  bird2                          bird
 test     optional  openssl                        openssl
+test     optional  prometheus                     golang-github-prometheus
 test     optional  strace                         strace
 test     optional  ethtool                        ethtool
 test     optional  ipset                          ipset

@@ -23,6 +23,7 @@ extern const struct command cmd_status;
 extern const struct command cmd_poll;
 extern const struct command cmd_watch;
 extern const struct command cmd_top;
+extern const struct command cmd_metrics;
 extern const struct command cmd_sync;
 extern const struct command cmd_help;
 

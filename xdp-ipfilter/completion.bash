@@ -5,7 +5,7 @@
 
 # Made by `make completion`: do not edit from here on ...
 
-_xdp_ipfilter_commands='load run unload repair add del replace flush enforce confirm list test status poll watch top sync help'
+_xdp_ipfilter_commands='load run unload repair add del replace flush enforce confirm list test status poll watch top metrics sync help'
 
 # The options of a command.
 _xdp_ipfilter_options()
@@ -27,6 +27,7 @@ _xdp_ipfilter_options()
 	poll) echo '-i --interval --count -j --json -h --help -v --verbose --lock-timeout' ;;
 	watch) echo '--drop --pass -n --sample --rate --count -j --json -h --help -v --verbose --lock-timeout' ;;
 	top) echo '--drop --pass -n --sample -i --interval --count --by -b --batch -j --json --rules -h --help -v --verbose --lock-timeout' ;;
+	metrics) echo '-o --output -h --help -v --verbose --lock-timeout' ;;
 	sync) echo '-c --config --once --check -d --dev --every --cache -h --help -v --verbose --lock-timeout' ;;
 	help) echo '-h --help -v --verbose --lock-timeout' ;;
 	*) echo '--version -h --help -v --verbose --lock-timeout' ;;
@@ -43,7 +44,7 @@ _xdp_ipfilter_value()
 	*:-P | *:--prio) echo 'PRIORITY' ;;
 	load:-i | run:-i | repair:-i | *:--ip) echo 'RULE' ;;
 	poll:-i | top:-i | *:--interval) echo 'MS' ;;
-	*:-f | *:--file | *:--rules | *:-c | *:--config) echo 'FILE' ;;
+	*:-f | *:--file | *:--rules | *:-o | *:--output | *:-c | *:--config) echo 'FILE' ;;
 	*:--format) echo 'rules ndjson dshield ipsascii dat ipset p2p csv mmdb' ;;
 	*:--where) echo 'CONDITION' ;;
 	*:--counters) echo 'auto always never' ;;

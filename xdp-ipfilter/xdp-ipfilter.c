@@ -9,7 +9,7 @@
 static const struct command *const commands[] = {
 	&cmd_load,  &cmd_run,     &cmd_unload,  &cmd_repair, &cmd_add,  &cmd_del,    &cmd_replace,
 	&cmd_flush, &cmd_enforce, &cmd_confirm, &cmd_list,   &cmd_test, &cmd_status, &cmd_poll,
-	&cmd_watch, &cmd_top,     &cmd_sync,    &cmd_help,   NULL,
+	&cmd_watch, &cmd_top,     &cmd_metrics, &cmd_sync,   &cmd_help, NULL,
 };
 
 const struct command_table cmd_table = {

@@ -16,7 +16,7 @@ OBJECT = os.environ.get("XDP_IPFILTER_OBJECT",
 
 DONE, FAILED, USAGE, NOT_LOADED = 0, 1, 2, 3
 COMMANDS = ("load", "run", "unload", "repair", "add", "del", "replace", "flush", "enforce",
-            "confirm", "list", "test", "status", "poll", "watch", "top", "help")
+            "confirm", "list", "test", "status", "poll", "watch", "top", "metrics", "help")
 VERDICTS = ("drop", "pass", "other", "malformed")
 
 #: The time limit of a command: a hang is a failure, a slow emulated machine is not.

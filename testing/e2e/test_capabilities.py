@@ -47,6 +47,7 @@ COMMANDS = {
     "sync": (["--once", *SYNC], {SYS_ADMIN, NET_ADMIN, SETUID, SETGID, KILL}, {FILES}),
     "watch": (["--count", 1, "f0"], {SYS_ADMIN}, set()),
     "top": (["-b", "--count", 1, "-i", 1, "f0"], {SYS_ADMIN}, set()),
+    "metrics": ([], {SYS_ADMIN}, set()),
 }
 
 
@@ -235,6 +236,7 @@ WAITS = {
     "sync": (waiting_for_a_signal, SYNC),
     "watch": (waiting_for_a_signal, ["f0"]),
     "top": (waiting_for_a_signal, ["-b", "f0"]),
+    "metrics": (waiting_for_a_reader, []),
 }
 
 

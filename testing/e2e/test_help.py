@@ -32,6 +32,7 @@ OPTIONS = {
     "watch": ["--drop", "--pass", "--sample", "--rate", "--count", "--json"],
     "top": ["--drop", "--pass", "--sample", "--interval", "--count", "--by", "--batch", "--json",
             "--rules"],
+    "metrics": ["--output"],
     "help": [],
 }
 
@@ -77,7 +78,7 @@ def test_version_is_one_line_with_a_number():
 @pytest.mark.parametrize("prefix, command", [
     ("loa", "load"), ("lo", "load"), ("ru", "run"), ("u", "unload"), ("a", "add"), ("d", "del"),
     ("repl", "replace"), ("repa", "repair"), ("f", "flush"), ("e", "enforce"), ("li", "list"),
-    ("te", "test"), ("to", "top"), ("st", "status"), ("sy", "sync"), ("p", "poll"), ("w", "watch"), ("h", "help")])
+    ("te", "test"), ("to", "top"), ("m", "metrics"), ("st", "status"), ("sy", "sync"), ("p", "poll"), ("w", "watch"), ("h", "help")])
 def test_a_unique_prefix_of_a_command_is_the_command(prefix, command):
     assert tool.good(prefix, "--help").out == tool.good(command, "--help").out
 

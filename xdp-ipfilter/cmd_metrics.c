@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * metrics: which program tells Prometheus about the filters?
+ */
+#include "cmd.h"
+
+const struct command cmd_metrics = {
+	.name = "metrics",
+	.summary = "print counters and states for Prometheus",
+	.program = "xdp-ipfilter-metrics",
+};
