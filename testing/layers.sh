@@ -8,7 +8,7 @@
 #
 # Layers look downward only. Only lib/dataplane uses the kernel's libraries; only the report, which
 # writes JSON, the feed that reads it and sources use jansson; only the options use getopt; libcurl,
-# libmaxminddb, libmnl and libconfuse have one user each. headers/ compiles for the BPF target too.
+# libmaxminddb, libmicrohttpd, libmnl and libconfuse have one user each. headers/ compiles for the BPF target too.
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source=lib.sh
@@ -97,6 +97,9 @@ offences() (
 		} else if (path == "jansson.h") {
 			if (FILENAME !~ /^lib\/(cli\/report|feed\/format_ndjson|source\/[a-z_]+|sync\/[a-z_]+)\.c$/)
 				offence("jansson belongs in lib/cli/report.c, format_ndjson.c, lib/source, lib/sync")
+		} else if (path == "microhttpd.h") {
+			if (FILENAME != "lib/metrics/server.c")
+				offence("libmicrohttpd belongs in lib/metrics/server.c")
 		} else if (path == "maxminddb.h") {
 			if (FILENAME != "lib/source/mmdb.c")
 				offence("libmaxminddb belongs in lib/source/mmdb.c")
@@ -174,6 +177,8 @@ found lib/source/planted.c <libmnl/libmnl.h>
 found lib/sync/config.c <confuse.h>
 allowed lib/sync/config_file.c <confuse.h>
 found lib/source/planted.c <maxminddb.h>
+found lib/metrics/page.c <microhttpd.h>
+allowed lib/metrics/server.c <microhttpd.h>
 allowed lib/source/mmdb.c <maxminddb.h>
 found lib/source/planted.c <dataplane/table.h>
 found lib/source/planted.c <control/iface.h>

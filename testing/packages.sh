@@ -32,6 +32,7 @@ build    optional  libconfuse-dev                 libconfuse-devel
 build    optional  libcurl4-openssl-dev           libcurl-devel
 build    optional  libmnl-dev                     libmnl-devel
 build    optional  libmaxminddb-dev               libmaxminddb-devel
+build    optional  libmicrohttpd-dev              libmicrohttpd-devel
 demo     required  iproute2                       iproute
 demo     required  iputils-ping                   iputils
 demo     required  util-linux                     util-linux

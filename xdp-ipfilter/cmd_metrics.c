@@ -6,6 +6,6 @@
 
 const struct command cmd_metrics = {
 	.name = "metrics",
-	.summary = "print counters and states for Prometheus",
+	.summary = "tell Prometheus counters and states",
 	.program = "xdp-ipfilter-metrics",
 };

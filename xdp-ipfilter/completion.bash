@@ -27,7 +27,7 @@ _xdp_ipfilter_options()
 	poll) echo '-i --interval --count -j --json -h --help -v --verbose --lock-timeout' ;;
 	watch) echo '--drop --pass -n --sample --rate --count -j --json -h --help -v --verbose --lock-timeout' ;;
 	top) echo '--drop --pass -n --sample -i --interval --count --by -b --batch -j --json --rules -h --help -v --verbose --lock-timeout' ;;
-	metrics) echo '-o --output -h --help -v --verbose --lock-timeout' ;;
+	metrics) echo '-o --output --listen -h --help -v --verbose --lock-timeout' ;;
 	sync) echo '-c --config --once --check -d --dev --every --cache -h --help -v --verbose --lock-timeout' ;;
 	help) echo '-h --help -v --verbose --lock-timeout' ;;
 	*) echo '--version -h --help -v --verbose --lock-timeout' ;;
@@ -54,6 +54,7 @@ _xdp_ipfilter_value()
 	*:-s | *:--set) echo 'NAME' ;;
 	*:--only) echo 'pass drop' ;;
 	*:--by) echo 'LENGTHS' ;;
+	*:--listen) echo 'PLACE' ;;
 	*:--cache) echo 'DIR' ;;
 	esac
 }

@@ -1,26 +1,60 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * metrics: what do the filters and sync tell Prometheus?
+ * metrics: what do the filters and sync tell Prometheus, and people?
  *
  * The command of xdp-ipfilter that is scraped, in a program of its own.
  */
+#include <unistd.h>
+
 #include <control/tool.h>
 #include <dataplane/capability.h>
 #include <metrics/facts.h>
 #include <metrics/families.h>
+#include <metrics/listener.h>
+#include <metrics/page.h>
+#include <metrics/server.h>
 #include <metrics/textfile.h>
 #include <util/error.h>
 
 struct metrics_request {
 	const char *output;
+	const char *listen;
+	int listener;          /* the socket that clients are waited for on */
+	struct page_past past; /* what people were shown last */
 };
+
+static const struct metrics_request metrics_defaults = { .listener = -1 };
 
 static const struct option_spec metrics_options[] = {
 	OPTION_TEXT('o', "output", "FILE", struct metrics_request, output,
 		    "Replace FILE as a whole, for the textfile collector."),
+	OPTION_TEXT(0, "listen", "PLACE", struct metrics_request, listen,
+		    "Serve /metrics, and / for people, at ADDRESS:PORT, :PORT or systemd."),
 	OPTION_NO_POSITIONALS("it shows all interfaces"),
 	OPTION_END,
 };
+
+static const char *check(const void *data)
+{
+	const struct metrics_request *request = data;
+
+	return request->output && request->listen ? "--output and --listen exclude each other" :
+						    NULL;
+}
+
+/* Needs no privilege, and is refused without any. */
+static int open_listener(void *data, struct error *err)
+{
+	struct metrics_request *request = data;
+	int ret;
+
+	if (!request->listen)
+		return 0;
+	ret = server_check(err);
+	if (!ret)
+		ret = request->listener = listener_open(request->listen, err);
+	return ret < 0 ? ret : 0;
+}
 
 static void write_to(const struct facts *facts, FILE *out)
 {
@@ -38,12 +72,34 @@ static int replace_file(const struct facts *facts, const char *path, struct erro
 	return textfile_finish(&textfile, err);
 }
 
-static int metrics(void *data, struct error *err)
+static int write_page(void *context, enum server_page page, FILE *out, struct error *err)
 {
-	const struct metrics_request *request = data;
+	struct metrics_request *request = context;
 	struct facts facts;
 	int ret = facts_read(&facts, err);
 
+	if (ret)
+		return ret;
+	if (page == SERVER_PEOPLE)
+		page_write(&facts, &request->past, out);
+	else
+		families_write(&facts, XDP_IPFILTER_VERSION,
+			       page == SERVER_OPENMETRICS ? OPENMETRICS_1_0 :
+							    OPENMETRICS_PROMETHEUS,
+			       out);
+	facts_done(&facts);
+	return 0;
+}
+
+static int metrics(void *data, struct error *err)
+{
+	struct metrics_request *request = data;
+	struct facts facts;
+	int ret;
+
+	if (request->listen)
+		return server_run(request->listener, write_page, request, err);
+	ret = facts_read(&facts, err);
 	if (ret)
 		return ret;
 	if (request->output)
@@ -54,19 +110,35 @@ static int metrics(void *data, struct error *err)
 	return ret;
 }
 
+static void metrics_done(void *data)
+{
+	struct metrics_request *request = data;
+
+	page_past_done(&request->past);
+	if (request->listener >= 0)
+		close(request->listener);
+}
+
 static const struct command metrics_command = {
 	.name = "metrics",
-	.summary = "print counters and states for Prometheus",
+	.summary = "tell Prometheus counters and states",
 	.usage = "[OPTION]...",
 	.notes =
-		"Prints what every interface with the filter has counted, and how the sources of sync are.\n",
+		"Prints what every interface with the filter has counted, and how the sources of sync are.\n"
+		"With --listen, serves that until a signal ends it. :PORT is of the loopback interface; systemd is\n"
+		"the socket of a .socket unit.\n",
 	.examples =
 		"  xdp-ipfilter metrics\n"
-		"  xdp-ipfilter metrics -o /var/lib/prometheus/node-exporter/xdp-ipfilter.prom\n",
+		"  xdp-ipfilter metrics -o /var/lib/prometheus/node-exporter/xdp-ipfilter.prom\n"
+		"  xdp-ipfilter metrics --listen 127.0.0.1:9845\n",
 	.options = metrics_options,
 	.request_size = sizeof(struct metrics_request),
+	.defaults = &metrics_defaults,
+	.check = check,
+	.read = open_listener,
 	.needs = CAPABILITY_BPF | TOOL_NEEDS_CLOCK,
 	.run = metrics,
+	.done = metrics_done,
 };
 
 static const struct command *const commands[] = { &metrics_command, NULL };

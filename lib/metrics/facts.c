@@ -6,12 +6,24 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <ruleset/tick.h>
 #include <util/error.h>
 
 /* Others change something now and then, but not all the time. */
 #define MAX_READS 5
+
+static int copy_sets(const struct ruleset *rules, struct facts_rules *out, struct error *err)
+{
+	out->sets = calloc(rules->set_count + 1, sizeof(*out->sets));
+	if (!out->sets)
+		return error_no_memory(err);
+	out->set_count = rules->set_count;
+	for (size_t i = 0; i < rules->set_count; i++)
+		memcpy(out->sets[i].name, rules->sets[i].name, sizeof(out->sets[i].name));
+	return 0;
+}
 
 /* A table without a delta is so small that all of it is read, which tells the rules that have ended
  * from the others. */
@@ -25,8 +37,9 @@ static int count_small(const struct filter *filter, struct facts_rules *out, str
 	ruleset_tidy(&rules, tick_now());
 	for (unsigned int family = 0; family < IPF_FAMILIES; family++)
 		out->count[family] = ruleset_count_family(&rules, family);
+	ret = copy_sets(&rules, out, err);
 	ruleset_done(&rules);
-	return 0;
+	return ret;
 }
 
 static int count_rules(const struct filter *filter, struct facts_rules *out, struct error *err)
@@ -40,7 +53,9 @@ static int count_rules(const struct filter *filter, struct facts_rules *out, str
 		return ret;
 	for (unsigned int family = 0; family < IPF_FAMILIES; family++)
 		out->count[family] = delta_count_family(&edit.delta, family);
-	ret = edit_check(&edit, err);
+	ret = copy_sets(&edit.delta.rules, out, err);
+	if (!ret)
+		ret = edit_check(&edit, err);
 	edit_done(&edit);
 	return ret;
 }
@@ -100,6 +115,8 @@ int facts_read(struct facts *out, struct error *err)
 void facts_done(struct facts *facts)
 {
 	state_done(&facts->sync);
+	for (size_t i = 0; i < facts->ifaces.count && facts->rules; i++)
+		free(facts->rules[i].sets);
 	free(facts->rules);
 	snapshots_done(&facts->snapshots);
 	ifaces_done(&facts->ifaces);

@@ -19,6 +19,8 @@ struct error;
 /* Of one interface. */
 struct facts_rules {
 	size_t count[IPF_FAMILIES]; /* of a large table, with those that have ended */
+	struct ipf_set *sets;       /* their names */
+	size_t set_count;
 };
 
 /* Zeroed is empty. */

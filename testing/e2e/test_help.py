@@ -32,7 +32,7 @@ OPTIONS = {
     "watch": ["--drop", "--pass", "--sample", "--rate", "--count", "--json"],
     "top": ["--drop", "--pass", "--sample", "--interval", "--count", "--by", "--batch", "--json",
             "--rules"],
-    "metrics": ["--output"],
+    "metrics": ["--output", "--listen"],
     "help": [],
 }
 
