@@ -84,7 +84,8 @@ install: all
 		$(if $(filter yes,$(HAVE_MAXMINDDB)),xdp-ipfilter/xdp-ipfilter-mmdb) "$$root$$programs"
 	$(Q)install -m 644 lib/bpf/xdp_ipfilter.o "$$root$$bpf/xdp_ipfilter.o"
 	$(Q)install -m 644 xdp-ipfilter/completion.bash "$$root$$completions/xdp-ipfilter"
-	$(Q)install -m 644 xdp-ipfilter/share/sync.conf "$$root$$examples"
+	$(Q)install -m 644 xdp-ipfilter/share/sync.conf xdp-ipfilter/share/prometheus/alerts.yml \
+		xdp-ipfilter/share/grafana/xdp-ipfilter.json "$$root$$examples"
 	$(Q)page='$(if $(PANDOC),xdp-ipfilter/xdp-ipfilter.8,$(MAN_PAGE))'; [ -z "$$page" ] || { \
 		install -d "$$root$$man8" && \
 		install -m 644 "$$page" "$$root$$man8/xdp-ipfilter.8"; }
@@ -97,7 +98,8 @@ uninstall:
 		"$$root$$completions/xdp-ipfilter" "$$root$$man8/xdp-ipfilter.8" \
 		"$$root$$programs/xdp-ipfilter-sync" "$$root$$programs/xdp-ipfilter-source" \
 		"$$root$$programs/xdp-ipfilter-mmdb" "$$root$$programs/xdp-ipfilter-metrics" \
-		"$$root$$examples/sync.conf"
+		"$$root$$examples/sync.conf" "$$root$$examples/alerts.yml" \
+		"$$root$$examples/xdp-ipfilter.json"
 ifeq ($(DESTDIR),)
 	$(Q)for folder in "$$bpf" "$$programs" "$${programs%/*}" "$$completions" "$${completions%/*}" \
 		"$$man8" "$$examples" "$${examples%/*}" "$${examples%/*/*}"; do \

@@ -138,7 +138,9 @@ installs() {
 		./libexec/xdp-ipfilter/xdp-ipfilter-sync
 		./sbin/xdp-ipfilter
 		./share/bash-completion/completions/xdp-ipfilter
+		./share/doc/xdp-ipfilter/examples/alerts.yml
 		./share/doc/xdp-ipfilter/examples/sync.conf
+		./share/doc/xdp-ipfilter/examples/xdp-ipfilter.json
 		${products[2]:+./share/man/man8/xdp-ipfilter.8}
 	EOT
 	cmp "$1/xdp-ipfilter/xdp-ipfilter" "$into/sbin/xdp-ipfilter" &&

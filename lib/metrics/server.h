@@ -3,8 +3,8 @@
  * How is a page served by HTTP?
  *
  * One thread answers all clients, and never waits for one of them. There are 16 connections at a
- * time, each for one request; more clients wait until one ends. A connection ends when nothing comes
- * for 10 seconds, or after 30 seconds in all.
+ * time, each for one request; more clients wait until one ends. A connection ends when nothing
+ * comes for 10 seconds, or after 30 seconds in all.
  */
 #ifndef METRICS_SERVER_H
 #define METRICS_SERVER_H
