@@ -3,6 +3,7 @@
 import contextlib
 import http.client
 import json
+import pathlib
 import re
 import select
 import signal
@@ -14,6 +15,7 @@ import urllib.parse
 
 import pytest
 
+import kernel
 import product
 from frames import LISTED4, udp
 from netlab import wait_for
@@ -22,6 +24,9 @@ from test_metrics import lint, samples, scraped, source, sync_that_says
 
 PORT, PROMETHEUS = 9845, 9846
 OPENMETRICS = "application/openmetrics-text"
+
+#: The number of the capability.
+SYS_ADMIN = 21
 
 #: Of connections, from lib/metrics/server.h.
 AT_A_TIME, IDLE_S, MAX_S = 16, 10, 30
@@ -94,6 +99,25 @@ def test_it_says_what_the_command_prints(lab):
         assert headers["Content-Type"].startswith(OPENMETRICS) and strict.endswith("\n# EOF\n")
         if lint("# HELP a A.\n# TYPE a gauge\na 1\n")[0] == DONE:
             assert lint(text) == (DONE, "")
+
+
+def test_it_keeps_only_what_reading_needs(lab):
+    with serving(lab) as process:
+        held = dict(line.split(":\t") for line in
+                    pathlib.Path(f"/proc/{process.pid}/status").read_text().splitlines() if "\t" in line)
+        assert int(held["CapEff"], 16) == int(held["CapPrm"], 16) == 1 << SYS_ADMIN
+        assert held["NoNewPrivs"] == "1"
+
+
+def test_maps_of_an_unloaded_filter_are_freed(lab, no_more_progs):
+    lab.load()
+    program = lab.status("f0")["program_id"]
+    with serving(lab) as process:
+        assert ask(lab, "/")[0] == ask(lab)[0] == 200
+        lab.good("unload", "f0")
+        wait_for(lambda: program not in kernel.programs(), "the program is freed", lab.patience)
+        assert not [fd for fd in pathlib.Path(f"/proc/{process.pid}/fd").iterdir()
+                    if "bpf" in str(fd.resolve())]
 
 
 def test_methods_and_paths(lab):

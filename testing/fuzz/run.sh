@@ -16,7 +16,7 @@ cd "$(dirname "$0")/../.." || exit 1
 . testing/lib.sh
 
 targets=(address rules ndjson dshield ipsascii dat p2p ipset csv mmdb image delta packet receiver config etcd)
-targets+=(decision unpack)
+targets+=(decision unpack openmetrics)
 sanitize=('-fsanitize=address,undefined' -fno-sanitize-recover=all)
 compile=("${CLANG:-clang}" -std=gnu11 -g -O1 -D_GNU_SOURCE "-I$PWD/headers" "-I$PWD/lib" "${sanitize[@]}")
 
@@ -50,6 +50,7 @@ build_target() {
 	# The configuration takes a library, and more of the tree, than the others.
 	[ "$1" != config ] || set -- "$1" lib/sync/config.c lib/sync/config_text.c \
 		lib/sync/config_file.c lib/source/location.c -lconfuse
+	[ "$1" != openmetrics ] || set -- "$1" lib/cli/openmetrics.c
 	[ "$1" != mmdb ] || set -- "$1" lib/source/mmdb.c "${maxminddb[@]}"
 	"${compile[@]}" -fsanitize=fuzzer -o "$build/fuzz_$1" "$source" "${@:2}" "$build"/*.o -ljansson -lz
 }
