@@ -131,15 +131,22 @@ def test_names_of_interfaces_are_escaped(own_lab):
     own_lab.good("unload", 'a"b\\c')
 
 
+def netns_cookie(lab):
+    """0 before Linux 5.14, which has none."""
+    with lab.ns, socket.socket() as any_socket, contextlib.suppress(OSError):
+        return int.from_bytes(any_socket.getsockopt(socket.SOL_SOCKET, SO_NETNS_COOKIE, 8),
+                              sys.byteorder)
+    return 0
+
+
 @contextlib.contextmanager
 def sync_that_says(lab, **state):
     """This process is the sync of the namespace, and has written this state (sync/state.h)."""
-    with lab.ns, socket.socket() as any_socket:
-        cookie = int.from_bytes(any_socket.getsockopt(socket.SOL_SOCKET, SO_NETNS_COOKIE, 8),
-                                sys.byteorder)
+    ends = [f"-{netns_cookie(lab)}.{end}" if netns_cookie(lab) > 1 else f".{end}"
+            for end in ("lock", "json")]
     folder = pathlib.Path("/run/xdp-ipfilter")
     folder.mkdir(exist_ok=True)
-    lock, file = (folder / f"sync-{cookie}.{end}" for end in ("lock", "json"))
+    lock, file = (folder / f"sync{end}" for end in ends)
     file.write_text(json.dumps({"schema": 1, "pid": os.getpid(), "sources": [], "interfaces": [],
                                 **state}))
     with open(lock, "w", encoding="utf-8") as held:

@@ -6,6 +6,7 @@ import json
 import pathlib
 import re
 import select
+import shutil
 import signal
 import socket
 import subprocess
@@ -97,7 +98,7 @@ def test_it_says_what_the_command_prints(lab):
         status, headers, strict = ask(lab, Accept=OPENMETRICS)
         assert status == 200 and samples(strict) == samples(text)
         assert headers["Content-Type"].startswith(OPENMETRICS) and strict.endswith("\n# EOF\n")
-        if lint("# HELP a A.\n# TYPE a gauge\na 1\n")[0] == DONE:
+        if shutil.which("promtool"):
             assert lint(text) == (DONE, "")
 
 
