@@ -295,7 +295,7 @@ static int read_network(const struct networks *networks, struct line *line,
 	const struct token *start, *end;
 
 	if (networks->network != NETWORKS_NONE)
-		return line_read_target(line, &fields->items[networks->network], err);
+		return line_read_rule(line, &fields->items[networks->network], err);
 	start = &fields->items[networks->first];
 	end = &fields->items[networks->last];
 	if (address_parse(start->text, &first, NULL))
