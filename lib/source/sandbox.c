@@ -88,8 +88,6 @@ int sandbox_enter_as_user(struct error *err)
 	 * input is closed. */
 	if (!ret && prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0))
 		ret = fail("outliving sync", err);
-	if (!ret)
-		ret = sandbox_files_limit(err);
 	return ret ? ret : sandbox_calls_limit(err);
 }
 
@@ -99,7 +97,9 @@ int sandbox_enter(struct error *err)
 
 	die_first();
 	ret = drop_user(err);
-	return ret ? ret : sandbox_enter_as_user(err);
+	if (!ret)
+		ret = sandbox_enter_as_user(err);
+	return ret ? ret : sandbox_files_limit(err);
 }
 
 int sandbox_close(struct error *err)
