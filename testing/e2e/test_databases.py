@@ -57,9 +57,17 @@ def write(tmp_path, content, name="test.mmdb"):
     return path
 
 
+def in_memory(path):
+    """A copy of the file in memory, as the tool makes it: the converter can open no other."""
+    file = os.fdopen(os.memfd_create("copy"), "w+b")
+    file.write(pathlib.Path(path).read_bytes())
+    file.seek(0)
+    return file
+
+
 def table(path, *conditions):
     """The lines that the converter writes, without the header."""
-    with open(path, "rb") as file:
+    with in_memory(path) as file:
         done = subprocess.run([CONVERTER, str(path), *conditions], stdin=file, capture_output=True,
                               text=True, check=False, timeout=60)
     assert done.returncode == 0 and not done.stderr, done
@@ -236,7 +244,7 @@ def test_the_reader_of_databases_has_no_privileges(tmp_path, need):
     """It gives up all capabilities before it opens the file, and can open nothing after that."""
     need("strace")
     path = write(tmp_path, mmdb.write(COUNTRY_RECORDS["IPinfo"]))
-    with open(path, "rb") as file:
+    with in_memory(path) as file:
         done = subprocess.run(["strace", CONVERTER, "x.mmdb", "country=KP"], stdin=file,
                               capture_output=True, text=True, timeout=60, check=True)
     calls = done.stderr.splitlines()
