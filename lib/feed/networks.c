@@ -172,6 +172,12 @@ static int refuse_key(const struct line *line, const struct networks *networks,
 {
 	char keys[256];
 
+	if (networks->place != NETWORKS_NONE && line->input->where_option)
+		return error_set_usage(
+			err,
+			"%s:%zu:1: no column has '%.80s'; GeoLite2 has it in another file, and a "
+			"source is one file; follow GeoLite2-Country.mmdb, which has both",
+			line->file, line->number, key);
 	if (networks->place != NETWORKS_NONE && !line->input->where->place_count)
 		return error_set_usage(
 			err,

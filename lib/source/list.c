@@ -19,14 +19,14 @@
 #define WIDE_SHARE 3
 
 /* The stream's own problem explains what a reader only sees as a failure to read. */
-static int explain(const struct unpack *unpack, uint64_t max_bytes, const char *name, int ret,
+static int explain(const struct unpack *unpack, const struct job *job, const char *name, int ret,
 		   struct error *err)
 {
 	char limit[NUMBER_TEXT_SIZE];
 
 	if (ret == -ENOMEM)
 		return ret;
-	number_format(max_bytes, limit);
+	number_format(job->max_bytes, limit);
 	if (unpack_is_too_large(unpack))
 		return error_set(err, -EFBIG,
 				 "%s: unpacked, it is larger than the limit of %s bytes", name,
@@ -37,6 +37,11 @@ static int explain(const struct unpack *unpack, uint64_t max_bytes, const char *
 		return error_set(err, ret,
 				 "%s: a page of HTML or XML, not a list; does a proxy or a login "
 				 "page answer instead?",
+				 name);
+	if (unpack_is_binary(unpack) && !job->where)
+		return error_set(err, ret,
+				 "%s: a NUL byte, so not a text; if it is a MaxMind DB file, name "
+				 "the networks that are wanted, as where = \"country=KP,RU\"",
 				 name);
 	return ret;
 }
@@ -95,7 +100,7 @@ int list_read_whole(const struct job *job, int fd, const char *name, struct inpu
 	else
 		ret = reader_read(input, unpack->file, name, err);
 	if (ret)
-		ret = explain(unpack, job->max_bytes, name, ret, err);
+		ret = explain(unpack, job, name, ret, err);
 	else
 		ret = check_wide(input, err);
 	unpack_close(unpack);

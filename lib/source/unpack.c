@@ -190,8 +190,10 @@ static ssize_t read_some(void *cookie, char *out, size_t size)
 	struct unpack_layer *top = &unpack->layers[UNPACK_LAYERS - 1];
 	ssize_t got = layer_read(top, out, size);
 
-	if (got > 0 && top->bytes == (uint64_t)got)
+	if (got > 0 && top->bytes == (uint64_t)got) {
 		unpack->is_markup = begins_as_markup(out, (size_t)got);
+		unpack->is_binary = memchr(out, '\0', (size_t)got);
+	}
 	return got;
 }
 
@@ -224,6 +226,11 @@ const char *unpack_problem(const struct unpack *unpack)
 bool unpack_is_markup(const struct unpack *unpack)
 {
 	return unpack->is_markup;
+}
+
+bool unpack_is_binary(const struct unpack *unpack)
+{
+	return unpack->is_binary;
 }
 
 bool unpack_is_too_large(const struct unpack *unpack)

@@ -36,7 +36,7 @@ struct unpack {
 	int fd;
 	uint64_t max_bytes;
 	const char *problem;
-	bool is_markup, is_too_large;
+	bool is_markup, is_binary, is_too_large;
 	struct unpack_layer layers[UNPACK_LAYERS];
 };
 
@@ -53,5 +53,7 @@ bool unpack_is_too_large(const struct unpack *unpack);
 
 /* Does the text that was read begin as HTML or XML does? */
 bool unpack_is_markup(const struct unpack *unpack);
+/* Has its beginning bytes that no text has? */
+bool unpack_is_binary(const struct unpack *unpack);
 
 #endif

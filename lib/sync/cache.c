@@ -55,14 +55,17 @@ static int make_path(const char *folder, const struct config_source *source, con
 	return error_set(err, -ENAMETOOLONG, "%s: too long for a path", folder);
 }
 
-/* What decides which rules a source gives: a copy made otherwise says something else. */
+/* What decides which rules a source gives: a copy made otherwise says something else. One line. */
 static char *describe(const struct config_source *source)
 {
 	char *text;
 
-	if (asprintf(&text, "%s format=%s verdict=%x", source->location.text,
-		     source->format ? source->format : "", source->verdict) < 0)
+	if (asprintf(&text, "%s format=%s verdict=%x%s%s", source->location.text,
+		     source->format ? source->format : "", source->verdict,
+		     source->where ? " where=" : "", source->where ? source->where : "") < 0)
 		return NULL;
+	for (char *end = text; (end = strchr(end, '\n'));)
+		*end = '\t';
 	return text;
 }
 

@@ -192,6 +192,15 @@ static int set_format(struct config_source *source, const char *key, const char 
 	return refuse(key, text, demand, err);
 }
 
+static size_t count_lines(const char *text)
+{
+	size_t count = 1;
+
+	for (; *text; text++)
+		count += *text == '\n';
+	return count;
+}
+
 /* Each call adds a line. */
 static int add_where(struct config_source *source, const char *key, const char *text,
 		     struct error *err)
@@ -203,6 +212,8 @@ static int add_where(struct config_source *source, const char *key, const char *
 	where_done(&where);
 	if (ret)
 		return error_prefix(err, ret, "%s", key);
+	if (source->where && count_lines(source->where) == WHERE_CONDITIONS)
+		return refuse(key, text, "a source has at most 8 conditions", err);
 	if (asprintf(&joined, "%s%s%s", source->where ? source->where : "",
 		     source->where ? "\n" : "", text) < 0)
 		return error_no_memory(err);
@@ -502,6 +513,23 @@ static uint64_t default_every_s(enum location_kind kind)
 	}
 }
 
+/* Conditions, and a format that knows none; or a table that without any has no rule. */
+static int check_where(const struct config_source *source, struct error *err)
+{
+	const struct format *format = source->format ? format_find(source->format) : NULL;
+
+	if (source->where && format && !format->takes_where)
+		return error_set_usage(err,
+				       "format: %s has no networks that where can choose; it is csv "
+				       "or mmdb, or is left out",
+				       source->format);
+	if (!source->where && format && format->takes_where)
+		return error_set_usage(err,
+				       "where: is missing; it names the networks of the table, as "
+				       "\"country=KP,RU\"");
+	return 0;
+}
+
 static int check_fit(const struct config_source *source, struct error *err)
 {
 	if (!source->location.text)
@@ -513,7 +541,7 @@ static int check_fit(const struct config_source *source, struct error *err)
 		return error_set_usage(err,
 				       "key-file: is missing; it names the file with the key that "
 				       "'cscli bouncers add NAME' prints");
-	return 0;
+	return check_where(source, err);
 }
 
 int config_finish_source(struct config_source *source, struct error *err)

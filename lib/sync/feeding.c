@@ -297,9 +297,10 @@ static int fill_job(const struct feeding *feeding, struct job *job, struct error
 	job->version = strdup(XDP_IPFILTER_VERSION);
 	job->set = strdup(source->set);
 	job->format = source->format ? strdup(source->format) : NULL;
+	job->where = source->where ? strdup(source->where) : NULL;
 	job->validator = feeding->validator ? strdup(feeding->validator) : NULL;
 	if (!job->version || !job->set || (source->format && !job->format) ||
-	    (feeding->validator && !job->validator))
+	    (source->where && !job->where) || (feeding->validator && !job->validator))
 		return error_no_memory(err);
 	return secrets_read(source, job, err);
 }

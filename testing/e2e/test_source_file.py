@@ -162,6 +162,9 @@ def test_networks_of_a_table_are_chosen(tmp_path, pack):
     refused(path, str(path), "no network has country=UK", where="country=UK")
     refused(path, str(path), "a table of networks")
     refused(written(tmp_path / "list", LIST), "not a table of networks", where="country=KP")
+    blocks = written(tmp_path / "blocks.csv", "network,geoname_id\n192.0.2.0/24,7\n")
+    refused(blocks, "no column has 'country'", "a source is one file", "GeoLite2-Country.mmdb",
+            where="country=KP")
 
 
 @pytest.mark.parametrize("pack", [bytes, gzip.compress], ids=["plain", "packed"])
@@ -171,6 +174,7 @@ def test_networks_of_a_database_are_chosen(tmp_path, pack):
     path = written(tmp_path / "table.mmdb", pack(mmdb.write(RECORDS)))
     assert the_list(path, where="country=KP\ncountry=KP,RU").rules == {"192.0.2.0/24": ""}
     refused(path, str(path), "no record has 'asn'; there is country", where="asn=64500")
+    refused(path, str(path), "not a text", "NUL", "MaxMind", 'where = "country=KP,RU"')
     content = mmdb.write(RECORDS)
     refused(written(path, content[:200] + content[content.index(mmdb.MARK):]), str(path),
             where="country=KP")

@@ -55,7 +55,7 @@ def test_the_example_is_accepted_with_all_that_it_shows(write):
     lines = [line[1:] if line.startswith("#") and not line.startswith("# ") else line
              for line in text.splitlines()]
     path = write("sync.conf", "\n".join(lines))
-    assert path.read_text().count("source ") == 6
+    assert path.read_text().count("source ") == 7
     result = check(path)
     assert result.rc == DONE and result.out == result.err == "", result
 

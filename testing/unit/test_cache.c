@@ -111,6 +111,14 @@ static void test_a_copy_of_something_else_is_not_used(void **state)
 	fixture.source.format = (char *)"p2p";
 	assert_int_equal(cache_read(fixture.folder, &fixture.source, &copy, &err), -ENOENT);
 	fixture.source.format = NULL;
+	fixture.source.where = (char *)"country=KP\ncontinent=AS";
+	assert_int_equal(cache_read(fixture.folder, &fixture.source, &copy, &err), -ENOENT);
+	write_rules(&fixture, NULL);
+	assert_int_equal(cache_read(fixture.folder, &fixture.source, &copy, &err), 0);
+	cache_copy_done(&copy);
+	fixture.source.where = NULL;
+	assert_int_equal(cache_read(fixture.folder, &fixture.source, &copy, &err), -ENOENT);
+	write_rules(&fixture, NULL);
 	assert_string_equal(err.text, "");
 	assert_int_equal(cache_read(fixture.folder, &fixture.source, &copy, &err), 0);
 	cache_copy_done(&copy);

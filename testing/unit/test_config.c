@@ -41,7 +41,7 @@ static const char example[] =
 	"	interfaces = { eth0, 'wan 1' }\n"
 	"	hold = 1d\n"
 	"	shrink = yes\n"
-	"	format = dshield\n"
+	"	format = csv\n"
 	"	where = { 'country=KP,RU', 'asn=64500' }\n"
 	"	verdict = pass\n"
 	"	max-size = 64M\n"
@@ -85,7 +85,7 @@ static void check_values(void **state)
 	assert_string_equal(source->interfaces[1], "wan 1");
 	assert_int_equal(source->hold_s, 86400);
 	assert_true(source->shrink);
-	assert_string_equal(source->format, "dshield");
+	assert_string_equal(source->format, "csv");
 	assert_string_equal(source->where, "country=KP,RU\nasn=64500");
 	assert_int_equal(source->verdict, VERDICT_PASS);
 	assert_int_equal(source->max_bytes, 64 << 20);
@@ -153,6 +153,13 @@ static const struct bad_case bad_cases[] = {
 	{ "source x { from = '/a' where = country }", "where: 'country': a condition is" },
 	{ "source x { from = 'route:66' where = { 'country=KP' } }",
 	  "of kind route has no such key" },
+	{ "source x { from = '/a' where = 'city = x' }", "where: 'city = x': a condition is" },
+	{ "source x { from = '/a'\nwhere = { 'a=1', 'b=1', 'c=1', 'd=1', 'e=1', 'f=1', 'g=1', "
+	  "'h=1', 'i=1' } }",
+	  "sync.conf:2: where = 'i=1': a source has at most 8 conditions" },
+	{ "source x { from = '/a' where = 'asn=1' format = p2p }",
+	  "source x: format: p2p has no networks" },
+	{ "source x { from = '/a' format = mmdb }", "source x: where: is missing" },
 	{ "source x { from = '/a' max-size = 5T }", "max-size = '5T': a size" },
 	{ "source x { from = '/a' max-size = 5G }", "max-size = '5G': a size" },
 	{ "source x { from = '/a' max-size = 0 }", "max-size = '0': a size" },
