@@ -383,15 +383,24 @@ static int set_counters(struct config_interface *iface, const char *key, const c
 	return ret;
 }
 
+static int set_observe(struct config_interface *iface, const char *key, const char *text,
+		       struct error *err)
+{
+	unsigned int value;
+	int ret = read_word(answers, key, text, &value, err);
+
+	if (!ret)
+		iface->attach.observe = value;
+	return ret;
+}
+
 static const struct {
 	const char *name;
 	int (*set)(struct config_interface *iface, const char *key, const char *text,
 		   struct error *err);
 } interface_keys[] = {
-	{ "mode", set_mode },
-	{ "policy", set_policy },
-	{ "priority", set_priority },
-	{ "counters", set_counters },
+	{ "mode", set_mode },         { "policy", set_policy },   { "priority", set_priority },
+	{ "counters", set_counters }, { "observe", set_observe },
 };
 
 #define INTERFACE_KEYS (sizeof(interface_keys) / sizeof(interface_keys[0]))
@@ -653,5 +662,5 @@ bool config_same_interface(const struct config_interface *a, const struct config
 {
 	return same_text(a->name, b->name) && a->attach.mode == b->attach.mode &&
 	       a->attach.policy == b->attach.policy && a->attach.priority == b->attach.priority &&
-	       a->attach.counting == b->attach.counting;
+	       a->attach.counting == b->attach.counting && a->attach.observe == b->attach.observe;
 }

@@ -136,6 +136,20 @@ static void tell_of(struct keep_item *item, const char *what, const char *has, c
 	item->told_of_difference = true;
 }
 
+/* Somebody decided whether it drops, and may be looking at what comes of it. */
+static void compare_enforcement(struct keep_item *item, const struct iface *iface)
+{
+	const bool observes = iface_observes(iface);
+
+	if (observes == item->wanted.attach.observe)
+		return;
+	log_warning("%s: its filter %s, and stays so; the configuration says observe = %s, which "
+		    "'xdp-ipfilter enforce %s -d %s' brings about",
+		    item->dev.name, observes ? "only observes" : "drops", observes ? "no" : "yes",
+		    observes ? "on" : "off", item->dev.name);
+	item->told_of_difference = true;
+}
+
 /* A filter that is there already stays: who loaded it may have had a reason, and to load another
  * one would let packets pass for a moment. */
 static void compare(struct keep_item *item, const struct iface *iface)
@@ -150,6 +164,8 @@ static void compare(struct keep_item *item, const struct iface *iface)
 	else if (wanted->mode != ATTACH_MODE_UNSPECIFIED && iface->chain.mode != wanted->mode)
 		tell_of(item, "mode", attach_mode_name(iface->chain.mode),
 			attach_mode_name(wanted->mode));
+	else
+		compare_enforcement(item, iface);
 }
 
 /* Returns 1 where the sources have to say something first. */

@@ -5,7 +5,9 @@
  * An interface is loaded when it appears, with the rules of its sources. If somebody turns its
  * filter off, unloads it or breaks its chain, it is brought back: with the rules that the kernel
  * still has, else with those of the sources. Nothing is ever taken off: not what others loaded, nor
- * a filter with another policy, which is left alone and told of. There are never two of ours.
+ * a filter with another policy, which is left alone and told of. There are never two of ours. Nor
+ * is a filter switched between dropping and observing: an operator decides that, after it was
+ * loaded as configured.
  *
  * An interface is known by its number while it is there, so it stays in view when it is renamed.
  * One of its name that appears later takes its place.

@@ -330,3 +330,63 @@ def test_once_loads_and_ends(own_lab, tmp_path, rules):
     result = own_lab("sync", "--once", "-c", tmp_path / "sync.conf", "--cache", tmp_path / "cache")
     assert result.rc == DONE, result
     assert works(own_lab)
+
+
+def observes(lab, dev="f0"):
+    """What status says, and what Prometheus hears."""
+    scraped = lab.good("metrics").out
+    enforce = lab.status(dev)["enforce"]
+    assert f'xdp_ipfilter_enforcing{{device="{dev}"}} {int(enforce)}\n' in scraped, scraped
+    return not enforce
+
+
+def passes_all(lab):
+    return lab.wire.exchange([udp(OURS), udp(FREE)]) == [True, True]
+
+
+def test_an_interface_may_begin_with_observing(own_lab, tmp_path, rules, dispatcher):
+    """An operator decides when it drops; that holds through a repair, until it is loaded anew. When
+    a single filter is turned off, nothing of it is left in the kernel, so it is loaded anew."""
+    with Sync(own_lab, tmp_path, config(rules, keys="observe = yes")) as sync:
+        sync.wait_interface("f0", "filtering")
+        sync.wait(lambda: own_lab.prefixes("f0", "ours"), "it has its rules")
+        before = own_lab.counters("f0")["drop"][0]
+        assert observes(own_lab) and passes_all(own_lab)
+        assert own_lab.counters("f0")["drop"][0] == before + 1, "counted as if it dropped"
+        assert "f0: observing" in own_lab.good("status", "f0").out
+
+        rules.write_text(f"{OURS}\n198.51.100.99\n")
+        sync.wait(lambda: len(own_lab.prefixes("f0", "ours")) == 2, "its set follows the source")
+        assert observes(own_lab)
+        own_lab.ns.ip("link", "set", "f0", "xdp", "off")
+        sync.wait(lambda: "xdp" in own_lab.ns.links()["f0"], "it is back")
+        assert observes(own_lab) and passes_all(own_lab)
+        assert not any("stays so" in line for line in sync.said), sync.said
+
+        own_lab.good("enforce", "on")
+        assert works(own_lab) and not observes(own_lab)
+        own_lab.ns.ip("link", "set", "f0", "xdp", "off")
+        sync.wait(lambda: "xdp" in own_lab.ns.links()["f0"], "it is back")
+        if dispatcher[0]:
+            assert works(own_lab) and not observes(own_lab), "a repair brings back what was"
+            sync.wait_said("f0: its filter drops", "observe = yes", "enforce off -d f0")
+        else:
+            assert observes(own_lab)
+
+        own_lab.good("unload", "f0")
+        sync.wait(lambda: "xdp" in own_lab.ns.links()["f0"], "it is loaded anew")
+        sync.wait(lambda: observes(own_lab), "it observes")
+        assert passes_all(own_lab)
+
+
+def test_a_filter_that_observes_is_told_of_and_left_alone(own_lab, tmp_path, rules):
+    own_lab.load("--observe", warns="drops nothing")
+    with Sync(own_lab, tmp_path, config(rules)) as sync:
+        sync.wait_said("f0: its filter only observes", "observe = no", "enforce on -d f0")
+        sync.wait(lambda: own_lab.prefixes("f0", "ours"), "it has its rules")
+        assert observes(own_lab)
+        sync.reload(config(rules, keys="observe = yes"))
+        sync.reload(config(rules, keys="observe = no"))
+        sync.wait(lambda: len(sync.warnings) == 2, "told again for a new configuration")
+        own_lab.good("enforce", "on")
+        wait_works(sync)

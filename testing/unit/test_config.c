@@ -33,7 +33,7 @@ static int parse(const char *text, struct config *config, struct error *err)
 
 static const char example[] =
 	"# comment\n"
-	"interface eth0 { mode = skb  policy = deny  priority = 7  counters = never }\n"
+	"interface eth0 { mode = skb  policy = deny  priority = 7  counters = never  observe = yes }\n"
 	"interface 'wan 1' { }\n"
 	"source list {\n"
 	"	from = \"https://example.net/drop.txt\" // comment\n"
@@ -69,12 +69,14 @@ static void check_values(void **state)
 	assert_int_equal(iface->attach.policy, IPF_DROP);
 	assert_int_equal(iface->attach.priority, 7);
 	assert_int_equal(iface->attach.counting, IPF_COUNT_NEVER);
+	assert_true(iface->attach.observe);
 	iface++;
 	assert_string_equal(iface->name, "wan 1");
 	assert_int_equal(iface->attach.mode, ATTACH_MODE_NATIVE);
 	assert_int_equal(iface->attach.policy, IPF_PASS);
 	assert_int_equal(iface->attach.priority, IPF_PRIORITY);
 	assert_int_equal(iface->attach.counting, IPF_COUNT_AUTO);
+	assert_false(iface->attach.observe);
 
 	assert_int_equal(config.source_count, 5);
 	source = config.sources;
@@ -170,6 +172,7 @@ static const struct bad_case bad_cases[] = {
 	{ "interface x { mode = fast }", "mode = 'fast': one of native, skb, hw, unspecified" },
 	{ "interface x { priority = -1 }", "priority = '-1': a number" },
 	{ "interface x { counters = no }", "counters = 'no': one of auto, always, never" },
+	{ "interface x {\nobserve = maybe }", "sync.conf:2: observe = 'maybe': one of no, yes" },
 	{ "interface '' { }", "interface '': not the name" },
 	{ "}", "unexpected closing brace" },
 	{ "\"", "sync.conf:1: a text has no second quote" },
@@ -255,6 +258,8 @@ static const char *const variants[] = {
 	"from = 'https://h/a' hold = 1h",
 	"from = 'https://h/a' shrink = yes",
 	"from = 'https://h/a' format = p2p",
+	"from = 'https://h/a' where = 'asn=1'",
+	"from = 'https://h/a' where = { 'asn=1', 'asn=2' }",
 	"from = 'https://h/a' verdict = drop",
 	"from = 'https://h/a' max-size = 1M",
 	"from = 'https://h/a' ca = /a",
