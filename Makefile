@@ -33,6 +33,10 @@ man:
 check:
 	$(Q)testing/run.sh --no-install $(if $(QUICK),--quick) $(SUITES)
 
+# The suites that CI has no time for.
+matrix:
+	$(Q)testing/run.sh --no-install --matrix
+
 campaigns: tests
 	$(Q)testing/campaigns.sh $(WHERE)
 
@@ -141,6 +145,7 @@ help:
 #:   all        the tool, the BPF object and, with pandoc, the man page (the default)
 #:   install    into $(DESTDIR)$(PREFIX); uninstall removes exactly that
 #:   check      all test suites; SUITES="unit bpf" for some, QUICK=1 without virtual machines
+#:   matrix     the suites that take longer than CI has: more kernels, machines, packages
 #:   campaigns  the long forms of tests, for hours; WHERE="host 6.12" for some
 #:   lint       layers, names, layout, shell, static checks, both compilers, 32 bits
 #:   map        the layers and what each file is for; also written to docs/architecture.md
@@ -158,5 +163,5 @@ help:
 #:
 #: V=1 shows the commands, STRICT=1 makes warnings errors.
 
-.PHONY: all bpf lib $(LAYERS) xdp-ipfilter tests man check campaigns bench fuzz demo fleet-demo \
+.PHONY: all bpf lib $(LAYERS) xdp-ipfilter tests man check matrix campaigns bench fuzz demo fleet-demo \
 	lint map completion format 	install uninstall dist reconfigure tidy clean help compile_commands.json

@@ -8,7 +8,8 @@
 #
 # Layers look downward only. Only lib/dataplane uses the kernel's libraries; only the report, which
 # writes JSON, the feed that reads it and sources use jansson; only the options use getopt; libcurl,
-# libmaxminddb, libmicrohttpd, libmnl and libconfuse have one user each. headers/ compiles for the BPF target too.
+# libmaxminddb, libmicrohttpd, libmnl and libconfuse have one user each. headers/ compiles for the
+# BPF target too.
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source=lib.sh

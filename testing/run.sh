@@ -2,29 +2,34 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # Runs all tests: installs what they need, builds with warnings as errors, runs the suites one after
-# the other and the virtual machines side by side. The last line is "N passed, N failed, N skipped".
+# the other, and the virtual machines beside them. The last line is "N passed, N failed, N skipped".
 # Exits with 0 when something ran and nothing failed. Each test makes and removes its own network
 # namespaces; this script keeps its files in one temporary folder and removes it.
 #
-#	testing/run.sh [--quick] [--no-install] [--keep FOLDER] [SUITE...]
+#	testing/run.sh [--quick|--matrix] [--no-install] [--keep FOLDER] [SUITE...]
+#
+# The suites of the matrix take longer than CI has: other kernels, libraries, machines, packages.
 #
 # Test programs report in TAP (testing/lib.sh) or JUnit XML (pytest); testing/tally.py counts.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 top=$PWD
 
-suites=(layers lint build hardening unit fuzz bpf docs e2e bench vm-5.10 vm-6.1 vm-6.12)
+suites=(layers lint build hardening unit fuzz bpf docs e2e bench vm-6.1 vm-6.12)
+matrix=(vm-5.10 vm-newest)
 
 usage() {
 	cat <<EOF
-usage: testing/run.sh [--quick] [--no-install] [--keep FOLDER] [SUITE...]
+usage: testing/run.sh [--quick|--matrix] [--no-install] [--keep FOLDER] [SUITE...]
 
   --quick        no virtual machines, and fewer random cases (XDP_IPFILTER_QUICK=1)
+  --matrix       the suites that take longer than the others together (also: make matrix)
   --no-install   installs no packages (else, as root: those that testing/packages.sh lists, up to
                  285 of them, 330 MB to fetch, where there are none)
   --keep FOLDER  leaves the reports in FOLDER
 
 Suites, in this order: ${suites[*]}
+Suites of the matrix: ${matrix[*]}
 EOF
 }
 
@@ -35,6 +40,7 @@ chosen=()
 while [ $# -gt 0 ]; do
 	case $1 in
 	--quick) quick=yes ;;
+	--matrix) chosen+=("${matrix[@]}") ;;
 	--no-install) install=no ;;
 	--keep)
 		[ $# -gt 1 ] || {
@@ -53,7 +59,7 @@ while [ $# -gt 0 ]; do
 		exit 2
 		;;
 	*)
-		case " ${suites[*]} " in
+		case " ${suites[*]} ${matrix[*]} " in
 		*" $1 "*) chosen+=("$1") ;;
 		*)
 			printf 'run.sh: %s: no such suite\n' "$1" >&2
@@ -86,10 +92,12 @@ work=$(mktemp -d) || exit 1
 results=$work/results
 mkdir "$results"
 
-# What runs at the moment: `timeout`, which passes a signal on to its process group, or suites in
-# the background, which do so too.
+# What runs at the moment: `timeout`, which passes a signal on to its process group. And the
+# background, which does so too.
 running=()
+background=()
 stop_running() {
+	running+=("${background[@]}")
 	[ ${#running[@]} -eq 0 ] || kill -TERM "${running[@]}" 2>/dev/null && wait "${running[@]}" 2>/dev/null
 }
 # shellcheck disable=SC2317 # called by trap
@@ -282,27 +290,37 @@ run_suite() {
 		"$suite_failed" "$suite_skipped" $((SECONDS - start))
 }
 
-# side_by_side SUITE...: virtual machines, which keep one processor busy each; the output of each is
-# shown when it ends
-side_by_side() {
-	local each pids=()
-	[ $# -gt 0 ] || return
-	heading "side by side: $*"
-	for each; do
-		(
-			trap 'stop_running; exit 143' TERM
-			running=()
-			run_suite "$each"
-		) >"$work/$each.out" 2>&1 &
-		pids+=($!)
+# machines_run SUITE...: virtual machines, which keep one processor busy each. Each is run by the
+# first that comes to it, and shown at the end.
+machines_run() {
+	for suite; do
+		mkdir "$work/$suite.taken" 2>/dev/null || continue
+		run_suite "$suite" >"$work/$suite.out" 2>&1
 	done
-	running=("${pids[@]}")
+}
+
+# machines_begin SUITE...: the other suites keep one processor busy for most of their time.
+machines_begin() {
+	[ $# -gt 0 ] && [ "$(nproc)" -gt 1 ] || return
+	(
+		trap 'stop_running; exit 143' TERM
+		running=() background=()
+		machines_run "$@"
+	) &
+	background=($!)
+}
+
+# machines_end SUITE...: helps with those that are left
+machines_end() {
+	local each
+	[ $# -gt 0 ] || return
+	heading "virtual machines: $*"
+	machines_run "$@"
+	[ ${#background[@]} -eq 0 ] || wait "${background[0]}"
+	background=()
 	for each; do
-		wait "${pids[0]}"
-		pids=("${pids[@]:1}")
 		cat "$work/$each.out"
 	done
-	running=()
 }
 
 # finish: prints what failed, why tests were skipped, and the last line
@@ -332,10 +350,10 @@ broken() {
 }
 
 # About how many seconds a suite takes on an idle machine with two processors. Virtual machines run
-# side by side, so the longest one counts.
+# beside the others.
 usual_seconds() {
 	case $1 in
-	vm-*) echo 1800 ;;
+	vm-*) echo 1000 ;;
 	e2e) echo 600 ;;
 	lint) echo 80 ;;
 	build | unit | fuzz | bpf | docs | bench) echo 35 ;;
@@ -344,17 +362,11 @@ usual_seconds() {
 }
 
 say_what_comes() {
-	local suite seconds total=30 machine=0
+	local suite seconds total=30
 	for suite in "${chosen[@]}"; do
-		seconds=$(usual_seconds "$suite")
-		case $suite in
-		vm-*) machine=$seconds ;;
-		*) total=$((total + seconds)) ;;
-		esac
+		total=$((total + $(usual_seconds "$suite")))
 	done
-	printf 'run.sh: %s: about %d minutes on two processors' "${chosen[*]}" $(((total + machine + 59) / 60))
-	[ "$machine" -eq 0 ] || printf ', %d of them for virtual machines (--quick leaves them out)' \
-		$(((machine + 59) / 60))
+	printf 'run.sh: %s: about %d minutes on two processors' "${chosen[*]}" $((total / 2 / 60 + 5))
 	printf '\n'
 	[ $install = no ] || [ "$(id -u)" -ne 0 ] ||
 		printf 'run.sh: first installs the packages that are missing (--no-install does not)\n'
@@ -382,13 +394,18 @@ else
 fi
 
 machines=()
-for suite in "${chosen[@]}"; do
-	case $built/$suite in
-	yes/vm-*) machines+=("$suite") ;;
+others=()
+for each in "${chosen[@]}"; do
+	case $built/$each in
+	yes/vm-*) machines+=("$each") ;;
 	# Suites that read sources, and those that try configure, help to find out why the build
 	# fails.
-	yes/* | */layers | */lint | */build) run_suite "$suite" ;;
+	yes/* | */layers | */lint | */build) others+=("$each") ;;
 	esac
 done
-side_by_side "${machines[@]}"
+machines_begin "${machines[@]}"
+for each in "${others[@]}"; do
+	run_suite "$each"
+done
+machines_end "${machines[@]}"
 finish

@@ -61,8 +61,8 @@ struct input {
 	const char *set;
 	const struct format *format; /* that of every file; NULL: detected for each */
 	bool deletes;                /* refuse lines that empty a set: the rules are for del */
-	/* What names the set, the format and the conditions, in messages. NULL: "--set", "--format",
-	 * "--where". */
+	/* What names the set, the format and the conditions, in messages. NULL: "--set",
+	 * "--format", "--where". */
 	const char *set_option;
 	const char *format_option;
 	const char *where_option;

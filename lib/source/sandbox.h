@@ -15,8 +15,8 @@ struct error;
  * up. Returns 0; or a negative errno and sets *err, and then the program must end. */
 int sandbox_enter(struct error *err);
 
-/* The same for a program whose parent cannot change users: it stays the user, and any file is in its
- * reach until sandbox_close(). */
+/* The same for a program whose parent cannot change users: it stays the user, and reaches any file
+ * until sandbox_close(). */
 int sandbox_enter_as_user(struct error *err);
 
 /* From here on, the program can open no file and no socket. Returns as above. */

@@ -279,7 +279,7 @@ def test_an_interface_that_goes_or_gets_another_name(own_lab, deleted_chain):
 # --- What must not end it -------------------------------------------------------------------------
 
 def in_a_terminal(lab, script):
-    """A shell that leads a session with a terminal of its own. Returns its pid, and the terminal."""
+    """A shell that leads a session with its own terminal. Returns its pid, and the terminal."""
     pid, terminal = pty.fork()
     if not pid:
         try:

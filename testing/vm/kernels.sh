@@ -3,7 +3,7 @@
 #
 # Where does a Debian kernel for the virtual machine come from?
 #
-#     kernels.sh VERSION        (5.10, 6.1, 6.12, ...)
+#     kernels.sh VERSION        (5.10, 6.1, 6.12, ..., or newest: the newest of Debian sid)
 #
 # Prints a folder that holds `vmlinuz`, `modules.cpio` (an initramfs piece: the modules that tests
 # need, and /modules.list: their files and options in the order of loading) and `release` (what
@@ -30,7 +30,8 @@ optional="netdevsim ipip sit ip_gre ip6_gre ip6_tunnel wireguard pppoe ip_vti xf
 die()  { echo "kernels.sh: $*" >&2; exit 1; }
 skip() { echo "kernels.sh: skipped: $*" >&2; exit 77; }
 
-[[ $# -eq 1 && $1 =~ ^[0-9]+\.[0-9]+$ ]] || { echo "usage: kernels.sh VERSION  (5.10, 6.1, 6.12)" >&2; exit 2; }
+[[ $# -eq 1 && $1 =~ ^([0-9]+\.[0-9]+|newest)$ ]] ||
+	{ echo "usage: kernels.sh VERSION  (5.10, 6.1, 6.12, newest)" >&2; exit 2; }
 version=$1
 
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/xdp-ipfilter/vm
@@ -58,7 +59,7 @@ case $version in
 5.10) suite=bullseye ;;
 6.1) suite=bookworm ;;
 6.12) suite=trixie ;;
-*) suite=sid ;; # the newest line, whatever its number is now
+*) suite=sid ;; # has the newest line, whatever its number is now
 esac
 
 # mirror LABEL DEFAULT: where this system gets packages of Debian (label Debian-Security: of its
@@ -104,10 +105,12 @@ own_apt() {
 	export APT_CONFIG=$1/apt.conf
 }
 
-# The newest build of the line.
+# The newest build of the line. Release candidates (6.19~rc2) do not count.
 newest() {
-	apt-cache pkgnames "linux-image-$version." |
-		grep -E "^linux-image-${version/./\\.}\.[^-]*(-[0-9]+)?-amd64\$" | sort -V | tail -n 1
+	local line=${version/./\\.}
+	[[ $version != newest ]] || line='[0-9]+\.[0-9]+'
+	apt-cache pkgnames "linux-image-" |
+		grep -E "^linux-image-$line[.+][^-~]*(-[0-9]+)?-amd64\$" | sort -V | tail -n 1
 }
 
 # From Debian 14 on the image is a package that depends on others of its release, which hold the
@@ -135,7 +138,7 @@ trap 'exit 143' TERM
 own_apt "$work/apt"
 apt-get -qq update >&2 9>&- || true # without the security updates there may still be a kernel
 name=$(newest) || true
-[[ $name ]] || skip "no package linux-image-$version.*-amd64 in Debian's $suite" \
+[[ $name ]] || skip "no kernel $version for amd64 in Debian's $suite" \
 	"(no network, a mirror without that release, or an old debian-archive-keyring)"
 release=${name#linux-image-}
 

@@ -5,12 +5,12 @@
 #
 #     run.sh -k VERSION [-t SECONDS] [-m MEMORY] [-o OUTDIR] -- COMMAND [ARG...]
 #
-# Boots Debian's kernel VERSION (5.10, 6.1, 6.12) in qemu, without KVM and without a network. The
-# guest sees the root of this machine and its programs, read-only. Everything that it writes goes to
-# memory and is lost at the end, except the files in $VM_OUT, which go to OUTDIR. COMMAND runs as
-# root in the folder of this checkout. Its output appears here while it runs. /tmp and /run start
-# empty. $VM_KERNEL is the output of uname -r. Do not change files that the guest reads while it
-# runs: it caches them.
+# Boots Debian's kernel VERSION (5.10, 6.1, 6.12, newest) in qemu, without KVM and without a
+# network. The guest sees the root of this machine and its programs, read-only. Everything that it
+# writes goes to memory and is lost at the end, except the files in $VM_OUT, which go to OUTDIR.
+# COMMAND runs as root in the folder of this checkout. Its output appears here while it runs. /tmp
+# and /run start empty. $VM_KERNEL is the output of uname -r. Do not change files that the guest
+# reads while it runs: it caches them.
 #
 # Exit codes: that of COMMAND, or
 #     2  usage
