@@ -12,6 +12,7 @@
 #include <ruleset/tick.h>
 #include <source/receiver.h>
 #include <util/array.h>
+#include <util/clock.h>
 #include <util/error.h>
 
 /* The verdict of what is not there. */
@@ -34,6 +35,11 @@ const char *following_state_name(enum following_state state)
 	static const char *const names[] = { "starting", "fresh", "held", "failing" };
 
 	return names[state];
+}
+
+struct following_time following_now(void)
+{
+	return (struct following_time){ .ms = clock_monotonic_ms(), .tick = tick_now() };
 }
 
 static void plan_done(struct following_plan *plan)
@@ -287,7 +293,33 @@ int following_take_list(struct following *following, struct rule *rules, size_t 
 int following_restore(struct following *following, struct rule *rules, size_t count,
 		      struct error *err)
 {
-	return replace_all(following, rules, count, err);
+	int ret = replace_all(following, rules, count, err);
+
+	for (size_t i = 0; i < following->count && !ret; i++) {
+		following->entries[i].accepted = following->entries[i].said;
+		following->entries[i].accepted_expires = following->entries[i].said_expires;
+	}
+	if (!ret)
+		following->accepted = following->said;
+	return ret;
+}
+
+bool following_says(const struct following *following, const struct rule *rules, size_t count)
+{
+	size_t at = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		const struct following_entry *entry;
+
+		at = find(following, at, &rules[i].prefix);
+		if (!is_at(following, at, &rules[i].prefix))
+			return false;
+		entry = &following->entries[at];
+		if (entry->said != rules[i].verdict ||
+		    !same_end(entry->said_expires, rules[i].expires))
+			return false;
+	}
+	return count == following->said;
 }
 
 /* Each change might be a new rule. */

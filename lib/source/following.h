@@ -50,6 +50,9 @@ struct following_time {
 	__u32 tick;  /* tick_now() */
 };
 
+/* The time now. */
+struct following_time following_now(void);
+
 struct following_entry;
 
 /* What is different between two plans. Verdicts are of enum verdict, sets are 0. */
@@ -108,8 +111,8 @@ int following_take_list(struct following *following, struct rule *rules, size_t 
 /* Those that are different; one with the verdict RECEIVER_REMOVED is not there any more. */
 int following_take_change(struct following *following, const struct rule *rules, size_t count,
 			  struct error *err);
-/* The copy that was kept from an earlier run, before anything else: as a list, but the source has
- * said nothing yet. */
+/* What was left by an earlier run, before anything else: as a list that was accepted, but the
+ * source has said nothing yet. */
 int following_restore(struct following *following, struct rule *rules, size_t count,
 		      struct error *err);
 
@@ -119,6 +122,9 @@ void following_take_same(struct following *following);
 void following_take_trouble(struct following *following, const struct following_time *now);
 
 enum following_state following_state(const struct following *following);
+
+/* Are these rules, which are in order, what the source says, as far as that was joined? */
+bool following_says(const struct following *following, const struct rule *rules, size_t count);
 
 /* Is anything known of the set? If not, whatever filters have in it is left alone. */
 bool following_knows(const struct following *following);

@@ -356,16 +356,6 @@ static int go_round(struct follower *follower, struct error *err)
 	return 0;
 }
 
-static uint64_t shorter(uint64_t a, uint64_t b)
-{
-	return a < b ? a : b;
-}
-
-static uint64_t longer(uint64_t a, uint64_t b)
-{
-	return a > b ? a : b;
-}
-
 /* The same, by the clock. What the kernel refuses is told once, and tried again. */
 static int refresh(struct follower *follower, struct error *err)
 {
@@ -375,7 +365,7 @@ static int refresh(struct follower *follower, struct error *err)
 	int ret = go_round(follower, &trouble);
 
 	end = clock_monotonic_ms();
-	follower->list_at = end + longer(LIST_PAUSE_MS, LIST_PAUSE_FACTOR * (end - start));
+	follower->list_at = end + clock_later(LIST_PAUSE_MS, LIST_PAUSE_FACTOR * (end - start));
 	follower->list_by = end + backoff_jitter_ms(LIST_AGAIN_MS);
 	follower->changed = true;
 	if (!ret) {
@@ -398,8 +388,8 @@ static uint64_t leave_at(const struct follower *follower)
 {
 	if (follower->stale)
 		return UINT64_MAX;
-	return shorter(follower->left_at + LEAVE_QUIET_MS,
-		       follower->leaving_from + LEAVE_LATEST_MS);
+	return clock_earlier(follower->left_at + LEAVE_QUIET_MS,
+			     follower->leaving_from + LEAVE_LATEST_MS);
 }
 
 static int deliver(struct follower *follower, struct error *err)
@@ -431,8 +421,8 @@ static uint64_t next_delivery(const struct follower *follower)
 	if (follower->leaving)
 		next = leave_at(follower);
 	if (follower->changed)
-		next = shorter(next, follower->deliver_at);
-	return longer(next, follower->deliver_at);
+		next = clock_earlier(next, follower->deliver_at);
+	return clock_later(next, follower->deliver_at);
 }
 
 /* Does what is due, and says for how long nothing will be. */
@@ -446,7 +436,7 @@ static int work(struct follower *follower, uint64_t *wait_ms, struct error *err)
 	if (!ret && now >= next_delivery(follower))
 		ret = deliver(follower, err);
 	next = follower->stale ? follower->list_at : follower->list_by;
-	next = shorter(next, next_delivery(follower));
+	next = clock_earlier(next, next_delivery(follower));
 	now = clock_monotonic_ms();
 	*wait_ms = next > now ? next - now : 0;
 	return ret;

@@ -116,7 +116,7 @@ static int read_head(const struct config_source *source, FILE *file, const char 
 	if (!found || !out->validator || !ends_whole(file))
 		return refuse(path, err);
 	if (strcmp(found, wanted) != 0)
-		return -ENOENT;
+		return -ESTALE;
 	if (!*out->validator) {
 		free(out->validator);
 		out->validator = NULL;

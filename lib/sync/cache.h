@@ -31,8 +31,8 @@ void cache_copy_done(struct cache_copy *copy);
 /* Makes the folder, if it is missing. Returns 0, or a negative errno and sets *err. */
 int cache_open(const char *folder, struct error *err);
 
-/* Reads the copy of a source. Returns 0; -ENOENT without a message if there is none, or one of
- * something else; or another negative errno and sets *err, which names the file: it is damaged, or
+/* Reads the copy of a source. Returns 0; without a message -ENOENT if there is none, or -ESTALE if
+ * it is one of something else; or another negative errno and sets *err, which names the file: it is damaged, or
  * cannot be read. Release with cache_copy_done() after success. */
 int cache_read(const char *folder, const struct config_source *source, struct cache_copy *out,
 	       struct error *err);

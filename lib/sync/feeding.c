@@ -18,7 +18,7 @@
 #include <source/job.h>
 #include <source/receiver.h>
 #include <sync/answering.h>
-#include <sync/cache.h>
+#include <sync/copying.h>
 #include <sync/file_watch.h>
 #include <sync/secrets.h>
 #include <sync/worker.h>
@@ -45,10 +45,6 @@
 
 /* A file that changes all the time is read so often between two ticks. */
 #define FILE_STARTS 3
-
-/* A copy is kept so often at most; and keeping it may take so much of the time. */
-#define KEEP_MS (60 * 1000)
-#define KEEP_SHARE 100
 
 /* Warnings that are said in a minute. */
 #define WARNINGS 10
@@ -83,10 +79,7 @@ struct feeding {
 	enum following_state told;
 	int64_t updated_s;
 	bool has_tried;
-	/* The copy on disk: */
-	bool differs;
-	uint64_t keep_ms;
-	struct error keep_trouble;
+	struct copying copying;
 	/* Warnings: */
 	uint64_t warnings_ms;
 	unsigned int warnings;
@@ -138,17 +131,12 @@ static bool is_polled(const struct feeding *feeding)
 	return location_is_polled(&feeding->source->location);
 }
 
-static struct following_time now(void)
-{
-	return (struct following_time){ clock_monotonic_ms(), tick_now() };
-}
-
 /* --- What happens to it ----------------------------------------------------------------------- */
 
 /* It cannot be read. What was there stays. */
 static void fail(struct feeding *feeding, const char *text)
 {
-	const struct following_time time = now();
+	const struct following_time time = following_now();
 
 	feeding->failed = true;
 	feeding->has_tried = true;
@@ -190,7 +178,7 @@ static int take_rules(struct feeding *feeding, struct receiver_event *event, str
 		ret = keep_validator(feeding, event->text, err);
 	if (ret)
 		return ret;
-	feeding->differs = true;
+	feeding->copying.differs = true;
 	succeed(feeding);
 	return 0;
 }
@@ -397,11 +385,6 @@ static int take_errors(void *context, struct error *err)
 	return 0;
 }
 
-static uint64_t longer(uint64_t a_ms, uint64_t b_ms)
-{
-	return a_ms > b_ms ? a_ms : b_ms;
-}
-
 /* When to read it next. */
 static void schedule(struct feeding *feeding)
 {
@@ -412,7 +395,7 @@ static void schedule(struct feeding *feeding)
 	if (feeding->again)
 		pause_ms = 0;
 	else if (feeding->failed)
-		pause_ms = longer(backoff_next_ms(&feeding->backoff), feeding->later_ms);
+		pause_ms = clock_later(backoff_next_ms(&feeding->backoff), feeding->later_ms);
 	else if (is_polled(feeding))
 		pause_ms = is_file(feeding) ? every_ms : backoff_jitter_ms(every_ms);
 	feeding->due_ms = feeding->host->once ? NEVER : clock_monotonic_ms() + pause_ms;
@@ -562,63 +545,6 @@ static int watch_file(struct feeding *feeding, struct error *err)
 	return loop_add(feeding->host->loop, feeding->watch.inotify, take_file_event, feeding, err);
 }
 
-/* --- Its copy --------------------------------------------------------------------------------- */
-
-static void restore(struct feeding *feeding)
-{
-	struct cache_copy copy = { 0 };
-	struct error err = { 0 };
-	char text[NUMBER_COUNT_SIZE];
-
-	if (!cache_read(feeding->host->cache, feeding->source, &copy, &err) &&
-	    !following_restore(&feeding->following, copy.rules, copy.count, &err)) {
-		feeding->validator = copy.validator;
-		copy.validator = NULL;
-		log_verbose("set %s: begins with the copy of %s", feeding->source->set,
-			    number_count(copy.count, "rule", text));
-	}
-	cache_copy_done(&copy);
-	if (err.text[0])
-		log_warning("set %s: %s", feeding->source->set, err.text);
-}
-
-/* Says once what keeps it from keeping a copy. */
-static void tell_keep_trouble(struct feeding *feeding, const struct error *err)
-{
-	if (strcmp(feeding->keep_trouble.text, err->text) != 0 && err->text[0])
-		log_warning("set %s: %s; after a restart there would be no copy of it",
-			    feeding->source->set, err->text);
-	feeding->keep_trouble = *err;
-}
-
-/* The validator goes with the rules that the source says; held ones are others. */
-static void keep(struct feeding *feeding)
-{
-	const uint64_t start_ms = clock_monotonic_ms();
-	const struct following_time time = now();
-	bool fresh;
-	struct cache_copy copy = { 0 };
-	struct error err = { 0 };
-	uint64_t end_ms;
-	int ret = following_make_plan(&feeding->following, &time, &err);
-
-	/* What the validator stands for is joined now. */
-	fresh = following_state(&feeding->following) == FOLLOWING_FRESH;
-	if (!ret)
-		ret = following_rules(&feeding->following, &copy.rules, &copy.count, &err);
-	if (!ret && fresh && feeding->validator)
-		copy.validator = strdup(feeding->validator);
-	if (!ret)
-		ret = cache_write(feeding->host->cache, feeding->source, &copy, &err);
-	cache_copy_done(&copy);
-	tell_keep_trouble(feeding, &err);
-	end_ms = clock_monotonic_ms();
-	feeding->differs = ret != 0;
-	feeding->keep_ms = end_ms + KEEP_SHARE * (end_ms - start_ms);
-	if (feeding->keep_ms < end_ms + KEEP_MS)
-		feeding->keep_ms = end_ms + KEEP_MS;
-}
-
 /* --- What is told ----------------------------------------------------------------------------- */
 
 static void describe_too_wide(struct feeding *feeding)
@@ -683,8 +609,8 @@ static void tell(struct feeding *feeding)
 void feeding_settle(struct feeding *feeding, bool at_once)
 {
 	tell(feeding);
-	if (feeding->differs && (at_once || clock_monotonic_ms() >= feeding->keep_ms))
-		keep(feeding);
+	copying_settle(&feeding->copying, feeding->source, &feeding->following, feeding->validator,
+		       at_once);
 }
 
 /* --- Begin and end ---------------------------------------------------------------------------- */
@@ -713,7 +639,7 @@ static int prepare(struct feeding *feeding, struct error *err)
 	if (!ret && is_file(feeding))
 		ret = watch_file(feeding, err);
 	if (!ret)
-		restore(feeding);
+		copying_begin(&feeding->copying, source, &feeding->following, &feeding->validator);
 	return ret;
 }
 
@@ -729,6 +655,7 @@ int feeding_begin(const struct config_source *source, const struct feeding_host 
 	feeding->host = host;
 	feeding->worker = (struct worker)WORKER_NONE;
 	feeding->watch.inotify = -1;
+	feeding->copying = *host->copying;
 	ret = prepare(feeding, err);
 	if (ret)
 		feeding_end(feeding);

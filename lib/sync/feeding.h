@@ -5,7 +5,7 @@
  * A source program reads it (worker.h), what it delivers is checked (receiver.h) and judged
  * (following.h). A polled source is read at its interval, a file when it changes; the programs of
  * other sources run on. After a failure the next try comes later and later, and what was there
- * before stays. The last good copy is kept on disk (cache.h).
+ * before stays. The last good copy is kept on disk (copying.h).
  */
 #ifndef SYNC_FEEDING_H
 #define SYNC_FEEDING_H
@@ -15,6 +15,7 @@
 #include <stdint.h>
 #include <sync/config.h>
 
+struct copying;
 struct error;
 struct loop;
 struct feeding;
@@ -22,13 +23,13 @@ struct feeding;
 /* What all sources share. */
 struct feeding_host {
 	struct loop *loop;
-	const char *cache;              /* the folder of the copies */
+	const struct copying *copying;  /* how each one begins */
 	bool once;                      /* read each source once */
 	void (*changed)(void *context); /* a source said something */
 	void *context;
 };
 
-/* Begins to follow a source; both must outlive it. Uses the copy that was kept. Returns 0, or
+/* Begins to follow a source; both must outlive it. Begins with what there was. Returns 0, or
  * -ENOMEM and sets *err. feeding_end() ends its program, if one runs. */
 int feeding_begin(const struct config_source *source, const struct feeding_host *host,
 		  struct feeding **out, struct error *err);

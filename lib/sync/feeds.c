@@ -12,8 +12,10 @@
 #include <ruleset/ruleset.h>
 #include <ruleset/tick.h>
 #include <ruleset/verdict.h>
+#include <sync/adopt.h>
 #include <sync/cache.h>
 #include <sync/config.h>
+#include <sync/copying.h>
 #include <sync/feeding.h>
 #include <sync/keep.h>
 #include <sync/publish.h>
@@ -31,6 +33,9 @@
 struct feeds {
 	struct feeds_options options;
 	struct feeding_host host;
+	struct copying copying; /* how each one begins */
+	struct adopt adopt;     /* what filters have, while a configuration is taken */
+	bool has_read_filters;
 	struct feeding **items;
 	struct publish_set *sets; /* one for each item */
 	size_t count;
@@ -60,13 +65,47 @@ static bool has_other_name(const struct config_source *source, const struct netd
 	return false;
 }
 
+static bool is_source_for(const struct feeds *feeds, const struct config_source *source,
+			  const struct netdev *dev)
+{
+	return config_source_is_for(source, keep_configured_name(feeds->options.keep, dev)) ||
+	       has_other_name(source, dev);
+}
+
 static bool is_for(void *context, size_t set, const struct netdev *dev)
 {
 	const struct feeds *feeds = context;
-	const struct config_source *source = feeding_source(feeds->items[set]);
 
-	return config_source_is_for(source, keep_configured_name(feeds->options.keep, dev)) ||
-	       has_other_name(source, dev);
+	return is_source_for(feeds, feeding_source(feeds->items[set]), dev);
+}
+
+/* A source whose set is looked for in filters. */
+struct asking {
+	const struct feeds *feeds;
+	const struct config_source *source;
+};
+
+static bool asks_for(void *context, const struct netdev *dev)
+{
+	const struct asking *asking = context;
+
+	return is_source_for(asking->feeds, asking->source, dev);
+}
+
+/* Filters are read when the first source begins, for all of them. */
+static int join_live(void *context, const struct config_source *source, struct joined *out,
+		     struct error *err)
+{
+	struct feeds *feeds = context;
+	struct asking asking = { .feeds = feeds, .source = source };
+	int ret = feeds->has_read_filters ? 0 : adopt_read(&feeds->adopt, err);
+
+	if (ret)
+		return ret;
+	feeds->has_read_filters = true;
+	if (adopt_join(&feeds->adopt, source->set, asks_for, &asking, out))
+		return error_no_memory(err);
+	return 0;
 }
 
 int feeds_new(const struct feeds_options *options, struct feeds **out, struct error *err)
@@ -78,10 +117,13 @@ int feeds_new(const struct feeds_options *options, struct feeds **out, struct er
 		return error_no_memory(err);
 	feeds->options = *options;
 	feeds->host = (struct feeding_host){ .loop = options->loop,
-					     .cache = options->cache,
+					     .copying = &feeds->copying,
 					     .once = options->once,
 					     .changed = note_change,
 					     .context = feeds };
+	feeds->copying = (struct copying){ .folder = options->cache,
+					   .join_live = join_live,
+					   .context = feeds };
 	feeds->publish = (struct publish){ .is_for = is_for, .context = feeds };
 	/* Without a folder it works, but starts from nothing the next time. */
 	if (cache_open(options->cache, &own))
@@ -117,7 +159,7 @@ static size_t find_same(const struct feeds *feeds, const struct config_source *s
 }
 
 /* Begins what is new. */
-static int begin_new(const struct feeds *feeds, const struct config *config, struct feeding **items,
+static int begin_new(struct feeds *feeds, const struct config *config, struct feeding **items,
 		     struct error *err)
 {
 	int ret = 0;
@@ -127,6 +169,8 @@ static int begin_new(const struct feeds *feeds, const struct config *config, str
 			ret = feeding_begin(&config->sources[i], &feeds->host, &items[i], err);
 	for (size_t i = 0; i < config->source_count && ret; i++)
 		feeding_end(items[i]);
+	adopt_done(&feeds->adopt);
+	feeds->has_read_filters = false;
 	return ret;
 }
 
@@ -286,7 +330,7 @@ static int add_rules(struct following *following, const char *set, enum ipf_verd
 {
 	auto_free struct rule *rules = NULL;
 	size_t count;
-	const struct following_time now = { clock_monotonic_ms(), tick_now() };
+	const struct following_time now = following_now();
 	int index = ruleset_name_set(out, set);
 	int ret = index < 0 ? error_set(err, index, "set %s: too many sets", set) : 0;
 

@@ -372,7 +372,7 @@ static int publish_plans(struct publish *publish, struct publish_set *sets, size
 int publish_all(struct publish *publish, struct publish_set *sets, size_t count, bool is_needed,
 		bool *changed, struct error *err)
 {
-	const struct following_time now = { clock_monotonic_ms(), tick_now() };
+	const struct following_time now = following_now();
 	bool pending;
 	int ret = make_plans(sets, count, &now, &pending, err);
 

@@ -24,4 +24,15 @@ uint64_t clock_boot_ns(void);
 /* The time of day, since 1970. It may be set, back too. */
 uint64_t clock_unix_ns(void);
 
+/* Of two times, or lengths of time. */
+static inline uint64_t clock_later(uint64_t a, uint64_t b)
+{
+	return a > b ? a : b;
+}
+
+static inline uint64_t clock_earlier(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
 #endif

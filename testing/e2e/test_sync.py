@@ -188,6 +188,82 @@ def test_a_start_without_the_source_uses_the_copy(loaded, file, tmp_path):
         assert not loaded.rules("f0")
 
 
+def wait_copy(sync, folder, prefix, name="bad"):
+    copy = folder / "cache" / f"{name}.rules"
+    sync.wait(lambda: copy.exists() and prefix in copy.read_text(), "its copy is kept")
+    return copy
+
+
+def test_after_a_kill_filters_are_newer_than_the_copy(loaded, file, tmp_path):
+    """The copy, which is a minute old, does not replace what filters have, although the source
+    cannot be read. With the source, all is as it says."""
+    file.write_text("192.0.2.1\n192.0.2.3\n")
+    with start(loaded, tmp_path, source("bad", file)) as sync:
+        wait_drops(sync, loaded, ["192.0.2.1"])
+        copy = wait_copy(sync, tmp_path, "192.0.2.1")
+        file.write_text("192.0.2.1\n192.0.2.2\n192.0.2.4 timeout 1h\n")
+        wait_drops(sync, loaded, ["192.0.2.1", "192.0.2.2", "192.0.2.4"], ["192.0.2.3"])
+        sync.kill()
+    assert "192.0.2.2" not in copy.read_text()
+    text = file.read_text()
+    file.unlink()
+    with start(loaded, tmp_path, source("bad", file)) as sync:
+        wait_state(sync, "failing")
+        assert sync.source("bad")["rules"] == 3
+        assert {rule["prefix"]: rule["expires_s"] is not None for rule in loaded.rules("f0")} == {
+            "192.0.2.1": False, "192.0.2.2": False, "192.0.2.4": True}
+        wait_copy(sync, tmp_path, "192.0.2.2")
+        file.write_text("192.0.2.5\n" + text)
+        wait_drops(sync, loaded, ["192.0.2.1", "192.0.2.2", "192.0.2.5"], ["192.0.2.3"],
+                   loaded.patience)
+        wait_state(sync, "fresh")
+
+
+def test_the_copy_of_a_file_is_known_again_after_a_kill(loaded, file, tmp_path):
+    """Where filters have what the copy says, its validator counts: the file is not read again."""
+    file.write_text("192.0.2.1\npass 192.0.2.2\n192.0.2.3 timeout 1h\n")
+    # The stamp of a file that has just changed is no validator.
+    wait_for(lambda: time.time() > file.stat().st_ctime + 4, "the file is no longer new", 10)
+    with start(loaded, tmp_path, source("bad", file)) as sync:
+        wait_drops(sync, loaded, ["192.0.2.1", "192.0.2.3"], ["192.0.2.2"])
+        copy = wait_copy(sync, tmp_path, "192.0.2.1")
+        sync.kill()
+    before = copy.stat().st_ino
+    with start(loaded, tmp_path, source("bad", file)) as sync:
+        wait_state(sync, "fresh")
+        sync.end()
+    # A copy that says the same is not written again.
+    assert copy.stat().st_ino == before
+
+
+def test_an_empty_first_list_does_not_empty_a_set(loaded, file, tmp_path):
+    """There is no copy: what filters have counts as what the source had."""
+    loaded.good("add", "-s", "bad", "192.0.2.1", "192.0.2.2")
+    loaded.good("add", "-s", "other", "192.0.2.9")
+    file.write_text("")
+    with start(loaded, tmp_path, source("bad", file)) as sync:
+        wait_state(sync, "held")
+        assert drops(loaded, "192.0.2.1", "192.0.2.2", "192.0.2.9") == [
+            "192.0.2.1", "192.0.2.2", "192.0.2.9"]
+        assert sync.source("bad")["rules"] == 2
+        file.write_text("192.0.2.2\n")
+        wait_drops(sync, loaded, ["192.0.2.2", "192.0.2.9"], ["192.0.2.1"])
+
+
+def test_a_set_of_another_source_is_not_held_against_a_new_one(loaded, file, tmp_path):
+    """Its copy says that the rules came from elsewhere: the first list replaces them."""
+    other = tmp_path / "other.txt"
+    other.write_text("".join(f"10.0.0.{number}\n" for number in range(200)))
+    with start(loaded, tmp_path, source("bad", other)) as sync:
+        wait_drops(sync, loaded, ["10.0.0.1"])
+        wait_copy(sync, tmp_path, "10.0.0.1")
+        sync.kill()
+    file.write_text("192.0.2.1\n")
+    with start(loaded, tmp_path, source("bad", file)) as sync:
+        wait_drops(sync, loaded, ["192.0.2.1"], ["10.0.0.1"], loaded.patience)
+        wait_state(sync, "fresh")
+
+
 def test_rules_that_sync_knows_nothing_of_stay(loaded, file, tmp_path):
     """A set of an earlier run, whose source cannot be read and of which there is no copy."""
     loaded.good("add", "-s", "bad", "192.0.2.1")
@@ -248,6 +324,24 @@ def test_a_source_may_be_for_one_interface(two, file, tmp_path):
         sync.wait(lambda: two.prefixes("f1", "all") == {"192.0.2.2": "pass"}, "f1 has its rule")
         assert two.prefixes("f1", "one") == {}
         assert drops(two, "192.0.2.1", "192.0.2.2", dev="f1") == ["192.0.2.1"]
+
+
+def test_what_one_filter_missed_is_not_taken_from_the_other(two, file, tmp_path):
+    """As after a blow between two commits. f1 denies: a rule without a verdict passes there."""
+    file.write_text("192.0.2.1\n192.0.2.2\n")
+    with start(two, tmp_path, source("bad", file)) as sync:
+        wait_drops(sync, two, ["192.0.2.1", "192.0.2.2"])
+        sync.wait(lambda: len(two.prefixes("f1", "bad")) == 2, "f1 has its rules")
+        sync.kill()
+    two.good("del", "-s", "bad", "-d", "f0", "192.0.2.1")
+    two.good("del", "-s", "bad", "-d", "f1", "192.0.2.2")
+    file.unlink()
+    (tmp_path / "cache" / "bad.rules").unlink()
+    with start(two, tmp_path, source("bad", file)) as sync:
+        sync.wait(lambda: len(two.prefixes("f0", "bad")) == 2, "f0 has both")
+        sync.wait(lambda: len(two.prefixes("f1", "bad")) == 2, "f1 has both")
+        assert two.prefixes("f0", "bad")["192.0.2.2"] == "drop"
+        assert two.prefixes("f1", "bad")["192.0.2.1"] == "pass"
 
 
 def changes(sync):

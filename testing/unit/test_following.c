@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <ruleset/ruleset.h>
 #include <ruleset/tick.h>
 #include <ruleset/verdict.h>
 #include <source/receiver.h>
@@ -441,11 +442,48 @@ static void test_a_restored_copy(void **state)
 	fill(rules, 0, 200, VERDICT_DROP);
 	assert_int_equal(following_restore(&following, rules, 200, NULL), 0);
 	assert_true(following_knows(&following));
-	settle(&following, 0, 200, 0);
 	assert_int_equal(following_state(&following), FOLLOWING_STARTING);
+	assert_int_equal(following.accepted, 200);
+	/* It is judged by what there is, although no plan was made yet. */
 	list(&following, 0, 0);
 	settle(&following, 1, 0, 0);
 	assert_int_equal(following_state(&following), FOLLOWING_HELD);
+	assert_int_equal(following.accepted, 200);
+	list(&following, 100, 101);
+	settle(&following, 2, 1, 100);
+	assert_int_equal(following_state(&following), FOLLOWING_FRESH);
+	following_done(&following);
+}
+
+/* A copy on disk is compared with what filters have. */
+static void test_what_is_said(void **state)
+{
+	struct following following = { .max_rules = MAX_RULES };
+	struct rule rules[6], other;
+	size_t count = COUNT_OF(rules);
+
+	(void)state;
+	fill(rules, 0, count, VERDICT_DROP);
+	assert_int_equal(ruleset_sort_incoming(rules, &count), 0);
+	rules[2].expires = 5000;
+	assert_int_equal(following_restore(&following, rules, count, NULL), 0);
+	assert_true(following_says(&following, rules, count));
+	rules[2].expires = 5000 + TICKS_PER_S;
+	assert_true(following_says(&following, rules, count));
+	rules[2].expires = 5000 + 4 * TICKS_PER_S;
+	assert_false(following_says(&following, rules, count));
+	rules[2].expires = 5000;
+	rules[3].verdict = VERDICT_BY_POLICY;
+	assert_false(following_says(&following, rules, count));
+	rules[3].verdict = VERDICT_DROP;
+	assert_false(following_says(&following, rules, count - 1));
+	assert_false(following_says(&following, rules + 1, count - 1));
+	assert_false(following_says(&following, NULL, 0));
+	other = rules[count - 1];
+	rules[count - 1].prefix.key.low = 1;
+	assert_false(following_says(&following, rules, count));
+	rules[count - 1] = other;
+	assert_true(following_says(&following, rules, count));
 	following_done(&following);
 }
 
@@ -908,6 +946,7 @@ int main(void)
 	suite_add(&suite, "nearly the same end", test_nearly_the_same_end, NULL);
 	suite_add(&suite, "too many", test_too_many, NULL);
 	suite_add(&suite, "a restored copy", test_a_restored_copy, NULL);
+	suite_add(&suite, "what is said", test_what_is_said, NULL);
 	SUITE_TABLE(&suite, test_breadth, breadth_cases);
 	suite_add(&suite, "what is too wide", test_what_is_too_wide_is_named, NULL);
 	suite_add(&suite, "too wide for a time", test_breadth_when_rules_end, NULL);
