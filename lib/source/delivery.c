@@ -109,3 +109,8 @@ int delivery_ask_counters(FILE *out, struct error *err)
 {
 	return send(out, fputs("counters\n", out), err);
 }
+
+int delivery_alive(FILE *out, struct error *err)
+{
+	return send(out, fputs("alive\n", out), err);
+}

@@ -15,6 +15,7 @@
  *	later SECONDS   before trouble: the server is not to be asked again sooner
  *	warning TEXT    something that an operator should know
  *	counters        asks for lines of counters on standard input
+ *	alive           nothing but that the program does not hang (alive.h), also within a list
  *
  * A change names a prefix once.
  */
@@ -46,5 +47,6 @@ int delivery_trouble(FILE *out, const char *text, struct error *err);
 int delivery_later(FILE *out, uint64_t seconds, struct error *err);
 int delivery_warning(FILE *out, const char *text, struct error *err);
 int delivery_ask_counters(FILE *out, struct error *err);
+int delivery_alive(FILE *out, struct error *err);
 
 #endif

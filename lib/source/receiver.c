@@ -197,6 +197,8 @@ static int read_word(struct receiver *receiver, __u32 now, struct error *err)
 		return tell(receiver, RECEIVER_WARNING, rest, err);
 	if (!strcmp(text, "counters"))
 		return tell(receiver, RECEIVER_COUNTERS, "", err);
+	if (!strcmp(text, "alive"))
+		return tell(receiver, RECEIVER_ALIVE, "", err);
 	return refuse(receiver, "not expected", err);
 }
 

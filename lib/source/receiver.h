@@ -31,6 +31,7 @@ enum receiver_kind {
 	RECEIVER_LATER,    /* the server is not to be asked again within later_s */
 	RECEIVER_WARNING,  /* text says what */
 	RECEIVER_COUNTERS, /* are asked for */
+	RECEIVER_ALIVE,    /* nothing else; also within a list */
 };
 
 struct receiver_event {

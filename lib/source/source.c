@@ -6,6 +6,7 @@
 
 #include <errno.h>
 
+#include <source/alive.h>
 #include <util/error.h>
 
 #ifdef HAVE_CURL
@@ -51,5 +52,7 @@ int source_follow(const struct job *job, FILE *out, struct error *err)
 {
 	int ret = source_check(job->location.kind, err);
 
+	if (!location_is_polled(&job->location))
+		alive_begin(out);
 	return ret ? ret : kinds[job->location.kind].run(job, out, err);
 }

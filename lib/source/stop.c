@@ -8,6 +8,7 @@
 #include <poll.h>
 #include <unistd.h>
 
+#include <source/alive.h>
 #include <util/clock.h>
 
 static int poll_ms(uint64_t ms)
@@ -29,7 +30,8 @@ bool stop_wait_for(int fd, uint64_t ms, bool *readable)
 		now = clock_monotonic_ms();
 		if (ms != UINT64_MAX)
 			ms = now < end ? end - now : 0;
-		if (poll(waits, 2, poll_ms(ms)) > 0) {
+		alive_beat();
+		if (poll(waits, 2, poll_ms(alive_limit(ms))) > 0) {
 			*readable = waits[1].revents;
 			return waits[0].revents;
 		}

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include <ruleset/tick.h>
+#include <source/alive.h>
 #include <source/job.h>
 #include <source/receiver.h>
 #include <sync/answering.h>
@@ -64,11 +65,11 @@ struct feeding {
 	struct file_watch watch; /* of a file */
 	/* The program that runs: */
 	struct worker worker;
-	struct stat file; /* that it reads */
-	uint64_t started_ms;
-	bool answered, failed, again; /* it did; it is to start again at once */
-	unsigned int starts, events;  /* since the last tick */
-	struct answering answering;   /* what it gets */
+	struct stat file;              /* that it reads */
+	uint64_t started_ms, heard_ms; /* heard_ms: it wrote something */
+	bool answered, failed, again;  /* it did; it is to start again at once */
+	unsigned int starts, events;   /* since the last tick */
+	struct answering answering;    /* what it gets */
 	/* The next one: */
 	uint64_t due_ms;
 	struct backoff backoff;
@@ -236,6 +237,8 @@ static int take_event(void *context, struct receiver_event *event, struct error 
 		return 0;
 	case RECEIVER_COUNTERS:
 		return take_question(feeding, err);
+	case RECEIVER_ALIVE:
+		return 0;
 	}
 	return 0;
 }
@@ -314,6 +317,7 @@ static int read_some(struct feeding *feeding, bool *ended, struct error *err)
 	*ended = count == 0 || (count < 0 && errno == EAGAIN);
 	if (count <= 0)
 		return 0;
+	feeding->heard_ms = clock_monotonic_ms();
 	return receiver_take(&feeding->receiver, bytes, (size_t)count, tick_now(), err);
 }
 
@@ -478,7 +482,7 @@ static int start(struct feeding *feeding, struct error *err)
 	}
 	receiver_restart(&feeding->receiver);
 	feeding->answered = feeding->failed = feeding->again = false;
-	feeding->started_ms = clock_monotonic_ms();
+	feeding->started_ms = feeding->heard_ms = clock_monotonic_ms();
 	feeding->later_ms = 0;
 	feeding->due_ms = NEVER;
 	feeding->starts++;
@@ -506,17 +510,40 @@ static void start_if_due(struct feeding *feeding)
 	}
 }
 
+/* Does it run, and does what it says count? */
+static bool is_listened_to(const struct feeding *feeding)
+{
+	return feeding->worker.pid && feeding->worker.output >= 0;
+}
+
+static bool is_silent(const struct feeding *feeding)
+{
+	return clock_monotonic_ms() - feeding->heard_ms > ALIVE_SILENCE_MS;
+}
+
+/* A program that runs on says that it is alive. If nobody listened, as while this program was
+ * stopped, that is in the pipe. */
+static void end_if_hung(struct feeding *feeding)
+{
+	if (is_polled(feeding) || !is_listened_to(feeding) || !is_silent(feeding))
+		return;
+	read_output(feeding, 1);
+	if (is_listened_to(feeding) && is_silent(feeding))
+		abandon(feeding, "its program hangs: it has said nothing for half a minute");
+}
+
 void feeding_tick(struct feeding *feeding)
 {
 	struct error err = { 0 };
 
 	feeding->starts = feeding->events = 0;
-	if (answering_tick(&feeding->answering) && feeding->worker.pid &&
-	    feeding->worker.output >= 0 && take_question(feeding, &err))
+	if (answering_tick(&feeding->answering) && is_listened_to(feeding) &&
+	    take_question(feeding, &err))
 		abandon(feeding, err.text);
-	if (feeding->worker.pid && is_polled(feeding) && feeding->worker.output >= 0 &&
+	if (is_polled(feeding) && is_listened_to(feeding) &&
 	    clock_monotonic_ms() - feeding->started_ms > RUN_MS)
 		abandon(feeding, "reading it takes more than an hour");
+	end_if_hung(feeding);
 	start_if_due(feeding);
 }
 

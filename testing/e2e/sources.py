@@ -76,6 +76,8 @@ class Source:
             pass_fds=() if descriptor is None else (descriptor,))
         self._lines = collections.deque()
         self._unread = b""  # the beginning of a line
+        #: How often it said that it is alive, among the lines that were read.
+        self.alive = 0
         #: The most memory that it had at once.
         self.peak_bytes = 0
         threading.Thread(target=self._watch_memory, daemon=True).start()
@@ -117,7 +119,11 @@ class Source:
                 return None
             *whole, self._unread = (self._unread + some).split(b"\n")
             self._lines.extend(whole)
-        return self._lines.popleft().decode()
+        line = self._lines.popleft().decode()
+        if line != "alive":
+            return line
+        self.alive += 1
+        return self._line(deadline)
 
     def next(self, seconds=PATIENCE):
         """The next delivery, complete; None when the program has closed its output."""

@@ -459,3 +459,15 @@ def test_routes_come_and_go_while_the_table_is_listed(routes, make, slow):
         thread.join()
     with routes.follow() as source:
         assert set(source.list().rules) == stays
+
+
+def test_it_says_that_it_is_alive_while_nothing_happens(routes):
+    """Every five seconds; sync ends one that is silent for thirty."""
+    routes.ip("route add blackhole 192.0.2.1 table 66")
+    with routes.follow() as source:
+        source.list()
+        began = time.monotonic()
+        wait_for(lambda: time.monotonic() > began + 12, "two such moments", 20)
+        routes.ip("route add blackhole 192.0.2.2 table 66")
+        source.change()
+        assert 2 <= source.alive <= 4

@@ -453,6 +453,30 @@ def test_a_source_program_that_dies_starts_again(loaded, routed):
     wait_state(routed, "fresh")
 
 
+def test_a_source_program_that_hangs_is_replaced(loaded, routed):
+    """It is noticed by its silence; the rules stay meanwhile."""
+    [pid] = children(routed.process)
+    os.kill(pid, signal.SIGSTOP)
+    routed.route("add", "192.0.2.2")
+    routed.wait_said("set bad: failing", "hangs", seconds=60 + loaded.patience)
+    assert drops(loaded, "192.0.2.1")
+    wait_drops(routed, loaded, ["192.0.2.1", "192.0.2.2"], seconds=loaded.patience)
+    assert not runs(pid)
+    wait_state(routed, "fresh")
+
+
+def test_a_sync_that_was_stopped_ends_no_source_program(loaded, routed):
+    """What it said meanwhile counts: it was sync that hung."""
+    [pid] = children(routed.process)
+    routed.process.send_signal(signal.SIGSTOP)
+    stopped = time.monotonic()
+    wait_for(lambda: time.monotonic() > stopped + 33, "the silence is long enough", 60)
+    routed.process.send_signal(signal.SIGCONT)
+    routed.route("add", "192.0.2.2")
+    wait_drops(routed, loaded, ["192.0.2.1", "192.0.2.2"], seconds=loaded.patience)
+    assert children(routed.process) == [pid] and not routed.warnings, routed.said
+
+
 def test_a_sync_that_dies_leaves_the_filter_and_no_child(loaded, routed):
     [pid] = children(routed.process)
     routed.kill()

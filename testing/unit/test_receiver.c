@@ -39,8 +39,8 @@ static void put(struct log *log, const char *format, ...)
 
 static int note(void *context, struct receiver_event *event, struct error *err)
 {
-	static const char *const names[] = { "list",  "change",  "same",    "trouble",
-					     "later", "warning", "counters" };
+	static const char *const names[] = { "list",  "change",  "same",     "trouble",
+					     "later", "warning", "counters", "alive" };
 	struct log *log = context;
 
 	(void)err;
@@ -87,6 +87,9 @@ static const struct text_case {
 	  "change -192.0.2.1 1:192.0.2.2:0 (7)\n", NULL },
 	{ "the rest", "same\ntrouble no  way \nwarning\ncounters\n",
 	  "same ()\ntrouble (no  way )\nwarning ()\ncounters ()\n", NULL },
+	{ "alive, anywhere", "alive\nchange\nalive\n+192.0.2.1\nalive\nend 7\n",
+	  "alive ()\nalive ()\nalive ()\nchange f0:192.0.2.1:0 (7)\n", NULL },
+	{ "alive, and more", "alive 1\n", "", "it delivered 'alive 1': not expected" },
 	{ "later", "later 60\nlater 86400\n", "later 60 (60)\nlater 86400 (86400)\n", NULL },
 	{ "later than that", "later 86401\n", "",
 	  "it delivered 'later 86401': not a number of seconds up to a day" },
