@@ -69,6 +69,8 @@ static int prepare_iface(const struct loading_request *request, const struct inp
 		*err = iface->misread;
 		return -EOPNOTSUPP;
 	}
+	if (iface->outdated_id)
+		return recovery_prepare_upgrade(recovery, iface, err);
 	if (iface->chain.program_id)
 		return iface_read_rules(iface, tick_now(), err);
 	if (iface->chain.held.program_id)
@@ -92,7 +94,7 @@ static int prepare(void *data, struct error *err)
 	int ret = ifaces_find(&request->loading.names, ifaces, err);
 
 	if (!ret)
-		ret = ifaces_open(ifaces, err);
+		ret = ifaces_open_or_older(ifaces, err);
 	if (ret)
 		return ret;
 	request->recoveries = calloc(ifaces->count + 1, sizeof(*request->recoveries));

@@ -22,6 +22,10 @@
 #include <linux/types.h>
 
 #define IPF_ABI_VERSION 6
+/* The oldest version of a loaded filter that `repair` makes one of this version. What it reads of
+ * one has had the same layout since: the configuration, the root up to its lookers, the tables.
+ * Whoever changes that raises this too. */
+#define IPF_ABI_OLDEST 5
 #define IPF_MAGIC 0x69706631u /* "ipf1" */
 
 #define IPF_PROGRAM_NAME "xdp_ipfilter"

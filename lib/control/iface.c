@@ -209,6 +209,61 @@ int ifaces_open(struct ifaces *ifaces, struct error *err)
 	return ret ? ret : descriptors_check(IFACE_DESCRIPTORS, err);
 }
 
+/* Which filters of the interface are of which version? An interface can have several. */
+struct versions {
+	unsigned int current; /* the number of one that is of this version, from 1; 0: none */
+	__u32 outdated_id;    /* one that is not; 0: none */
+};
+
+static int find_versions(const struct chain *chain, struct versions *out, struct error *err)
+{
+	*out = (struct versions){ 0 };
+	for (unsigned int n = 0; n < chain->our_count; n++) {
+		struct chain chosen = *chain;
+		struct filter filter;
+		int ret;
+
+		choose_filter(&chosen, n);
+		ret = filter_open(chosen.program_id, &filter, err);
+		if (!ret) {
+			filter_close(&filter);
+			out->current = n + 1;
+		} else if (ret == -EPROTO) {
+			out->outdated_id = chosen.program_id;
+		} else if (ret != -ENOENT) {
+			return ret;
+		}
+		error_clear(err);
+	}
+	return 0;
+}
+
+static int open_or_older(struct iface *iface, struct error *err)
+{
+	struct versions versions;
+	int ret = find_versions(&iface->chain, &versions, err);
+
+	if (ret)
+		return error_prefix(err, ret, "%s", iface->dev.name);
+	iface->outdated_id = versions.outdated_id;
+	if (versions.current)
+		choose_filter(&iface->chain, versions.current - 1);
+	if (versions.current || !versions.outdated_id)
+		return open_filter(iface, err);
+	iface->chain.program_id = versions.outdated_id;
+	ret = filter_open_older(versions.outdated_id, &iface->filter, err);
+	return ret ? error_prefix(err, ret, "%s", iface->dev.name) : 0;
+}
+
+int ifaces_open_or_older(struct ifaces *ifaces, struct error *err)
+{
+	int ret = 0;
+
+	for (size_t i = 0; i < ifaces->count && !ret; i++)
+		ret = open_or_older(&ifaces->items[i], err);
+	return ret ? ret : descriptors_check(IFACE_DESCRIPTORS, err);
+}
+
 enum filter_state iface_state(const struct iface *iface)
 {
 	return iface->misread.text[0] ? FILTER_STATE_NOT_FILTERING : iface->chain.state;

@@ -31,6 +31,7 @@ struct iface {
 	struct netdev dev;
 	struct chain chain;
 	struct filter filter; /* open after ifaces_open(), where the filter is loaded */
+	__u32 outdated_id;    /* a filter of an older version that is there; 0: none */
 	struct error misread; /* why the open filter finds no source in frames; empty: it does */
 	struct ruleset rules; /* that a command changes or loads; released with the iface */
 	struct table_snapshot live; /* the table that the rules were read from, likewise */
@@ -62,6 +63,11 @@ int ifaces_split(struct ifaces *ifaces, struct error *err);
 
 /* Opens the filter of each interface that has one, and checks that it reads the frames there. */
 int ifaces_open(struct ifaces *ifaces, struct error *err);
+
+/* The same for a command that makes filters of an older version ones of this version: such a filter
+ * is opened as by filter_open_older(). After a command that was killed while it did so, both can be
+ * there; then that of this version is open. */
+int ifaces_open_or_older(struct ifaces *ifaces, struct error *err);
 
 /* Finds and opens interfaces for a command that needs the filter. ERROR_ABSENT where an interface
  * that was named does not have it or, without names, none has. Without names, warns of each that

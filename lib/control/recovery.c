@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * How does a filter come back to an interface that lost it?
+ * How does a filter come back to an interface that lost it, or becomes one of this version?
  */
 #include <control/recovery.h>
 
 #include <errno.h>
 
+#include <dataplane/detach.h>
 #include <dataplane/repair.h>
 #include <dataplane/sweep.h>
 #include <dataplane/table.h>
@@ -39,11 +40,25 @@ static enum attach_mode mode_at_load(const struct ipf_config *config)
 						ATTACH_MODE_UNSPECIFIED;
 }
 
+/* Those that the open filter was loaded with. */
+static struct attach_options options_of(const struct iface *iface)
+{
+	const struct ipf_config *config = &iface->filter.config;
+
+	return (struct attach_options){
+		.mode = iface->chain.main_id ? iface->chain.mode : mode_at_load(config),
+		.policy = iface_policy(iface),
+		.priority = config->priority,
+		.trace = config->trace,
+		.observe = iface->filter.enforcement == ENFORCEMENT_OFF,
+		.counting = config->counting,
+	};
+}
+
 int recovery_prepare(struct recovery *recovery, struct iface *iface, struct error *err)
 {
 	const struct chain *chain = &iface->chain;
-	const struct ipf_config *config = &iface->filter.config;
-	struct attach_options options = { .repair = true };
+	struct attach_options options;
 	int ret = read_held(iface, err);
 
 	recovery->iface = iface;
@@ -53,12 +68,8 @@ int recovery_prepare(struct recovery *recovery, struct iface *iface, struct erro
 		recovery->turn_on = true;
 		return 0;
 	}
-	options.mode = chain->main_id ? chain->mode : mode_at_load(config);
-	options.policy = iface_policy(iface);
-	options.priority = config->priority;
-	options.trace = config->trace;
-	options.observe = iface->filter.enforcement == ENFORCEMENT_OFF;
-	options.counting = config->counting;
+	options = options_of(iface);
+	options.repair = true;
 	return attach_prepare(&iface->dev, &options, &iface->rules, &recovery->attachment, err);
 }
 
@@ -76,6 +87,23 @@ int recovery_prepare_anew(struct recovery *recovery, struct iface *iface,
 	return attach_prepare(&iface->dev, &own, &iface->rules, &recovery->attachment, err);
 }
 
+int recovery_prepare_upgrade(struct recovery *recovery, struct iface *iface, struct error *err)
+{
+	struct attach_options options = options_of(iface);
+	int ret;
+
+	recovery->iface = iface;
+	ret = iface_read_rules(iface, tick_now(), err);
+	if (ret)
+		return ret;
+	recovery->takes_off = iface->filter.program_id != iface->outdated_id;
+	if (recovery->takes_off)
+		return 0;
+	options.replaces = iface->outdated_id;
+	options.repair = repair_is_needed(&iface->dev, &iface->chain);
+	return attach_prepare(&iface->dev, &options, &iface->rules, &recovery->attachment, err);
+}
+
 static int bring_back(const struct recovery *recovery, struct chain *after, struct error *err)
 {
 	struct iface *iface = recovery->iface;
@@ -83,7 +111,9 @@ static int bring_back(const struct recovery *recovery, struct chain *after, stru
 
 	if (recovery->attachment)
 		return attach_commit(recovery->attachment, after, err);
-	if (recovery->turn_on)
+	if (recovery->takes_off)
+		ret = detach_program(&iface->dev, iface->outdated_id, err);
+	else if (recovery->turn_on)
 		ret = repair_turn_on(&iface->dev, mode_at_load(&iface->filter.config),
 				     &iface->chain, err);
 	else if (repair_is_needed(&iface->dev, &iface->chain))
@@ -96,7 +126,7 @@ static int take_result(const struct recovery *recovery, const struct chain *afte
 		       struct error *err)
 {
 	struct iface *iface = recovery->iface;
-	const unsigned int expected = iface->chain.expected;
+	const unsigned int expected = iface->chain.expected - recovery->takes_off;
 	const __u32 held_in = iface->chain.held.main_id;
 
 	iface->chain = *after;

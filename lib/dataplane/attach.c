@@ -36,6 +36,7 @@
 #include <dataplane/repair.h>
 #include <dataplane/single.h>
 #include <dataplane/table.h>
+#include <util/auto.h>
 #include <util/descriptors.h>
 #include <util/error.h>
 #include <util/log.h>
@@ -88,9 +89,15 @@ static int check_interface(struct attachment *attachment, struct error *err)
 static int check_single(struct attachment *attachment, struct error *err)
 {
 	const char *name = attachment->dev.name;
-	int ret = single_find_reason(&attachment->dev, attachment->options.mode,
-				     attachment->single_reason, err);
+	int ret;
 
+	if (attachment->before.state == FILTER_STATE_SINGLE) {
+		snprintf(attachment->single_reason, sizeof(attachment->single_reason),
+			 "so did the filter that it replaces");
+		return 0;
+	}
+	ret = single_find_reason(&attachment->dev, attachment->options.mode,
+				 attachment->single_reason, err);
 	if (ret || !attachment->single_reason[0])
 		return ret;
 	if (attachment->options.require_dispatcher)
@@ -249,10 +256,21 @@ static int attach_chained(const struct attachment *attachment)
 
 static int attach_single(const struct attachment *attachment)
 {
-	__u32 flags = attach_mode_flags(attachment->options.mode) | XDP_FLAGS_UPDATE_IF_NOEXIST;
+	LIBBPF_OPTS(bpf_xdp_attach_opts, options);
+	__u32 flags = attach_mode_flags(attachment->options.mode);
+	auto_fd int old = -1;
 
+	if (attachment->options.replaces) {
+		old = bpf_prog_get_fd_by_id(attachment->options.replaces);
+		if (old < 0)
+			return -errno;
+		options.old_prog_fd = old;
+		flags |= XDP_FLAGS_REPLACE;
+	} else {
+		flags |= XDP_FLAGS_UPDATE_IF_NOEXIST;
+	}
 	return bpf_xdp_attach((int)attachment->dev.ifindex,
-			      bpf_program__fd(main_program(attachment)), flags, NULL);
+			      bpf_program__fd(main_program(attachment)), flags, &options);
 }
 
 /* libxdp silently attaches the program alone if it could not build its dispatcher, for whatever
@@ -283,6 +301,8 @@ static int check_result(const struct attachment *attachment, struct chain *after
 		return 0;
 	if (!attachment->single_reason[0])
 		return refuse_single(attachment, err);
+	if (attachment->options.replaces)
+		return 0;
 	log_warning(
 		"%s: loaded single, without the libxdp dispatcher: %s; it filters, but no other XDP "
 		"program can join it on this interface",
@@ -300,6 +320,17 @@ static int confirm(const struct attachment *attachment, struct chain *after, str
 	return ret;
 }
 
+/* Here a failure leaves what filters. */
+static int confirm_replaced(const struct attachment *attachment, struct chain *after,
+			    struct error *err)
+{
+	int ret = 0;
+
+	if (!attachment->single_reason[0])
+		ret = detach_program(&attachment->dev, attachment->options.replaces, err);
+	return ret ? ret : check_result(attachment, after, err);
+}
+
 static int attach_now(struct attachment *attachment, struct attempt *attempt, struct chain *after,
 		      struct error *err)
 {
@@ -310,7 +341,9 @@ static int attach_now(struct attachment *attachment, struct attempt *attempt, st
 		ret = attachment->single_reason[0] ? attach_single(attachment) :
 						     attach_chained(attachment);
 		if (!ret)
-			return confirm(attachment, after, err);
+			return attachment->options.replaces ?
+				       confirm_replaced(attachment, after, err) :
+				       confirm(attachment, after, err);
 		if (!refusal_is_race(ret) || !attempt_again(attempt))
 			break;
 		/* Others came first: is there still room for us? */
@@ -334,7 +367,7 @@ static int repair_and_attach(struct attachment *attachment, struct attempt *atte
 		ret = chain_read(&attachment->dev, &attachment->before, err);
 	if (ret)
 		return ret;
-	if (!attachment->before.program_id)
+	if (!attachment->before.program_id || attachment->options.replaces)
 		return attach_now(attachment, attempt, after, err);
 	*after = attachment->before;
 	return 0;

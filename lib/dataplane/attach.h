@@ -26,7 +26,8 @@ struct attach_options {
 	enum ipf_verdict policy;
 	unsigned int priority;
 	bool require_dispatcher;
-	bool repair; /* repair a broken chain first instead of refusing it */
+	bool repair;    /* repair a broken chain first instead of refusing it */
+	__u32 replaces; /* the filter on the interface that this one comes in place of; 0: none */
 	bool trace;
 	bool observe; /* begin with ENFORCEMENT_OFF */
 	enum ipf_counting counting;
@@ -42,7 +43,11 @@ int attach_prepare(const struct netdev *dev, const struct attach_options *option
 
 /* Attaches, reads the chain back and finds our program in it; *after is that chain. Logs one
  * warning if the filter runs single, with the reason and the consequence. On failure, the interface
- * is unchanged. If a repair came first and brought back a lost filter, that filter stays. */
+ * is unchanged. If a repair came first and brought back a lost filter, that filter stays.
+ *
+ * A filter that replaces another one takes its position in one step where that runs single. In a
+ * chain, it joins first, and the other one is taken out then: each packet meets one or both. If
+ * that fails halfway, both stay. */
 int attach_commit(struct attachment *attachment, struct chain *after, struct error *err);
 
 void attachment_free(struct attachment *attachment);

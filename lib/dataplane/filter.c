@@ -90,28 +90,49 @@ bool filter_was_loaded_at(int program_fd, const struct ipf_location *location)
 static const struct {
 	const char *name;
 	__u32 value_size;
+	__u32 oldest_size; /* in the oldest version that is read; 0: not read of an older one */
 } maps[FILTER_MAPS] = {
-	[FILTER_ROOT] = { IPF_MAP_ROOT, sizeof(struct ipf_root) },
-	[FILTER_HEAD] = { IPF_MAP_HEAD, 2 * IPF_HEAD_SIZE },
-	[FILTER_SLOTS] = { IPF_MAP_SLOTS, sizeof(struct ipf_slots) },
-	[FILTER_CHUNKS] = { IPF_MAP_CHUNKS, sizeof(__u32) },
-	[FILTER_FIRST] = { IPF_MAP_FIRST_COUNTERS, sizeof(struct ipf_counter) },
-	[FILTER_BLOCKS] = { IPF_MAP_RULE_COUNTERS, sizeof(__u32) },
-	[FILTER_BARRIER] = { IPF_MAP_BARRIER, sizeof(__u32) },
-	[FILTER_TOTALS] = { IPF_MAP_TOTALS, sizeof(struct ipf_total_counter) },
-	[FILTER_EVENTS] = { IPF_MAP_EVENTS, sizeof(__u32) },
+	[FILTER_ROOT] = { IPF_MAP_ROOT, sizeof(struct ipf_root),
+			  offsetof(struct ipf_root, looker) },
+	[FILTER_HEAD] = { IPF_MAP_HEAD, 2 * IPF_HEAD_SIZE, 2 * IPF_HEAD_SIZE },
+	[FILTER_SLOTS] = { IPF_MAP_SLOTS, sizeof(struct ipf_slots), sizeof(struct ipf_slots) },
+	[FILTER_CHUNKS] = { IPF_MAP_CHUNKS, sizeof(__u32), sizeof(__u32) },
+	[FILTER_FIRST] = { IPF_MAP_FIRST_COUNTERS, sizeof(struct ipf_counter), 0 },
+	[FILTER_BLOCKS] = { IPF_MAP_RULE_COUNTERS, sizeof(__u32), 0 },
+	[FILTER_BARRIER] = { IPF_MAP_BARRIER, sizeof(__u32), 0 },
+	[FILTER_TOTALS] = { IPF_MAP_TOTALS, sizeof(struct ipf_total_counter), 0 },
+	[FILTER_EVENTS] = { IPF_MAP_EVENTS, sizeof(__u32), 0 },
 };
+/* The root of an older version is shorter, and is mapped at the length of this one's. */
+_Static_assert(sizeof(struct ipf_root) <= 4096, "any map that can be mapped has whole pages");
+
+static bool is_older(const struct filter *filter)
+{
+	return filter->config.abi_version != IPF_ABI_VERSION;
+}
 
 static int take_map(const struct bpf_map_info *map, int *fd, struct filter *filter)
 {
 	for (size_t i = 0; i < FILTER_MAPS; i++) {
 		if (strcmp(map->name, maps[i].name) != 0)
 			continue;
-		if (!fits(map, maps[i].value_size))
+		if (!is_older(filter) && !fits(map, maps[i].value_size))
+			return -EPROTO;
+		if (is_older(filter) && !maps[i].oldest_size)
+			continue;
+		if (is_older(filter) && map->value_size < maps[i].oldest_size)
 			return -EPROTO;
 		filter->maps[i] = auto_take_fd(fd);
 	}
 	return 0;
+}
+
+static bool has_maps(const struct filter *filter)
+{
+	for (size_t i = 0; i < FILTER_MAPS; i++)
+		if (filter->maps[i] < 0 && (!is_older(filter) || maps[i].oldest_size))
+			return false;
+	return true;
 }
 
 static int open_maps(const struct bpf_prog_info *info, const __u32 *map_ids, struct filter *filter)
@@ -124,10 +145,7 @@ static int open_maps(const struct bpf_prog_info *info, const __u32 *map_ids, str
 
 		ret = fd < 0 ? fd : take_map(&map, &fd, filter);
 	}
-	for (size_t i = 0; i < FILTER_MAPS && !ret; i++)
-		if (filter->maps[i] < 0)
-			ret = -ENOENT;
-	return ret;
+	return ret || has_maps(filter) ? ret : -ENOENT;
 }
 
 struct filter filter_of_object(const struct bpf_object *object, const struct ipf_config *config)
@@ -147,7 +165,22 @@ struct ipf_root *filter_map_root(const struct filter *filter, int protection)
 	return root == MAP_FAILED ? NULL : root;
 }
 
-int filter_open(__u32 program_id, struct filter *out, struct error *err)
+static int refuse_version(__u32 program_id, __u32 version, struct error *err)
+{
+	if (version >= IPF_ABI_OLDEST && version < IPF_ABI_VERSION)
+		return error_set(err, -EPROTO,
+				 "program %u was loaded by an older version of xdp-ipfilter; "
+				 "'xdp-ipfilter repair' makes it one of this version, with its rules",
+				 program_id);
+	return error_set(err, -EPROTO,
+			 "program %u was loaded by another version of xdp-ipfilter; unload it, "
+			 "then load it with this one",
+			 program_id);
+}
+
+/* `oldest` is the first of the versions that are opened, `newest` the last. */
+static int open_version(__u32 program_id, __u32 oldest, __u32 newest, struct filter *out,
+			struct error *err)
 {
 	auto_fd int program = bpf_prog_get_fd_by_id(program_id);
 	struct filter filter = FILTER_CLOSED;
@@ -166,12 +199,9 @@ int filter_open(__u32 program_id, struct filter *out, struct error *err)
 				 kernel_strerror(ret));
 	filter.program_id = program_id;
 	ret = read_config(&info, map_ids, &filter.config);
-	if (ret == -EPROTO || (!ret && filter.config.abi_version != IPF_ABI_VERSION))
-		return error_set(
-			err, -EPROTO,
-			"program %u was loaded by another version of xdp-ipfilter; unload it, "
-			"then load it with this one",
-			program_id);
+	if (ret == -EPROTO ||
+	    (!ret && (filter.config.abi_version < oldest || filter.config.abi_version > newest)))
+		return refuse_version(program_id, ret ? 0 : filter.config.abi_version, err);
 	if (!ret)
 		ret = open_maps(&info, map_ids, &filter);
 	if (!ret)
@@ -183,6 +213,16 @@ int filter_open(__u32 program_id, struct filter *out, struct error *err)
 	}
 	*out = filter;
 	return 0;
+}
+
+int filter_open(__u32 program_id, struct filter *out, struct error *err)
+{
+	return open_version(program_id, IPF_ABI_VERSION, IPF_ABI_VERSION, out, err);
+}
+
+int filter_open_older(__u32 program_id, struct filter *out, struct error *err)
+{
+	return open_version(program_id, IPF_ABI_OLDEST, IPF_ABI_VERSION - 1, out, err);
 }
 
 void filter_close(struct filter *filter)

@@ -44,6 +44,10 @@ struct filter {
  * ours, but of another ABI version (the message says what to do). On success close *out with
  * filter_close(). */
 int filter_open(__u32 program_id, struct filter *out, struct error *err);
+
+/* The same for a filter of an older version, which this tool can only read: its configuration,
+ * enforcement and rules. The other maps stay closed. -EPROTO: it is not one of those. */
+int filter_open_older(__u32 program_id, struct filter *out, struct error *err);
 void filter_close(struct filter *filter);
 
 /* The maps of a program that is loaded, but cannot be found by its id yet. They are the object's:

@@ -71,12 +71,12 @@ int obstacle_check(const struct netdev *dev, const struct chain *chain,
 {
 	char advice[CHAIN_ADVICE_SIZE];
 
-	if (chain->program_id)
+	if (chain->program_id && chain->program_id != options->replaces)
 		return error_set(err, -EEXIST,
 				 "%s: loaded already (program %u); change its rules with add, del or "
 				 "replace, or take it off with 'xdp-ipfilter unload %s' first",
 				 dev->name, chain->program_id, dev->name);
-	if (!chain->main_id)
+	if (!chain->main_id || chain->state == FILTER_STATE_SINGLE)
 		return 0;
 	if (chain->dispatcher)
 		return check_dispatcher(dev, chain, options, err);

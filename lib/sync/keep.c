@@ -190,13 +190,19 @@ static int bring(const struct keep *keep, struct keep_item *item, struct iface *
 	const bool is_held = iface->chain.held.program_id;
 	int ret;
 
-	if (iface_lost(iface))
+	if (iface->outdated_id)
+		log_notice("%s: its filter is of an older version; replacing it", iface->dev.name);
+	else if (iface_lost(iface))
 		log_warning("%s: %s; bringing it back", iface->dev.name,
 			    iface->chain.state == FILTER_STATE_NOT_FILTERING ?
 				    filter_state_text(iface->chain.state) :
 				    "the filter was turned off");
-	ret = is_held ? recovery_prepare(recovery, iface, err) :
-			prepare_anew(keep, item, iface, recovery, err);
+	if (iface->outdated_id)
+		ret = recovery_prepare_upgrade(recovery, iface, err);
+	else if (is_held)
+		ret = recovery_prepare(recovery, iface, err);
+	else
+		ret = prepare_anew(keep, item, iface, recovery, err);
 	if (ret == 1)
 		item->state = KEEP_WAITING;
 	if (ret)
@@ -208,7 +214,7 @@ static int bring(const struct keep *keep, struct keep_item *item, struct iface *
 	fflush(stdout);
 	succeed(item, iface);
 	/* It comes back as it was loaded. */
-	if (is_held)
+	if (is_held || iface->outdated_id)
 		compare(item, iface);
 	return 0;
 }
@@ -225,7 +231,7 @@ static int put_right(const struct keep *keep, struct keep_item *item, struct ifa
 		*err = iface->misread;
 		return -EOPNOTSUPP;
 	}
-	if (iface->chain.program_id) {
+	if (iface->chain.program_id && !iface->outdated_id) {
 		succeed(item, iface);
 		compare(item, iface);
 		return 1;
@@ -244,7 +250,7 @@ static int find_and_put_right(const struct keep *keep, struct keep_item *item, s
 	int ret = lock < 0 ? lock : ifaces_find(&names, &ifaces, err);
 
 	if (!ret)
-		ret = ifaces_open(&ifaces, err);
+		ret = ifaces_open_or_older(&ifaces, err);
 	if (!ret)
 		ret = put_right(keep, item, &ifaces.items[0], err);
 	ifaces_done(&ifaces);

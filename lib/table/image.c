@@ -114,7 +114,7 @@ int image_check_header(const struct image *image, struct error *err)
 		return image_damaged(err, "it is shorter than its header");
 	if (header->magic != IPF_MAGIC)
 		return image_damaged(err, "it doesn't begin like one");
-	if (header->abi_version != IPF_ABI_VERSION)
+	if (header->abi_version < IPF_ABI_OLDEST || header->abi_version > IPF_ABI_VERSION)
 		return image_damaged(err, "it has another version");
 	if (header->size != image->size)
 		return image_damaged(err, "it has another size than it says");
