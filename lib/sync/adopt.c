@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include <control/iface.h>
+#include <control/pending.h>
 #include <ruleset/tick.h>
 #include <sync/joined.h>
 #include <util/error.h>
@@ -37,12 +38,26 @@ static void read_one(struct adopt *adopt, struct iface *iface)
 	ruleset_init(&iface->rules);
 }
 
+static bool waits_for_confirmation(void)
+{
+	struct pending pending;
+	struct error err = { 0 };
+
+	if (pending_read(&pending, &err) || !pending.pid)
+		return false;
+	log_verbose("a change waits to be confirmed: sets begin with their copies");
+	return true;
+}
+
 int adopt_read(struct adopt *out, struct error *err)
 {
 	struct ifaces ifaces = { 0 };
-	int ret = ifaces_running(&ifaces, err);
+	int ret;
 
 	*out = (struct adopt){ 0 };
+	if (waits_for_confirmation())
+		return 0;
+	ret = ifaces_running(&ifaces, err);
 	if (!ret)
 		out->filters = calloc(ifaces.count + 1, sizeof(*out->filters));
 	if (!ret && !out->filters)

@@ -2,7 +2,8 @@
 /*
  * Which rules do filters have already, of a set that is now followed?
  *
- * After a sync that was killed, filters are newer than any copy on disk.
+ * After a sync that was killed, filters are newer than any copy on disk. What waits to be confirmed
+ * (<control/pending.h>) does not count: it would outlive its undoing.
  */
 #ifndef SYNC_ADOPT_H
 #define SYNC_ADOPT_H
@@ -29,8 +30,8 @@ struct adopt {
 };
 void adopt_done(struct adopt *adopt);
 
-/* Reads them. One that cannot be read is left out, and told of. Returns 0, or a negative errno and
- * sets *err. */
+/* Reads them. One that cannot be read is left out, and told of; all are, while a change waits to be
+ * confirmed. Returns 0, or a negative errno and sets *err. */
 int adopt_read(struct adopt *out, struct error *err);
 
 /* Adds the rules of a set to *out, of the filters that it is for. Returns 0 or -ENOMEM. */
