@@ -170,9 +170,30 @@ static int take_steps(const struct command_table *table, const struct command *c
 	return command->commit(request, err);
 }
 
+/* Also gets the options before the command. Returns only if that fails. */
+static int run_program(const struct command *command, char **argv, struct error *err)
+{
+	int ret = extension_exec(command->program, argv, err);
+
+	if (command->instead_of_program && ret == -ENOENT)
+		error_set(err, ret, "%s; %s", err->text, command->instead_of_program);
+	return error_prefix(err, ret, "%s", command->name);
+}
+
+/* One whose options decide which program it is keeps its capabilities for that one until then. */
+static int begin(const struct command_table *table, const struct command *command,
+		 const void *request, char **argv, struct error *err)
+{
+	if (!command->needs_program)
+		return 0;
+	if (command->needs_program(request))
+		return run_program(command, argv, err);
+	return table->start(command->needs, err);
+}
+
 static int run_request(const struct command_table *table, const struct command *command,
 		       const struct option_rest *rest, void *request, struct common *common,
-		       struct error *err)
+		       char **argv, struct error *err)
 {
 	const struct options options = {
 		.command = command->name,
@@ -190,8 +211,12 @@ static int run_request(const struct command_table *table, const struct command *
 	} else if (!ret) {
 		apply_common(table, common);
 		complaint = command->check ? command->check(request) : NULL;
-		ret = complaint ? options_refuse(&options, err, "%s", complaint) :
-				  take_steps(table, command, request, &lock, err);
+		if (complaint)
+			ret = options_refuse(&options, err, "%s", complaint);
+		if (!ret)
+			ret = begin(table, command, request, argv, err);
+		if (!ret)
+			ret = take_steps(table, command, request, &lock, err);
 	}
 	if (command->done)
 		command->done(request);
@@ -200,7 +225,8 @@ static int run_request(const struct command_table *table, const struct command *
 }
 
 static int run_command(const struct command_table *table, const struct command *command,
-		       const struct option_rest *rest, struct common *common, struct error *err)
+		       const struct option_rest *rest, struct common *common, char **argv,
+		       struct error *err)
 {
 	auto_free void *request = calloc(1, command->request_size + 1);
 
@@ -208,15 +234,7 @@ static int run_command(const struct command_table *table, const struct command *
 		return error_no_memory(err);
 	if (command->defaults)
 		memcpy(request, command->defaults, command->request_size);
-	return run_request(table, command, rest, request, common, err);
-}
-
-/* Also gets the options before the command. */
-static int run_program(const struct command *command, char **argv, struct error *err)
-{
-	int ret = extension_exec(command->program, argv, err);
-
-	return error_prefix(err, ret, "%s", command->name);
+	return run_request(table, command, rest, request, common, argv, err);
 }
 
 static int find_and_run(const struct command_table *table, const struct option_rest *rest,
@@ -232,11 +250,11 @@ static int find_and_run(const struct command_table *table, const struct option_r
 	command = command_find(table, rest->argv[0], err);
 	if (!command)
 		return -EINVAL;
-	if (command->program)
+	if (command->program && !command->needs_program)
 		return run_program(command, argv, err);
 	apply_common(table, common);
-	ret = table->start(command->needs, err);
-	return ret ? ret : run_command(table, command, rest, common, err);
+	ret = command->needs_program ? 0 : table->start(command->needs, err);
+	return ret ? ret : run_command(table, command, rest, common, argv, err);
 }
 
 int command_main(const struct command_table *table, int argc, char **argv, struct error *err)

@@ -17,12 +17,15 @@ struct error;
  * output says it all. Any of them may be NULL. */
 struct command {
 	const char *name;
-	const char *summary;    /* without its full stop: "put the filter on interfaces" */
-	const char *program;    /* another program is this command (extension.h), help included, and
+	const char *summary; /* without its full stop: "put the filter on interfaces" */
+	const char *program; /* another program is this command (extension.h), help included, and
 				 * the members below are its business; NULL: this one is */
-	const char *usage;      /* after the command's name */
-	const char *notes;      /* whole lines; NULL: none */
-	const char *examples;   /* whole lines, each a command as typed; NULL: none */
+	/* For which requests is it that program? It then reads the options again. NULL: for all. */
+	bool (*needs_program)(const void *request);
+	const char *instead_of_program; /* what the user can do without it; NULL: nothing */
+	const char *usage;              /* after the command's name */
+	const char *notes;              /* whole lines; NULL: none */
+	const char *examples;           /* whole lines, each a command as typed; NULL: none */
 	const char *exit_codes; /* whole lines, where there is more to say than 0, 1, 2; NULL */
 
 	/* Options are read into a request of this size, which starts as a copy of the defaults
@@ -61,7 +64,8 @@ struct command_table {
 	const char *version;
 	const char *summary;
 	const struct command *const *commands; /* the last is NULL */
-	/* Called when the command is known, before its options are read. */
+	/* Called when the command is known, before its options are read; where they decide which
+	 * program it is, after that. */
 	int (*start)(unsigned int needs, struct error *err);
 	/* Called when its input is read; refuses what cannot work. Not called for --help. */
 	int (*ready)(unsigned int needs, struct error *err);

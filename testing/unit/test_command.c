@@ -145,7 +145,27 @@ static int show_run(void *data, struct error *err)
 static const struct command show = { .name = "show", .summary = "s", .usage = "", .run = show_run };
 static const struct command shut = { .name = "shut", .summary = "s", .usage = "", .run = show_run };
 
-static const struct command *const commands[] = { &change, &show, &shut, NULL };
+static bool needs_program(const void *data)
+{
+	const struct request *request = data;
+
+	return request->wrong;
+}
+
+static const struct command split = {
+	.name = "part",
+	.summary = "s",
+	.usage = "",
+	.program = "xdp-ipfilter-nowhere",
+	.needs_program = needs_program,
+	.instead_of_program = "do without",
+	.options = specs,
+	.request_size = sizeof(struct request),
+	.needs = 5,
+	.run = show_run,
+};
+
+static const struct command *const commands[] = { &change, &show, &shut, &split, NULL };
 
 static int start(unsigned int needs, struct error *err)
 {
@@ -225,6 +245,12 @@ static const struct command_case command_cases[] = {
 	  NULL,
 	  "change: all is wrong; see 'xdp-ipfilter change --help'",
 	  " start check done",
+	  10 },
+	{ "a request that is not for the other program",
+	  { "part" },
+	  NULL,
+	  NULL,
+	  " start ready show",
 	  10 },
 	{ "an option that is refused",
 	  { "change", "-n", "0" },
@@ -307,6 +333,22 @@ static void check_command(void **state)
 		close(lock_probe);
 }
 
+/* Nothing is done before, and nothing given up. */
+static void a_request_for_a_program_that_is_missing(void **state)
+{
+	char *argv[] = { (char *)"tool", (char *)"part", (char *)"--wrong", NULL };
+	struct error err = { 0 };
+
+	(void)state;
+	steps[0] = '\0';
+	failing = NULL;
+	assert_int_equal(command_main(&table, 3, argv, &err), -ENOENT);
+	assert_non_null(
+		strstr(err.text, "part: the program xdp-ipfilter-nowhere is not installed"));
+	assert_non_null(strstr(err.text, "; do without"));
+	assert_string_equal(steps, "");
+}
+
 int main(void)
 {
 	static struct suite suite;
@@ -315,5 +357,7 @@ int main(void)
 	signal(SIGPIPE, SIG_IGN);
 	log_set_level(LOG_WARNINGS);
 	SUITE_TABLE(&suite, check_command, command_cases);
+	suite_add(&suite, "a request for a program that is missing",
+		  a_request_for_a_program_that_is_missing, NULL);
 	return suite_run(&suite, "command");
 }
