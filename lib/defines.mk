@@ -64,6 +64,7 @@ LIB_DATAPLANE := $(TOP)/lib/dataplane/libdataplane.a
 LIB_CLI := $(TOP)/lib/cli/libcli.a
 LIB_CONTROL := $(TOP)/lib/control/libcontrol.a
 LIB_SYNC := $(TOP)/lib/sync/libsync.a
+LIB_SCREEN := $(TOP)/lib/screen/libscreen.a
 LIB_METRICS := $(TOP)/lib/metrics/libmetrics.a
 LIB_SOURCE := $(TOP)/lib/source/libsource.a
 BPF_OBJECT := $(TOP)/lib/bpf/xdp_ipfilter.o

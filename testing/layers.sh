@@ -8,8 +8,8 @@
 #
 # Layers look downward only. Only lib/dataplane uses the kernel's libraries; only the report, which
 # writes JSON, the feed that reads it and sources use jansson; only the options use getopt; libcurl,
-# libmaxminddb, libmicrohttpd, libmnl and libconfuse have one user each. headers/ compiles for the
-# BPF target too.
+# libmaxminddb, libmicrohttpd, libmnl, libconfuse and ncurses have one user each. headers/ compiles
+# for the BPF target too.
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source=lib.sh
@@ -38,8 +38,9 @@ offences() (
 		may["lib/control"] = " lib/cli lib/dataplane lib/feed lib/table lib/ruleset lib/util headers "
 		may["lib/sync"] = " lib/control lib/source lib/cli lib/dataplane lib/feed lib/table lib/ruleset lib/util headers "
 		may["lib/metrics"] = " lib/sync lib/control lib/source lib/cli lib/dataplane lib/feed lib/table lib/ruleset lib/util headers "
-		may["xdp-ipfilter"] = " lib/metrics lib/sync lib/control lib/source lib/cli lib/dataplane lib/feed lib/table lib/ruleset lib/util headers "
-		may["testing/unit"] = " lib/metrics lib/sync lib/source lib/cli lib/feed lib/table lib/ruleset lib/util headers "
+		may["lib/screen"] = " lib/ruleset lib/util headers "
+		may["xdp-ipfilter"] = " lib/screen lib/metrics lib/sync lib/control lib/source lib/cli lib/dataplane lib/feed lib/table lib/ruleset lib/util headers "
+		may["testing/unit"] = " lib/screen lib/metrics lib/sync lib/source lib/cli lib/feed lib/table lib/ruleset lib/util headers "
 		may["testing/bpf"] = " lib/dataplane lib/table lib/ruleset lib/util headers "
 		# The bench uses the tool as users do, and knows only what the kernel holds.
 		may["testing/bench"] = " lib/util headers "
@@ -56,6 +57,7 @@ offences() (
 		folder["control"] = "lib/control"
 		folder["sync"] = "lib/sync"
 		folder["metrics"] = "lib/metrics"
+		folder["screen"] = "lib/screen"
 
 		freestanding = " stdbool.h stddef.h stdint.h stdarg.h limits.h "
 	}
@@ -101,6 +103,9 @@ offences() (
 		} else if (path == "microhttpd.h") {
 			if (FILENAME != "lib/metrics/server.c")
 				offence("libmicrohttpd belongs in lib/metrics/server.c")
+		} else if (path == "curses.h") {
+			if (FILENAME != "lib/screen/terminal.c")
+				offence("ncurses belongs in lib/screen/terminal.c")
 		} else if (path == "maxminddb.h") {
 			if (FILENAME != "lib/source/mmdb.c")
 				offence("libmaxminddb belongs in lib/source/mmdb.c")
@@ -181,6 +186,12 @@ found lib/source/planted.c <maxminddb.h>
 found lib/metrics/page.c <microhttpd.h>
 allowed lib/metrics/server.c <microhttpd.h>
 allowed lib/source/mmdb.c <maxminddb.h>
+found lib/screen/top_view.c <curses.h>
+found xdp-ipfilter/planted.c <curses.h>
+allowed lib/screen/terminal.c <curses.h>
+found lib/screen/planted.c <control/iface.h>
+found lib/control/planted.c <screen/canvas.h>
+allowed xdp-ipfilter/planted.c <screen/canvas.h>
 found lib/source/planted.c <dataplane/table.h>
 found lib/source/planted.c <control/iface.h>
 found lib/control/planted.c <source/job.h>

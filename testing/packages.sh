@@ -33,6 +33,7 @@ build    optional  libcurl4-openssl-dev           libcurl-devel
 build    optional  libmnl-dev                     libmnl-devel
 build    optional  libmaxminddb-dev               libmaxminddb-devel
 build    optional  libmicrohttpd-dev              libmicrohttpd-devel
+build    optional  libncurses-dev                 ncurses-devel
 demo     required  iproute2                       iproute
 demo     required  iputils-ping                   iputils
 demo     required  util-linux                     util-linux
@@ -59,6 +60,8 @@ test     optional  openssl                        openssl
 test     optional  prometheus                     golang-github-prometheus
 test     optional  strace                         strace
 test     optional  ethtool                        ethtool
+test     optional  tmux                           tmux
+test     optional  procps                         procps-ng
 test     optional  ipset                          ipset
 test     optional  tcpdump                        tcpdump
 test     optional  shellcheck                     ShellCheck
