@@ -124,9 +124,10 @@ same_products() {
 
 # installs FOLDER DESTDIR PREFIX: installs these files and no others, and removes them all
 installs() {
-	local into=$2$3 mmdb=
-	# Only where there is libmaxminddb.
+	local into=$2$3 mmdb='' top=''
+	# Only where there are libmaxminddb and ncurses.
 	[ ! -e "$1/xdp-ipfilter/xdp-ipfilter-mmdb" ] || mmdb=./libexec/xdp-ipfilter/xdp-ipfilter-mmdb$'\n'
+	[ ! -e "$1/xdp-ipfilter/xdp-ipfilter-top" ] || top=./libexec/xdp-ipfilter/xdp-ipfilter-top$'\n'
 	make -s -C "$1" install DESTDIR="$2" PREFIX="$3" >"$scratch/said" 2>&1 || {
 		cat "$scratch/said"
 		return 1
@@ -136,7 +137,7 @@ installs() {
 		./libexec/xdp-ipfilter/xdp-ipfilter-metrics
 		$mmdb./libexec/xdp-ipfilter/xdp-ipfilter-source
 		./libexec/xdp-ipfilter/xdp-ipfilter-sync
-		./sbin/xdp-ipfilter
+		$top./sbin/xdp-ipfilter
 		./share/bash-completion/completions/xdp-ipfilter
 		./share/doc/xdp-ipfilter/examples/alerts.yml
 		./share/doc/xdp-ipfilter/examples/sync.conf
@@ -148,10 +149,31 @@ installs() {
 		[ -z "$(find "$2" -type f)" ] && [ ! -e "$into" ]
 }
 
-# builds_without FOLDER: without the libraries that only sync needs; sync then names each package
+# on_a_terminal COMMAND...: its standard streams are a pseudo terminal, and its status is ours
+on_a_terminal() {
+	/usr/bin/python3 -c 'import os, pty, sys
+sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))' "$@" </dev/null
+}
+
+# Only that program loads ncurses.
+loads_ncurses() {
+	readelf -dW "$1" | grep -q 'NEEDED.*libncurses'
+}
+
+only_top_loads_ncurses() {
+	local program
+	for program in "$1"/xdp-ipfilter/xdp-ipfilter "$1"/xdp-ipfilter/xdp-ipfilter-{sync,source,metrics}; do
+		! loads_ncurses "$program" || { printf '%s loads ncurses\n' "$program" && return 1; }
+	done
+	loads_ncurses "$1/xdp-ipfilter/xdp-ipfilter-top"
+}
+
+# builds_without FOLDER: without the libraries that only sync and top need; they then say what is
+# missing
 builds_without() {
+	rm -f "$1/xdp-ipfilter/xdp-ipfilter-top"
 	make -s -C "$1" STRICT=1 HAVE_CONFUSE=no CONFUSE_LIBS= HAVE_CURL=no CURL_LIBS= HAVE_MNL=no \
-		MNL_LIBS= all >"$scratch/said" 2>&1 || {
+		MNL_LIBS= HAVE_NCURSESW=no NCURSESW_LIBS= all >"$scratch/said" 2>&1 || {
 		cat "$scratch/said"
 		return 1
 	}
@@ -160,6 +182,8 @@ builds_without() {
 	refused 2 libconfuse-dev "${sync[@]}" -c "$scratch/sync.conf" &&
 		refused 2 libcurl4-openssl-dev "${sync[@]}" a=http://localhost/ &&
 		refused 2 libmnl-dev "${sync[@]}" a=route:66 &&
+		refused 1 '--batch prints text without it' \
+			on_a_terminal "$1/xdp-ipfilter/xdp-ipfilter" top &&
 		"${sync[@]}" a=/x
 }
 
@@ -245,7 +269,12 @@ tap_run 'both builds are the same, byte by byte, and do not say where they were 
 tap_run 'it installs below a DESTDIR and a prefix with blanks, and uninstalls' \
 	installs "$two" "$scratch/dest dir" '/opt/pre fix'
 tap_run 'it installs below a prefix with blanks, and uninstalls' installs_without_destdir
-tap_run 'it builds without the libraries that only sync needs, and says which are missing' \
+if [ -e "$one/xdp-ipfilter/xdp-ipfilter-top" ]; then
+	tap_run 'only the program of top loads ncurses' only_top_loads_ncurses "$one"
+else
+	tap_skip 'only the program of top loads ncurses' 'ncurses (libncurses-dev) is not installed'
+fi
+tap_run 'it builds without the libraries that only sync and top need, and says what is missing' \
 	builds_without "$one"
 if echo 'int main(void) { return 0; }' |
 	cc -flto=auto -x c -o "$scratch/probe" - >/dev/null 2>&1; then

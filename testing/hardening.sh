@@ -9,6 +9,10 @@ cd "$(dirname "$0")/.." || exit 1
 . testing/lib.sh
 
 programs=(xdp-ipfilter/xdp-ipfilter xdp-ipfilter/xdp-ipfilter-sync xdp-ipfilter/xdp-ipfilter-source)
+# Those that need a library which this machine may lack.
+for program in xdp-ipfilter/xdp-ipfilter-{metrics,mmdb,top}; do
+	[ ! -e "$program" ] || programs+=("$program")
+done
 
 # setting NAME: its value in config.mk
 setting() {

@@ -4,206 +4,40 @@
  */
 #include "cmd.h"
 
-#include <errno.h>
 #include <inttypes.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include <cli/report.h>
-#include <control/looking.h>
-#include <control/rounds.h>
-#include <control/tool.h>
-#include <dataplane/capability.h>
-#include <dataplane/totals.h>
-#include <ruleset/talkers.h>
 #include <ruleset/verdict.h>
 #include <util/clock.h>
 #include <util/error.h>
-#include <util/number.h>
 
-/* More sources than this are not told apart; each with a 1,024th of the packets is found. */
-#define COUNTERS 1024u
+#include "top_request.h"
+
 #define MAX_SHOWN 10u
 #define MIN_SHARE 1u /* percent: a rule for a source with less would hit a bystander */
-#define RATE 1000u
-
-enum top_only { TOP_ALL, TOP_DROP, TOP_PASS };
-
-struct top_request {
-	struct option_texts names;
-	enum top_only only;
-	struct rounds rounds;
-	unsigned int sample;
-	const char *by;
-	bool batch, json, rules;
-	struct ifaces ifaces;
-};
-
-static const struct top_request top_defaults = { .rounds = ROUNDS_DEFAULTS, .sample = 1 };
-
-/* Reads "24" or "24,48". */
-static bool parse_lengths(const char *text, unsigned int bits[IPF_FAMILIES])
-{
-	const char *comma = strchr(text, ',');
-	char first[4];
-	uint64_t ipv4, ipv6 = 128;
-
-	snprintf(first, sizeof(first), "%.*s", comma ? (int)(comma - text) : 3, text);
-	if (strlen(text) > 6 || (!comma && strlen(text) > 2) || number_parse(first, 0, 32, &ipv4) ||
-	    (comma && number_parse(comma + 1, 0, 128, &ipv6)))
-		return false;
-	bits[IPF_IPV4] = (unsigned int)ipv4;
-	bits[IPF_IPV6] = (unsigned int)ipv6;
-	return true;
-}
-
-static bool is_lengths(const char *text)
-{
-	unsigned int bits[IPF_FAMILIES];
-
-	return parse_lengths(text, bits);
-}
-
-static const struct option_spec top_options[] = {
-	OPTION_VALUE(0, "drop", struct top_request, only, TOP_DROP,
-		     "Only packets that are dropped."),
-	OPTION_VALUE(0, "pass", struct top_request, only, TOP_PASS, "Only packets that pass."),
-	OPTION_NUMBER('n', "sample", "N", struct top_request, sample, 1, IPF_SAMPLE_MAX,
-		      "Look at one of N packets."),
-	ROUNDS_OPTIONS('i', struct top_request, rounds),
-	OPTION_NAME(0, "by", "LENGTHS", struct top_request, by, is_lengths,
-		    "a length is 0 to 32 for IPv4; 0 to 128 for IPv6, after a comma",
-		    "Group sources by prefixes of this length, as in 24,48."),
-	OPTION_FLAG('b', "batch", struct top_request, batch, "Print rounds one after the other."),
-	OPTION_FLAG('j', "json", struct top_request, json, "Print JSON, one object per round."),
-	OPTION_FLAG(0, "rules", struct top_request, rules,
-		    "Print rules that drop these sources, for 'add -f -'."),
-	OPTION_POSITIONALS("IFNAME", struct top_request, names),
-	OPTION_END,
-};
 
 static const char *check(const void *data)
 {
 	const struct top_request *request = data;
 
-	if (request->json && request->rules)
-		return "--json or --rules, not both";
-	if (!request->batch && !request->json && !request->rules)
-		return "there is no full-screen view; use --batch, --json or --rules";
-	return NULL;
+	return request->json && request->rules ? "--json or --rules, not both" : NULL;
 }
 
-static struct events_wish make_wish(const struct top_request *request)
+static bool wants_screen(const void *data)
 {
-	static const __u32 totals[] = {
-		[TOP_ALL] = 1u << IPF_DROPPED | 1u << IPF_PASSED,
-		[TOP_DROP] = 1u << IPF_DROPPED,
-		[TOP_PASS] = 1u << IPF_PASSED,
-	};
-
-	return (struct events_wish){ request->sample, RATE, totals[request->only] };
-}
-
-/* -- Count ------------------------------------------------------------------------------------- */
-
-/* What an interface has seen since the last print. */
-struct seen {
-	const struct iface *iface;
-	struct talkers talkers;
-	uint64_t samples[2];                 /* by enum ipf_verdict */
-	struct ipf_counter last[IPF_TOTALS]; /* at the last print */
-	double per_s[2];                     /* packets, by enum ipf_verdict: from the totals */
-};
-
-struct topping {
-	const struct top_request *request;
-	unsigned int bits[IPF_FAMILIES];
-	struct looking looking;
-	struct seen *seen; /* one for each interface */
-	uint64_t printed_ms;
-	unsigned int left; /* prints; 0: no end */
-};
-
-static struct seen *seen_of(const struct topping *topping, const struct iface *iface)
-{
-	return &topping->seen[iface - topping->request->ifaces.items];
-}
-
-static int count_packet(const struct looking_packet *packet, void *context, struct error *err)
-{
-	struct topping *topping = context;
-	struct seen *seen = seen_of(topping, packet->iface);
-	const struct address *source = &packet->flow.source;
-	const enum ipf_verdict verdict = packet->event.verdict == IPF_DROP ? IPF_DROP : IPF_PASS;
-	struct talker *talker;
-	struct prefix prefix;
-
-	(void)err;
-	if (!packet->flow.has_addresses)
-		return 0;
-	prefix = prefix_of_address(source, topping->bits[source->family]);
-	talker = talkers_count(&seen->talkers, &prefix, verdict, packet->event.bytes);
-	seen->samples[verdict]++;
-	talker->has_rule = packet->rule;
-	if (packet->rule) {
-		talker->rule = packet->rule->prefix;
-		snprintf(talker->set, sizeof(talker->set), "%s", packet->set);
-	}
-	return 0;
-}
-
-/* Reads how many packets there were, sampled or not. */
-static int read_rates(struct seen *seen, double seconds, struct error *err)
-{
-	static const enum ipf_total totals[] = { [IPF_PASS] = IPF_PASSED, [IPF_DROP] = IPF_DROPPED };
-	struct totals now;
-	int ret = totals_read(&seen->iface->filter, &now, err);
-
-	if (ret)
-		return error_prefix(err, ret, "%s", seen->iface->dev.name);
-	for (int verdict = IPF_PASS; verdict <= IPF_DROP; verdict++) {
-		const enum ipf_total total = totals[verdict];
-		const __u64 packets = now.sum[total].packets - seen->last[total].packets;
-
-		seen->per_s[verdict] = seconds > 0 ? (double)packets / seconds : 0;
-	}
-	memcpy(seen->last, now.sum, sizeof(seen->last));
-	totals_done(&now);
-	return 0;
+	return !top_request_is_text(data);
 }
 
 /* -- Print ------------------------------------------------------------------------------------- */
 
-/* An estimate for a source: its share of the samples, times what the filter has counted. */
-struct estimate {
-	uint64_t packets, error, bytes; /* each second */
-	unsigned int share; /* of all packets of the verdicts that are asked for, in % */
+struct printing {
+	const struct top_request *request;
+	struct ranking ranking;
+	unsigned int left; /* prints; 0: no end */
 };
 
-static double all_per_s(const struct top_request *request, const struct seen *seen)
-{
-	return (request->only == TOP_PASS ? 0 : seen->per_s[IPF_DROP]) +
-	       (request->only == TOP_DROP ? 0 : seen->per_s[IPF_PASS]);
-}
-
-static struct estimate estimate(const struct top_request *request, const struct seen *seen,
-				const struct talker *talker)
-{
-	const double scale = seen->per_s[talker->verdict] / (double)seen->samples[talker->verdict];
-	const double packets = (double)talker->packets * scale;
-	const double all = all_per_s(request, seen);
-	const double size = (double)talker->bytes / (double)(talker->packets - talker->error);
-
-	return (struct estimate){
-		.packets = (uint64_t)(packets + 0.5),
-		.error = (uint64_t)((double)talker->error * scale + 0.5),
-		.bytes = (uint64_t)(packets * size + 0.5),
-		.share = all > 0 ? (unsigned int)(100 * packets / all + 0.5) : 0,
-	};
-}
-
 static void print_text(struct report *report, const struct talker *talker,
-		       const struct estimate *value)
+		       const struct ranking_estimate *value)
 {
 	char prefix[PREFIX_TEXT_SIZE], rule[PREFIX_TEXT_SIZE] = "", error[32] = "";
 
@@ -221,7 +55,7 @@ static void print_text(struct report *report, const struct talker *talker,
 }
 
 static void describe_source(struct report *report, const struct talker *talker,
-			    const struct estimate *value)
+			    const struct ranking_estimate *value)
 {
 	char prefix[PREFIX_TEXT_SIZE], rule[PREFIX_TEXT_SIZE];
 
@@ -242,7 +76,7 @@ static void describe_source(struct report *report, const struct talker *talker,
 
 /* "drop 192.0.2.66 # 1200 packets/s, 34 %" */
 static void print_rule(struct report *report, const struct talker *talker,
-		       const struct estimate *value)
+		       const struct ranking_estimate *value)
 {
 	char prefix[PREFIX_TEXT_SIZE];
 
@@ -251,130 +85,78 @@ static void print_rule(struct report *report, const struct talker *talker,
 		    value->share);
 }
 
-static void print_sources(struct report *report, const struct top_request *request,
-			  struct seen *seen)
+static void print_sources(struct report *report, const struct printing *printing,
+			  struct ranking_iface *seen)
 {
 	const struct talker *ranked = talkers_rank(&seen->talkers);
 	unsigned int shown = 0;
 
 	for (__u32 i = 0; i < seen->talkers.count && shown < MAX_SHOWN; i++) {
-		const struct estimate value = estimate(request, seen, &ranked[i]);
+		const struct ranking_estimate value =
+			ranking_estimate(&printing->ranking, seen, &ranked[i]);
 
 		if (value.share < MIN_SHARE)
 			continue;
 		shown++;
-		if (request->json)
+		if (printing->request->json)
 			describe_source(report, &ranked[i], &value);
-		else if (request->rules)
+		else if (printing->request->rules)
 			print_rule(report, &ranked[i], &value);
 		else
 			print_text(report, &ranked[i], &value);
 	}
 }
 
-static void print_iface(struct report *report, const struct top_request *request, struct seen *seen)
+static void print_iface(struct report *report, const struct printing *printing,
+			struct ranking_iface *seen)
 {
 	const char *name = seen->iface->dev.name;
 
-	report_object(report, NULL, request->rules ? NULL : name);
+	report_object(report, NULL, printing->request->rules ? NULL : name);
 	report_string(report, "ifname", NULL, name);
 	report_array(report, "sources", NULL);
-	print_sources(report, request, seen);
+	print_sources(report, printing, seen);
 	report_close(report);
 	report_close(report);
 }
 
-static int print_round(struct topping *topping, struct error *err)
+static int print_round(struct printing *printing, struct error *err)
 {
-	const struct top_request *request = topping->request;
+	const struct top_request *request = printing->request;
 	struct report report;
 
 	report_init(&report, request->json ? REPORT_JSON_LINES : REPORT_TEXT, stdout);
 	report_object(&report, NULL, NULL);
-	report_number(&report, "schema", NULL, 1);
+	report_number(&report, "schema", NULL, REPORT_SCHEMA);
 	report_array(&report, "interfaces", NULL);
 	for (size_t i = 0; i < request->ifaces.count; i++)
-		print_iface(&report, request, &topping->seen[i]);
+		print_iface(&report, printing, &printing->ranking.items[i]);
 	report_close(&report);
 	report_close(&report);
 	return report_finish(&report, err);
 }
 
-static void begin_round(struct topping *topping)
+static int end_round(struct printing *printing, uint64_t now, struct error *err)
 {
-	for (size_t i = 0; i < topping->request->ifaces.count; i++) {
-		struct seen *seen = &topping->seen[i];
+	int ret = ranking_measure(&printing->ranking, now, err);
 
-		talkers_clear(&seen->talkers);
-		memset(seen->samples, 0, sizeof(seen->samples));
-	}
-}
-
-static int end_round(struct topping *topping, uint64_t now, struct error *err)
-{
-	const double seconds = (double)(now - topping->printed_ms) / 1000;
-	int ret = 0;
-
-	topping->printed_ms = now;
-	for (size_t i = 0; i < topping->request->ifaces.count && !ret; i++)
-		ret = read_rates(&topping->seen[i], seconds, err);
 	if (!ret)
-		ret = print_round(topping, err);
-	begin_round(topping);
+		ret = print_round(printing, err);
+	ranking_clear(&printing->ranking);
 	if (ret)
 		return ret;
-	return topping->left && !--topping->left ? REPORT_CLOSED : 0;
+	return printing->left && !--printing->left ? REPORT_CLOSED : 0;
 }
 
 static int read_samples(void *context, struct error *err)
 {
-	struct topping *topping = context;
-	int ret = looking_read(&topping->looking, count_packet, topping, err);
+	struct printing *printing = context;
+	int ret = ranking_read(&printing->ranking, err);
 	const uint64_t now = clock_monotonic_ms();
 
-	if (ret || now - topping->printed_ms < topping->request->rounds.interval_ms)
+	if (ret || now - printing->ranking.began_ms < printing->request->rounds.interval_ms)
 		return ret;
-	return end_round(topping, now, err);
-}
-
-/* -- Open and close ---------------------------------------------------------------------------- */
-
-static void close_topping(struct topping *topping)
-{
-	looking_close(&topping->looking);
-	for (size_t i = 0; i < topping->request->ifaces.count && topping->seen; i++)
-		talkers_done(&topping->seen[i].talkers);
-	free(topping->seen);
-}
-
-static int open_topping(struct topping *topping, struct error *err)
-{
-	const struct ifaces *ifaces = &topping->request->ifaces;
-	const struct events_wish wish = make_wish(topping->request);
-
-	topping->seen = calloc(ifaces->count + 1, sizeof(*topping->seen));
-	if (!topping->seen)
-		return error_no_memory(err);
-	for (size_t i = 0; i < ifaces->count; i++) {
-		struct seen *seen = &topping->seen[i];
-		int ret;
-
-		seen->iface = &ifaces->items[i];
-		if (talkers_init(&seen->talkers, COUNTERS))
-			return error_no_memory(err);
-		ret = read_rates(seen, 0, err);
-		if (ret)
-			return ret;
-	}
-	topping->printed_ms = clock_monotonic_ms();
-	return looking_open(ifaces, &wish, &topping->looking, err);
-}
-
-static int find_ifaces(void *data, struct error *err)
-{
-	struct top_request *request = data;
-
-	return ifaces_filtering(&request->names, &request->ifaces, err);
+	return end_round(printing, now, err);
 }
 
 /* The signals that end it are held back, so that nothing is left in the filters. */
@@ -382,46 +164,22 @@ static int top(void *data, struct error *err)
 {
 	const struct top_request *request = data;
 	const struct rounds rounds = { .interval_ms = EVENTS_READ_MS };
-	struct topping topping = {
-		.request = request,
-		.bits = { 32, 128 },
-		.left = request->rounds.count,
-	};
-	int ret;
+	const struct ranking_wish wish = top_request_wish(request);
+	struct printing printing = { .request = request, .left = request->rounds.count };
+	int ret = ranking_open(&request->ifaces, &wish, &printing.ranking, err);
 
-	if (request->by)
-		parse_lengths(request->by, topping.bits);
-	ret = open_topping(&topping, err);
-	if (!ret)
-		ret = rounds_run(&rounds, read_samples, &topping, err);
-	close_topping(&topping);
+	if (ret)
+		return ret;
+	ret = rounds_run(&rounds, read_samples, &printing, err);
+	ranking_close(&printing.ranking);
 	return ret;
 }
 
-static void top_done(void *data)
-{
-	struct top_request *request = data;
-
-	ifaces_done(&request->ifaces);
-}
-
 const struct command cmd_top = {
-	.name = "top",
-	.summary = "show the sources that send the most packets",
-	.usage = "[OPTION]... [IFNAME]...",
-	.notes =
-		"Without IFNAME, shows every interface that has the filter now. Shows up to ten sources with at\n"
-		"least one percent of the packets each.\n",
-	.examples = "  xdp-ipfilter top -b eth0\n"
-		    "  xdp-ipfilter top --pass --rules --count 1 | xdp-ipfilter add -t 10m -f -\n",
-	.exit_codes = "  0  ended by SIGINT, SIGTERM or after N prints\n"
-		      "  3  not loaded on a named interface, or unloaded meanwhile\n",
-	.options = top_options,
-	.request_size = sizeof(struct top_request),
-	.defaults = &top_defaults,
+	TOP_REQUEST_ROW,
+	.program = "xdp-ipfilter-top",
+	.needs_program = wants_screen,
+	.instead_of_program = "--batch prints text without it",
 	.check = check,
-	.needs = CAPABILITY_BPF | TOOL_NEEDS_CLOCK,
-	.run = find_ifaces,
 	.commit = top,
-	.done = top_done,
 };

@@ -192,6 +192,14 @@ static int renew(struct looking *looking, struct error *err)
 	return ret;
 }
 
+int looking_change(struct looking *looking, const struct events_wish *wish, struct error *err)
+{
+	for (size_t i = 0; i < looking->count; i++)
+		looking->looks[i].events.wish = *wish;
+	looking->renewed_ms = 0; /* now */
+	return renew(looking, err);
+}
+
 int looking_read(struct looking *looking, looking_callback call, void *context, struct error *err)
 {
 	int ret = renew(looking, err);

@@ -50,6 +50,9 @@ struct looking {
 int looking_open(const struct ifaces *ifaces, const struct events_wish *wish, struct looking *out,
 		 struct error *err);
 
+/* Wishes other packets from now on. Returns 0, or a negative errno and sets *err. */
+int looking_change(struct looking *looking, const struct events_wish *wish, struct error *err);
+
 /* Calls back for each packet since the last reading, by time. Call it every EVENTS_READ_MS. Renews
  * the leases and checks that the filters are still there, once a second. Returns 0, what the
  * callback returned, or a negative errno and sets *err as iface_check() does. */

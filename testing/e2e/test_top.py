@@ -118,7 +118,7 @@ def test_it_leaves_nothing_on(lab):
 
 
 @pytest.mark.parametrize("args, words", [
-    ([], ["--batch"]), (["-j", "--rules"], ["--json", "--rules"]), (["-b", "--by", "33"], ["--by"]),
+    (["-j", "--rules"], ["--json", "--rules"]), (["-b", "--by", "33"], ["--by"]),
     (["-b", "--by", "24,129"], ["--by"]), (["-b", "--by", ","], ["--by"]),
     (["-b", "--by", "24,"], ["--by"]), (["-b", "--by", "024,48"], ["--by"])])
 def test_wrong_usage(lab, args, words):
