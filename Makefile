@@ -26,8 +26,8 @@ xdp-ipfilter: $(LAYERS)
 tests: xdp-ipfilter
 	$(Q)$(MAKE) -C testing
 
-man:
-	$(Q)$(MAKE) -C xdp-ipfilter man
+man pdf:
+	$(Q)$(MAKE) -C xdp-ipfilter $@
 
 # SUITES="unit bpf" runs only those, QUICK=1 all but the virtual machines.
 check:
@@ -116,10 +116,21 @@ else
 endif
 	$(call say,REMOVE,"$$root$$prefix")
 
-dist:
-	$(Q)git archive --format=tar.gz --prefix=xdp-ipfilter-$(VERSION)/ \
-		-o xdp-ipfilter-$(VERSION).tar.gz HEAD
-	$(call say,DIST,xdp-ipfilter-$(VERSION).tar.gz)
+# The last commit, with the man page, so that a build from it needs no pandoc. Git gives all files
+# the time of the commit.
+dist: man
+	$(Q)mkdir -p '$(or $(OUTPUT),.)'
+	$(Q)git -c safe.directory='$(CURDIR)' archive --format=tar.gz \
+		--prefix=xdp-ipfilter-$(VERSION)/xdp-ipfilter/ --add-file=xdp-ipfilter/xdp-ipfilter.8 \
+		--prefix=xdp-ipfilter-$(VERSION)/ -o '$(or $(OUTPUT),.)/xdp-ipfilter-$(VERSION).tar.gz' HEAD
+	$(call say,DIST,'$(or $(OUTPUT),.)/xdp-ipfilter-$(VERSION).tar.gz')
+
+rpm:
+	$(Q)packaging/build-rpm '$(or $(OUTPUT),build/rpm)'
+
+# URL=https://... is where the release is fetched from.
+release:
+	$(Q)packaging/release '$(URL)'
 
 # Runs configure again, with the arguments of the last time.
 reconfigure:
@@ -157,13 +168,15 @@ help:
 #:   fuzz       feeds broken input to the parsers
 #:   demo       shows the filter at work on real packets, in a minute
 #:   fleet-demo the same for three hosts that follow three etcd nodes
-#:   man        only the man page
+#:   man pdf    only the man page; the same on paper
 #:   lib bpf tests                only these parts
 #:   compile_commands.json        for editors, by bear
-#:   dist       a tarball of the last commit
+#:   dist       a tarball of the last commit, with the man page
+#:   rpm        RPM packages of the last commit, in build/rpm or OUTPUT
+#:   release    checks a release and makes its files, in build/release; URL=https://...
 #:   clean      removes all that was made; tidy keeps what configure found
 #:
 #: V=1 shows the commands, STRICT=1 makes warnings errors.
 
-.PHONY: all bpf lib $(LAYERS) xdp-ipfilter tests man check matrix campaigns bench fuzz demo fleet-demo \
-	lint map completion format 	install uninstall dist reconfigure tidy clean help compile_commands.json
+.PHONY: all bpf lib $(LAYERS) xdp-ipfilter tests man pdf check matrix campaigns bench fuzz demo fleet-demo \
+	lint map completion format 	install uninstall dist rpm release reconfigure tidy clean help compile_commands.json

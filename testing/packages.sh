@@ -74,6 +74,9 @@ test     optional  libclang-rt-dev                compiler-rt
 test     optional  cppcheck                       cppcheck
 test     optional  pandoc                         pandoc
 test     optional  man-db                         man-db
+test     optional  groff                          groff
+test     optional  poppler-utils                  poppler-utils
+test     optional  rpmlint                        rpmlint
 test     optional  bash-completion                bash-completion
 test     optional  etcd-server                    etcd
 test     optional  etcd-client                    etcd

@@ -15,8 +15,8 @@ set -u
 cd "$(dirname "$0")/.." || exit 1
 top=$PWD
 
-suites=(layers lint build hardening unit fuzz bpf docs e2e bench vm-6.1 vm-6.12)
-matrix=(vm-5.10 vm-newest)
+suites=(layers lint build packaging hardening unit fuzz bpf docs e2e bench vm-6.1 vm-6.12)
+matrix=(vm-5.10 vm-newest rpm)
 
 usage() {
 	cat <<EOF
@@ -178,6 +178,15 @@ suite_lint() {
 
 suite_build() {
 	tap_program 900 testing/build.sh
+}
+
+suite_packaging() {
+	tap_program 300 testing/packaging.sh
+}
+
+# The packages of another family than this system's need its tools.
+suite_rpm() {
+	tap_program 900 testing/rpm.sh
 }
 
 suite_hardening() {
