@@ -470,8 +470,9 @@ static int write_claim(FILE *out, const struct claim *claim, __u32 now, struct e
 	return delivery_add(out, &rule, now, err);
 }
 
-static int deliver_list(struct claims *claims, FILE *out, const char *validator, __u32 now,
-			struct error *err)
+static int deliver_all(const struct claims *claims, FILE *out,
+		       int (*begin)(FILE *out, struct error *err), const char *validator, __u32 now,
+		       struct error *err)
 {
 	auto_free const struct claim **all = NULL;
 	size_t count = 0;
@@ -479,13 +480,12 @@ static int deliver_list(struct claims *claims, FILE *out, const char *validator,
 
 	if (collect(claims, &all, &count))
 		return error_no_memory(err);
-	ret = delivery_begin_list(out, err);
+	ret = begin(out, err);
 	for (size_t i = 0; i < count && !ret; i++)
 		if (i + 1 == count || prefix_compare(&all[i]->prefix, &all[i + 1]->prefix) != 0)
 			ret = write_claim(out, all[i], now, err);
 	if (!ret)
 		ret = delivery_end(out, validator, err);
-	claims->listed = true;
 	return ret ? ret : 1;
 }
 
@@ -561,8 +561,10 @@ static int deliver(struct claims *claims, FILE *out, const char *validator, enum
 {
 	if (end_claims(claims, now))
 		return error_no_memory(err);
-	if (!claims->listed)
-		return deliver_list(claims, out, validator, now, err);
+	if (!claims->listed) {
+		claims->listed = true;
+		return deliver_all(claims, out, delivery_begin_list, validator, now, err);
+	}
 	return deliver_change(claims, out, validator, extent, now, err);
 }
 
@@ -576,6 +578,13 @@ int claims_deliver_additions(struct claims *claims, FILE *out, const char *valid
 			     struct error *err)
 {
 	return deliver(claims, out, validator, ADDITIONS, now, err);
+}
+
+int claims_deliver_early(struct claims *claims, FILE *out, __u32 now, struct error *err)
+{
+	if (end_claims(claims, now))
+		return error_no_memory(err);
+	return deliver_all(claims, out, delivery_begin_change, NULL, now, err);
 }
 
 int claims_open(struct claims **out, struct error *err)

@@ -73,5 +73,9 @@ int claims_deliver(struct claims *claims, FILE *out, const char *validator, __u3
  * none, by the next claims_deliver(). */
 int claims_deliver_additions(struct claims *claims, FILE *out, const char *validator, __u32 now,
 			     struct error *err);
+/* Before the first of these, where the source cannot be read whole: writes all rules as a change,
+ * so that sync keeps what it knows besides. The first delivery is a list all the same. Returns
+ * likewise. */
+int claims_deliver_early(struct claims *claims, FILE *out, __u32 now, struct error *err);
 
 #endif

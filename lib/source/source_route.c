@@ -34,6 +34,10 @@
 #define LEAVE_QUIET_MS 1000
 #define LEAVE_LATEST_MS (10 * 1000)
 
+/* Where the table changes faster than it can be listed: those that are known to have gone are
+ * delivered then, and before the first whole list, those that lists have shown. */
+#define UNLISTED_LATEST_MS (60 * 1000)
+
 /* Between two deliveries, and between two lists: time for more events to come together. A list
  * takes at most a sixth of the time. */
 #define DELIVERY_PAUSE_MS 200
@@ -85,6 +89,8 @@ struct follower {
 	uint64_t list_by;   /* at the latest */
 
 	bool ready;          /* a round has ended */
+	uint64_t early_at;   /* until then: what is known is delivered then */
+	bool was_early;      /* which was told */
 	bool changed;        /* perhaps */
 	bool done;           /* all that the job asks for is delivered */
 	uint64_t deliver_at; /* not before */
@@ -387,7 +393,7 @@ static int refresh(struct follower *follower, struct error *err)
 static uint64_t leave_at(const struct follower *follower)
 {
 	if (follower->stale)
-		return UINT64_MAX;
+		return follower->leaving_from + UNLISTED_LATEST_MS;
 	return clock_earlier(follower->left_at + LEAVE_QUIET_MS,
 			     follower->leaving_from + LEAVE_LATEST_MS);
 }
@@ -409,6 +415,33 @@ static int deliver(struct follower *follower, struct error *err)
 	follower->done = follower->job->once;
 	follower->deliver_at = clock_monotonic_ms() + DELIVERY_PAUSE_MS;
 	return ret < 0 ? ret : 0;
+}
+
+/* There was no whole list yet. What is missing in those that there were may be there, so nothing
+ * goes by them. */
+static int deliver_early(struct follower *follower, struct error *err)
+{
+	int ret = 0;
+
+	follower->early_at = clock_monotonic_ms() + UNLISTED_LATEST_MS;
+	if (!claims_owners(follower->claims))
+		return 0;
+	if (!follower->was_early)
+		ret = delivery_warning(follower->out,
+				       "the table changes faster than it can be listed: those of its "
+				       "routes that were seen are used, and none goes",
+				       err);
+	follower->was_early = true;
+	if (!ret)
+		ret = claims_deliver_early(follower->claims, follower->out, tick_now(), err);
+	follower->done = follower->job->once;
+	return ret < 0 ? ret : 0;
+}
+
+/* When is an early delivery due? UINT64_MAX: never. */
+static uint64_t next_early(const struct follower *follower)
+{
+	return follower->ready || follower->backoff.ms ? UINT64_MAX : follower->early_at;
 }
 
 /* When is the next delivery? UINT64_MAX: there is none to make. */
@@ -433,10 +466,12 @@ static int work(struct follower *follower, uint64_t *wait_ms, struct error *err)
 
 	if (now >= (follower->stale ? follower->list_at : follower->list_by))
 		ret = refresh(follower, err);
+	if (!ret && now >= next_early(follower))
+		ret = deliver_early(follower, err);
 	if (!ret && now >= next_delivery(follower))
 		ret = deliver(follower, err);
-	next = follower->stale ? follower->list_at : follower->list_by;
-	next = clock_earlier(next, next_delivery(follower));
+	next = clock_earlier(next_early(follower), next_delivery(follower));
+	next = clock_earlier(next, follower->stale ? follower->list_at : follower->list_by);
 	now = clock_monotonic_ms();
 	*wait_ms = next > now ? next - now : 0;
 	return ret;
@@ -475,6 +510,7 @@ int source_run_route(const struct job *job, FILE *out, struct error *err)
 	struct follower follower = { .job = job, .out = out, .stale = true };
 	int ret = claims_open(&follower.claims, err);
 
+	follower.early_at = clock_monotonic_ms() + UNLISTED_LATEST_MS;
 	if (!ret)
 		ret = netlink_open(&follower.netlink, hear, &follower, err);
 	if (!ret)

@@ -30,7 +30,8 @@ struct moment {
 	const char *deleted; /* events that come during the next list, or at once */
 	const char *changed; /* events that say that another route of the prefix may have gone */
 	bool during_list;
-	int list_ret;   /* of the next list */
+	int list_ret; /* of the next list; with `always`, of all until the next moment */
+	bool always;
 	int events_ret; /* of the events that come now */
 };
 
@@ -150,7 +151,8 @@ int netlink_dump(struct netlink *netlink, enum ipf_family family, uint32_t table
 		ret = tell_events(netlink, err);
 	if (!ret)
 		ret = world.moment.list_ret;
-	world.moment.list_ret = 0;
+	if (!world.moment.always)
+		world.moment.list_ret = 0;
 	/* The next moment may be that of the next list. */
 	world.now_ms++;
 	return ret;
@@ -270,6 +272,38 @@ static const struct script scripts[] = {
 	  .count = 2,
 	  .end_ms = 1000000,
 	  .delivered = "list;+192.0.2.97;+192.0.2.98;end ;change;-192.0.2.98;end ;" },
+	/* No list shows whether b, which was replaced, is still there; a has gone, that is known. */
+	{ .name = "what is known to have gone does not wait for a whole list for ever",
+	  .moments = { { .table = "abc" },
+		       { .at_ms = 3000, .table = "bc", .deleted = "a" },
+		       { .at_ms = 3500,
+			 .table = "c",
+			 .changed = "b",
+			 .list_ret = -EINTR,
+			 .always = true },
+		       { .at_ms = 62000, .table = "c", .list_ret = -ENOBUFS, .always = true },
+		       { .at_ms = 70000, .table = "c" } },
+	  .count = 5,
+	  .end_ms = 90000,
+	  .delivered = "list;+192.0.2.97;+192.0.2.98;+192.0.2.99;end ;change;-192.0.2.97;end ;"
+		       "change;-192.0.2.98;end ;" },
+	/* b goes only by the whole list, which is still the first one. */
+	{ .name = "nor does what is known before the first whole list",
+	  .moments = { { .table = "ab", .list_ret = -EINTR, .always = true },
+		       { .at_ms = 30000, .table = "a", .list_ret = -ENOBUFS, .always = true },
+		       { .at_ms = 90000, .table = "ac" } },
+	  .count = 3,
+	  .end_ms = 100000,
+	  .delivered = "warning the table changes faster than it can be listed: those of its "
+		       "routes that were seen are used, and none goes;"
+		       "change;+192.0.2.97;+192.0.2.98;end ;"
+		       "list;+192.0.2.97;+192.0.2.99;end ;" },
+	{ .name = "where nothing is known, nothing is said",
+	  .moments = { { .table = "", .list_ret = -EINTR, .always = true },
+		       { .at_ms = 90000, .table = "" } },
+	  .count = 2,
+	  .end_ms = 100000,
+	  .delivered = "list;end ;" },
 	{ .name = "what goes within a second goes together",
 	  .moments = { { .table = "abcd" },
 		       { .at_ms = 3000, .table = "bcd", .deleted = "a" },
