@@ -10,6 +10,7 @@
 #include <bpf/libbpf.h>
 #include <xdp/libxdp.h>
 
+#include <util/auto.h>
 #include <util/log.h>
 
 #define KERNEL_PREFIX "Kernel error message: "
@@ -51,11 +52,14 @@ static char *skip_prefix(char *line, const char *prefix)
 
 static void take(const char *library, bool warning, const char *format, va_list args)
 {
-	char text[4096];
-	char *line, *rest = text;
+	auto_free char *text = NULL;
+	char *line, *rest;
 
-	vsnprintf(text, sizeof(text), format, args);
-	/* The verifier's log arrives as one message of many lines. */
+	if (vasprintf(&text, format, args) < 0)
+		return;
+	rest = text;
+	/* The verifier's log arrives as one message of many lines, and the last ones say what is
+	 * wrong. */
 	while ((line = strsep(&rest, "\n"))) {
 		while (*line == ' ')
 			line++;
