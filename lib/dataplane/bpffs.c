@@ -13,6 +13,7 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <sys/sysmacros.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
@@ -48,18 +49,36 @@ static unsigned long long mount_id(const char *path)
 	return 0;
 }
 
+/* Does a line of /proc/PID/mountinfo tell of the mount with this id, or of the one at BPFFS_PATH of
+ * this file system? */
+static bool names_mount(const char *line, unsigned long long id, dev_t device)
+{
+	unsigned long long found;
+	unsigned int upper, lower;
+	char point[16];
+
+	if (sscanf(line, "%llu %*u %u:%u %*s %15s", &found, &upper, &lower, point) != 4)
+		return false;
+	return found == id || (makedev(upper, lower) == device && !strcmp(point, BPFFS_PATH));
+}
+
 /* What process 1 sees stays as long as the system or the container. Each mount namespace has its
  * own mount ids, so the id of our mount shows whether we are in that of process 1. (Comparing
- * /proc/1/ns/mnt with ours would take every capability that process 1 has.) */
+ * /proc/1/ns/mnt with ours would take every capability that process 1 has.) In another one, as
+ * systemd makes for a service that must not write everywhere, we may still have a copy of its
+ * mount: pins are in the file system then, not in our mount. */
 bool bpffs_lasts(void)
 {
 	auto_file FILE *mounts = fopen("/proc/1/mountinfo", "re");
 	auto_free char *line = NULL;
 	unsigned long long id = mount_id(BPFFS_PATH);
+	struct stat status = { 0 };
 	size_t size = 0;
 
+	if (is_mounted())
+		stat(BPFFS_PATH, &status);
 	while (mounts && id && getline(&line, &size, mounts) > 0) {
-		if (strtoull(line, NULL, 10) == id)
+		if (names_mount(line, id, status.st_dev))
 			return true;
 	}
 	return false;

@@ -18,7 +18,8 @@ struct error;
  * command to run, or the errno of mount(2). */
 int bpffs_ensure(struct error *err);
 
-/* Do pins stay after this process has ended? Not in a mount namespace of its own. */
+/* Do pins stay after this process has ended? Not in a mount namespace of its own, unless the file
+ * system there is that of process 1. */
 bool bpffs_lasts(void);
 
 /* Can pins be made there? Not if it is missing or read-only. */

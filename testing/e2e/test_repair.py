@@ -419,6 +419,15 @@ def test_in_a_mount_namespace_with_another_bpffs_nothing_is_pinned(chained):
     assert we_work(lab) and they.works()
 
 
+def test_in_a_mount_namespace_with_the_same_bpffs_it_works(chained):
+    """As in a service of systemd that may not write everywhere."""
+    lab = chained
+    lab.load("-i", OURS)
+    lose(lab, what=["link"])
+    lab.good("repair", "f0", prefix=["unshare", "-m", "--propagation", "slave"])
+    assert loader_knows(lab, "xdp_ipfilter") and we_work(lab)
+
+
 def test_nothing_to_repair(chained):
     lab = chained
     for args in (("repair", "f0"), ("repair", "-i", OURS, "f0")):
