@@ -69,17 +69,37 @@ format:
 	$(Q)bash -c '. testing/lib.sh && tree_files "*.c" "*.h"' | xargs clang-format -i
 
 # The shell takes these from its environment, because a folder's name may have blanks in it.
-install uninstall: export root := $(DESTDIR)
-install uninstall: export prefix := $(PREFIX)
-install uninstall: export sbin := $(SBINDIR)
-install uninstall: export programs := $(LIBEXECDIR)/xdp-ipfilter
-install uninstall: export bpf := $(LIBDIR)/bpf
-install uninstall: export completions := $(PREFIX)/share/bash-completion/completions
-install uninstall: export man8 := $(MANDIR)/man8
-install uninstall: export examples := $(PREFIX)/share/doc/xdp-ipfilter/examples
+install install-units uninstall: export root := $(DESTDIR)
+install install-units uninstall: export prefix := $(PREFIX)
+install install-units uninstall: export sbin := $(SBINDIR)
+install install-units uninstall: export programs := $(LIBEXECDIR)/xdp-ipfilter
+install install-units uninstall: export bpf := $(LIBDIR)/bpf
+install install-units uninstall: export completions := $(PREFIX)/share/bash-completion/completions
+install install-units uninstall: export man8 := $(MANDIR)/man8
+install install-units uninstall: export units := $(UNITDIR)
+install install-units uninstall: export examples := $(PREFIX)/share/doc/xdp-ipfilter/examples
+
+UNITS := xdp-ipfilter.service xdp-ipfilter@.service xdp-ipfilter-metrics.socket \
+	xdp-ipfilter-metrics.service
+
+# $(call filled,NAME): prints that template of xdp-ipfilter/share with the folders of this
+# installation. In a replacement, sed gives three characters a meaning.
+for_sed = $$(printf '%s' "$(1)" | sed 's/[&|\]/\\&/g')
+filled = sed -e "s|@SBINDIR@|$(call for_sed,$$sbin)|" -e "s|@PROGRAMS@|$(call for_sed,$$programs)|" \
+	xdp-ipfilter/share/$(1).in
+
+# Units, and what they run that no user does. Without UNITDIR, nothing.
+install-units:
+ifneq ($(UNITDIR),)
+	$(Q)install -d "$$root$$units" "$$root$$programs"
+	$(Q)for unit in $(UNITS); do $(call filled,systemd/$$unit) >"$$root$$units/$$unit" && \
+		chmod 644 "$$root$$units/$$unit" || exit 1; done
+	$(Q)$(call filled,systemd/xdp-ipfilter-interface) >"$$root$$programs/xdp-ipfilter-interface"
+	$(Q)chmod 755 "$$root$$programs/xdp-ipfilter-interface"
+endif
 
 # Without pandoc `all` makes no man page, and one that is there is installed.
-install: all
+install: all install-units
 	$(Q)install -d "$$root$$sbin" "$$root$$programs" "$$root$$bpf" "$$root$$completions" \
 		"$$root$$examples"
 	$(Q)install -m 755 xdp-ipfilter/xdp-ipfilter "$$root$$sbin/xdp-ipfilter"
@@ -105,14 +125,17 @@ uninstall:
 		"$$root$$programs/xdp-ipfilter-mmdb" "$$root$$programs/xdp-ipfilter-metrics" \
 		"$$root$$programs/xdp-ipfilter-top" \
 		"$$root$$examples/sync.conf" "$$root$$examples/alerts.yml" \
-		"$$root$$examples/xdp-ipfilter.json"
+		"$$root$$examples/xdp-ipfilter.json" "$$root$$programs/xdp-ipfilter-interface"
+	$(Q)[ -z "$$units" ] || for unit in $(UNITS); do rm -f "$$root$$units/$$unit"; done
 ifeq ($(DESTDIR),)
 	$(Q)for folder in "$$bpf" "$$programs" "$${programs%/*}" "$$completions" "$${completions%/*}" \
-		"$$man8" "$$examples" "$${examples%/*}" "$${examples%/*/*}"; do \
+		"$$man8" "$$examples" "$${examples%/*}" "$${examples%/*/*}" "$$units" \
+		"$${units%/*}"; do \
 		[ ! -d "$$folder" ] || rmdir --ignore-fail-on-non-empty "$$folder"; done
 else
 	$(Q)cd "$$root" && for folder in "$$sbin" "$$programs" "$$bpf" "$$completions" "$$man8" \
-		"$$examples"; do [ ! -d ".$$folder" ] || rmdir -p --ignore-fail-on-non-empty "$${folder#/}"; done
+		"$$examples" "$$units"; do [ ! -d ".$$folder" ] || \
+		rmdir -p --ignore-fail-on-non-empty "$${folder#/}"; done
 endif
 	$(call say,REMOVE,"$$root$$prefix")
 
@@ -178,5 +201,6 @@ help:
 #:
 #: V=1 shows the commands, STRICT=1 makes warnings errors.
 
-.PHONY: all bpf lib $(LAYERS) xdp-ipfilter tests man pdf check matrix campaigns bench fuzz demo fleet-demo \
-	lint map completion format 	install uninstall dist rpm release reconfigure tidy clean help compile_commands.json
+.PHONY: all bpf lib $(LAYERS) xdp-ipfilter tests man pdf check matrix campaigns bench fuzz demo \
+	fleet-demo lint map completion format install install-units uninstall dist rpm release reconfigure \
+	tidy clean help compile_commands.json

@@ -16,7 +16,7 @@ trap 'exit 130' INT
 trap 'exit 143' TERM HUP
 
 # What make or the caller has set is for this tree, not for the copies.
-unset MAKEFLAGS MAKELEVEL CC CFLAGS CPPFLAGS LDFLAGS BPF_CFLAGS PREFIX SBINDIR LIBDIR MANDIR DESTDIR \
+unset MAKEFLAGS MAKELEVEL CC CFLAGS CPPFLAGS LDFLAGS BPF_CFLAGS PREFIX SBINDIR LIBDIR MANDIR UNITDIR DESTDIR \
 	PKG_CONFIG PKG_CONFIG_LIBDIR
 
 one=$scratch/one
@@ -57,6 +57,13 @@ takes_two_words() {
 	configured --prefix /opt/x --libdir /opt/x/lib64 --sbindir '/opt/s bin' &&
 		has 'PREFIX ?= /opt/x' 'LIBDIR ?= /opt/x/lib64' 'SBINDIR ?= /opt/s bin' \
 			'MANDIR ?= $(PREFIX)/share/man'
+}
+
+# Where packages put units; and not at all.
+takes_a_folder_for_units() {
+	configured --prefix /usr --unitdir /lib/systemd/system && has 'UNITDIR ?= /lib/systemd/system' &&
+		configured --prefix /opt/x && has 'UNITDIR ?= $(PREFIX)/lib/systemd/system' &&
+		configured --without-systemd && has 'UNITDIR ?= ' && grep -q 'systemd *... no units' "$scratch/said"
 }
 
 # As debhelper and the macro of Fedora pass them.
@@ -134,6 +141,11 @@ installs() {
 	}
 	diff <(cd "$into" && find . -type f | sort) - <<-EOT || return
 		./lib/bpf/xdp_ipfilter.o
+		./lib/systemd/system/xdp-ipfilter-metrics.service
+		./lib/systemd/system/xdp-ipfilter-metrics.socket
+		./lib/systemd/system/xdp-ipfilter.service
+		./lib/systemd/system/xdp-ipfilter@.service
+		./libexec/xdp-ipfilter/xdp-ipfilter-interface
 		./libexec/xdp-ipfilter/xdp-ipfilter-metrics
 		$mmdb./libexec/xdp-ipfilter/xdp-ipfilter-source
 		./libexec/xdp-ipfilter/xdp-ipfilter-sync
@@ -246,6 +258,7 @@ tap_run 'the tree is copied' tree_copy "$one"
 tap_run 'and once more, to a folder with blanks in its path' tree_copy "$two"
 tap_run 'configure takes options in two words' takes_two_words
 tap_run 'configure takes what packagers give to every configure' takes_packagers_options
+tap_run 'configure takes a folder for units, or is told to install none' takes_a_folder_for_units
 tap_run 'configure asks again with the same arguments' asks_again
 tap_run 'configure refuses an unknown option, by its name' \
 	refused 2 'configure: --with-nothing: unknown argument' configured --with-nothing

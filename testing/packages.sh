@@ -78,6 +78,7 @@ test     optional  groff                          groff
 test     optional  poppler-utils                  poppler-utils
 test     optional  rpmlint                        rpmlint
 test     optional  bash-completion                bash-completion
+test     optional  systemd                        systemd
 test     optional  etcd-server                    etcd
 test     optional  etcd-client                    etcd
 test     optional  crowdsec                       -

@@ -15,7 +15,7 @@ set -u
 cd "$(dirname "$0")/.." || exit 1
 top=$PWD
 
-suites=(layers lint build packaging hardening unit fuzz bpf docs e2e bench vm-6.1 vm-6.12)
+suites=(layers lint build packaging hardening units unit fuzz bpf docs e2e bench vm-6.1 vm-6.12)
 matrix=(vm-5.10 vm-newest rpm)
 
 usage() {
@@ -191,6 +191,11 @@ suite_rpm() {
 
 suite_hardening() {
 	tap_program 120 testing/hardening.sh
+}
+
+# The units of systemd, without it as process 1.
+suite_units() {
+	tap_program 120 testing/units.sh
 }
 
 # test_programs FOLDER SECONDS: named by their sources, so that one that was not built fails
