@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # Is what a release consists of complete, and are the recipes of distributions sound? Quick; the
-# matrix builds packages (testing/deb.sh, testing/rpm.sh). Reports in TAP.
+# matrix builds packages (testing/rpm.sh). Reports in TAP.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 # shellcheck source=lib.sh

@@ -403,8 +403,8 @@ IPF_INLINE void copy_headers(struct xdp_md *ctx, struct ipf_event *event)
 	__u32 copied = 0;
 
 	if (ipf_config.frame_length != IPF_LENGTH_BUFFER) {
-		/* clang 19 checks the limits on copies of the number, and the verifier then does not
-		 * know those of the number itself. */
+		/* clang 19 checks the limits on copies of the number, and the verifier then does
+		 * not know those of the number itself. */
 		barrier_var(size);
 		/* Fewer bytes hold no IP header on any link. */
 		if (size >= IPF_ETHERNET_SIZE && !bpf_xdp_load_bytes(ctx, 0, event->headers, size))

@@ -32,8 +32,8 @@ void cache_copy_done(struct cache_copy *copy);
 int cache_open(const char *folder, struct error *err);
 
 /* Reads the copy of a source. Returns 0; without a message -ENOENT if there is none, or -ESTALE if
- * it is one of something else; or another negative errno and sets *err, which names the file: it is damaged, or
- * cannot be read. Release with cache_copy_done() after success. */
+ * it is one of something else; or another negative errno and sets *err, which names the file: it is
+ * damaged, or cannot be read. Release with cache_copy_done() after success. */
 int cache_read(const char *folder, const struct config_source *source, struct cache_copy *out,
 	       struct error *err);
 

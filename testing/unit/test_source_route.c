@@ -272,7 +272,7 @@ static const struct script scripts[] = {
 	  .count = 2,
 	  .end_ms = 1000000,
 	  .delivered = "list;+192.0.2.97;+192.0.2.98;end ;change;-192.0.2.98;end ;" },
-	/* No list shows whether b, which was replaced, is still there; a has gone, that is known. */
+	/* No list shows whether b, which was replaced, is still there; a is known to be gone. */
 	{ .name = "what is known to have gone does not wait for a whole list for ever",
 	  .moments = { { .table = "abc" },
 		       { .at_ms = 3000, .table = "bc", .deleted = "a" },
