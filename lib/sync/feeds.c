@@ -36,6 +36,9 @@ struct feeds {
 	struct copying copying; /* how each one begins */
 	struct adopt adopt;     /* what filters have, while a configuration is taken */
 	bool has_read_filters;
+	/* Sources as they were for interfaces that they do not name any more, until their sets have
+	 * gone from there. */
+	struct config narrowed;
 	struct feeding **items;
 	struct publish_set *sets; /* one for each item */
 	size_t count;
@@ -72,11 +75,22 @@ static bool is_source_for(const struct feeds *feeds, const struct config_source 
 	       has_other_name(source, dev);
 }
 
-static bool is_for(void *context, size_t set, const struct netdev *dev)
+static bool was_for(const struct feeds *feeds, const char *set, const struct netdev *dev)
+{
+	for (size_t i = 0; i < feeds->narrowed.source_count; i++)
+		if (!strcmp(feeds->narrowed.sources[i].set, set))
+			return is_source_for(feeds, &feeds->narrowed.sources[i], dev);
+	return false;
+}
+
+static enum publish_scope scope_of(void *context, size_t set, const struct netdev *dev)
 {
 	const struct feeds *feeds = context;
+	const struct config_source *source = feeding_source(feeds->items[set]);
 
-	return is_source_for(feeds, feeding_source(feeds->items[set]), dev);
+	if (is_source_for(feeds, source, dev))
+		return PUBLISH_HERE;
+	return was_for(feeds, source->set, dev) ? PUBLISH_NO_LONGER : PUBLISH_ELSEWHERE;
 }
 
 /* A source whose set is looked for in filters. */
@@ -124,7 +138,7 @@ int feeds_new(const struct feeds_options *options, struct feeds **out, struct er
 	feeds->copying = (struct copying){ .folder = options->cache,
 					   .join_live = join_live,
 					   .context = feeds };
-	feeds->publish = (struct publish){ .is_for = is_for, .context = feeds };
+	feeds->publish = (struct publish){ .scope_of = scope_of, .context = feeds };
 	/* Without a folder it works, but starts from nothing the next time. */
 	if (cache_open(options->cache, &own))
 		log_warning("%s", own.text);
@@ -141,6 +155,7 @@ void feeds_free(struct feeds *feeds)
 		feeding_end(feeds->items[i]);
 	}
 	publish_done(&feeds->publish);
+	config_done(&feeds->narrowed);
 	free(feeds->items);
 	free(feeds->sets);
 	free(feeds);
@@ -214,6 +229,53 @@ static void keep_changed(const struct feeds *feeds, const struct config *config)
 	}
 }
 
+static const struct config_source *find_set(const struct config *config, const char *set)
+{
+	for (size_t i = 0; i < config->source_count; i++)
+		if (!strcmp(config->sources[i].set, set))
+			return &config->sources[i];
+	return NULL;
+}
+
+static bool is_narrower(const struct config_source *now, const struct config_source *before)
+{
+	if (!now->interface_count || !before->interface_count)
+		return now->interface_count > before->interface_count;
+	for (size_t i = 0; i < before->interface_count; i++)
+		if (!config_source_is_for(now, before->interfaces[i]))
+			return true;
+	return false;
+}
+
+/* Nothing but its set and its interfaces. One that is there already, because its set has not gone
+ * yet, gets more of them. */
+static int note_scope(struct config *narrowed, const struct config_source *source,
+		      struct error *err)
+{
+	struct config_source *noted = (struct config_source *)find_set(narrowed, source->set);
+	int ret = noted ? 0 : config_add_source(narrowed, source->set, &noted, err);
+
+	for (size_t i = 0; i < source->interface_count && !ret; i++)
+		if (!noted->interface_count || !config_source_is_for(noted, source->interfaces[i]))
+			ret = config_set_source(noted, "interfaces", source->interfaces[i], err);
+	return ret;
+}
+
+/* Of a source that goes on, whatever it is now. */
+static int note_narrowed(struct feeds *feeds, const struct config *config, struct error *err)
+{
+	int ret = 0;
+
+	for (size_t i = 0; i < feeds->count && !ret; i++) {
+		const struct config_source *before = feeding_source(feeds->items[i]);
+		const struct config_source *now = find_set(config, before->set);
+
+		if (now && is_narrower(now, before))
+			ret = note_scope(&feeds->narrowed, before, err);
+	}
+	return ret;
+}
+
 int feeds_configure(struct feeds *feeds, const struct config *config, struct error *err)
 {
 	const size_t count = config->source_count;
@@ -225,7 +287,9 @@ int feeds_configure(struct feeds *feeds, const struct config *config, struct err
 	if (ret)
 		return ret;
 	keep_changed(feeds, config);
-	ret = begin_new(feeds, config, items, err);
+	ret = note_narrowed(feeds, config, err);
+	if (!ret)
+		ret = begin_new(feeds, config, items, err);
 	if (ret)
 		return ret;
 	take_same(feeds, config, items, sets);
@@ -272,6 +336,10 @@ static void note_filters(struct feeds *feeds)
 
 static void note_success(struct feeds *feeds)
 {
+	for (size_t i = 0; i < feeds->narrowed.source_count; i++)
+		log_notice("set %s: is not on interfaces any more that its source no longer names",
+			   feeds->narrowed.sources[i].set);
+	config_done(&feeds->narrowed);
 	if (feeds->trouble.text[0])
 		log_notice("rules are live again");
 	error_clear(&feeds->trouble);

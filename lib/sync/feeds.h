@@ -33,8 +33,9 @@ int feeds_new(const struct feeds_options *options, struct feeds **out, struct er
 void feeds_free(struct feeds *feeds);
 
 /* Follows the sources of this configuration, which must stay until the next one. A source that is
- * as it was goes on; of one that is not there any more, the rules stay. Returns 0, or a negative
- * errno and sets *err with nothing changed. */
+ * as it was goes on; of one that is not there any more, the rules stay; of one that no longer names
+ * an interface, the set goes from there. Returns 0, or a negative errno and sets *err with nothing
+ * changed. */
 int feeds_configure(struct feeds *feeds, const struct config *config, struct error *err);
 
 /* A second has passed. */

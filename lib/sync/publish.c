@@ -202,15 +202,34 @@ static int number_set(struct iface *iface, const struct publish_set *set, struct
 	return index < 0 ? error_no_memory(err) : index;
 }
 
+static int empty_set(struct iface *iface, const char *name, size_t *changed, struct error *err)
+{
+	const struct ruleset *rules = change_rules(iface);
+	auto_free bool *marked = calloc(rules->set_count + 1, sizeof(*marked));
+	size_t count = 0;
+	int ret;
+
+	if (!marked)
+		return error_no_memory(err);
+	for (size_t i = 0; i < rules->set_count; i++)
+		marked[i] = !strcmp(rules->sets[i].name, name);
+	ret = change_replace(iface, marked, NULL, 0, &count, err);
+	*changed += count;
+	return ret;
+}
+
 static int change_set(struct publication *publication, struct iface *iface, size_t index,
 		      bool compare, size_t *changed, struct error *err)
 {
+	const struct publish *publish = publication->publish;
 	const struct publish_set *set = &publication->sets[index];
 	const struct following_plan *plan = &set->following->plan;
+	enum publish_scope scope = publish->scope_of(publish->context, index, &iface->dev);
 	int number;
 
-	if (!following_knows(set->following) ||
-	    !publication->publish->is_for(publication->publish->context, index, &iface->dev))
+	if (scope == PUBLISH_NO_LONGER)
+		return empty_set(iface, set->name, changed, err);
+	if (scope == PUBLISH_ELSEWHERE || !following_knows(set->following))
 		return 0;
 	if (!compare && !set->is_whole && !plan->at_count)
 		return 0;

@@ -27,7 +27,12 @@ struct publish_set {
 };
 
 /* Is the set for the filter on this interface? */
-typedef bool (*publish_is_for)(void *context, size_t set, const struct netdev *dev);
+enum publish_scope {
+	PUBLISH_HERE,
+	PUBLISH_ELSEWHERE, /* what the filter has of it is left alone */
+	PUBLISH_NO_LONGER, /* it was, and goes */
+};
+typedef enum publish_scope (*publish_scope_of)(void *context, size_t set, const struct netdev *dev);
 
 /* What a filter had when we left it. */
 struct publish_filter {
@@ -40,7 +45,7 @@ struct publish_filter {
 
 /* Zeroed is empty; release with publish_done(). */
 struct publish {
-	publish_is_for is_for;
+	publish_scope_of scope_of;
 	void *context;
 	size_t count; /* to read: how many filters there are, by the last transaction */
 	/* Private: */

@@ -344,6 +344,29 @@ def test_what_one_filter_missed_is_not_taken_from_the_other(two, file, tmp_path)
         assert two.prefixes("f1", "bad")["192.0.2.1"] == "pass"
 
 
+def test_a_set_goes_from_an_interface_that_its_source_no_longer_names(two, file, tmp_path):
+    """At a reload, also where the source itself is another one, or nothing is known of it."""
+    file.write_text("192.0.2.1\n")
+    two.good("add", "-s", "mine", "-d", "f1", "192.0.2.9")
+    with start(two, tmp_path, source("bad", file)) as sync:
+        sync.wait(lambda: two.prefixes("f1", "bad"), "f1 has it")
+        sync.reload(source("bad", file, "interfaces = { f0 }"))
+        sync.wait(lambda: not two.prefixes("f1", "bad"), "f1 has it no more")
+        assert set(two.prefixes("f0", "bad")) == {"192.0.2.1"}
+        assert set(two.prefixes("f1", "mine")) == {"192.0.2.9"}
+        sync.wait_said("set bad: is not on interfaces any more")
+        # What somebody does there by hand now is not sync's matter.
+        two.good("add", "-s", "bad", "-d", "f1", "192.0.2.7")
+        sync.reload(source("bad", file, "interfaces = { f0, f1 }"))
+        sync.wait(lambda: set(two.prefixes("f1", "bad")) == {"192.0.2.1"}, "f1 has it again")
+        sync.reload(source("bad", tmp_path / "none", "interfaces = { f1 }"))
+        sync.wait(lambda: not two.prefixes("f0", "bad"), "f0 has it no more")
+        assert set(two.prefixes("f1", "bad")) == {"192.0.2.1"}, "rules stay until it answers"
+        sync.reload("interface f9 { }")
+        sync.wait(lambda: not sync.document()["sources"], "there is no source any more")
+        assert set(two.prefixes("f1", "bad")) == {"192.0.2.1"}, "it keeps its rules"
+
+
 def changes(sync):
     """How many rules changed, by interface, in each transaction that changed any."""
     found = {}
