@@ -4,17 +4,27 @@
  */
 #include "cmd.h"
 
+#include <errno.h>
 #include <inttypes.h>
+#include <stdlib.h>
 
 #include <cli/report.h>
 #include <ruleset/verdict.h>
+#include <screen/canvas.h>
+#include <screen/quantity.h>
+#include <screen/top_table.h>
+#include <util/auto.h>
 #include <util/clock.h>
 #include <util/error.h>
+#include <util/number.h>
 
 #include "top_request.h"
+#include "top_source.h"
 
 #define MAX_SHOWN 10u
-#define MIN_SHARE 1u /* percent: a rule for a source with less would hit a bystander */
+#define MIN_SHARE 1u       /* percent: a rule for a source with less would hit a bystander */
+#define TABLE_COLUMNS 250u /* more than all columns of the table take */
+#define HEADING_SIZE 160
 
 static const char *check(const void *data)
 {
@@ -36,22 +46,40 @@ struct printing {
 	unsigned int left; /* prints; 0: no end */
 };
 
-static void print_text(struct report *report, const struct talker *talker,
-		       const struct ranking_estimate *value)
+/* "f0: 98,025 packets/s, 113M bits/s, 60 % dropped" */
+static void write_heading(const struct ranking_iface *seen, char text[HEADING_SIZE])
 {
-	char prefix[PREFIX_TEXT_SIZE], rule[PREFIX_TEXT_SIZE] = "", error[32] = "";
+	const double *each = seen->rates.packets;
+	const uint64_t all = (uint64_t)(each[IPF_PASS] + each[IPF_DROP] + 0.5);
+	const double bytes = seen->rates.bytes[IPF_PASS] + seen->rates.bytes[IPF_DROP];
+	char packets[NUMBER_TEXT_SIZE], bits[QUANTITY_TEXT_SIZE];
 
-	prefix_format(&talker->prefix, prefix);
-	if (value->error)
-		snprintf(error, sizeof(error), " (-%" PRIu64 ")", value->error);
-	if (talker->has_rule)
-		prefix_format(&talker->rule, rule);
-	report_line(report,
-		    "%s %-18s %3u %% %10" PRIu64 "%s packets/s %12" PRIu64 " bits/s%s%s%s%s%s",
-		    verdict_name(talker->verdict), prefix, value->share, value->packets, error,
-		    8 * value->bytes, talker->has_rule ? "  by " : "", rule,
-		    talker->has_rule ? " (" : "", talker->has_rule ? talker->set : "",
-		    talker->has_rule ? ")" : "");
+	number_format(all, packets);
+	snprintf(text, HEADING_SIZE, "%s: %s%s packets/s, %s bits/s, %u %% %s",
+		 seen->iface->dev.name, seen->observes ? "observing, " : "", packets,
+		 quantity_format((uint64_t)(8 * bytes + 0.5), bits),
+		 top_table_percent((uint64_t)(each[IPF_DROP] + 0.5), all),
+		 seen->observes ? "would be dropped" : "dropped");
+}
+
+/* As on the screen, but as wide as it has to be. */
+static int print_table(struct report *report, const struct top_table *table, struct error *err)
+{
+	struct canvas canvas;
+	int ret = canvas_init(&canvas, (unsigned int)table->count + 1, TABLE_COLUMNS);
+
+	if (!ret)
+		top_table_draw(table, &canvas, 0);
+	for (unsigned int row = 0; row < canvas.rows && !ret; row++) {
+		auto_free char *line = canvas_line(&canvas, row);
+
+		if (line)
+			report_line(report, "%s", line);
+		else
+			ret = -ENOMEM;
+	}
+	canvas_done(&canvas);
+	return ret ? error_no_memory(err) : 0;
 }
 
 static void describe_source(struct report *report, const struct talker *talker,
@@ -85,55 +113,74 @@ static void print_rule(struct report *report, const struct talker *talker,
 		    value->share);
 }
 
-static void print_sources(struct report *report, const struct printing *printing,
-			  struct ranking_iface *seen)
+/* Those with enough packets, in the first places of what talkers_rank() returned. */
+static unsigned int count_shown(const struct printing *printing, const struct ranking_iface *seen,
+				const struct talker *ranked)
 {
-	const struct talker *ranked = talkers_rank(&seen->talkers);
 	unsigned int shown = 0;
 
-	for (__u32 i = 0; i < seen->talkers.count && shown < MAX_SHOWN; i++) {
-		const struct ranking_estimate value =
-			ranking_estimate(&printing->ranking, seen, &ranked[i]);
-
-		if (value.share < MIN_SHARE)
-			continue;
+	while (shown < seen->talkers.count && shown < MAX_SHOWN &&
+	       ranking_estimate(&printing->ranking, seen, &ranked[shown]).share >= MIN_SHARE)
 		shown++;
+	return shown;
+}
+
+static int print_sources(struct report *report, const struct printing *printing,
+			 struct ranking_iface *seen, struct error *err)
+{
+	const struct ranking *ranking = &printing->ranking;
+	const struct talker *ranked = talkers_rank(&seen->talkers);
+	struct top_table_source sources[MAX_SHOWN];
+	const struct top_table table = {
+		.sources = sources,
+		.count = count_shown(printing, seen, ranked),
+		.packets = (uint64_t)(ranking_packets_per_s(ranking, seen) + 0.5),
+	};
+
+	for (size_t i = 0; i < table.count; i++) {
+		const struct ranking_estimate value = ranking_estimate(ranking, seen, &ranked[i]);
+
+		sources[i] = top_source_describe(ranking, seen, &ranked[i]);
 		if (printing->request->json)
 			describe_source(report, &ranked[i], &value);
 		else if (printing->request->rules)
 			print_rule(report, &ranked[i], &value);
-		else
-			print_text(report, &ranked[i], &value);
 	}
+	if (printing->request->json || printing->request->rules || !table.count)
+		return 0;
+	return print_table(report, &table, err);
 }
 
-static void print_iface(struct report *report, const struct printing *printing,
-			struct ranking_iface *seen)
+static int print_iface(struct report *report, const struct printing *printing,
+		       struct ranking_iface *seen, struct error *err)
 {
-	const char *name = seen->iface->dev.name;
+	char heading[HEADING_SIZE];
+	int ret;
 
-	report_object(report, NULL, printing->request->rules ? NULL : name);
-	report_string(report, "ifname", NULL, name);
+	write_heading(seen, heading);
+	report_object(report, NULL, printing->request->rules ? NULL : heading);
+	report_string(report, "ifname", NULL, seen->iface->dev.name);
+	report_flag(report, "enforce", !seen->observes);
 	report_array(report, "sources", NULL);
-	print_sources(report, printing, seen);
+	ret = print_sources(report, printing, seen, err);
 	report_close(report);
 	report_close(report);
+	return ret;
 }
 
 static int print_round(struct printing *printing, struct error *err)
 {
 	const struct top_request *request = printing->request;
 	struct report report;
+	int ret = 0;
 
-	report_init(&report, request->json ? REPORT_JSON_LINES : REPORT_TEXT, stdout);
-	report_object(&report, NULL, NULL);
-	report_number(&report, "schema", NULL, REPORT_SCHEMA);
+	report_begin(&report, request->json ? REPORT_JSON_LINES : REPORT_TEXT, stdout);
 	report_array(&report, "interfaces", NULL);
-	for (size_t i = 0; i < request->ifaces.count; i++)
-		print_iface(&report, printing, &printing->ranking.items[i]);
+	for (size_t i = 0; i < request->ifaces.count && !ret; i++)
+		ret = print_iface(&report, printing, &printing->ranking.items[i], err);
 	report_close(&report);
 	report_close(&report);
-	return report_finish(&report, err);
+	return ret ? ret : report_finish(&report, err);
 }
 
 static int end_round(struct printing *printing, uint64_t now, struct error *err)

@@ -16,6 +16,8 @@
 #include <util/error.h>
 #include <util/text.h>
 
+#include "top_source.h"
+
 /* -- What is looked at ------------------------------------------------------------------------- */
 
 static const char *only_text(enum ranking_only only)
@@ -108,28 +110,17 @@ static int add_sources(struct top_state *state, const struct ranking *ranking,
 	if (array_reserve(&state->sources, &state->source_capacity, need, sizeof(*state->sources)))
 		return -ENOMEM;
 	for (__u32 i = 0; i < seen->talkers.count; i++) {
-		const struct ranking_estimate value = ranking_estimate(ranking, seen, &ranked[i]);
-		struct top_view_source *source = &state->sources[state->view.source_count++];
+		struct top_table_source *source = &state->sources[state->view.source_count++];
 
-		*source = (struct top_view_source){
-			.prefix = ranked[i].prefix,
-			.verdict = (enum ipf_verdict)ranked[i].verdict,
-			.observed = seen->observes && ranked[i].verdict == IPF_DROP,
-			.has_rule = ranked[i].has_rule,
-			.rule = ranked[i].rule,
-			.ifname = seen->iface->dev.name,
-			.packets = value.packets,
-			.error = value.error,
-			.bytes = value.bytes,
-		};
-		memcpy(source->set, ranked[i].set, sizeof(source->set));
+		*source = top_source_describe(ranking, seen, &ranked[i]);
+		source->ifname = ranking->ifaces->count > 1 ? seen->iface->dev.name : NULL;
 	}
 	return 0;
 }
 
 static int most_packets_first(const void *a, const void *b)
 {
-	const struct top_view_source *one = a, *other = b;
+	const struct top_table_source *one = a, *other = b;
 
 	if (one->packets != other->packets)
 		return one->packets < other->packets ? 1 : -1;

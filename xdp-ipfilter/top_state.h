@@ -17,7 +17,7 @@ struct error;
 struct top_state {
 	struct top_view view; /* what is drawn; its pointers are to what follows */
 	const char **ifnames;
-	struct top_view_source *sources;
+	struct top_table_source *sources;
 	size_t source_capacity;
 	uint64_t history[SPARKLINE_MAX];
 	char alarms[TOP_STATE_ALARMS][512];

@@ -101,3 +101,17 @@ const struct canvas_place *canvas_at(const struct canvas *canvas, unsigned int r
 {
 	return place(canvas, row, column);
 }
+
+char *canvas_line(const struct canvas *canvas, unsigned int row)
+{
+	char *line = malloc((size_t)canvas->columns * 4 + 1), *end = line;
+
+	if (!line)
+		return NULL;
+	for (unsigned int column = 0; column < canvas->columns; column++)
+		end = stpcpy(end, place(canvas, row, column)->text);
+	while (end > line && end[-1] == ' ')
+		end--;
+	*end = '\0';
+	return line;
+}

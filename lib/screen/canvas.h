@@ -57,4 +57,7 @@ unsigned int canvas_width(const char *text);
 const struct canvas_place *canvas_at(const struct canvas *canvas, unsigned int row,
 				     unsigned int column);
 
+/* The line as text, without the blanks at its end; the caller frees it. NULL: no memory. */
+char *canvas_line(const struct canvas *canvas, unsigned int row);
+
 #endif

@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include <ruleset/verdict.h>
 #include <screen/quantity.h>
 #include <screen/sparkline.h>
 #include <util/number.h>
@@ -84,11 +83,6 @@ static void write_subject(struct flow *flow, const struct top_view *view)
 	end_line(flow);
 }
 
-static unsigned int percent(uint64_t part, uint64_t whole)
-{
-	return whole ? (unsigned int)((double)part * 100 / (double)whole + 0.5) : 0;
-}
-
 static void write_totals(struct flow *flow, const struct top_view *view)
 {
 	char packets[NUMBER_TEXT_SIZE], bits[QUANTITY_TEXT_SIZE];
@@ -101,7 +95,8 @@ static void write_totals(struct flow *flow, const struct top_view *view)
 	number_format(view->packets, packets);
 	write_piece(flow, CANVAS_BOLD, "%s packets/s", packets);
 	write_piece(flow, CANVAS_BOLD, "%s bits/s", quantity_format(8 * view->bytes, bits));
-	write_piece(flow, CANVAS_BOLD, "dropped %u %%", percent(view->dropped, view->packets));
+	write_piece(flow, CANVAS_BOLD, "dropped %u %%",
+		    top_table_percent(view->dropped, view->packets));
 	if (view->sample > 1)
 		write_piece(flow, CANVAS_PLAIN, "1 of %u sampled:", view->sample);
 	write_piece(flow, CANVAS_PLAIN, "%" PRIu64 " looked at", view->samples);
@@ -152,207 +147,23 @@ static unsigned int write_above(const struct top_view *view, struct canvas *canv
 
 /* -- Table ------------------------------------------------------------------------------------- */
 
-#define CELL_SIZE 64
-
-struct column {
-	const char *head;
-	bool is_number;    /* set at the right */
-	unsigned int rank; /* those with a high one are left out first */
-	void (*write)(const struct top_view *view, const struct top_view_source *source,
-		      char text[CELL_SIZE]);
-};
-
-static void write_packets(const struct top_view *view, const struct top_view_source *source,
-			  char text[CELL_SIZE])
-{
-	(void)view;
-	number_format(source->packets, text);
-}
-
-static void write_error(const struct top_view *view, const struct top_view_source *source,
-			char text[CELL_SIZE])
-{
-	(void)view;
-	if (source->error)
-		snprintf(text, CELL_SIZE, "(-%" PRIu64 ")", source->error);
-}
-
-static void write_bits(const struct top_view *view, const struct top_view_source *source,
-		       char text[CELL_SIZE])
-{
-	(void)view;
-	quantity_format(8 * source->bytes, text);
-}
-
-/* Of all packets that are asked for. */
-static void write_share(const struct top_view *view, const struct top_view_source *source,
-			char text[CELL_SIZE])
-{
-	const uint64_t now = view->history_count ? view->history[view->history_count - 1] : 0;
-
-	snprintf(text, CELL_SIZE, "%u %%", percent(source->packets, now));
-}
-
-static void write_verdict(const struct top_view *view, const struct top_view_source *source,
-			  char text[CELL_SIZE])
-{
-	(void)view;
-	snprintf(text, CELL_SIZE, "%s%s", verdict_name(source->verdict),
-		 source->observed ? " (passed)" : "");
-}
-
-static void write_source(const struct top_view *view, const struct top_view_source *source,
-			 char text[CELL_SIZE])
-{
-	(void)view;
-	prefix_format(&source->prefix, text);
-}
-
-static void write_rule(const struct top_view *view, const struct top_view_source *source,
-		       char text[CELL_SIZE])
-{
-	(void)view;
-	if (source->has_rule)
-		prefix_format(&source->rule, text);
-}
-
-static void write_set(const struct top_view *view, const struct top_view_source *source,
-		      char text[CELL_SIZE])
-{
-	(void)view;
-	if (source->has_rule)
-		snprintf(text, CELL_SIZE, "%s", source->set);
-}
-
-static void write_ifname(const struct top_view *view, const struct top_view_source *source,
-			 char text[CELL_SIZE])
-{
-	if (view->ifname_count > 1)
-		snprintf(text, CELL_SIZE, "%s", source->ifname);
-}
-
-static const struct column columns[] = {
-	{ "packets/s", true, 0, write_packets }, { "error", true, 7, write_error },
-	{ "bits/s", true, 4, write_bits },       { "share", true, 3, write_share },
-	{ "verdict", false, 2, write_verdict },  { "source", false, 0, write_source },
-	{ "rule", false, 5, write_rule },        { "set", false, 6, write_set },
-	{ "interface", false, 1, write_ifname },
-};
-
-#define COLUMNS (sizeof(columns) / sizeof(*columns))
-#define WORST_RANK 7u
-
-/* The rows of the table that are shown, and the places that each column takes; 0: none. */
-struct table {
-	const struct top_view *view;
-	size_t count;
-	unsigned int width[COLUMNS];
-};
-
-static const struct top_view_source *source_at(const struct table *table, size_t i)
-{
-	return &table->view->sources[table->view->first + i];
-}
-
-/* As wide as its widest cell or its head; nothing if all cells are empty. */
-static unsigned int widest(const struct table *table, const struct column *column)
-{
-	unsigned int width = 0;
-
-	for (size_t i = 0; i < table->count; i++) {
-		char text[CELL_SIZE] = "";
-
-		column->write(table->view, source_at(table, i), text);
-		width = canvas_width(text) > width ? canvas_width(text) : width;
-	}
-	if (!width)
-		return 0;
-	return width > canvas_width(column->head) ? width : canvas_width(column->head);
-}
-
-static unsigned int sum_widths(const struct table *table, unsigned int worst_rank)
-{
-	unsigned int sum = 0;
-
-	for (size_t i = 0; i < COLUMNS; i++)
-		if (table->width[i] && columns[i].rank <= worst_rank)
-			sum += table->width[i] + (sum ? 2 : 0);
-	return sum;
-}
-
-/* Leaves columns out until the others fit. What must stay is cut. */
-static void choose_columns(struct table *table, unsigned int room)
-{
-	unsigned int worst = WORST_RANK;
-
-	for (size_t i = 0; i < COLUMNS; i++)
-		table->width[i] = widest(table, &columns[i]);
-	while (worst && sum_widths(table, worst) > room)
-		worst--;
-	for (size_t i = 0; i < COLUMNS; i++)
-		if (columns[i].rank > worst)
-			table->width[i] = 0;
-}
-
-static enum canvas_look look_of(const struct top_view_source *source)
-{
-	return source->verdict == IPF_DROP && !source->observed ? CANVAS_DROP : CANVAS_PASS;
-}
-
-static unsigned int write_cell(struct canvas *canvas, unsigned int row, unsigned int at,
-			       const struct column *column, unsigned int width,
-			       enum canvas_look look, const char *text)
-{
-	const unsigned int room = at < canvas->columns ? canvas->columns - at : 0;
-	const unsigned int used = canvas_width(text);
-
-	if (column->is_number && used < width) {
-		canvas_field(canvas, row, at, width - used, look, "");
-		canvas_text(canvas, row, at + width - used, look, text);
-	} else {
-		canvas_field(canvas, row, at, width < room ? width : room, look, text);
-	}
-	return at + width + 2;
-}
-
-/* A source, or the heads for NULL. */
-static void write_row(const struct table *table, struct canvas *canvas, unsigned int row,
-		      const struct top_view_source *source)
-{
-	unsigned int at = 0;
-
-	for (size_t i = 0; i < COLUMNS; i++) {
-		const struct column *column = &columns[i];
-		enum canvas_look look = source ? CANVAS_PLAIN : CANVAS_HEAD;
-		char text[CELL_SIZE] = "";
-
-		if (!table->width[i])
-			continue;
-		if (!source)
-			snprintf(text, sizeof(text), "%s", column->head);
-		else
-			column->write(table->view, source, text);
-		if (source && column->write == write_verdict)
-			look = look_of(source);
-		at = write_cell(canvas, row, at, column, table->width[i], look, text);
-	}
-}
-
 static void write_table(const struct top_view *view, struct canvas *canvas, unsigned int row)
 {
 	const size_t room = canvas->rows - row - 2;
 	const size_t there = view->first < view->source_count ? view->source_count - view->first :
 								0;
-	struct table table = { view, there < room ? there : room, { 0 } };
+	const struct top_table table = {
+		.sources = view->sources + view->first,
+		.count = there < room ? there : room,
+		.packets = view->history_count ? view->history[view->history_count - 1] : 0,
+	};
 
-	choose_columns(&table, canvas->columns);
-	write_row(&table, canvas, row, NULL);
-	canvas_fill(canvas, row, 0, CANVAS_HEAD);
-	for (size_t i = 0; i < table.count; i++)
-		write_row(&table, canvas, row + 1 + (unsigned int)i, source_at(&table, i));
-	if (!there)
+	if (there)
+		top_table_draw(&table, canvas, row);
+	else
 		canvas_text(canvas, row, 0, CANVAS_HEAD,
 			    view->is_measured ? "no packets" : "the first numbers come soon");
+	canvas_fill(canvas, row, 0, CANVAS_HEAD);
 }
 
 /* -- Keys -------------------------------------------------------------------------------------- */

@@ -10,8 +10,8 @@
 #define SCREEN_TOP_VIEW_H
 
 #include <ipfilter/abi.h>
-#include <ruleset/prefix.h>
 #include <screen/canvas.h>
+#include <screen/top_table.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -19,17 +19,6 @@
 /* On less, top_view_draw() only says so. */
 #define TOP_VIEW_MIN_ROWS 10u
 #define TOP_VIEW_MIN_COLUMNS 40u
-
-struct top_view_source {
-	struct prefix prefix;
-	enum ipf_verdict verdict;
-	bool observed; /* the verdict is drop, but the filter only observes: it passed */
-	bool has_rule;
-	struct prefix rule;
-	char set[IPF_SET_NAME_SIZE];
-	const char *ifname;
-	uint64_t packets, error, bytes; /* in a second; packets may be too high by the error */
-};
 
 struct top_view {
 	/* What is looked at. */
@@ -45,7 +34,7 @@ struct top_view {
 	uint64_t samples, skipped, lost;
 	const uint64_t *history; /* packets in a second, of the verdicts asked for; newest last */
 	size_t history_count;
-	const struct top_view_source *sources; /* the one with the most packets first */
+	const struct top_table_source *sources; /* the one with the most packets first */
 	size_t source_count;
 	/* Lines that nobody must miss, such as "f0: observing"; and others. */
 	const char *const *alarms;

@@ -42,7 +42,8 @@ def sources(lab, *args):
     lines = lab.good("top", "-j", "--count", "3", "-i", "500", *args).out.splitlines()
     assert len(lines) == 3
     [interface] = json.loads(lines[-1])["interfaces"]
-    assert set(interface) == {"ifname", "sources"} and interface["ifname"] == lab.dev
+    assert set(interface) == {"ifname", "enforce", "sources"} and interface["ifname"] == lab.dev
+    assert interface["enforce"] is True
     return interface["sources"]
 
 
@@ -86,9 +87,23 @@ def test_text(lab):
     lab.load("-i", "192.0.2.0/24")
     with flood(lab):
         said = lab.good("top", "-b", "--count", "1", "-i", "500", lab.dev).out.splitlines()
-    assert said[0] == lab.dev
-    assert re.fullmatch(rf"  drop {LISTED4} +\d+ % +\d+ packets/s +\d+ bits/s  "
-                        r"by 192\.0\.2\.0/24 \(default\)", said[1]), said
+    assert re.fullmatch(rf"{lab.dev}: [\d,]+ packets/s, [\d.]+[kM]? bits/s, (\d+) % dropped",
+                        said[0]), said
+    assert said[1] == "  packets/s  bits/s  share  verdict  source         rule          set"
+    assert re.fullmatch(rf" +[\d,]+ +[\d.]+[kM]? +\d+ %  drop     {LISTED4}     192\.0\.2\.0/24  "
+                        r"default", said[2]), said
+    assert len(said) == 5 and max(map(len, said)) < 80
+
+
+def test_an_observing_filter_is_said(lab):
+    lab.load("--observe", "-i", "192.0.2.0/24")
+    with flood(lab):
+        said = lab.good("top", "-b", "--count", "1", "-i", "500", lab.dev).out.splitlines()
+        [line] = lab.good("top", "-j", "--count", "1", "-i", "500", lab.dev).out.splitlines()
+    assert said[0].startswith(f"{lab.dev}: observing, ") and said[0].endswith("% would be dropped")
+    assert f"%  drop (passed)  {LISTED4} " in said[2], said
+    [interface] = json.loads(line)["interfaces"]
+    assert interface["enforce"] is False and interface["sources"][0]["verdict"] == "drop"
 
 
 def test_its_rules_block_the_flood(lab):

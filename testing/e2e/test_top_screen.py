@@ -285,9 +285,9 @@ def test_a_filter_that_goes_ends_it_with_a_message(flooded):
 def test_without_a_terminal_it_prints_text(flooded):
     with screen(flooded) as on:
         on.type(f"{shlex.join([BINARY, 'top', '-i', '300', '--count', '1'])} | cat")
-        on.wait(f"drop {LISTED4} ", "bits/s  by ")
+        on.wait(f"drop     {LISTED4} ", "% dropped")
         on.type(f"clear; {shlex.join([BINARY, 'top', '-i', '300', '--count', '1'])} </dev/null")
-        on.wait(f"drop {LISTED4} ", "bits/s  by ")
+        on.wait(f"drop     {LISTED4} ", "% dropped")
 
 
 @pytest.mark.parametrize("option", ["-b", "-j", "--rules"])

@@ -257,19 +257,6 @@ char *ruleset_to_text(const struct ruleset *rules)
 	return text;
 }
 
-char *line_of_canvas(const struct canvas *canvas, unsigned int row)
-{
-	char *line = malloc((size_t)canvas->columns * 4 + 1), *end = line;
-
-	assert_non_null(line);
-	for (unsigned int column = 0; column < canvas->columns; column++)
-		end = stpcpy(end, canvas_at(canvas, row, column)->text);
-	while (end > line && end[-1] == ' ')
-		end--;
-	*end = '\0';
-	return line;
-}
-
 void assert_same_rule(const struct rule *a, const struct rule *b)
 {
 	char a_text[PREFIX_TEXT_SIZE], b_text[PREFIX_TEXT_SIZE];

@@ -19,7 +19,6 @@
 #include <feed/input.h>
 #include <stdio.h>
 #include <ruleset/ruleset.h>
-#include <screen/canvas.h>
 
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -87,9 +86,6 @@ void ruleset_from_input(struct ruleset *rules, struct input *input);
 char *ruleset_to_text(const struct ruleset *rules);
 /* The text must stay in memory until the file is closed. */
 FILE *open_text(const char *text, size_t length);
-
-/* A line of a canvas without the blanks at its end; the caller frees it. */
-char *line_of_canvas(const struct canvas *canvas, unsigned int row);
 
 void assert_same_rule(const struct rule *a, const struct rule *b);
 void assert_same_ruleset(const struct ruleset *a, const struct ruleset *b);

@@ -45,7 +45,7 @@ static void a_field_stays_in_its_place(void **state)
 	assert_int_equal(canvas_field(&canvas, 1, c->column, c->width, CANVAS_BOLD, c->text),
 			 c->next);
 	for (unsigned int row = 0; row < 3; row++)
-		lines[row] = line_of_canvas(&canvas, row);
+		lines[row] = canvas_line(&canvas, row);
 	assert_string_equal(lines[0], "..........");
 	assert_string_equal(lines[1], c->line);
 	assert_string_equal(lines[2], "..........");

@@ -17,7 +17,7 @@ static const char *const two_ifnames[] = { "eth0", "eth1" };
 static const char *const many_ifnames[] = { "eth0", "eth1", "eth2", "eth3", "eth4", "eth5" };
 static const uint64_t history[] = { 0, 500, 1000 };
 
-static struct top_view_source sources[MAX_SOURCES];
+static struct top_table_source sources[MAX_SOURCES];
 
 static struct prefix prefix_from(const char *text)
 {
@@ -38,20 +38,18 @@ static struct top_view make_view(size_t count)
 		char text[32];
 
 		snprintf(text, sizeof(text), "10.0.0.%zu", i);
-		sources[i] = (struct top_view_source){
+		sources[i] = (struct top_table_source){
 			.prefix = prefix_from(text),
-			.ifname = "eth0",
 			.packets = 1,
 			.bytes = 1000,
 		};
 	}
-	sources[0] = (struct top_view_source){
+	sources[0] = (struct top_table_source){
 		.prefix = prefix_from("192.0.2.66"),
 		.verdict = IPF_DROP,
 		.has_rule = true,
 		.rule = prefix_from("192.0.2.0/24"),
 		.set = "bogons",
-		.ifname = "eth0",
 		.packets = 700,
 		.error = 12,
 		.bytes = 1234567,
@@ -89,8 +87,9 @@ static char *draw(const struct top_view *view, unsigned int rows, unsigned int c
 	assert_int_equal(canvas_init(&canvas, rows, columns), 0);
 	top_view_draw(view, &canvas);
 	for (unsigned int row = 0; row < rows; row++) {
-		char *line = line_of_canvas(&canvas, row);
+		char *line = canvas_line(&canvas, row);
 
+		assert_non_null(line);
 		assert_true(canvas_width(line) <= columns);
 		strcat(strcat(all, line), "\n");
 		free(line);
@@ -288,7 +287,8 @@ static void several_interfaces_have_a_column(void **state)
 	(void)state;
 	view.ifnames = two_ifnames;
 	view.ifname_count = 2;
-	sources[1].ifname = "eth1";
+	for (size_t i = 0; i < MAX_SOURCES; i++)
+		sources[i].ifname = two_ifnames[i == 1];
 	check_has(&view, 24, 120, "top  eth0  eth1  ");
 	check_has(&view, 24, 120, "  interface\n");
 	check_has(&view, 24, 120,
