@@ -292,7 +292,7 @@ def test_without_a_terminal_it_prints_text(flooded):
 
 @pytest.mark.parametrize("option", ["-b", "-j", "--rules"])
 def test_text_that_is_asked_for_is_text_on_a_terminal_too(flooded, option):
-    with screen(flooded) as on:
+    with screen(flooded, 200) as on:
         on.run("top", option, "-i", 300, "--count", 1)
         on.wait(LISTED4, "exit=0")
         assert not any(KEYS in line for line in on.lines())
