@@ -47,15 +47,21 @@
 /* A file that changes all the time is read so often between two ticks. */
 #define FILE_STARTS 3
 
-/* Warnings that are said in a minute. */
-#define WARNINGS 10
-#define WARNINGS_MS (60 * 1000)
+/* So many warnings are said in a minute, and so many changes of state. */
+#define SAYINGS 10
+#define SAYINGS_MS (60 * 1000)
 
 /* So many events without rules in a second are an attack. Counters, which cost more to read, are
  * answered once. */
 #define EVENTS 10000
 
 #define NEVER UINT64_MAX
+
+/* What is said in this minute. */
+struct sayings {
+	uint64_t end_ms;
+	unsigned int count;
+};
 
 struct feeding {
 	const struct config_source *source;
@@ -81,9 +87,7 @@ struct feeding {
 	int64_t updated_s;
 	bool has_tried;
 	struct copying copying;
-	/* Warnings: */
-	uint64_t warnings_ms;
-	unsigned int warnings;
+	struct sayings warnings, changes;
 };
 
 struct following *feeding_following(struct feeding *feeding)
@@ -184,18 +188,28 @@ static int take_rules(struct feeding *feeding, struct receiver_event *event, str
 	return 0;
 }
 
+/* May one more be said? *left_out: how many were not, in the minute that has just ended. */
+static bool may_say(struct sayings *sayings, unsigned int *left_out)
+{
+	const uint64_t now_ms = clock_monotonic_ms();
+
+	*left_out = 0;
+	if (now_ms >= sayings->end_ms) {
+		if (sayings->count > SAYINGS)
+			*left_out = sayings->count - SAYINGS;
+		*sayings = (struct sayings){ .end_ms = now_ms + SAYINGS_MS };
+	}
+	return sayings->count++ < SAYINGS;
+}
+
 static void warn(struct feeding *feeding, const char *text)
 {
-	const uint64_t time_ms = clock_monotonic_ms();
+	unsigned int left_out;
+	bool may = may_say(&feeding->warnings, &left_out);
 
-	if (time_ms >= feeding->warnings_ms) {
-		if (feeding->warnings > WARNINGS)
-			log_warning("set %s: %u more warnings", feeding->source->set,
-				    feeding->warnings - WARNINGS);
-		feeding->warnings_ms = time_ms + WARNINGS_MS;
-		feeding->warnings = 0;
-	}
-	if (feeding->warnings++ < WARNINGS)
+	if (left_out)
+		log_warning("set %s: %u more warnings", feeding->source->set, left_out);
+	if (may)
 		log_warning("set %s: %s", feeding->source->set, text);
 }
 
@@ -611,16 +625,11 @@ static void tell_good(const struct feeding *feeding, const char *rules)
 	    feeding->source->location.text);
 }
 
-static void tell(struct feeding *feeding)
+static void say_state(struct feeding *feeding, enum following_state state)
 {
-	const enum following_state state = following_state(&feeding->following);
 	const char *set = feeding->source->set;
 	char text[NUMBER_COUNT_SIZE];
 
-	if (state == FOLLOWING_HELD)
-		describe_held(feeding);
-	if (state == feeding->told)
-		return;
 	number_count(feeding->following.accepted, "rule", text);
 	if (state == FOLLOWING_FAILING)
 		log_warning("set %s: failing: %s; it keeps %s", set, feeding->trouble.text, text);
@@ -628,9 +637,21 @@ static void tell(struct feeding *feeding)
 		log_warning("set %s: held: %s", set, feeding->trouble.text);
 	else
 		tell_good(feeding, text);
+	feeding->told = state;
+}
+
+/* Of a source that fails and answers in turn, what it is then is told when the minute is over. */
+static void tell(struct feeding *feeding)
+{
+	const enum following_state state = following_state(&feeding->following);
+	unsigned int left_out;
+
+	if (state == FOLLOWING_HELD)
+		describe_held(feeding);
 	if (state == FOLLOWING_FRESH)
 		error_clear(&feeding->trouble);
-	feeding->told = state;
+	if (state != feeding->told && may_say(&feeding->changes, &left_out))
+		say_state(feeding, state);
 }
 
 void feeding_settle(struct feeding *feeding, bool at_once)

@@ -31,19 +31,22 @@ ATTACKS = {
 }
 
 PROGRAM = """#!/usr/bin/python3
-import pathlib, sys, time
+import pathlib, select, sys, time
 sys.stdin.readline()
 def say(text):
     sys.stdout.buffer.write(text)
     sys.stdout.buffer.flush()
+def wait():
+    while not select.select([sys.stdin], [], [], 5)[0]:
+        say(b"alive\\n")
 if sys.argv[1] == "good":
     say(b"list\\n+192.0.2.1\\nend\\n")
-    sys.stdin.read()
+    wait()
     sys.exit()
 once = pathlib.Path("FOLDER/begun")
 say(b"list\\n+192.0.2.2\\nend\\n")
 if once.exists():
-    sys.stdin.read()
+    wait()
     sys.exit()
 once.touch()
 while not pathlib.Path("FOLDER/go").exists():
@@ -152,3 +155,32 @@ def test_a_source_program_that_was_taken_over(loaded, programs, tmp_path, attack
         assert {rule["set"] for rule in loaded.rules("f0")} == {"bad", "good"}
         assert sum("warning x" in line or line.endswith(": x") for line in sync.said) <= 11
         sync.end()
+
+
+#: Fails and answers in turn, many times a second.
+FICKLE = """#!/usr/bin/python3
+import os, select, sys
+sys.stdin.readline()
+os.write(1, b"list\\n+192.0.2.1\\nend\\n")
+for i in range(400):
+    os.write(1, b"trouble it is out of order\\n" if i % 2 else b"same\\n")
+    select.select([], [], [], 0.01)
+os.write(1, b"trouble it is out of order\\nchange\\n+192.0.2.2\\nend\\n")
+while not select.select([sys.stdin], [], [], 5)[0]:
+    os.write(1, b"alive\\n")
+"""
+
+
+def test_a_source_that_fails_and_answers_in_turn_is_not_told_of_each_time(loaded, programs,
+                                                                          tmp_path):
+    """The state is always the last one; the log has ten lines a minute."""
+    program = programs / "xdp-ipfilter-source"
+    program.write_text(FICKLE)
+    program.chmod(0o755)
+    with Sync(loaded, tmp_path, 'source bad { from = "route:66" }\n') as sync:
+        sync.wait(lambda: dropped(loaded, "192.0.2.1", "192.0.2.2") == ["192.0.2.1", "192.0.2.2"],
+                  "it goes on")
+        sync.wait(lambda: sync.source("bad")["state"] == "fresh", "it is fresh at last")
+        assert sync.source("bad")["error"] is None
+        sync.end()
+    assert 2 <= sum("set bad: " in line for line in sync.said) <= 10, sync.said
