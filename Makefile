@@ -5,7 +5,7 @@ include lib/defines.mk
 
 MAN_PAGE = $(wildcard xdp-ipfilter/xdp-ipfilter.8)
 
-LAYERS := lib/util lib/ruleset lib/feed lib/table lib/dataplane lib/cli lib/source lib/control lib/sync \
+LAYERS := lib/util lib/sandbox lib/ruleset lib/feed lib/table lib/dataplane lib/cli lib/source lib/control lib/sync \
 	lib/metrics lib/screen
 
 all: xdp-ipfilter $(if $(PANDOC),$(if $(wildcard xdp-ipfilter/README.org),man))
@@ -106,7 +106,8 @@ install: all install-units
 	$(Q)install -m 755 xdp-ipfilter/xdp-ipfilter-sync xdp-ipfilter/xdp-ipfilter-source \
 		xdp-ipfilter/xdp-ipfilter-metrics \
 		$(if $(filter yes,$(HAVE_MAXMINDDB)),xdp-ipfilter/xdp-ipfilter-mmdb) \
-		$(if $(filter yes,$(HAVE_NCURSESW)),xdp-ipfilter/xdp-ipfilter-top) "$$root$$programs"
+		$(if $(filter yes,$(HAVE_NCURSESW)),xdp-ipfilter/xdp-ipfilter-top) \
+		$(if $(filter yes,$(HAVE_MICROHTTPD)),xdp-ipfilter/xdp-ipfilter-http) "$$root$$programs"
 	$(Q)install -m 644 lib/bpf/xdp_ipfilter.o "$$root$$bpf/xdp_ipfilter.o"
 	$(Q)install -m 644 xdp-ipfilter/completion.bash "$$root$$completions/xdp-ipfilter"
 	$(Q)install -m 644 xdp-ipfilter/share/sync.conf xdp-ipfilter/share/prometheus/alerts.yml \
@@ -123,7 +124,7 @@ uninstall:
 		"$$root$$completions/xdp-ipfilter" "$$root$$man8/xdp-ipfilter.8" \
 		"$$root$$programs/xdp-ipfilter-sync" "$$root$$programs/xdp-ipfilter-source" \
 		"$$root$$programs/xdp-ipfilter-mmdb" "$$root$$programs/xdp-ipfilter-metrics" \
-		"$$root$$programs/xdp-ipfilter-top" \
+		"$$root$$programs/xdp-ipfilter-top" "$$root$$programs/xdp-ipfilter-http" \
 		"$$root$$examples/sync.conf" "$$root$$examples/alerts.yml" \
 		"$$root$$examples/xdp-ipfilter.json" "$$root$$programs/xdp-ipfilter-interface"
 	$(Q)[ -z "$$units" ] || for unit in $(UNITS); do rm -f "$$root$$units/$$unit"; done

@@ -50,7 +50,8 @@ $(PROGRAM): $(OBJS) $(LIBS) .flags
 	$(call say,LD,$@)
 	$(Q)$(LINK) -o $@ $(OBJS) $(LIBS) $(LDLIBS)
 else ifeq ($(OBJECT),)
-$(PRODUCT): $(OBJS) .flags
+# The Makefile, too: an object that it names no longer must go.
+$(PRODUCT): $(OBJS) .flags Makefile
 	$(call say,AR,$@)
 	$(Q)rm -f $@ && $(AR) rcs $@ $(OBJS)
 endif

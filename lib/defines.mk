@@ -57,6 +57,7 @@ BPF_COMPILE = $(CLANG) -target $(BPF_TARGET) -mcpu=v3 -std=gnu11 -O2 -g $(MAP_PA
 	$(filter-out -Wmissing-prototypes,$(WARNINGS)) -I$(TOP)/headers $(BPF_INCLUDES) -MMD -MP $(BPF_CFLAGS)
 
 LIB_UTIL := $(TOP)/lib/util/libutil.a
+LIB_SANDBOX := $(TOP)/lib/sandbox/libsandbox.a
 LIB_RULESET := $(TOP)/lib/ruleset/libruleset.a
 LIB_FEED := $(TOP)/lib/feed/libfeed.a
 LIB_TABLE := $(TOP)/lib/table/libtable.a

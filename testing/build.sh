@@ -131,10 +131,11 @@ same_products() {
 
 # installs FOLDER DESTDIR PREFIX: installs these files and no others, and removes them all
 installs() {
-	local into=$2$3 mmdb='' top=''
-	# Only where there are libmaxminddb and ncurses.
+	local into=$2$3 mmdb='' http='' top=''
+	# Only where there are libmaxminddb, libmicrohttpd and ncurses.
 	[ ! -e "$1/xdp-ipfilter/xdp-ipfilter-mmdb" ] || mmdb=./libexec/xdp-ipfilter/xdp-ipfilter-mmdb$'\n'
 	[ ! -e "$1/xdp-ipfilter/xdp-ipfilter-top" ] || top=./libexec/xdp-ipfilter/xdp-ipfilter-top$'\n'
+	[ ! -e "$1/xdp-ipfilter/xdp-ipfilter-http" ] || http=./libexec/xdp-ipfilter/xdp-ipfilter-http$'\n'
 	make -s -C "$1" install DESTDIR="$2" PREFIX="$3" >"$scratch/said" 2>&1 || {
 		cat "$scratch/said"
 		return 1
@@ -145,7 +146,7 @@ installs() {
 		./lib/systemd/system/xdp-ipfilter-metrics.socket
 		./lib/systemd/system/xdp-ipfilter.service
 		./lib/systemd/system/xdp-ipfilter@.service
-		./libexec/xdp-ipfilter/xdp-ipfilter-interface
+		$http./libexec/xdp-ipfilter/xdp-ipfilter-interface
 		./libexec/xdp-ipfilter/xdp-ipfilter-metrics
 		$mmdb./libexec/xdp-ipfilter/xdp-ipfilter-source
 		./libexec/xdp-ipfilter/xdp-ipfilter-sync

@@ -10,7 +10,7 @@ cd "$(dirname "$0")/.." || exit 1
 
 programs=(xdp-ipfilter/xdp-ipfilter xdp-ipfilter/xdp-ipfilter-sync xdp-ipfilter/xdp-ipfilter-source)
 # Those that need a library which this machine may lack.
-for program in xdp-ipfilter/xdp-ipfilter-{metrics,mmdb,top}; do
+for program in xdp-ipfilter/xdp-ipfilter-{http,metrics,mmdb,top}; do
 	[ ! -e "$program" ] || programs+=("$program")
 done
 

@@ -12,7 +12,7 @@
 #include <metrics/families.h>
 #include <metrics/listener.h>
 #include <metrics/page.h>
-#include <metrics/server.h>
+#include <metrics/serving.h>
 #include <metrics/textfile.h>
 #include <util/error.h>
 
@@ -42,15 +42,15 @@ static const char *check(const void *data)
 						    NULL;
 }
 
-/* Needs no privilege, and is refused without any. */
+/* Only a server starts a program, which needs more. */
 static int open_listener(void *data, struct error *err)
 {
 	struct metrics_request *request = data;
 	int ret;
 
 	if (!request->listen)
-		return 0;
-	ret = server_check(err);
+		return capability_limit(CAPABILITY_BPF, err);
+	ret = serving_check(err);
 	if (!ret)
 		ret = request->listener = listener_open(request->listen, err);
 	return ret < 0 ? ret : 0;
@@ -72,7 +72,7 @@ static int replace_file(const struct facts *facts, const char *path, struct erro
 	return textfile_finish(&textfile, err);
 }
 
-static int write_page(void *context, enum server_page page, FILE *out, struct error *err)
+static int write_page(void *context, enum channel_word page, FILE *out, struct error *err)
 {
 	struct metrics_request *request = context;
 	struct facts facts;
@@ -80,12 +80,12 @@ static int write_page(void *context, enum server_page page, FILE *out, struct er
 
 	if (ret)
 		return ret;
-	if (page == SERVER_PEOPLE)
+	if (page == CHANNEL_PEOPLE)
 		page_write(&facts, &request->past, out);
 	else
 		families_write(&facts, XDP_IPFILTER_VERSION,
-			       page == SERVER_OPENMETRICS ? OPENMETRICS_1_0 :
-							    OPENMETRICS_PROMETHEUS,
+			       page == CHANNEL_OPENMETRICS ? OPENMETRICS_1_0 :
+							     OPENMETRICS_PROMETHEUS,
 			       out);
 	facts_done(&facts);
 	return 0;
@@ -98,7 +98,7 @@ static int metrics(void *data, struct error *err)
 	int ret;
 
 	if (request->listen)
-		return server_run(request->listener, write_page, request, err);
+		return serving_run(request->listener, write_page, request, err);
 	ret = facts_read(&facts, err);
 	if (ret)
 		return ret;
@@ -136,7 +136,7 @@ static const struct command metrics_command = {
 	.defaults = &metrics_defaults,
 	.check = check,
 	.read = open_listener,
-	.needs = CAPABILITY_BPF | TOOL_NEEDS_CLOCK,
+	.needs = CAPABILITY_BPF | CAPABILITY_CHILDREN | TOOL_NEEDS_CLOCK,
 	.run = metrics,
 	.done = metrics_done,
 };

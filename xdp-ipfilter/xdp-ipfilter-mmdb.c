@@ -10,8 +10,8 @@
 #include <stdio.h>
 
 #include <feed/where.h>
+#include <sandbox/sandbox.h>
 #include <source/mmdb.h>
-#include <source/sandbox.h>
 #include <util/error.h>
 #include <util/log.h>
 

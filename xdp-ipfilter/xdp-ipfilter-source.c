@@ -8,16 +8,16 @@
 #include <signal.h>
 #include <stdio.h>
 
+#include <sandbox/sandbox.h>
 #include <source/delivery.h>
 #include <source/job.h>
-#include <source/sandbox.h>
 #include <source/source.h>
 #include <util/error.h>
 
 static int run(struct error *err)
 {
 	struct job job = { 0 };
-	int ret = sandbox_enter(err);
+	int ret = sandbox_enter(SANDBOX_ASKS, err);
 
 	if (!ret)
 		ret = job_read(&job, stdin, err);

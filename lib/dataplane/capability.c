@@ -33,9 +33,9 @@ static const struct capability capabilities[] = {
 	{ CAPABILITY_ATTACH, CAP_NET_ADMIN, "CAP_NET_ADMIN", "it attaches XDP programs" },
 	{ CAPABILITY_FILES, CAP_DAC_READ_SEARCH, "CAP_DAC_READ_SEARCH", NULL },
 	{ CAPABILITY_NAMESPACES, CAP_SYS_PTRACE, "CAP_SYS_PTRACE", NULL },
-	{ CAPABILITY_CHILDREN, CAP_SETUID, "CAP_SETUID", "sources are read as the user nobody" },
-	{ CAPABILITY_CHILDREN, CAP_SETGID, "CAP_SETGID", "sources are read as the user nobody" },
-	{ CAPABILITY_CHILDREN, CAP_KILL, "CAP_KILL", "it ends what reads a source" },
+	{ CAPABILITY_CHILDREN, CAP_SETUID, "CAP_SETUID", "it runs a program as the user nobody" },
+	{ CAPABILITY_CHILDREN, CAP_SETGID, "CAP_SETGID", "it runs a program as the user nobody" },
+	{ CAPABILITY_CHILDREN, CAP_KILL, "CAP_KILL", "it ends a program that it runs as nobody" },
 };
 #define CAPABILITY_COUNT (sizeof(capabilities) / sizeof(*capabilities))
 

@@ -31,7 +31,8 @@ enum capability_need {
 /* Gives up for good every capability that is not in `needs` (enum capability_need, or'ed), and the
  * chance to gain one by exec. Before that, lifts the limit of locked memory where the kernel counts
  * BPF memory there (before 5.11). A missing capability is no error yet: usage errors and --help
- * come first. Call once, before any input is read. */
+ * come first. Called before any input is read; and once more, to give up more, when the command
+ * knows that it needs less. */
 int capability_limit(unsigned int needs, struct error *err);
 
 /* Returns 0, or -EPERM with a message that names the first missing capability of those that

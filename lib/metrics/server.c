@@ -7,26 +7,24 @@
 #include <errno.h>
 #include <microhttpd.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <cli/openmetrics.h>
-#include <util/auto.h>
+#include <metrics/channel.h>
 #include <util/clock.h>
 #include <util/error.h>
-#include <util/log.h>
 #include <util/loop.h>
-#include <util/notify.h>
-#include <util/signals.h>
 
 #define MAX_CONNECTIONS 16u
 #define IDLE_S 10u
 #define MAX_NS (30 * CLOCK_NS_PER_S)
 #define MEMORY ((size_t)16 * 1024) /* of a connection, for the request and the answer's headers */
 
-/* Ends loop_run(). */
-#define LAST 1
+#define ALIVE_NS (5 * CLOCK_NS_PER_S)
 
 struct connection {
 	int fd;
@@ -34,22 +32,20 @@ struct connection {
 };
 
 struct server {
-	server_write write;
-	void *context;
+	int channel;
 	struct MHD_Daemon *daemon;
 	struct connection connections[MAX_CONNECTIONS];
-	int signals;
 	struct loop loop;
 };
 
 /* -- Answers ----------------------------------------------------------------------------------- */
 
-static const char *page_type(enum server_page page)
+static const char *page_type(enum channel_word page)
 {
-	if (page == SERVER_PEOPLE)
+	if (page == CHANNEL_PEOPLE)
 		return "text/html; charset=utf-8";
-	return openmetrics_content_type(page == SERVER_OPENMETRICS ? OPENMETRICS_1_0 :
-								     OPENMETRICS_PROMETHEUS);
+	return openmetrics_content_type(page == CHANNEL_OPENMETRICS ? OPENMETRICS_1_0 :
+								      OPENMETRICS_PROMETHEUS);
 }
 
 static void add_headers(struct MHD_Response *response, const char *type, unsigned int status)
@@ -67,18 +63,14 @@ static void add_headers(struct MHD_Response *response, const char *type, unsigne
 		MHD_add_response_header(response, "Allow", "GET, HEAD");
 }
 
-/* Takes the body. */
-static enum MHD_Result send_body(struct MHD_Connection *connection, unsigned int status,
-				 const char *type, char *body, size_t size)
+/* Takes the response, which is NULL where there is no memory. */
+static enum MHD_Result send_response(struct MHD_Connection *connection, unsigned int status,
+				     const char *type, struct MHD_Response *response)
 {
-	struct MHD_Response *response =
-		MHD_create_response_from_buffer(size, body, MHD_RESPMEM_MUST_FREE);
 	enum MHD_Result result;
 
-	if (!response) {
-		free(body);
+	if (!response)
 		return MHD_NO;
-	}
 	add_headers(response, type, status);
 	result = MHD_queue_response(connection, status, response);
 	MHD_destroy_response(response);
@@ -88,49 +80,40 @@ static enum MHD_Result send_body(struct MHD_Connection *connection, unsigned int
 static enum MHD_Result send_line(struct MHD_Connection *connection, unsigned int status,
 				 const char *line)
 {
+	struct MHD_Response *response;
 	char *body;
 	int size = asprintf(&body, "%s\n", line);
 
-	return size < 0 ? MHD_NO :
-			  send_body(connection, status, "text/plain; charset=utf-8", body,
-				    (size_t)size);
-}
-
-static int write_page(const struct server *server, enum server_page page, char **body, size_t *size,
-		      struct error *err)
-{
-	FILE *out = open_memstream(body, size);
-	int ret;
-
-	if (!out)
-		return error_no_memory(err);
-	ret = server->write(server->context, page, out, err);
-	if (fclose(out) && !ret)
-		ret = error_no_memory(err);
-	if (ret)
-		free(*body);
-	return ret;
+	if (size < 0)
+		return MHD_NO;
+	response = MHD_create_response_from_buffer((size_t)size, body, MHD_RESPMEM_MUST_FREE);
+	if (!response)
+		free(body);
+	return send_response(connection, status, "text/plain; charset=utf-8", response);
 }
 
 static enum MHD_Result send_page(const struct server *server, struct MHD_Connection *connection,
-				 enum server_page page)
+				 enum channel_word page)
 {
 	struct error err = { 0 };
+	struct MHD_Response *response;
 	size_t size;
-	char *body;
+	int fd = channel_ask(server->channel, page, &size, &err);
 
-	if (!write_page(server, page, &body, &size, &err))
-		return send_body(connection, MHD_HTTP_OK, page_type(page), body, size);
-	log_warning("%s", err.text);
-	return send_line(connection, MHD_HTTP_INTERNAL_SERVER_ERROR, err.text);
+	if (fd < 0)
+		return send_line(connection, MHD_HTTP_INTERNAL_SERVER_ERROR, err.text);
+	response = MHD_create_response_from_fd(size, fd);
+	if (!response)
+		close(fd);
+	return send_response(connection, MHD_HTTP_OK, page_type(page), response);
 }
 
-static enum server_page metrics_page(struct MHD_Connection *connection)
+static enum channel_word metrics_page(struct MHD_Connection *connection)
 {
 	const char *accept = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Accept");
 
-	return openmetrics_choose(accept) == OPENMETRICS_1_0 ? SERVER_OPENMETRICS :
-							       SERVER_PROMETHEUS;
+	return openmetrics_choose(accept) == OPENMETRICS_1_0 ? CHANNEL_OPENMETRICS :
+							       CHANNEL_PROMETHEUS;
 }
 
 static enum MHD_Result answer(void *context, struct MHD_Connection *connection, const char *url,
@@ -148,7 +131,7 @@ static enum MHD_Result answer(void *context, struct MHD_Connection *connection, 
 	if (!strcmp(url, "/metrics"))
 		return send_page(server, connection, metrics_page(connection));
 	if (!strcmp(url, "/"))
-		return send_page(server, connection, SERVER_PEOPLE);
+		return send_page(server, connection, CHANNEL_PEOPLE);
 	return send_line(connection, MHD_HTTP_NOT_FOUND, "There are / and /metrics.");
 }
 
@@ -214,33 +197,21 @@ static int tick(void *context, struct error *err)
 
 static int tell_alive(void *context, struct error *err)
 {
-	(void)context;
-	(void)err;
-	notify_alive();
-	return 0;
-}
-
-static int take_signal(void *context, struct error *err)
-{
 	const struct server *server = context;
 
-	(void)err;
-	return signals_read(server->signals) ? LAST : 0;
+	return channel_say_alive(server->channel, err);
 }
 
 static int add_all(struct server *server, struct error *err)
 {
 	const union MHD_DaemonInfo *info =
 		MHD_get_daemon_info(server->daemon, MHD_DAEMON_INFO_EPOLL_FD);
-	uint64_t alive_ns = notify_interval_ns();
-	int ret = loop_add(&server->loop, server->signals, take_signal, server, err);
+	int ret = loop_add(&server->loop, info->epoll_fd, serve, server, err);
 
 	if (!ret)
-		ret = loop_add(&server->loop, info->epoll_fd, serve, server, err);
-	if (!ret)
 		ret = loop_add_timer(&server->loop, CLOCK_NS_PER_S, tick, server, err);
-	if (!ret && alive_ns)
-		ret = loop_add_timer(&server->loop, alive_ns, tell_alive, server, err);
+	if (!ret)
+		ret = loop_add_timer(&server->loop, ALIVE_NS, tell_alive, server, err);
 	return ret;
 }
 
@@ -248,31 +219,21 @@ static int run(struct server *server, struct error *err)
 {
 	int ret = add_all(server, err);
 
-	if (!ret) {
-		notify_ready();
+	if (!ret)
+		ret = tell_alive(server, err);
+	if (!ret)
 		ret = loop_run(&server->loop, err);
-	}
-	notify_stopping();
 	loop_done(&server->loop);
-	return ret < 0 ? ret : 0;
+	return ret;
 }
 
-int server_check(struct error *err)
+int server_run(int listener, int channel, struct error *err)
 {
-	if (MHD_is_feature_supported(MHD_FEATURE_EPOLL) == MHD_YES)
-		return 0;
-	return error_set(err, -ENOTSUP, "--listen: this libmicrohttpd was built without epoll");
-}
-
-int server_run(int listener, server_write write, void *context, struct error *err)
-{
-	struct server server = { .write = write, .context = context };
-	auto_fd int signals = signals_open(err);
+	struct server server = { .channel = channel };
 	int ret;
 
-	if (signals < 0)
-		return signals;
-	server.signals = signals;
+	if (MHD_is_feature_supported(MHD_FEATURE_EPOLL) != MHD_YES)
+		return error_set(err, -ENOTSUP, "this libmicrohttpd was built without epoll");
 	server.daemon = MHD_start_daemon(MHD_USE_EPOLL, 0, NULL, NULL, answer, &server,
 					 MHD_OPTION_LISTEN_SOCKET, listener,
 					 MHD_OPTION_CONNECTION_LIMIT, MAX_CONNECTIONS,
@@ -281,7 +242,7 @@ int server_run(int listener, server_write write, void *context, struct error *er
 					 MHD_OPTION_NOTIFY_CONNECTION, note_connection, &server,
 					 MHD_OPTION_END);
 	if (!server.daemon)
-		return error_set(err, -EIO, "--listen: libmicrohttpd cannot serve that socket");
+		return error_set(err, -EIO, "libmicrohttpd cannot serve that socket");
 	ret = run(&server, err);
 	/* The socket stays the caller's. */
 	MHD_quiesce_daemon(server.daemon);

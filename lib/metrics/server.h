@@ -9,24 +9,10 @@
 #ifndef METRICS_SERVER_H
 #define METRICS_SERVER_H
 
-#include <stdio.h>
-
 struct error;
 
-enum server_page {
-	SERVER_PROMETHEUS,  /* /metrics */
-	SERVER_OPENMETRICS, /* the same for a client that prefers it */
-	SERVER_PEOPLE,      /* / */
-};
-
-/* Writes a page. Returns 0, or a negative errno and sets *err: then the client is told. */
-typedef int (*server_write)(void *context, enum server_page page, FILE *out, struct error *err);
-
-/* Can this build serve? Returns 0, or -ENOTSUP and sets *err to say what is missing. */
-int server_check(struct error *err);
-
-/* Answers clients of this socket, which stays the caller's, until a signal ends it. Says so to
- * systemd. Returns 0, or a negative errno and sets *err. */
-int server_run(int listener, server_write write, void *context, struct error *err);
+/* Answers clients of this socket, which stays the caller's, with what comes by this end of a
+ * channel, until that fails. Returns a negative errno and sets *err. */
+int server_run(int listener, int channel, struct error *err);
 
 #endif

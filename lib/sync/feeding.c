@@ -123,7 +123,7 @@ bool feeding_has_tried(const struct feeding *feeding)
 
 bool feeding_has_ended(const struct feeding *feeding)
 {
-	return feeding->has_tried && !feeding->worker.pid;
+	return feeding->has_tried && !feeding->worker.child.pid;
 }
 
 static bool is_file(const struct feeding *feeding)
@@ -375,7 +375,7 @@ static int take_output(void *context, struct error *err)
 static bool read_errors(struct feeding *feeding)
 {
 	char bytes[ERRORS_SIZE], *rest = bytes, *line;
-	ssize_t count = read(feeding->worker.errors, bytes, sizeof(bytes) - 1);
+	ssize_t count = read(feeding->worker.child.errors, bytes, sizeof(bytes) - 1);
 
 	if (count <= 0)
 		return false;
@@ -397,7 +397,7 @@ static int take_errors(void *context, struct error *err)
 
 	(void)err;
 	if (!read_errors(feeding))
-		loop_remove(feeding->host->loop, feeding->worker.errors);
+		loop_remove(feeding->host->loop, feeding->worker.child.errors);
 	else if (++feeding->events > EVENTS && feeding->worker.output >= 0)
 		abandon(feeding, "it talks without saying anything");
 	return 0;
@@ -423,8 +423,8 @@ static void schedule(struct feeding *feeding)
 static void release(struct feeding *feeding)
 {
 	answering_stop(&feeding->answering);
-	loop_remove(feeding->host->loop, feeding->worker.pidfd);
-	loop_remove(feeding->host->loop, feeding->worker.errors);
+	loop_remove(feeding->host->loop, feeding->worker.child.pidfd);
+	loop_remove(feeding->host->loop, feeding->worker.child.errors);
 	if (feeding->worker.output >= 0)
 		loop_remove(feeding->host->loop, feeding->worker.output);
 }
@@ -473,10 +473,11 @@ static int listen_to(struct feeding *feeding, struct error *err)
 	int ret = loop_add(feeding->host->loop, feeding->worker.output, take_output, feeding, err);
 
 	if (!ret)
-		ret = loop_add(feeding->host->loop, feeding->worker.errors, take_errors, feeding,
-			       err);
+		ret = loop_add(feeding->host->loop, feeding->worker.child.errors, take_errors,
+			       feeding, err);
 	if (!ret)
-		ret = loop_add(feeding->host->loop, feeding->worker.pidfd, take_end, feeding, err);
+		ret = loop_add(feeding->host->loop, feeding->worker.child.pidfd, take_end, feeding,
+			       err);
 	return ret;
 }
 
@@ -503,7 +504,7 @@ static int start(struct feeding *feeding, struct error *err)
 	ret = run(feeding, descriptor, err);
 	if (!ret)
 		ret = listen_to(feeding, err);
-	if (ret && feeding->worker.pid) {
+	if (ret && feeding->worker.child.pid) {
 		worker_kill(&feeding->worker);
 		release(feeding);
 		worker_reap(&feeding->worker, NULL);
@@ -515,7 +516,7 @@ static void start_if_due(struct feeding *feeding)
 {
 	struct error err = { 0 };
 
-	if (feeding->worker.pid || feeding->starts >= FILE_STARTS ||
+	if (feeding->worker.child.pid || feeding->starts >= FILE_STARTS ||
 	    clock_monotonic_ms() < feeding->due_ms)
 		return;
 	if (start(feeding, &err)) {
@@ -527,7 +528,7 @@ static void start_if_due(struct feeding *feeding)
 /* Does it run, and does what it says count? */
 static bool is_listened_to(const struct feeding *feeding)
 {
-	return feeding->worker.pid && feeding->worker.output >= 0;
+	return feeding->worker.child.pid && feeding->worker.output >= 0;
 }
 
 static bool is_silent(const struct feeding *feeding)
@@ -570,7 +571,7 @@ static int take_file_event(void *context, struct error *err)
 	(void)err;
 	if (!file_watch_drain(&feeding->watch))
 		return 0;
-	if (feeding->worker.pid)
+	if (feeding->worker.child.pid)
 		feeding->again = true;
 	else
 		feeding->due_ms = 0;
@@ -716,7 +717,7 @@ void feeding_end(struct feeding *feeding)
 {
 	if (!feeding)
 		return;
-	if (feeding->worker.pid) {
+	if (feeding->worker.child.pid) {
 		worker_kill(&feeding->worker);
 		release(feeding);
 		worker_reap(&feeding->worker, NULL);

@@ -50,6 +50,9 @@ COMMANDS = {
     "metrics": ([], {SYS_ADMIN}, set()),
 }
 
+#: `metrics --listen`, which runs until it is ended.
+SERVER, PORT = {SYS_ADMIN, SETUID, SETGID, KILL}, 9847
+
 
 @contextlib.contextmanager
 def packets(lab):
@@ -94,13 +97,14 @@ def manual():
     chapter = text[text.index("* CAPABILITIES"):]
     return {name: set(re.findall(r"CAP_\w+", row)) for line in chapter.splitlines()
             for row in [line] if line.startswith("- =")
-            for name in re.findall(r"=(\w+)=", line.split("::")[0])}
+            for name in re.findall(r"=(\w+(?: --\w+)?)=", line.split("::")[0])}
 
 
 def test_the_manual_names_them():
     said = manual()
     for command, (_, needed, kept) in COMMANDS.items():
         assert said.get(command) == needed | kept, command
+    assert said.get("metrics --listen") == SERVER
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -122,6 +126,26 @@ def test_what_is_missing_is_named_and_nothing_changes(lab, command):
         with lab.unchanged("f0"):
             lab.refused(FAILED, command, *args, prefix=having(*have), stdin="192.0.2.7\n",
                         words=["not permitted", missing])
+
+
+def server_is_built():
+    return pathlib.Path(product.BINARY).with_name("xdp-ipfilter-http").exists()
+
+
+@pytest.mark.skipif(not server_is_built(), reason="built without libmicrohttpd")
+def test_a_server_works_with_no_more_than_it_needs(lab):
+    bits = sum(1 << BITS[name] for name in SERVER)
+    expected = {"Eff": bits, "Prm": bits, "Inh": 0, "Amb": 0, "NoNewPrivs": 1}
+    lab.ns.run("ip", "link", "set", "lo", "up")
+    lab.load("-i", "192.0.2.66")
+    with waiting_for_a_signal(lab, "metrics", "--listen", f":{PORT}", prefix=having(*SERVER)) as process:
+        wait_for(lambda: 'filtering{device="f0"} 1' in
+                 lab.ns.run("curl", "-sS", f"http://127.0.0.1:{PORT}/metrics", check=False).stdout,
+                 "it serves", lab.patience)
+        assert held(process) == expected
+    for missing in sorted(SERVER):
+        lab.refused(FAILED, "metrics", "--listen", f":{PORT}", prefix=having(*SERVER - {missing}),
+                    words=["not permitted", missing])
 
 
 @pytest.mark.dispatcher
@@ -210,8 +234,8 @@ def waiting_for_the_lock(lab, *args):
 
 
 @contextlib.contextmanager
-def waiting_for_a_signal(lab, *args):
-    process = lab.start(*args)
+def waiting_for_a_signal(lab, *args, **kwargs):
+    process = lab.start(*args, **kwargs)
     try:
         yield process
     finally:

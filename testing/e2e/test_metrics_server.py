@@ -3,6 +3,7 @@
 import contextlib
 import http.client
 import json
+import os
 import pathlib
 import re
 import select
@@ -26,8 +27,9 @@ from test_metrics import lint, samples, scraped, source, sync_that_says
 PORT, PROMETHEUS = 9845, 9846
 OPENMETRICS = "application/openmetrics-text"
 
-#: The number of the capability.
-SYS_ADMIN = 21
+#: The numbers of capabilities, and of a user and a group.
+KILL, SETGID, SETUID, SYS_ADMIN = 5, 6, 7, 21
+NOBODY = "65534"
 
 #: Of connections, from lib/metrics/server.h.
 AT_A_TIME, IDLE_S, MAX_S = 16, 10, 30
@@ -91,8 +93,9 @@ def test_it_says_what_the_command_prints(lab):
     lab.load("-i", LISTED4)
     with serving(lab):
         lab.wire.exchange([udp(LISTED4)])
+        wait_for(lambda: samples(ask(lab)[2]) == scraped(lab), "a new text", lab.patience)
         status, headers, text = ask(lab)
-        assert status == 200 and samples(text) == scraped(lab)
+        assert status == 200
         assert headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
         assert "# EOF" not in text
         status, headers, strict = ask(lab, Accept=OPENMETRICS)
@@ -102,12 +105,55 @@ def test_it_says_what_the_command_prints(lab):
             assert lint(text) == (DONE, "")
 
 
-def test_it_keeps_only_what_reading_needs(lab):
+def status_of(pid):
+    return dict(line.split(":\t") for line in
+                pathlib.Path(f"/proc/{pid}/status").read_text().splitlines() if ":\t" in line)
+
+
+def speaker(process):
+    """The pid of the program that speaks HTTP."""
+    [pid] = pathlib.Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    return int(pid)
+
+
+def sockets(pid):
+    links = {os.readlink(fd) for fd in pathlib.Path(f"/proc/{pid}/fd").iterdir()}
+    return {link for link in links if link.startswith("socket:")}
+
+
+def test_who_reads_filters_speaks_to_nobody_and_the_other_way_round(lab):
     with serving(lab) as process:
-        held = dict(line.split(":\t") for line in
-                    pathlib.Path(f"/proc/{process.pid}/status").read_text().splitlines() if "\t" in line)
-        assert int(held["CapEff"], 16) == int(held["CapPrm"], 16) == 1 << SYS_ADMIN
-        assert held["NoNewPrivs"] == "1"
+        reader, http = status_of(process.pid), status_of(speaker(process))
+        assert int(reader["CapEff"], 16) == int(reader["CapPrm"], 16) == sum(
+            1 << bit for bit in (SYS_ADMIN, SETUID, SETGID, KILL))
+        for kind in ("CapEff", "CapPrm", "CapInh", "CapAmb"):
+            assert int(http[kind], 16) == 0, kind
+        assert http["Uid"].split() == http["Gid"].split() == [NOBODY] * 4 and not http["Groups"].strip()
+        assert http["Seccomp"] == "2" and reader["NoNewPrivs"] == http["NoNewPrivs"] == "1"
+        assert pathlib.Path(f"/proc/{speaker(process)}/cmdline").read_bytes() == b"xdp-ipfilter-http\0"
+        assert pathlib.Path(f"/proc/{speaker(process)}/environ").read_bytes() == b""
+        # A client is connected to the one, and never to the other.
+        read, spoken = sockets(process.pid), sockets(speaker(process))
+        with connect(lab):
+            wait_for(lambda: len(sockets(speaker(process))) == len(spoken) + 1, "it is accepted",
+                     lab.patience)
+            assert sockets(process.pid) == read
+        # The library for HTTP is not even in the memory of the one with capabilities.
+        assert "microhttpd" not in pathlib.Path(f"/proc/{process.pid}/maps").read_text()
+        assert "microhttpd" in pathlib.Path(f"/proc/{speaker(process)}/maps").read_text()
+
+
+def test_it_is_gone_with_the_one_that_reads(lab):
+    with serving(lab) as process:
+        http = speaker(process)
+    assert not pathlib.Path(f"/proc/{http}").exists()
+    process = lab.start("metrics", "--listen", f":{PORT}")
+    wait_for(lambda: answers(lab), "it answers", lab.patience)
+    http = speaker(process)
+    process.kill()
+    process.communicate(timeout=lab.patience)
+    wait_for(lambda: not pathlib.Path(f"/proc/{http}").exists() or
+             status_of(http)["State"].startswith("Z"), "it is gone", lab.patience)
 
 
 def test_maps_of_an_unloaded_filter_are_freed(lab, no_more_progs):
@@ -138,14 +184,18 @@ def test_methods_and_paths(lab):
 
 
 def test_it_follows_what_happens(lab):
+    def says(value, *key):
+        return lambda: samples(ask(lab)[2]).get(key) == value
+
+    filtering = ("xdp_ipfilter_filtering", "device=f0")
     with serving(lab):
-        assert ("xdp_ipfilter_filtering", "device=f0") not in samples(ask(lab)[2])
+        assert says(None, *filtering)()
         lab.load("-i", LISTED4)
-        assert samples(ask(lab)[2])[("xdp_ipfilter_filtering", "device=f0")] == 1
+        wait_for(says(1, *filtering), "it filters", lab.patience)
         lab.good("add", "192.0.2.200")
-        assert samples(ask(lab)[2])[("xdp_ipfilter_rules", "device=f0", "family=ipv4")] == 2
+        wait_for(says(2, "xdp_ipfilter_rules", "device=f0", "family=ipv4"), "a rule", lab.patience)
         lab.good("unload", "f0")
-        assert ("xdp_ipfilter_filtering", "device=f0") not in samples(ask(lab)[2])
+        wait_for(says(None, *filtering), "it has gone", lab.patience)
 
 
 def test_a_page_for_people(lab):
@@ -154,6 +204,7 @@ def test_a_page_for_people(lab):
     with serving(lab), sync_that_says(lab, sources=sources):
         ask(lab, "/")
         assert lab.wire.exchange([udp(LISTED4)] * 50) == [False] * 50
+        wait_for(lambda: ">50</td>" in ask(lab, "/")[2], "a new text", lab.patience)
         status, headers, page = ask(lab, "/")
         assert status == 200 and headers["Content-Type"].startswith("text/html")
         assert "default-src 'none'" in headers["Content-Security-Policy"]

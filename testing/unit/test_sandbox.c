@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What can a source program still do to this machine?
+ * What can a program in the sandbox still do to this machine?
  *
  * Each line is tried by a child in the sandbox, as somebody who has taken it over would; and by one
  * that is not in it, where it must work, so that a refusal shows something.
  */
-#include <source/sandbox.h>
+#include <sandbox/sandbox.h>
 
 #include <errno.h>
 #include <fcntl.h>
@@ -38,7 +38,7 @@
 #define NOT_TRIED 120 /* the exit code of a child that could not */
 
 static char readable_file[64]; /* by all, and out of reach of the sandbox */
-static int terminal;
+static int terminal, listener;
 
 /* What each attempt returns: 0, or the errno. */
 static int result_of(long returned)
@@ -194,6 +194,14 @@ static int listen_to_others(void)
 	return ret;
 }
 
+/* Nobody has connected. */
+static int accept_connection(void)
+{
+	int ret = result_of(accept4(listener, NULL, NULL, SOCK_CLOEXEC));
+
+	return ret == EAGAIN ? 0 : ret;
+}
+
 static int type_into_terminal(void)
 {
 	return result_of(ioctl(terminal, TIOCSTI, "x"));
@@ -236,7 +244,7 @@ static int look_up_name(void)
 
 	if (!ret)
 		freeaddrinfo(found);
-	return ret;
+	return ret ? EAGAIN : 0;
 }
 
 static int regain_root(void)
@@ -252,35 +260,38 @@ static int read_own_memory(void)
 static const struct attempt {
 	const char *name;
 	int (*make)(void);
-	int wanted;         /* errno in the sandbox */
+	int wanted;         /* errno in the sandbox of a program that asks */
+	int answering;      /* in that of a program that answers */
 	bool works_outside; /* false: it may fail there too */
 } attempts[] = {
-	{ "no program is run", execute, EPERM, false },
-	{ "no process is made", make_process, EPERM, true },
-	{ "nor by the newer call", make_process_anew, ENOSYS, false },
-	{ "nobody is signalled", signal_parent, EPERM, true },
-	{ "nor by way of a thread", signal_thread_of_parent, EPERM, true },
-	{ "nobody is traced", trace, EPERM, true },
-	{ "no namespace is made", make_namespace, EPERM, false },
-	{ "nothing is opened for writing", write_file, EACCES, true },
-	{ "no file is made", make_file, EACCES, true },
-	{ "no folder is made", make_folder, EPERM, true },
-	{ "memory is a file", make_memory_file, 0, true },
-	{ "no file of others is read", read_file_of_others, EACCES, true },
-	{ "the configuration of names is read", read_hosts, 0, true },
-	{ "memory is not read by /proc", read_own_memory, EACCES, true },
-	{ "routes are read", make_netlink_of_routes, 0, true },
-	{ "no other part of netlink is reached", make_netlink_of_audit, EAFNOSUPPORT, false },
-	{ "no other family is reached", make_packet_socket, EAFNOSUPPORT, true },
-	{ "connections are made", make_tcp, 0, true },
-	{ "nobody connects", listen_to_others, EPERM, true },
-	{ "nothing is typed into the terminal", type_into_terminal, EPERM, true },
-	{ "nor pasted", paste_into_console, EPERM, true },
-	{ "no BPF is used", load_bpf, EPERM, true },
-	{ "no keys are used", use_keys, EPERM, false },
-	{ "threads are made", make_thread, 0, true },
-	{ "names are looked up", look_up_name, 0, true },
-	{ "root does not come back", regain_root, EPERM, false },
+	{ "no program is run", execute, EPERM, EPERM, false },
+	{ "no process is made", make_process, EPERM, EPERM, true },
+	{ "nor by the newer call", make_process_anew, ENOSYS, ENOSYS, false },
+	{ "nobody is signalled", signal_parent, EPERM, EPERM, true },
+	{ "nor by way of a thread", signal_thread_of_parent, EPERM, EPERM, true },
+	{ "nobody is traced", trace, EPERM, EPERM, true },
+	{ "no namespace is made", make_namespace, EPERM, EPERM, false },
+	{ "nothing is opened for writing", write_file, EACCES, EPERM, true },
+	{ "no file is made", make_file, EACCES, EPERM, true },
+	{ "no folder is made", make_folder, EPERM, EPERM, true },
+	{ "memory is a file", make_memory_file, 0, 0, true },
+	{ "no file of others is read", read_file_of_others, EACCES, EPERM, true },
+	{ "the configuration of names is read", read_hosts, 0, EPERM, true },
+	{ "memory is not read by /proc", read_own_memory, EACCES, EPERM, true },
+	{ "routes are read", make_netlink_of_routes, 0, EPERM, true },
+	{ "no other part of netlink is reached", make_netlink_of_audit, EAFNOSUPPORT, EPERM,
+	  false },
+	{ "no other family is reached", make_packet_socket, EAFNOSUPPORT, EPERM, true },
+	{ "connections are made", make_tcp, 0, EPERM, true },
+	{ "nobody connects", listen_to_others, EPERM, EPERM, true },
+	{ "nothing is typed into the terminal", type_into_terminal, EPERM, EPERM, true },
+	{ "nor pasted", paste_into_console, EPERM, EPERM, true },
+	{ "no BPF is used", load_bpf, EPERM, EPERM, true },
+	{ "no keys are used", use_keys, EPERM, EPERM, false },
+	{ "threads are made", make_thread, 0, 0, true },
+	{ "names are looked up", look_up_name, 0, EAGAIN, true },
+	{ "those that connect are accepted", accept_connection, EPERM, 0, true },
+	{ "root does not come back", regain_root, EPERM, EPERM, false },
 };
 
 /* A terminal of its own, as that of an operator who runs sync by hand. */
@@ -295,7 +306,7 @@ static void take_terminal(void)
 }
 
 /* The exit code of a child that tries it. */
-static int try(const struct attempt *attempt, bool in_sandbox)
+static int try(const struct attempt *attempt, const enum sandbox_use *use)
 {
 	int status;
 	pid_t child = fork();
@@ -303,7 +314,7 @@ static int try(const struct attempt *attempt, bool in_sandbox)
 	assert_true(child >= 0);
 	if (!child) {
 		take_terminal();
-		if (in_sandbox && sandbox_enter(NULL))
+		if (use && sandbox_enter(*use, NULL))
 			_exit(NOT_TRIED);
 		_exit(attempt->make());
 	}
@@ -319,14 +330,16 @@ static bool kernel_has_landlock(void)
 
 static void test_attempt(void **state)
 {
+	static const enum sandbox_use asks = SANDBOX_ASKS, answers = SANDBOX_ANSWERS;
 	const struct attempt *attempt = *state;
 
 	if (SANITIZED || geteuid() ||
 	    (attempt->make == read_file_of_others && !kernel_has_landlock()))
 		skip();
-	assert_int_equal(try(attempt, true), attempt->wanted);
+	assert_int_equal(try(attempt, &asks), attempt->wanted);
+	assert_int_equal(try(attempt, &answers), attempt->answering);
 	if (attempt->works_outside)
-		assert_int_equal(try(attempt, false), 0);
+		assert_int_equal(try(attempt, NULL), 0);
 }
 
 int main(void)
@@ -335,6 +348,9 @@ int main(void)
 	int fd, ret;
 
 	snprintf(readable_file, sizeof(readable_file), "/tmp/xdp-ipfilter-test-of-%d", getpid());
+	listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (listener < 0 || listen(listener, 1))
+		return 1;
 	fd = open(readable_file, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
 	SUITE_TABLE(&suite, test_attempt, attempts);
 	ret = suite_run(&suite, "sandbox");

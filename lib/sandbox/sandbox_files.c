@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Which files can a source program reach?
+ * Which files can a program in the sandbox reach?
  */
-#include <source/sandbox_files.h>
+#include <sandbox/sandbox_files.h>
 
 #include <errno.h>
 #include <fcntl.h>
@@ -71,11 +71,12 @@ static int allow_reading(int ruleset, const char *path, struct error *err)
 	return 0;
 }
 
-int sandbox_files_limit(struct error *err)
+int sandbox_files_limit(enum sandbox_use use, struct error *err)
 {
 	const long version =
 		syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
 	const struct landlock_ruleset_attr attr = { .handled_access_fs = all_rights(version) };
+	const size_t count = use == SANDBOX_ASKS ? sizeof(readable) / sizeof(readable[0]) : 0;
 	auto_fd int ruleset = -1;
 	int ret = 0;
 
@@ -85,7 +86,7 @@ int sandbox_files_limit(struct error *err)
 	ruleset = (int)syscall(SYS_landlock_create_ruleset, &attr, sizeof(attr), 0);
 	if (ruleset < 0)
 		return fail("Landlock", err);
-	for (size_t i = 0; !ret && i < sizeof(readable) / sizeof(readable[0]); i++)
+	for (size_t i = 0; !ret && i < count; i++)
 		ret = allow_reading(ruleset, readable[i], err);
 	if (!ret && syscall(SYS_landlock_restrict_self, ruleset, 0))
 		ret = fail("Landlock", err);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What can a source program do to this machine?
+ * What can a program do to this machine that parses what others send?
  */
-#include <source/sandbox.h>
+#include <sandbox/sandbox.h>
 
 #include <errno.h>
 #include <fcntl.h>
@@ -16,15 +16,19 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include <source/sandbox_calls.h>
-#include <source/sandbox_files.h>
+#include <sandbox/sandbox_calls.h>
+#include <sandbox/sandbox_files.h>
 #include <util/auto.h>
 #include <util/error.h>
 
 #define NOBODY 65534
 
 /* Ten million rules take a tenth of it. */
-#define MEMORY_LIMIT (UINT64_C(4) << 30)
+#define ASKS_MEMORY (UINT64_C(4) << 30)
+/* Its libraries take a third of it. */
+#define ANSWERS_MEMORY (UINT64_C(256) << 20)
+/* Clients, and an answer for each. */
+#define ANSWERS_FILES 64
 
 static int fail(const char *what, struct error *err)
 {
@@ -73,7 +77,18 @@ static int limit(int resource, rlim_t most, struct error *err)
 	return setrlimit(resource, &value) ? fail("resources", err) : 0;
 }
 
-int sandbox_enter_as_user(struct error *err)
+static int limit_memory(enum sandbox_use use, struct error *err)
+{
+	int ret = 0;
+
+	if (use == SANDBOX_ANSWERS)
+		ret = limit(RLIMIT_NOFILE, ANSWERS_FILES, err);
+	if (ret || sizeof(size_t) == 4)
+		return ret;
+	return limit(RLIMIT_AS, (rlim_t)(use == SANDBOX_ASKS ? ASKS_MEMORY : ANSWERS_MEMORY), err);
+}
+
+static int enter(enum sandbox_use use, struct error *err)
 {
 	int ret = drop_capabilities(err);
 
@@ -82,24 +97,29 @@ int sandbox_enter_as_user(struct error *err)
 		ret = fail("being traced", err);
 	if (!ret)
 		ret = limit(RLIMIT_CORE, 0, err);
-	if (!ret && sizeof(size_t) > 4)
-		ret = limit(RLIMIT_AS, (rlim_t)MEMORY_LIMIT, err);
-	/* A change of user clears it, so it is asked for here. If sync died before that, standard
-	 * input is closed. */
+	if (!ret)
+		ret = limit_memory(use, err);
+	/* A change of user clears it, so it is asked for here. If the parent died before that,
+	 * standard input is closed. */
 	if (!ret && prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0))
-		ret = fail("outliving sync", err);
-	return ret ? ret : sandbox_calls_limit(err);
+		ret = fail("outliving its parent", err);
+	return ret ? ret : sandbox_calls_limit(use, err);
 }
 
-int sandbox_enter(struct error *err)
+int sandbox_enter_as_user(struct error *err)
+{
+	return enter(SANDBOX_ASKS, err);
+}
+
+int sandbox_enter(enum sandbox_use use, struct error *err)
 {
 	int ret;
 
 	die_first();
 	ret = drop_user(err);
 	if (!ret)
-		ret = sandbox_enter_as_user(err);
-	return ret ? ret : sandbox_files_limit(err);
+		ret = enter(use, err);
+	return ret ? ret : sandbox_files_limit(use, err);
 }
 
 int sandbox_close(struct error *err)

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Which system calls can a source program make?
+ * Which system calls can a program in the sandbox make?
  *
  * All but those named here: a list of those that are allowed would break with the next version of a
  * library, and the user nobody without capabilities can do little with the others. A refused call
  * fails with an errno, as in a kernel that lacks it or for a user who may not.
  */
-#include <source/sandbox_calls.h>
+#include <sandbox/sandbox_calls.h>
 
 #include <errno.h>
 #include <fcntl.h>
@@ -73,10 +73,6 @@ static const unsigned short refused[] = {
 	SYS_mount,
 	SYS_open_tree,
 	SYS_fsopen,
-	/* Connections from others */
-	SYS_listen,
-	SYS_accept,
-	SYS_accept4,
 	/* The kernel */
 	SYS_bpf,
 	SYS_perf_event_open,
@@ -104,6 +100,23 @@ static const unsigned short refused[] = {
 	SYS_symlink,
 	SYS_chmod,
 	SYS_modify_ldt,
+#endif
+};
+
+/* Connections from others */
+static const unsigned short of_answers[] = {
+	SYS_listen,
+	SYS_accept,
+#ifdef SYS_accept4
+	SYS_accept4,
+#endif
+};
+
+/* Connections to others, and their names */
+static const unsigned short of_questions[] = {
+	SYS_socket, SYS_socketpair, SYS_connect, SYS_bind, SYS_listen, SYS_openat,
+#ifdef SYS_open
+	SYS_open,
 #endif
 };
 
@@ -187,6 +200,14 @@ static void limit_sockets(struct program *program, long call)
 	load_number(program);
 }
 
+static void refuse_calls(struct program *program, const unsigned short *calls, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		refuse_call(program, calls[i], EPERM);
+}
+
+#define REFUSE_ALL(program, calls) refuse_calls(program, calls, sizeof(calls) / sizeof((calls)[0]))
+
 static void limit_arguments(struct program *program)
 {
 	const struct condition thread = { 0, BPF_JSET, CLONE_THREAD, true };
@@ -209,7 +230,7 @@ static void limit_arguments(struct program *program)
 	refuse_call(program, SYS_openat2, ENOSYS);
 }
 
-static void write_program(struct program *program)
+static void write_program(struct program *program, enum sandbox_use use)
 {
 	emit(program, BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch), 0, 0);
 	emit(program, BPF_JMP | BPF_JEQ | BPF_K, ARCHITECTURE, 1, 0);
@@ -217,19 +238,22 @@ static void write_program(struct program *program)
 	load_number(program);
 	emit(program, BPF_JMP | BPF_JGE | BPF_K, FIRST_UNKNOWN, 0, 1);
 	refuse(program, ENOSYS);
-	for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++)
-		refuse_call(program, refused[i], EPERM);
+	REFUSE_ALL(program, refused);
+	if (use == SANDBOX_ASKS)
+		REFUSE_ALL(program, of_answers);
+	else
+		REFUSE_ALL(program, of_questions);
 	limit_arguments(program);
 	give(program, SECCOMP_RET_ALLOW);
 }
 
-int sandbox_calls_limit(struct error *err)
+int sandbox_calls_limit(enum sandbox_use use, struct error *err)
 {
 	struct program program = { .count = 0 };
 	struct sock_fprog loaded = { .filter = program.code };
 	int ret;
 
-	write_program(&program);
+	write_program(&program, use);
 	loaded.len = program.count;
 	if (!prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &loaded, 0, 0))
 		return 0;
@@ -242,8 +266,9 @@ int sandbox_calls_limit(struct error *err)
 
 #else
 
-int sandbox_calls_limit(struct error *err)
+int sandbox_calls_limit(enum sandbox_use use, struct error *err)
 {
+	(void)use;
 	(void)err;
 	return 0;
 }
