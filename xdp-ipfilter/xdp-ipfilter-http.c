@@ -20,7 +20,7 @@ int main(void)
 	int ret;
 
 	signal(SIGPIPE, SIG_IGN);
-	/* systemd sends it to all programs of a service. The one that reads filters ends this one. */
+	/* systemd sends it to all programs of a service. The one that reads filters ends us. */
 	signal(SIGTERM, SIG_IGN);
 	ret = sandbox_enter(SANDBOX_ANSWERS, &err);
 	if (!ret)

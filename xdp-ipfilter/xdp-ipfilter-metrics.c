@@ -21,6 +21,7 @@ struct metrics_request {
 	const char *listen;
 	int listener;          /* the socket that clients are waited for on */
 	struct page_past past; /* what people were shown last */
+	struct facts_memory memory;
 };
 
 static const struct metrics_request metrics_defaults = { .listener = -1 };
@@ -76,7 +77,7 @@ static int write_page(void *context, enum channel_word page, FILE *out, struct e
 {
 	struct metrics_request *request = context;
 	struct facts facts;
-	int ret = facts_read(&facts, err);
+	int ret = facts_read(&facts, &request->memory, err);
 
 	if (ret)
 		return ret;
@@ -99,7 +100,7 @@ static int metrics(void *data, struct error *err)
 
 	if (request->listen)
 		return serving_run(request->listener, write_page, request, err);
-	ret = facts_read(&facts, err);
+	ret = facts_read(&facts, &request->memory, err);
 	if (ret)
 		return ret;
 	if (request->output)
@@ -115,6 +116,7 @@ static void metrics_done(void *data)
 	struct metrics_request *request = data;
 
 	page_past_done(&request->past);
+	facts_memory_done(&request->memory);
 	if (request->listener >= 0)
 		close(request->listener);
 }

@@ -95,6 +95,14 @@ static size_t seek_sets(const void *context, size_t from, const bool *sets)
 	return need_rules(edit) ? from : edit->whole.seek(edit->whole.context, from, sets);
 }
 
+static int tally_sets(const void *context, struct base_tally *sets, struct error *err)
+{
+	const struct edit *edit = context;
+	int ret = need_rules(edit);
+
+	return ret ? refuse_part(ret, err) : edit->whole.tally(edit->whole.context, sets, err);
+}
+
 static int check_base(const struct edit *edit, struct error *err)
 {
 	const struct image *image = &edit->part.image;
@@ -125,6 +133,7 @@ static int open_base(struct edit *edit, struct error *err)
 	edit->base.context = edit;
 	edit->base.read = read_rule;
 	edit->base.seek = seek_sets;
+	edit->base.tally = tally_sets;
 	edit->counter_end = image_header(image)->counter_end;
 	return 0;
 }
@@ -235,6 +244,13 @@ void edit_done(struct edit *edit)
 	if (edit->root)
 		munmap(edit->root, sizeof(*edit->root));
 	*edit = (struct edit){ 0 };
+}
+
+struct edit_identity edit_identity(const struct edit *edit)
+{
+	const struct ipf_header *header = image_header(&edit->part.image);
+
+	return (struct edit_identity){ header->size, header->sum };
 }
 
 int edit_check(const struct edit *edit, struct error *err)

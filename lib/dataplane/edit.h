@@ -44,6 +44,13 @@ struct edit {
 int edit_open(const struct filter *filter, __u32 now, struct edit *out, struct error *err);
 void edit_done(struct edit *edit); /* also after zeroing */
 
+/* Of the base: two that are the same have the same rules. A change by a delta leaves it. */
+struct edit_identity {
+	__u64 size;
+	__u64 sum;
+};
+struct edit_identity edit_identity(const struct edit *edit);
+
 /* How large the delta may become (as the changes in <table/delta.h> count) by a change of `count`
  * rules, before it is better to compile the table anew. */
 size_t edit_limit(const struct edit *edit, size_t count);

@@ -141,13 +141,16 @@ int channel_read(int end, enum channel_word *out, struct error *err)
 	return 1;
 }
 
-static int send_message(int end, struct msghdr *message, const char *text, struct error *err)
+/* `ancillary` comes with it, if it is not NULL. */
+static int send_message(int end, const char *text, union ancillary *ancillary, struct error *err)
 {
 	struct iovec part = { (char *)text, strlen(text) };
+	struct msghdr message = { .msg_iov = &part,
+				  .msg_iovlen = 1,
+				  .msg_control = ancillary,
+				  .msg_controllen = ancillary ? sizeof(*ancillary) : 0 };
 
-	message->msg_iov = &part;
-	message->msg_iovlen = 1;
-	if (sendmsg(end, message, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0)
+	if (sendmsg(end, &message, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0)
 		return 0;
 	if (errno == EAGAIN)
 		return error_set(err, -EAGAIN, "it asks and does not listen");
@@ -159,15 +162,12 @@ int channel_answer(int end, int text, struct error *err)
 	union ancillary ancillary = { .header = { .cmsg_len = CMSG_LEN(sizeof(text)),
 						  .cmsg_level = SOL_SOCKET,
 						  .cmsg_type = SCM_RIGHTS } };
-	struct msghdr message = { .msg_control = &ancillary, .msg_controllen = sizeof(ancillary) };
 
 	memcpy(CMSG_DATA(&ancillary.header), &text, sizeof(text));
-	return send_message(end, &message, HAS_TEXT, err);
+	return send_message(end, HAS_TEXT, &ancillary, err);
 }
 
 int channel_refuse(int end, const char *why, struct error *err)
 {
-	struct msghdr message = { .msg_control = NULL };
-
-	return send_message(end, &message, *why ? why : "?", err);
+	return send_message(end, *why ? why : "?", NULL, err);
 }

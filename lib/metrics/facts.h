@@ -2,8 +2,8 @@
 /*
  * What do the filters and sync of this network namespace say at one moment?
  *
- * What is read costs the same with ten rules and with a million: of a large table only the header
- * and the delta are read.
+ * Of a large table, the header and the delta are read, and of each rule which set it is in. That is
+ * 8 or 16 bytes a rule, and is remembered as long as the table is only changed a little.
  */
 #ifndef METRICS_FACTS_H
 #define METRICS_FACTS_H
@@ -16,12 +16,24 @@
 
 struct error;
 
+struct facts_set {
+	char name[IPF_SET_NAME_SIZE];
+	size_t count[IPF_FAMILIES]; /* of a large table, with those that have ended */
+};
+
 /* Of one interface. */
 struct facts_rules {
-	size_t count[IPF_FAMILIES]; /* of a large table, with those that have ended */
-	struct ipf_set *sets;       /* their names */
+	size_t count[IPF_FAMILIES];
+	struct facts_set *sets; /* those with rules; else the default one */
 	size_t set_count;
 };
+
+/* What was found out about large tables. Zeroed is empty. */
+struct facts_memory {
+	struct facts_tally *items;
+	size_t count;
+};
+void facts_memory_done(struct facts_memory *memory);
 
 /* Zeroed is empty. */
 struct facts {
@@ -33,7 +45,7 @@ struct facts {
 
 /* Reads them; once more if an interface goes or a table changes meanwhile. Returns 0, or a negative
  * errno and sets *err, with nothing to release. Release with facts_done(). */
-int facts_read(struct facts *out, struct error *err);
+int facts_read(struct facts *out, struct facts_memory *memory, struct error *err);
 void facts_done(struct facts *facts);
 
 #endif

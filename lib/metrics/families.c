@@ -47,15 +47,21 @@ static void write_counter(struct openmetrics *metrics, const struct facts *facts
 		}
 }
 
+static void write_set(struct openmetrics *metrics, const char *name, const struct facts_set *set)
+{
+	for (unsigned int family = 0; family < IPF_FAMILIES; family++)
+		openmetrics_sample(metrics,
+				   OPENMETRICS_LABELS({ "device", name },
+						      { "family", family_names[family] },
+						      { "set", set->name }),
+				   set->count[family]);
+}
+
 static void write_rules(struct openmetrics *metrics, const struct facts *facts)
 {
 	for (size_t i = 0; i < facts->ifaces.count; i++)
-		for (unsigned int family = 0; family < IPF_FAMILIES && has_program(facts, i);
-		     family++)
-			openmetrics_sample(metrics,
-					   OPENMETRICS_LABELS({ "device", device(facts, i) },
-							      { "family", family_names[family] }),
-					   facts->rules[i].count[family]);
+		for (size_t set = 0; set < facts->rules[i].set_count; set++)
+			write_set(metrics, device(facts, i), &facts->rules[i].sets[set]);
 }
 
 static void write_enforcing(struct openmetrics *metrics, const struct facts *facts)
@@ -78,7 +84,7 @@ static void write_filters(struct openmetrics *metrics, const struct facts *facts
 			   "Bytes of the packets that the filter has seen, by verdict.");
 	write_counter(metrics, facts, true);
 	openmetrics_family(metrics, "xdp_ipfilter_rules", OPENMETRICS_GAUGE,
-			   "Rules of the filter.");
+			   "Rules of the filter, by set.");
 	write_rules(metrics, facts);
 	openmetrics_family(metrics, "xdp_ipfilter_enforcing", OPENMETRICS_GAUGE,
 			   "Whether the filter drops (1), or only observes what it would drop (0).");
@@ -153,6 +159,11 @@ static void write_sources(struct openmetrics *metrics, const struct state *sync)
 	for (size_t i = 0; i < sync->source_count; i++)
 		write_source_state(metrics, &sync->sources[i]);
 	write_times(metrics, sync);
+	openmetrics_family(metrics, "xdp_ipfilter_sync_failures", OPENMETRICS_COUNTER,
+			   "How often the source could not be read, since sync began to follow it.");
+	for (size_t i = 0; i < sync->source_count; i++)
+		openmetrics_sample(metrics, OPENMETRICS_LABELS({ "set", sync->sources[i].set }),
+				   sync->sources[i].failures);
 	openmetrics_family(metrics, "xdp_ipfilter_sync_rules", OPENMETRICS_GAUGE,
 			   "Rules of the set, as its source asks for them.");
 	for (size_t i = 0; i < sync->source_count; i++)

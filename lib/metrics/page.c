@@ -94,13 +94,17 @@ static void write_counters(const struct snapshot *now, const struct page_totals 
 
 static void write_rules(const struct facts_rules *rules, FILE *out)
 {
-	fprintf(out, "<p>Rules: %zu IPv4, %zu IPv6", rules->count[IPF_IPV4],
-		rules->count[IPF_IPV6]);
+	static const char *const heads[] = { "set", "IPv4 rules", "IPv6 rules", NULL };
+
+	write_heads(out, heads);
 	for (size_t i = 0; i < rules->set_count; i++) {
-		fputs(i ? ", " : ". Sets: ", out);
-		write_text(out, rules->sets[i].name);
+		fputs("<tr>", out);
+		write_cell(out, rules->sets[i].name);
+		write_number(out, rules->sets[i].count[IPF_IPV4]);
+		write_number(out, rules->sets[i].count[IPF_IPV6]);
+		fputs("</tr>\n", out);
 	}
-	fputs(".</p>\n", out);
+	fputs("</table>\n", out);
 }
 
 static void write_interface(const struct facts *facts, size_t i, const struct page_past *past,

@@ -17,7 +17,7 @@ struct error;
 #define SERVING_SILENCE_MS 15000
 #define SERVING_ANSWERS 2000 /* in a second */
 
-/* Is that program installed? Returns 0, or a negative errno and sets *err to say what is missing. */
+/* Is that program installed? Returns 0, or a negative errno and sets *err to what is missing. */
 int serving_check(struct error *err);
 
 /* Has clients of this socket, which stays the caller's, answered until a signal ends it. Says so to

@@ -21,8 +21,8 @@ enum sandbox_use {
  * up. Returns 0; or a negative errno and sets *err, and then the program must end. */
 int sandbox_enter(enum sandbox_use use, struct error *err);
 
-/* As SANDBOX_ASKS, for a program whose parent cannot change users: it stays the user, and reaches any
- * file until sandbox_close(). */
+/* As SANDBOX_ASKS, for a program whose parent cannot change users: it stays the user, and reaches
+ * any file until sandbox_close(). */
 int sandbox_enter_as_user(struct error *err);
 
 /* From here on, the program can open no file and no socket. Returns as above. */

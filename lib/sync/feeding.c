@@ -85,6 +85,7 @@ struct feeding {
 	struct error trouble;
 	enum following_state told;
 	int64_t updated_s;
+	uint64_t failures;
 	bool has_tried;
 	struct copying copying;
 	struct sayings warnings, changes;
@@ -109,6 +110,11 @@ void feeding_set_source(struct feeding *feeding, const struct config_source *sou
 const char *feeding_trouble(const struct feeding *feeding)
 {
 	return feeding->trouble.text[0] ? feeding->trouble.text : NULL;
+}
+
+uint64_t feeding_failures(const struct feeding *feeding)
+{
+	return feeding->failures;
 }
 
 int64_t feeding_updated(const struct feeding *feeding)
@@ -144,6 +150,7 @@ static void fail(struct feeding *feeding, const char *text)
 	const struct following_time time = following_now();
 
 	feeding->failed = true;
+	feeding->failures++;
 	feeding->has_tried = true;
 	error_set(&feeding->trouble, -EIO, "%s", text);
 	following_take_trouble(&feeding->following, &time);

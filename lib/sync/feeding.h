@@ -50,6 +50,8 @@ const struct config_source *feeding_source(const struct feeding *feeding);
 
 /* What is wrong with it; NULL: nothing. */
 const char *feeding_trouble(const struct feeding *feeding);
+/* How often it could not be read. */
+uint64_t feeding_failures(const struct feeding *feeding);
 /* When it last answered, in seconds since 1970; 0: it has not. */
 int64_t feeding_updated(const struct feeding *feeding);
 /* Was it read, or did that fail, or is there a copy? */

@@ -36,10 +36,11 @@ static json_t *text_or_null(const char *text)
 
 static json_t *source_to_json(const struct state_source *source)
 {
-	return json_pack("{s:o, s:o, s:o, s:o, s:I, s:o}", "set", text_or_null(source->set), "from",
-			 text_or_null(source->from), "state", text_or_null(source->state),
+	return json_pack("{s:o, s:o, s:o, s:o, s:I, s:I, s:o}", "set", text_or_null(source->set),
+			 "from", text_or_null(source->from), "state", text_or_null(source->state),
 			 "updated", source->updated ? json_integer(source->updated) : json_null(),
-			 "rules", (json_int_t)source->rules, "error", text_or_null(source->error));
+			 "rules", (json_int_t)source->rules, "failures",
+			 (json_int_t)source->failures, "error", text_or_null(source->error));
 }
 
 static json_t *interface_to_json(const struct state_interface *iface)
@@ -150,6 +151,7 @@ static int read_sources(const json_t *array, struct state *out, struct error *er
 		.error = text_of(one, "error"),
 		.updated = json_integer_value(json_object_get(one, "updated")),
 		.rules = (uint64_t)json_integer_value(json_object_get(one, "rules")),
+		.failures = (uint64_t)json_integer_value(json_object_get(one, "failures")),
 	};
 	out->sources = sources;
 	out->source_count = json_array_size(array);

@@ -6,11 +6,12 @@
  * never meets half of one:
  *
  *	{"schema":1, "pid":N, "error",
- *	 "sources":[{"set","from","state","updated","rules","error"}],
+ *	 "sources":[{"set","from","state","updated","rules","failures","error"}],
  *	 "interfaces":[{"ifname","state","error"}]}
  *
  * `state` of a source is starting, fresh, held or failing; `updated` is when the source last
- * answered, in seconds since 1970, or null; `error` is null where there is none.
+ * answered, in seconds since 1970, or null; `failures` is how often it could not be read since sync
+ * began to follow it; `error` is null where there is none.
  * There are no secrets in it.
  */
 #ifndef SYNC_STATE_H
@@ -26,7 +27,7 @@ struct error;
 struct state_source {
 	const char *set, *from, *state, *error;
 	int64_t updated; /* 0: never */
-	uint64_t rules;
+	uint64_t rules, failures;
 };
 
 struct state_interface {

@@ -48,6 +48,7 @@ static struct state_source describe_source(const struct feeds *feeds, struct fee
 		.error = trouble ? trouble : feeds_trouble(feeds),
 		.updated = feeding_updated(feeding),
 		.rules = following->accepted,
+		.failures = feeding_failures(feeding),
 	};
 }
 

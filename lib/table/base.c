@@ -58,6 +58,25 @@ static size_t seek_record(const void *context, size_t from, const bool *sets)
 	return count;
 }
 
+/* As above. */
+static int tally_records(const void *context, struct base_tally *sets, struct error *err)
+{
+	const struct records *records = context;
+	__u32 set_count = records->header->set_count, strays = 0;
+
+	for (size_t i = 0; i < records->count[IPF_IPV4]; i++)
+		if (records->rules4[i].set < set_count)
+			sets[records->rules4[i].set].rules[IPF_IPV4]++;
+		else
+			strays++;
+	for (size_t i = 0; i < records->count[IPF_IPV6]; i++)
+		if (records->rules6[i].set < set_count)
+			sets[records->rules6[i].set].rules[IPF_IPV6]++;
+		else
+			strays++;
+	return strays ? image_damaged(err, "a rule belongs to no set") : 0;
+}
+
 void base_from_records(struct base *base, const struct records *records)
 {
 	*base = (struct base){
@@ -69,12 +88,29 @@ void base_from_records(struct base *base, const struct records *records)
 		.context = records,
 		.read = read_record,
 		.seek = seek_record,
+		.tally = tally_records,
 	};
 }
 
 size_t base_count(const struct base *base)
 {
 	return base->count[IPF_IPV4] + base->count[IPF_IPV6];
+}
+
+int base_tally_sets(const struct base *base, struct base_tally *sets, struct error *err)
+{
+	struct rule rule;
+
+	if (base->tally)
+		return base->tally(base->context, sets, err);
+	for (size_t i = 0; i < base_count(base); i++) {
+		int ret = base->read(base->context, i, &rule, err);
+
+		if (ret)
+			return ret;
+		sets[rule.set].rules[rule.prefix.family]++;
+	}
+	return 0;
 }
 
 /* A question that is false for the first rules of a family and true for all others. */

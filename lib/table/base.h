@@ -14,6 +14,11 @@
 struct error;
 struct records;
 
+/* How many rules a set has. */
+struct base_tally {
+	size_t rules[IPF_FAMILIES];
+};
+
 /* A table whose rules can be read by their number: first those of IPv4, then those of IPv6, in the
  * order of a rule set. */
 struct base {
@@ -27,6 +32,9 @@ struct base {
 	/* The number of the first rule from `from` on whose set is marked; that of all rules if
 	 * none is. NULL: rules are read one by one instead. */
 	size_t (*seek)(const void *context, size_t from, const bool *sets);
+	/* Counts the rules of each set. Returns 0, or -EBADMSG with a message. NULL: rules are read
+	 * one by one instead. */
+	int (*tally)(const void *context, struct base_tally *sets, struct error *err);
 };
 
 /* The base that is this rule set, which must outlive it. */
@@ -38,6 +46,10 @@ void base_from_ruleset(struct base *base, const struct ruleset *rules);
 void base_from_records(struct base *base, const struct records *records);
 
 size_t base_count(const struct base *base);
+
+/* Counts the rules of each set into zeroed `sets`, one for each set. Looks at the set of each rule.
+ * Returns 0, or -EBADMSG with a message. */
+int base_tally_sets(const struct base *base, struct base_tally *sets, struct error *err);
 
 /* Rules by number, from the first to the one before `end`. */
 struct base_range {

@@ -450,6 +450,42 @@ size_t delta_count_family(const struct delta *delta, enum ipf_family family)
 	return count;
 }
 
+/* Takes the base's rules inside of a region away. *from: where to begin to look, and then where to
+ * go on. */
+static int untally_region(const struct delta *delta, const struct prefix *region, size_t *from,
+			  struct base_tally *sets, struct error *err)
+{
+	const struct base *base = delta->base;
+	struct base_range range = { .first = *from };
+	int ret = base_find_inside(base, region, &range, err);
+	struct rule rule;
+
+	for (size_t i = range.first; i < range.end && !ret; i++) {
+		ret = base->read(base->context, i, &rule, err);
+		if (!ret && !sets[rule.set].rules[rule.prefix.family]--)
+			ret = image_damaged(err, "a set has fewer rules than there are");
+	}
+	*from = range.end;
+	return ret;
+}
+
+int delta_tally_sets(const struct delta *delta, struct base_tally *sets, struct error *err)
+{
+	const struct rule *rules = delta->rules.rules;
+	size_t from = 0;
+	int ret = 0;
+
+	for (size_t i = 0; i < delta->regions.count && !ret; i++) {
+		const struct prefix *region = &delta->regions.items[i];
+		struct base_range own = regions_rules_inside(&delta->rules, region);
+
+		ret = untally_region(delta, region, &from, sets, err);
+		for (size_t at = own.first; at < own.end; at++)
+			sets[rules[at].set].rules[region->family]++;
+	}
+	return ret;
+}
+
 /* The first rule of a range that has not ended. */
 static int decide_among(const struct delta *delta, const struct base_range *range, struct rule *out,
 			struct error *err)

@@ -90,6 +90,11 @@ int delta_merge(const struct delta *delta, struct ruleset *rules);
 /* How many rules the table has. Those of the base that have ended are among them. */
 size_t delta_count_family(const struct delta *delta, enum ipf_family family);
 
+/* The same for each set: makes of what base_tally_sets() says of the base (zero for the delta's own
+ * sets) what the table has; one for each of delta->rules.set_count. Reads the base's rules inside
+ * of regions. Returns 0, or -EBADMSG with a message. */
+int delta_tally_sets(const struct delta *delta, struct base_tally *sets, struct error *err);
+
 /* The rule that decides for the address at tick delta->now. Returns 1 with *out, 0 where none does,
  * or -EBADMSG with a message. */
 int delta_decide(const struct delta *delta, const struct address *address, struct rule *out,

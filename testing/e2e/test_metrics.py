@@ -11,6 +11,7 @@ import socket
 import stat
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -18,6 +19,7 @@ import syncing
 from frames import LISTED4, udp
 from netlab import wait_for
 from product import DONE, FAILED, USAGE, VERDICTS, environment
+from webserver import Answer, Web
 
 SO_NETNS_COOKIE = 71
 
@@ -59,8 +61,8 @@ def test_packets_move_the_counters(lab):
                             for what in ("packets", "bytes")) for verdict in VERDICTS}
     assert moved["drop"] == (2, 2 * len(udp(LISTED4)))
     assert moved["pass"] == (1, len(udp("203.0.113.9")))
-    assert after[("xdp_ipfilter_rules", "device=f0", "family=ipv4")] == 2
-    assert after[("xdp_ipfilter_rules", "device=f0", "family=ipv6")] == 1
+    assert after[("xdp_ipfilter_rules", "device=f0", "family=ipv4", "set=default")] == 2
+    assert after[("xdp_ipfilter_rules", "device=f0", "family=ipv6", "set=default")] == 1
     assert after[("xdp_ipfilter_filtering", "device=f0")] == 1
     version = lab.good("--version").out.split()[-1]
     assert after[("xdp_ipfilter_info", f"version={version}")] == 1
@@ -94,20 +96,50 @@ def test_rules_of_a_large_table_and_its_delta(lab, tmp_path):
     rules = tmp_path / "rules"
     rules.write_text("".join(f"10.{n >> 8}.{n & 255}.1\n" for n in range(6000)))
     lab.load("-f", rules)
-    family = ("xdp_ipfilter_rules", "device=f0", "family=ipv4")
+    family = ("xdp_ipfilter_rules", "device=f0", "family=ipv4", "set=default")
     assert scraped(lab)[family] == 6000
     lab.good("add", "192.0.2.1", "192.0.2.2", "2001:db8::1")
     lab.good("del", "10.0.0.1")
     after = scraped(lab)
     assert after[family] == 6001
-    assert after[("xdp_ipfilter_rules", "device=f0", "family=ipv6")] == 1
+    assert after[("xdp_ipfilter_rules", "device=f0", "family=ipv6", "set=default")] == 1
+
+
+def rules_of(lab):
+    """{(set, family): rules}"""
+    return {(key[3].removeprefix("set="), key[2].removeprefix("family=")): value
+            for key, value in scraped(lab).items() if key[0] == "xdp_ipfilter_rules"}
+
+
+def test_rules_are_counted_by_set(lab, tmp_path):
+    lab.load()
+    assert rules_of(lab) == {("default", "ipv4"): 0, ("default", "ipv6"): 0}
+    lab.good("add", "-s", "a", "192.0.2.1", "192.0.2.2", "2001:db8::1")
+    lab.good("add", "-s", "b", "192.0.2.3")
+    small = {("a", "ipv4"): 2, ("a", "ipv6"): 1, ("b", "ipv4"): 1, ("b", "ipv6"): 0}
+    assert rules_of(lab) == small
+    # A table that is so large that changes make a delta.
+    rules = tmp_path / "rules"
+    rules.write_text("".join(f"10.{n >> 8}.{n & 255}.1\n2001:db8:{n:x}::/48\n" for n in range(4000)))
+    lab.good("add", "-s", "large", "-f", rules)
+    large = {("large", "ipv4"): 4000, ("large", "ipv6"): 4000}
+    assert rules_of(lab) == {**small, **large}
+    lab.good("add", "-s", "new", "203.0.113.0/24", "203.0.113.7")
+    lab.good("del", "-s", "large", "10.0.1.1", "10.0.2.1")
+    lab.good("add", "-s", "a", "2001:db8:1::/48", "198.51.100.0/24")
+    assert rules_of(lab) == {**small, ("a", "ipv4"): 3, ("a", "ipv6"): 2, ("new", "ipv4"): 2,
+                             ("new", "ipv6"): 0, ("large", "ipv4"): 3998, ("large", "ipv6"): 4000}
+    lab.good("flush", "-s", "b")
+    assert ("b", "ipv4") not in rules_of(lab)
+    counted = [line for line in lab.good("list").out.splitlines() if re.match(r"(drop|pass) ", line)]
+    assert len(counted) == sum(rules_of(lab).values())
 
 
 def test_rules_that_have_ended_do_not_count(lab):
     lab.load()
     lab.good("add", "-t", "1s", "192.0.2.1")
     lab.good("add", "192.0.2.2")
-    family = ("xdp_ipfilter_rules", "device=f0", "family=ipv4")
+    family = ("xdp_ipfilter_rules", "device=f0", "family=ipv4", "set=default")
     wait_for(lambda: scraped(lab)[family] == 1, "the rule has ended", lab.patience)
 
 
@@ -166,7 +198,7 @@ def test_sources_of_sync(lab):
     lab.load()
     away = {"ifname": "away0", "state": "absent", "error": None}
     here = {"ifname": "f0", "state": "filtering", "error": None}
-    with sync_that_says(lab, sources=[source("mine", "fresh", 1700000000, 2), source("gone", "failing")],
+    with sync_that_says(lab, sources=[source("mine", "fresh", 1700000000, 2), {**source("gone", "failing"), "failures": 3}],
                         interfaces=[here, away]):
         text = lab.good("metrics").out
     found = samples(text)
@@ -174,6 +206,8 @@ def test_sources_of_sync(lab):
     assert {key for key, value in states.items() if value} == {
         ("set=mine", "state=fresh"), ("set=gone", "state=failing")} and len(states) == 8
     assert found[("xdp_ipfilter_sync_rules", "set=mine")] == 2
+    assert found[("xdp_ipfilter_sync_failures_total", "set=gone")] == 3
+    assert found[("xdp_ipfilter_sync_failures_total", "set=mine")] == 0, "an older sync does not say"
     assert {key[1]: value for key, value in found.items() if "last_success" in key[0]} == {
         "set=mine": 1700000000}
     assert found[("xdp_ipfilter_filtering", "device=away0")] == 0
@@ -189,6 +223,50 @@ def test_interfaces_that_sync_waits_for(lab, tmp_path):
         assert scraped(lab)[("xdp_ipfilter_filtering", "device=away0")] == 0
         sync.end()
     assert ("xdp_ipfilter_filtering", "device=away0") not in scraped(lab)
+
+
+@pytest.fixture
+def web(lab):
+    lab.ns.run("ip", "link", "set", "lo", "up")
+    with lab.ns, Web(list=lambda _: None) as web:
+        yield web
+
+
+def test_a_real_sync_with_a_file_and_a_server_that_fails(lab, web, tmp_path):
+    """A server that hangs up is asked again after a second."""
+    lab.load("-i", "203.0.113.1")
+    file = tmp_path / "list.txt"
+    file.write_text("198.51.100.1\n198.51.100.2\n198.51.100.3\n")
+    config = (f'source file {{ from = "{file}" every = 1s }}\n'
+              f'source url {{ from = "{web.url("/list")}" }}\n')
+
+    def told(what, name, *more):
+        return scraped(lab).get((f"xdp_ipfilter_sync_{what}", f"set={name}", *more))
+
+    before = int(time.time())
+    with syncing.Sync(lab, tmp_path, config) as sync:
+        sync.wait(lambda: told("state", "file", "state=fresh") == 1, "the file is read")
+        sync.wait(lambda: (told("failures_total", "url") or 0) >= 2, "the server has failed twice")
+        assert told("state", "url", "state=failing") == 1 and told("state", "url", "state=fresh") == 0
+        assert told("last_success_timestamp_seconds", "url") is None
+        assert before <= told("last_success_timestamp_seconds", "file") <= time.time()
+        assert told("failures_total", "file") == 0 and told("rules", "file") == 3
+        assert rules_of(lab)[("file", "ipv4")] == 3 and ("url", "ipv4") not in rules_of(lab)
+        # It comes back, and the failures stay counted.
+        web.answers["/list"] = Answer("192.0.2.1\n192.0.2.2\n")
+        sync.wait(lambda: told("state", "url", "state=fresh") == 1, "the server answers", 30)
+        sync.wait(lambda: rules_of(lab).get(("url", "ipv4")) == 2, "its rules are live")
+        failures = told("failures_total", "url")
+        assert failures >= 2 and told("rules", "url") == 2
+        assert told("last_success_timestamp_seconds", "url") >= before
+        # The file goes: its rules stay.
+        file.unlink()
+        sync.wait(lambda: told("state", "file", "state=failing") == 1, "the file has gone")
+        assert told("failures_total", "file") >= 1 and told("failures_total", "url") == failures
+        assert rules_of(lab)[("file", "ipv4")] == 3
+        if shutil.which("promtool"):
+            assert lint(lab.good("metrics").out) == (DONE, "")
+        sync.end()
 
 
 # --- In a file ------------------------------------------------------------------------------------

@@ -193,7 +193,7 @@ def test_it_follows_what_happens(lab):
         lab.load("-i", LISTED4)
         wait_for(says(1, *filtering), "it filters", lab.patience)
         lab.good("add", "192.0.2.200")
-        wait_for(says(2, "xdp_ipfilter_rules", "device=f0", "family=ipv4"), "a rule", lab.patience)
+        wait_for(says(2, "xdp_ipfilter_rules", "device=f0", "family=ipv4", "set=default"), "a rule", lab.patience)
         lab.good("unload", "f0")
         wait_for(says(None, *filtering), "it has gone", lab.patience)
 
@@ -209,7 +209,8 @@ def test_a_page_for_people(lab):
         assert status == 200 and headers["Content-Type"].startswith("text/html")
         assert "default-src 'none'" in headers["Content-Security-Policy"]
         assert "src=" not in page and "https://lists.example/" in page
-        assert "<h2 class=good>f0: filtering" in page and "Rules: 1 IPv4, 0 IPv6. Sets: default" in page
+        assert "<h2 class=good>f0: filtering" in page
+        assert "<tr><td>default</td><td class=n>1</td><td class=n>0</td></tr>" in page
         packets, rate = re.search(r"<td>drop</td><td class=n>([\d,]+)</td><td class=n>[\d,]+</td>"
                                   r"<td class=n>([\d,]+)</td>", page).groups()
         assert packets == "50" and int(rate.replace(",", "")) > 0

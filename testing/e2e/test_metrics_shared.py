@@ -78,7 +78,7 @@ def test_the_dashboard_and_the_alerts_name_what_there_is(families):
     for expression in (*dashboard_expressions(), *alert_expressions()):
         assert not list(faults(families, expression)), expression
     # It would find something.
-    for wrong in ("xdp_ipfilter_packets", 'xdp_ipfilter_rules{set="a"}',
+    for wrong in ("xdp_ipfilter_packets", 'xdp_ipfilter_rules{mode="a"}',
                   'xdp_ipfilter_packets_total{verdict="dropped"}',
                   "sum by (set) (xdp_ipfilter_filtering)"):
         assert list(faults(families, wrong)), wrong

@@ -769,6 +769,24 @@ static void check_invariants(const struct table *table)
 	assert_memory_equal(replaced, delta->replaced, sizeof(replaced));
 }
 
+/* Does it know how many rules each set has? */
+static void check_tallies(const struct delta *delta, const struct ruleset *merged)
+{
+	size_t set_count = delta->rules.set_count;
+	struct base_tally *told = calloc(set_count + 1, sizeof(*told));
+	struct base_tally *true_ones = calloc(set_count + 1, sizeof(*true_ones));
+	struct error err = { 0 };
+
+	assert_true(told && true_ones);
+	for (size_t i = 0; i < merged->count; i++)
+		true_ones[merged->rules[i].set].rules[merged->rules[i].prefix.family]++;
+	assert_int_equal(base_tally_sets(delta->base, told, &err), 0);
+	assert_int_equal(delta_tally_sets(delta, told, &err), 0);
+	assert_memory_equal(told, true_ones, set_count * sizeof(*told));
+	free(true_ones);
+	free(told);
+}
+
 /* The delta of one and the rules of the other are the same table. */
 static void check_table(const struct model *model)
 {
@@ -779,6 +797,7 @@ static void check_table(const struct model *model)
 	for (enum ipf_family family = IPF_IPV4; family <= IPF_IPV6; family++)
 		assert_int_equal(delta_count_family(&model->table.delta, family),
 				 ruleset_count_family(&merged, family));
+	check_tallies(&model->table.delta, &merged);
 	copy_ruleset(&model->rules, &wanted);
 	ruleset_tidy(&merged, model->table.now);
 	ruleset_tidy(&wanted, model->table.now);
