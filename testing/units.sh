@@ -18,14 +18,14 @@ folder=$scratch/units
 declare -A exposure=(
 	[xdp-ipfilter.service]=33
 	[xdp-ipfilter@.service]=30
-	[xdp-ipfilter-metrics.service]=25
+	[xdp-ipfilter-metrics.service]=29
 )
 
-# The commands that each runs, as in CAPABILITIES of the manual.
+# The commands that each runs, as in CAPABILITIES of the manual; a dot is any character.
 declare -A commands=(
 	[xdp-ipfilter.service]='sync'
 	[xdp-ipfilter@.service]='load repair replace unload'
-	[xdp-ipfilter-metrics.service]='metrics'
+	[xdp-ipfilter-metrics.service]='metrics.--listen'
 )
 
 # They name the programs of this tree.
