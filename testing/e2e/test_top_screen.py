@@ -306,6 +306,18 @@ def test_an_unknown_terminal(lab):
     assert nothing_is_on(lab)
 
 
+@pytest.mark.parametrize("prefix", [[], ["setpriv", "--bounding-set", "-all,+sys_admin"]])
+def test_it_needs_and_keeps_only_cap_sys_admin(flooded, prefix):
+    with screen(flooded) as on:
+        on.type(shlex.join([*prefix, BINARY, "top", "-i", "300"]))
+        on.wait(LISTED4, KEYS)
+        with open(f"/proc/{on.pid('xdp-ipfilter')}/status", encoding="ascii") as status:
+            said = dict(line.split(":\t", 1) for line in status.read().splitlines())
+        assert int(said["CapEff"], 16) == int(said["CapPrm"], 16) == 1 << 21
+        assert int(said["CapInh"], 16) == int(said["CapAmb"], 16) == 0
+        assert said["NoNewPrivs"] == "1"
+
+
 def test_wrong_options_are_refused_as_everywhere(lab):
     with screen(lab) as on:
         on.run("top", "--by", "33")
