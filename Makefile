@@ -68,6 +68,9 @@ completion: all
 format:
 	$(Q)bash -c '. testing/lib.sh && tree_files "*.c" "*.h"' | xargs clang-format -i
 
+# fail2ban sees its actions only in /etc/fail2ban, which packagers and administrators may name here.
+FAIL2BANDIR ?= $(PREFIX)/share/xdp-ipfilter/fail2ban
+
 # The shell takes these from its environment, because a folder's name may have blanks in it.
 install install-units uninstall: export root := $(DESTDIR)
 install install-units uninstall: export prefix := $(PREFIX)
@@ -78,6 +81,7 @@ install install-units uninstall: export completions := $(PREFIX)/share/bash-comp
 install install-units uninstall: export man8 := $(MANDIR)/man8
 install install-units uninstall: export units := $(UNITDIR)
 install install-units uninstall: export examples := $(PREFIX)/share/doc/xdp-ipfilter/examples
+install install-units uninstall: export fail2ban := $(FAIL2BANDIR)/action.d
 
 UNITS := xdp-ipfilter.service xdp-ipfilter@.service xdp-ipfilter-metrics.socket \
 	xdp-ipfilter-metrics.service
@@ -101,7 +105,7 @@ endif
 # Without pandoc `all` makes no man page, and one that is there is installed.
 install: all install-units
 	$(Q)install -d "$$root$$sbin" "$$root$$programs" "$$root$$bpf" "$$root$$completions" \
-		"$$root$$examples"
+		"$$root$$examples" "$$root$$fail2ban"
 	$(Q)install -m 755 xdp-ipfilter/xdp-ipfilter "$$root$$sbin/xdp-ipfilter"
 	$(Q)install -m 755 xdp-ipfilter/xdp-ipfilter-sync xdp-ipfilter/xdp-ipfilter-source \
 		xdp-ipfilter/xdp-ipfilter-metrics \
@@ -112,6 +116,10 @@ install: all install-units
 	$(Q)install -m 644 xdp-ipfilter/completion.bash "$$root$$completions/xdp-ipfilter"
 	$(Q)install -m 644 xdp-ipfilter/share/sync.conf xdp-ipfilter/share/prometheus/alerts.yml \
 		xdp-ipfilter/share/grafana/xdp-ipfilter.json "$$root$$examples"
+	$(Q)install -m 644 xdp-ipfilter/share/fail2ban/jail.d/xdp-ipfilter.conf \
+		"$$root$$examples/fail2ban-jail.conf"
+	$(Q)install -m 644 xdp-ipfilter/share/fail2ban/action.d/xdp-ipfilter.py \
+		xdp-ipfilter/share/fail2ban/action.d/xdp-ipfilter.conf "$$root$$fail2ban"
 	$(Q)page='$(if $(PANDOC),xdp-ipfilter/xdp-ipfilter.8,$(MAN_PAGE))'; [ -z "$$page" ] || { \
 		install -d "$$root$$man8" && \
 		install -m 644 "$$page" "$$root$$man8/xdp-ipfilter.8"; }
@@ -126,16 +134,18 @@ uninstall:
 		"$$root$$programs/xdp-ipfilter-mmdb" "$$root$$programs/xdp-ipfilter-metrics" \
 		"$$root$$programs/xdp-ipfilter-top" "$$root$$programs/xdp-ipfilter-http" \
 		"$$root$$examples/sync.conf" "$$root$$examples/alerts.yml" \
-		"$$root$$examples/xdp-ipfilter.json" "$$root$$programs/xdp-ipfilter-interface"
+		"$$root$$examples/xdp-ipfilter.json" "$$root$$programs/xdp-ipfilter-interface" \
+		"$$root$$examples/fail2ban-jail.conf" "$$root$$fail2ban/xdp-ipfilter.py" \
+		"$$root$$fail2ban/xdp-ipfilter.conf"
 	$(Q)[ -z "$$units" ] || for unit in $(UNITS); do rm -f "$$root$$units/$$unit"; done
 ifeq ($(DESTDIR),)
 	$(Q)for folder in "$$bpf" "$$programs" "$${programs%/*}" "$$completions" "$${completions%/*}" \
 		"$$man8" "$$examples" "$${examples%/*}" "$${examples%/*/*}" "$$units" \
-		"$${units%/*}"; do \
+		"$${units%/*}" "$$fail2ban" "$${fail2ban%/*}" "$${fail2ban%/*/*}"; do \
 		[ ! -d "$$folder" ] || rmdir --ignore-fail-on-non-empty "$$folder"; done
 else
 	$(Q)cd "$$root" && for folder in "$$sbin" "$$programs" "$$bpf" "$$completions" "$$man8" \
-		"$$examples" "$$units"; do [ ! -d ".$$folder" ] || \
+		"$$examples" "$$units" "$$fail2ban"; do [ ! -d ".$$folder" ] || \
 		rmdir -p --ignore-fail-on-non-empty "$${folder#/}"; done
 endif
 	$(call say,REMOVE,"$$root$$prefix")
@@ -180,7 +190,8 @@ help:
 #: make [TARGET...] [V=1] [STRICT=1] [CFLAGS=...] [PREFIX=...] [DESTDIR=...]
 #:
 #:   all        the tool, the BPF object and, with pandoc, the man page (the default)
-#:   install    into $(DESTDIR)$(PREFIX); uninstall removes exactly that
+#:   install    into $(DESTDIR)$(PREFIX), with the action of fail2ban in FAIL2BANDIR, which may be
+#:              /etc/fail2ban; uninstall removes exactly that
 #:   check      all test suites; SUITES="unit bpf" for some, QUICK=1 without virtual machines
 #:   matrix     the suites that take longer than CI has: more kernels, machines, packages
 #:   campaigns  the long forms of tests, for hours; WHERE="host 6.12" for some

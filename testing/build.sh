@@ -17,7 +17,7 @@ trap 'exit 143' TERM HUP
 
 # What make or the caller has set is for this tree, not for the copies.
 unset MAKEFLAGS MAKELEVEL CC CFLAGS CPPFLAGS LDFLAGS BPF_CFLAGS PREFIX SBINDIR LIBDIR MANDIR UNITDIR DESTDIR \
-	PKG_CONFIG PKG_CONFIG_LIBDIR
+	FAIL2BANDIR PKG_CONFIG PKG_CONFIG_LIBDIR
 
 one=$scratch/one
 two="$scratch/two words/deeper"
@@ -153,13 +153,27 @@ installs() {
 		$top./sbin/xdp-ipfilter
 		./share/bash-completion/completions/xdp-ipfilter
 		./share/doc/xdp-ipfilter/examples/alerts.yml
+		./share/doc/xdp-ipfilter/examples/fail2ban-jail.conf
 		./share/doc/xdp-ipfilter/examples/sync.conf
 		./share/doc/xdp-ipfilter/examples/xdp-ipfilter.json
 		${products[2]:+./share/man/man8/xdp-ipfilter.8}
+		./share/xdp-ipfilter/fail2ban/action.d/xdp-ipfilter.conf
+		./share/xdp-ipfilter/fail2ban/action.d/xdp-ipfilter.py
 	EOT
 	cmp "$1/xdp-ipfilter/xdp-ipfilter" "$into/sbin/xdp-ipfilter" &&
 		make -s -C "$1" uninstall DESTDIR="$2" PREFIX="$3" &&
 		[ -z "$(find "$2" -type f)" ] && [ ! -e "$into" ]
+}
+
+# puts_actions_into FOLDER: and not where they are without FAIL2BANDIR
+puts_actions_into() {
+	local root=$scratch/root
+	make -s -C "$one" install DESTDIR="$root" FAIL2BANDIR="$1" &&
+		diff <(cd "$root" && find . -name 'xdp-ipfilter.[pc][yo]*' | sort) - <<-EOT &&
+			.$1/action.d/xdp-ipfilter.conf
+			.$1/action.d/xdp-ipfilter.py
+		EOT
+		make -s -C "$one" uninstall DESTDIR="$root" FAIL2BANDIR="$1" && [ ! -e "$root$1" ]
 }
 
 # on_a_terminal COMMAND...: its standard streams are a pseudo terminal, and its status is ours
@@ -283,6 +297,7 @@ tap_run 'both builds are the same, byte by byte, and do not say where they were 
 tap_run 'it installs below a DESTDIR and a prefix with blanks, and uninstalls' \
 	installs "$two" "$scratch/dest dir" '/opt/pre fix'
 tap_run 'it installs below a prefix with blanks, and uninstalls' installs_without_destdir
+tap_run 'it puts the action of fail2ban where FAIL2BANDIR says' puts_actions_into '/etc/fail 2 ban'
 if [ -e "$one/xdp-ipfilter/xdp-ipfilter-top" ]; then
 	tap_run 'only the program of top loads ncurses' only_top_loads_ncurses "$one"
 else

@@ -82,6 +82,7 @@ test     optional  systemd                        systemd
 test     optional  etcd-server                    etcd
 test     optional  etcd-client                    etcd
 test     optional  crowdsec                       -
+test     optional  fail2ban                       fail2ban-server
 bench    required  iproute2                       iproute
 bench    required  util-linux                     util-linux
 bench    required  python3                        python3
@@ -212,6 +213,7 @@ disable_services() {
 		crowdsec) systemctl --quiet disable crowdsec 2>/dev/null ;;
 		etcd-server) systemctl --quiet disable etcd 2>/dev/null ;;
 		bird2) systemctl --quiet disable bird 2>/dev/null ;;
+		fail2ban*) systemctl --quiet disable fail2ban 2>/dev/null ;;
 		esac
 	done
 	return 0

@@ -16,7 +16,7 @@ cd "$(dirname "$0")/.." || exit 1
 top=$PWD
 
 suites=(layers lint build packaging hardening units unit fuzz bpf docs e2e bench vm-6.1 vm-6.12)
-matrix=(vm-5.10 vm-newest rpm)
+matrix=(vm-5.10 vm-newest rpm fail2ban-trixie)
 
 usage() {
 	cat <<EOF
@@ -237,6 +237,19 @@ suite_e2e() {
 	add "$reports/junit.xml" $? testing/e2e
 }
 
+# The tests of fail2ban's action, with the fail2ban of another release of Debian.
+suite_fail2ban() {
+	local tree
+	needs_root || return
+	if ! tree=$(testing/fail2ban-tree.sh "$1" 2>"$reports/err"); then
+		skip_suite "fail2ban-$1: $(tail -n 1 "$reports/err" | sed 's/^.*skipped: //')"
+		return
+	fi
+	FAIL2BAN_TREE=$tree limited 1200 "$python" -m pytest -p no:cacheprovider -q \
+		testing/e2e/test_fail2ban.py --junitxml="$reports/junit.xml" 2>&1
+	add "$reports/junit.xml" $? testing/e2e/test_fail2ban.py
+}
+
 # Are verdicts right under load? `make bench` measures how fast they come.
 suite_bench() {
 	local status
@@ -296,6 +309,7 @@ run_suite() {
 	heading "$suite"
 	case $suite in
 	vm-*) suite_vm "${suite#vm-}" ;;
+	fail2ban-*) suite_fail2ban "${suite#fail2ban-}" ;;
 	*) "suite_$suite" ;;
 	esac
 
