@@ -110,7 +110,7 @@ newest() {
 	local line=${version/./\\.}
 	[[ $version != newest ]] || line='[0-9]+\.[0-9]+'
 	apt-cache pkgnames "linux-image-" |
-		grep -E "^linux-image-$line[.+][^-~]*(-[0-9]+)?-amd64\$" | sort -V | tail -n 1
+		grep -E "^linux-image-${line}[.+][^-~]*(-[0-9]+)?-amd64\$" | sort -V | tail -n 1
 }
 
 # From Debian 14 on the image is a package that depends on others of its release, which hold the
