@@ -43,7 +43,7 @@ tarball_is_complete() {
 # version_is_in_one_place: pages that tell its history may name it
 version_is_in_one_place() {
 	! tree_files '*' | grep -v -e '^VERSION$' -e '^CHANGELOG\.md$' -e '\.svg$' -e '^testing/' |
-		xargs grep -nwF -- "$version"
+		xargs grep -nE -- "(^|[^0-9.])${version//./\\.}([^0-9.]|\$)"
 }
 
 fill_all() {
