@@ -41,6 +41,14 @@ static void write_cell(FILE *out, const char *text)
 	fputs("</td>", out);
 }
 
+/* That may be long: it is broken anywhere. */
+static void write_long_cell(FILE *out, const char *text)
+{
+	fputs("<td class=w>", out);
+	write_text(out, text);
+	fputs("</td>", out);
+}
+
 static void write_number(FILE *out, uint64_t number)
 {
 	char text[NUMBER_TEXT_SIZE];
@@ -49,11 +57,13 @@ static void write_number(FILE *out, uint64_t number)
 	fprintf(out, "<td class=n>%s</td>", text);
 }
 
+/* Those of columns of numbers begin with '#'. */
 static void write_heads(FILE *out, const char *const *heads)
 {
-	fputs("<table><tr>", out);
+	fputs("<div><table><tr>", out);
 	for (; *heads; heads++)
-		fprintf(out, "<th>%s</th>", *heads);
+		fprintf(out, **heads == '#' ? "<th class=n>%s</th>" : "<th>%s</th>",
+			*heads + (**heads == '#'));
 	fputs("</tr>\n", out);
 }
 
@@ -75,7 +85,8 @@ static void write_rate(FILE *out, uint64_t now, uint64_t before, uint64_t ms)
 
 static void write_counters(const struct snapshot *now, const struct page_totals *before, FILE *out)
 {
-	static const char *const heads[] = { "", "packets", "bytes", "packets/s", "bytes/s", NULL };
+	static const char *const heads[] = { "",           "#packets", "#bytes",
+					     "#packets/s", "#bytes/s", NULL };
 	uint64_t ms = before ? now->time_ms - before->time_ms : 0;
 
 	write_heads(out, heads);
@@ -89,12 +100,12 @@ static void write_counters(const struct snapshot *now, const struct page_totals 
 		write_rate(out, sum->bytes, before ? before->sum[i].bytes : 0, ms);
 		fputs("</tr>\n", out);
 	}
-	fputs("</table>\n", out);
+	fputs("</table></div>\n", out);
 }
 
 static void write_rules(const struct facts_rules *rules, FILE *out)
 {
-	static const char *const heads[] = { "set", "IPv4 rules", "IPv6 rules", NULL };
+	static const char *const heads[] = { "set", "#IPv4 rules", "#IPv6 rules", NULL };
 
 	write_heads(out, heads);
 	for (size_t i = 0; i < rules->set_count; i++) {
@@ -104,17 +115,25 @@ static void write_rules(const struct facts_rules *rules, FILE *out)
 		write_number(out, rules->sets[i].count[IPF_IPV6]);
 		fputs("</tr>\n", out);
 	}
-	fputs("</table>\n", out);
+	fputs("</table></div>\n", out);
+}
+
+/* One that only observes is none of both. */
+static const char *class_of(const struct iface *iface, const struct snapshot *now)
+{
+	enum filter_state state = iface_state(iface);
+
+	if (state != FILTER_STATE_CHAINED && state != FILTER_STATE_SINGLE)
+		return "bad";
+	return now->observes ? "note" : "good";
 }
 
 static void write_interface(const struct facts *facts, size_t i, const struct page_past *past,
 			    FILE *out)
 {
 	const struct iface *iface = &facts->ifaces.items[i];
-	enum filter_state state = iface_state(iface);
-	bool filters = state == FILTER_STATE_CHAINED || state == FILTER_STATE_SINGLE;
 
-	fprintf(out, "<h2 class=%s>", filters ? "good" : "bad");
+	fprintf(out, "<h2 class=%s>", class_of(iface, &facts->snapshots.items[i]));
 	write_text(out, iface->dev.name);
 	fprintf(out, ": %s</h2>\n", iface_state_text(iface));
 	if (!iface->chain.program_id)
@@ -140,7 +159,7 @@ static void write_age(FILE *out, int64_t updated)
 
 static void write_sources(const struct state *sync, FILE *out)
 {
-	static const char *const heads[] = { "set",     "state", "from", "rules",
+	static const char *const heads[] = { "set",     "state", "from", "#rules",
 					     "updated", "error", NULL };
 
 	if (!sync->source_count)
@@ -153,24 +172,31 @@ static void write_sources(const struct state *sync, FILE *out)
 		fputs("<tr>", out);
 		write_cell(out, one->set);
 		write_cell(out, one->state);
-		write_cell(out, one->from);
+		write_long_cell(out, one->from);
 		write_number(out, one->rules);
 		write_age(out, one->updated);
-		write_cell(out, one->error ? one->error : "");
+		write_long_cell(out, one->error ? one->error : "");
 		fputs("</tr>\n", out);
 	}
-	fputs("</table>\n", out);
+	fputs("</table></div>\n", out);
 }
 
 /* -- The page ---------------------------------------------------------------------------------- */
 
+/* As light or dark as the reader's other pages. Wide tables scroll, the page does not. */
 static const char head[] =
 	"<!DOCTYPE html>\n<html lang=en><head><meta charset=utf-8><title>xdp-ipfilter</title>\n"
-	"<meta name=viewport content=\"width=device-width\"><meta http-equiv=refresh content=5>\n"
-	"<style>body{font-family:sans-serif;margin:2em}table{border-collapse:collapse}"
-	"th,td{padding:.2em .8em;text-align:left}th{border-bottom:1px solid}"
-	"td.n{text-align:right;font-variant-numeric:tabular-nums}"
-	"h2.good{color:#070}h2.bad{color:#b00}</style></head><body>\n<h1>xdp-ipfilter</h1>\n";
+	"<meta name=viewport content=\"width=device-width,initial-scale=1\">"
+	"<meta http-equiv=refresh content=5>\n<style>"
+	":root{color-scheme:light dark;--good:#06670f;--bad:#b3000c;--note:#8a5200;--line:#8886}"
+	"@media(prefers-color-scheme:dark){:root{--good:#6fd87a;--bad:#ff8f87;--note:#f0b35a}}"
+	"body{font:1rem/1.4 system-ui,sans-serif;margin:1rem auto;max-width:64rem;padding:0 1rem}"
+	"h1{font-size:1.3rem}h2{font-size:1.1rem;margin:1.5rem 0 .3rem;overflow-wrap:anywhere}"
+	"h2.good{color:var(--good)}h2.bad{color:var(--bad)}h2.note{color:var(--note)}div{overflow-x:auto;margin:.5rem 0}"
+	"table{border-collapse:collapse}th,td{padding:.2rem .7rem .2rem 0;text-align:left}"
+	"th{border-bottom:1px solid var(--line);font-weight:600;white-space:nowrap}"
+	"th.n,td.n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}"
+	"td.w{min-width:9rem;overflow-wrap:anywhere}a{color:inherit}</style></head><body>\n<h1>xdp-ipfilter</h1>\n";
 
 static const char foot[] = "<p><a href=/metrics>For Prometheus</a></p></body></html>\n";
 

@@ -217,6 +217,29 @@ def test_a_page_for_people(lab):
         assert "<td>&lt;b></td><td>held</td>" in page and "a &amp; b" in page and "<b>" not in page
 
 
+def test_the_page_needs_nothing_and_escapes_names(own_lab):
+    """The name of an interface may have any character but blanks, `/` and `:`."""
+    own_lab.ns.run("ip", "link", "set", "f0", "down")
+    own_lab.ns.run("ip", "link", "set", "f0", "name", "<i>&amp;\"'")
+    own_lab.ns.run("ip", "link", "set", "<i>&amp;\"'", "up")
+    own_lab.load(dev="<i>&amp;\"'")
+    with serving(own_lab):
+        page = ask(own_lab, "/")[2]
+    assert "&lt;i>&amp;amp;\"': filtering" in page and "<i>" not in page
+    # It is read-only, and loads nothing: not even a script of its own.
+    assert not re.search(r"<(script|form|img|link|iframe|input)|https?:|url\(|@import", page)
+    assert "color-scheme:light dark" in page and "width=device-width" in page
+    own_lab.good("unload", "<i>&amp;\"'")
+
+
+def test_the_page_does_not_call_an_observer_good(lab):
+    lab("load", "-m", "native", "--observe", "f0")
+    with serving(lab):
+        assert "<h2 class=note>f0: observing" in ask(lab, "/")[2]
+        lab.good("enforce", "on")
+        wait_for(lambda: "<h2 class=good>f0: filtering" in ask(lab, "/")[2], "it drops", lab.patience)
+
+
 def test_an_interface_that_lost_the_filter_does_not_end_it(lab):
     with serving(lab) as process:
         stop = threading.Event()
