@@ -50,8 +50,7 @@ static void copy_rules(struct incoming *incoming, enum ipf_verdict policy)
 		struct rule *rule = &incoming->rules[i];
 
 		*rule = input->rules[i];
-		rule->set = incoming->sets[rule->set];
-		rule->verdict = (__u8)verdict_under(rule->verdict, policy);
+		verdict_settle(rule, incoming->sets[rule->set], policy);
 	}
 }
 

@@ -34,6 +34,12 @@ enum ipf_verdict verdict_under(enum verdict verdict, enum ipf_verdict policy)
 	return policy;
 }
 
+void verdict_settle(struct rule *rule, __u16 set, enum ipf_verdict policy)
+{
+	rule->set = set;
+	rule->verdict = (__u8)verdict_under(rule->verdict, policy);
+}
+
 const char *verdict_name(enum ipf_verdict verdict)
 {
 	return verdict == IPF_PASS ? "pass" : "drop";

@@ -6,6 +6,7 @@
 #define RULESET_VERDICT_H
 
 #include <ipfilter/abi.h>
+#include <ruleset/rule.h>
 
 /* What a line that was read asks for. One that names no verdict gets the opposite of the policy of
  * each interface, and an exception from it gets the policy. The numbers of the last two are not in
@@ -19,6 +20,10 @@ enum verdict {
 
 enum verdict verdict_opposite(enum verdict verdict);
 enum ipf_verdict verdict_under(enum verdict verdict, enum ipf_verdict policy);
+
+/* Makes a rule that was read one of a filter with this policy: it has a verdict, and is in the set
+ * of this number there. */
+void verdict_settle(struct rule *rule, __u16 set, enum ipf_verdict policy);
 
 const char *verdict_name(enum ipf_verdict verdict); /* "pass", "drop" */
 

@@ -409,10 +409,8 @@ static int add_rules(struct following *following, const char *set, enum ipf_verd
 		ret = following_rules(following, &rules, &count, err);
 	if (ret)
 		return ret;
-	for (size_t i = 0; i < count; i++) {
-		rules[i].set = (__u16)index;
-		rules[i].verdict = (__u8)verdict_under(rules[i].verdict, policy);
-	}
+	for (size_t i = 0; i < count; i++)
+		verdict_settle(&rules[i], (__u16)index, policy);
 	return ruleset_add(out, rules, count, NULL) ? error_no_memory(err) : 0;
 }
 

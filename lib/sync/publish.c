@@ -137,8 +137,7 @@ static int copy_rules(struct iface *iface, __u16 set, const struct rule *rules, 
 		return error_no_memory(err);
 	for (size_t i = 0; i < count; i++) {
 		(*out)[i] = rules[i];
-		(*out)[i].set = set;
-		(*out)[i].verdict = (__u8)verdict_under(rules[i].verdict, policy);
+		verdict_settle(&(*out)[i], set, policy);
 	}
 	return 0;
 }
