@@ -17,6 +17,7 @@ from syncing import Sync
 from webserver import Answer
 
 LONG = bool(os.environ.get("XDP_IPFILTER_LONG"))
+PAGE = product.REPOSITORY / "docs" / "crowdsec.md"
 
 
 @pytest.fixture
@@ -164,25 +165,60 @@ def test_from_a_ban_to_the_first_drop(loaded, server, start):
     assert statistics.median(took) < 5
 
 
-def test_the_page_of_fleets(loaded, server, tmp_path):
-    """The configuration of docs/fleet.md works, with the key as cscli prints it."""
-    page = (product.REPOSITORY / "docs" / "fleet.md").read_text().partition("\n## CrowdSec\n")[2]
-    config = re.search(r"^```\n(interface eth0 .*?)^```$", page, re.M | re.S)[1]
-    command = "cscli bouncers add xdp-ipfilter -o raw"
-    assert command in page and "cscli bouncers delete NAME" in page
+def test_the_page(loaded, server, tmp_path):
+    """The steps of docs/crowdsec.md, there and back. Beside it, the old bouncer goes on."""
+    place = str(tmp_path / "xdp-ipfilter")
+    os.mkdir(place)
+    env = product.environment(CSCLI=f"{server.folder}/config.yaml")
+    env["PATH"] = f"{os.path.dirname(product.BINARY)}:{env['PATH']}"
+    here = ("cscli() { command cscli -c \"$CSCLI\" \"$@\"; }\n"
+            f"xdp-ipfilter() {{ case \"$1 $2\" in 'sync --check') command xdp-ipfilter \"$@\" "
+            f"-c {place}/sync.conf ;; *) command xdp-ipfilter \"$@\" ;; esac; }}\n")
+
+    def do(text):
+        text = text.replace("/etc/xdp-ipfilter", place)
+        return loaded.ns.run("bash", "-e", "-o", "pipefail", "-c", here + text, env=env).stdout
+
+    page = PAGE.read_text()
+    key, check, service, status, dropped, counts, end, back = re.findall(
+        r"^```sh\n(.*?)^```$", page, re.M | re.S)
+    config, = re.findall(r"^```\n(interface .*?)^```$", page, re.M | re.S)
     server.cscli("bouncers", "delete", "xdp-ipfilter")
-    (tmp_path / "crowdsec.key").write_text(server.cscli(*command.split()[1:]))
-    (tmp_path / "crowdsec.key").chmod(0o600)
-    config = (config.replace("eth0", "f0").replace("/etc/xdp-ipfilter", str(tmp_path))
-              .replace("127.0.0.1:8080", f"127.0.0.1:{server.port}"))
-    server.ban("192.0.2.1", "1h")
+    server.cscli("bouncers", "add", "the-old-one")
+    # More alerts than cscli shows by default; spellings, and decisions that are not for us.
+    server.import_bans([f"10.9.0.{i}" for i in range(120)])
+    for value in "192.0.2.1", "198.51.100.0/28", "192.0.2.5/32", "2001:DB8:5::/48", "2001:db8::1":
+        server.ban(value)
+    server.ban("192.0.2.1", "3h")
+    server.cscli("decisions", "add", "--ip", "203.0.113.9", "--type", "captcha")
+    server.cscli("decisions", "add", "--scope", "Country", "--value", "KP")
+
+    do(key)
+    assert os.stat(f"{place}/crowdsec.key").st_mode & 0o77 == 0
+    config = config.replace("eth0", "f0").replace("127.0.0.1:8080", f"127.0.0.1:{server.port}")
+    config = config.replace("/etc/xdp-ipfilter", place)
+    with open(f"{place}/sync.conf", "w") as file:
+        file.write(config)
+    assert do(check) == ""
+    assert service == "systemctl enable --now xdp-ipfilter\n"
     with Sync(loaded, tmp_path, config) as sync:
-        loaded.good("sync", "--check", "-c", sync.path)
-        wait_drops(loaded, "192.0.2.1")
+        sync.wait(lambda: (sync.source("crowdsec") or {}).get("state") == "fresh", "it is fresh", 30)
+        sync.wait(lambda: sync.source("crowdsec")["rules"] == 125, "all are there", 90)
+        assert "fresh" in do(status) and "the-old-one" in do(status)
+        assert do(dropped) == "125 drop, 0 pass\n"
+        assert do(counts) == "125\n125\n"
+        # An exception, and what is seen of it.
         loaded.good("add", "-s", "friends", "--pass", "192.0.2.1")
-        assert loaded.wire.passes(udp("192.0.2.1"))
-        server.cscli("bouncers", "delete", "xdp-ipfilter")
-        sync.wait_said("key-file", "cscli bouncers add", seconds=60)
+        assert do(f"{dropped.rstrip()} || true") == ("192.0.2.1: pass by 192.0.2.1 (friends)\n"
+                                                     "124 drop, 1 pass\n")
+        assert end == "systemctl disable --now crowdsec-firewall-bouncer\n"
+        sync.end()
+    assert not loaded.wire.passes(udp("10.9.0.7"))
+    steps = [line for line in back.splitlines() if not line.startswith("systemctl")]
+    assert len(steps) == len(back.splitlines()) - 2
+    do("\n".join(steps))
+    assert loaded.wire.passes(udp("10.9.0.7"))
+    assert "xdp-ipfilter" not in server.cscli("bouncers", "list", "-o", "raw")
 
 
 # --- What the real one does not do on demand ----------------------------------------------------
