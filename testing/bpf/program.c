@@ -221,6 +221,8 @@ void program_close(struct program *program)
 		munmap((void *)program->root, sizeof(struct ipf_root));
 	if (program->head)
 		munmap(program->head, PROGRAM_HALVES * IPF_HEAD_SIZE);
+	if (program->rings)
+		munmap(program->rings, program->cpus * sizeof(*program->rings));
 	bpf_object__close(program->object);
 	free(program->per_cpu);
 	free(program->per_cpu_total);
@@ -345,6 +347,48 @@ int program_add_blocks_for(struct program *program, size_t rules)
 			return ret;
 	}
 	return 0;
+}
+
+static int map_rings(struct program *program, int fd)
+{
+	int slots = bpf_object__find_map_fd_by_name(program->object, IPF_MAP_EVENTS);
+	__u32 only = 0;
+	void *rings;
+
+	if (bpf_map_update_elem(slots, &only, &fd, BPF_ANY))
+		return -errno;
+	rings = mmap(NULL, program->cpus * sizeof(*program->rings), PROT_READ | PROT_WRITE,
+		     MAP_SHARED, fd, 0);
+	if (rings == MAP_FAILED)
+		return -errno;
+	program->rings = rings;
+	return 0;
+}
+
+int program_add_rings(struct program *program)
+{
+	LIBBPF_OPTS(bpf_map_create_opts, options, .map_flags = BPF_F_MMAPABLE | BPF_F_INNER_MAP);
+	int fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, "rings", sizeof(__u32), sizeof(struct ipf_ring),
+				program->cpus, &options);
+	int ret;
+
+	if (fd < 0)
+		return -errno;
+	ret = map_rings(program, fd);
+	close(fd);
+	return ret;
+}
+
+void program_begin_sampling(struct program *program, const struct program_sample *sample)
+{
+	volatile struct ipf_root *root = program->root;
+
+	root->every = sample->every;
+	root->totals = sample->totals;
+	root->rate = sample->rate;
+	root->lease_ns = sample->lease_ns;
+	root->epoch = root->epoch % IPF_EPOCHS + 1;
+	root->modes.sample = root->epoch << IPF_EPOCH_SHIFT;
 }
 
 static struct ipf_counter read_counter(struct program *program, int fd, __u32 slot)

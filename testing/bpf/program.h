@@ -55,7 +55,8 @@ struct program {
 	struct ipf_counter *per_cpu;             /* room for one lookup */
 	struct ipf_total_counter *per_cpu_total; /* likewise */
 	unsigned int cpus;
-	void *output; /* room for the frame that comes back */
+	struct ipf_ring *rings; /* one for each CPU, mapped; NULL: none were added */
+	void *output;           /* room for the frame that comes back */
 };
 
 /* What should happen to a frame. If the program observes, it passes, and counts as this says. */
@@ -99,6 +100,17 @@ int program_remove_block(struct program *program, unsigned int block);
 int program_add_blocks_for(struct program *program, size_t rules);
 /* Is there a counter with this slot? */
 bool program_has_counter(const struct program *program, __u32 slot);
+
+/* Puts rings for events into their slot, and maps them. Returns 0 or a negative errno. */
+int program_add_rings(struct program *program);
+
+/* What lookers together want. */
+struct program_sample {
+	__u32 every, totals, rate;
+	__u64 lease_ns;
+};
+/* Begins a new epoch, as lookers do. */
+void program_begin_sampling(struct program *program, const struct program_sample *sample);
 
 /* How the kernel gets a frame. */
 struct program_input {

@@ -13,7 +13,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -50,36 +49,11 @@ static __u64 boot_ns(void)
 	return (__u64)now.tv_sec * SECOND + (__u64)now.tv_nsec;
 }
 
-/* Puts rings for all CPUs into the slot, and maps that of this CPU. */
-static void add_rings(int cpu)
-{
-	LIBBPF_OPTS(bpf_map_create_opts, options, .map_flags = BPF_F_MMAPABLE | BPF_F_INNER_MAP);
-	int fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, "rings", sizeof(__u32), sizeof(struct ipf_ring),
-				program.cpus, &options);
-	int slots = bpf_object__find_map_fd_by_name(program.object, IPF_MAP_EVENTS);
-	struct ipf_ring *rings;
-	__u32 only = 0;
-
-	must(fd < 0 ? -errno : 0, "rings");
-	must(bpf_map_update_elem(slots, &only, &fd, BPF_ANY) ? -errno : 0, "the slot of the rings");
-	rings = mmap(NULL, program.cpus * sizeof(*rings), PROT_READ | PROT_WRITE, MAP_SHARED, fd,
-		     0);
-	must(rings == MAP_FAILED ? -errno : 0, "mapping the rings");
-	ring = &rings[cpu];
-	close(fd);
-}
-
-/* A new epoch, as lookers begin one. */
 static void sample(__u32 every, __u32 totals, __u32 rate, __u64 lease_ns)
 {
-	volatile struct ipf_root *root = program.root;
+	const struct program_sample sample = { every, totals, rate, lease_ns };
 
-	root->every = every;
-	root->totals = totals;
-	root->rate = rate;
-	root->lease_ns = lease_ns;
-	root->epoch = root->epoch % IPF_EPOCHS + 1;
-	root->modes.sample = root->epoch << IPF_EPOCH_SHIFT;
+	program_begin_sampling(&program, &sample);
 	ring->window_ns = 0;
 }
 
@@ -252,14 +226,14 @@ static void test_variant(const char *path, enum program_length length, const cha
 	must(program_add_blocks_for(&program, COUNT(lines)), "counter blocks");
 	must(program_fill(&program, 1, &table.image), "filling a half");
 	program_switch(&program, 1);
-	add_rings(cpu);
+	must(program_add_rings(&program), "rings");
+	ring = &program.rings[cpu];
 	for (size_t i = 0; i < 2 * COUNT(kinds); i++)
 		test_kind(&kinds[i / 2], i % 2);
 	test_split();
 	for (size_t i = 0; i < COUNT(limits); i++)
 		test_limit(&limits[i]);
 	test_no_rings();
-	munmap(ring - cpu, program.cpus * sizeof(*ring));
 	table_done(&table);
 	program_close(&program);
 }

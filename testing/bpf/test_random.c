@@ -6,10 +6,11 @@
  *     FRAMES=1000000 SEED=... test_random [OBJECT]
  *
  * Each round has a random rule set, one of the two policies, one kind of link, and a few thousand
- * frames: mutated frames of the corpus, and frames from addresses at and around the rules. One
- * round in eight damages the table, and compares only the kernel and the headers: they must give
- * the same answer, without a fault. After a difference, the test prints the frame and the fewest
- * rules that still show it.
+ * frames: mutated frames of the corpus, and frames from addresses at and around the rules. Two
+ * rounds in eight damage the table, and compare only the kernel and the headers: they must give the
+ * same answer, without a fault. In half the rounds the program writes events, and in a quarter it
+ * only observes: neither changes an answer or a counter. After a difference, the test prints the
+ * frame and the fewest rules that still show it.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -429,22 +430,54 @@ static void report(struct program *program, const struct table *table, __u32 now
 
 struct tally {
 	unsigned long long totals[IPF_TOTALS];
-	unsigned long long by_rule, large, damaged;
+	unsigned long long by_rule, large, damaged, observed, events, skipped;
 };
 
-static void run_round(struct program *program, unsigned long long frames, bool damaged,
-		      struct tally *tally)
+/* Of each eight rounds, two are observed, one under each policy, and four are sampled, one of them
+ * with a low rate. Forgets earlier events. */
+static void set_modes(struct program *program, unsigned long long round)
 {
+	const bool slow = round % 8 == 5;
+	const struct program_sample sample = {
+		.every = 1 + chance_below(slow || chance_one_in(2) ? 2 : 100),
+		.totals = slow ? (1u << IPF_TOTALS) - 1 : 1 + chance_below((1u << IPF_TOTALS) - 1),
+		.rate = slow ? 1 : UINT32_MAX,
+		.lease_ns = UINT64_MAX,
+	};
+
+	memset(program->rings, 0, program->cpus * sizeof(*program->rings));
+	program->root->modes.observe = round % 8 / 2 == 1;
+	program->root->modes.sample = 0;
+	if ((round + 1) / 2 % 2)
+		program_begin_sampling(program, &sample);
+}
+
+static void tally_modes(const struct program *program, unsigned long long frames,
+			struct tally *tally)
+{
+	if (program->root->modes.observe)
+		tally->observed += frames;
+	for (unsigned int cpu = 0; cpu < program->cpus; cpu++) {
+		tally->events += program->rings[cpu].head;
+		tally->skipped += program->rings[cpu].skipped;
+	}
+}
+
+static void run_round(unsigned long long round, unsigned long long frames, struct tally *tally)
+{
+	struct program *program = &programs[round >> 3 & 1][round & 1];
 	static struct rule rules[RULES_AT_MOST];
 	enum ipf_verdict policy = program->options.policy;
 	__u32 now = tick_now();
 	struct table table;
+	bool damaged;
 
 	table_from_rules(&table, rules, random_rules(rules, now), SETS);
-	damaged = damaged && table.image.data;
+	damaged = round % 8 >= 6 && table.image.data;
 	if (damaged)
 		damage(&table.image);
 	publish(program, &table);
+	set_modes(program, round);
 
 	for (unsigned long long i = 0; i < frames; i++) {
 		struct program_input input = { .frame = frame.bytes };
@@ -486,6 +519,7 @@ static void run_round(struct program *program, unsigned long long frames, bool d
 	if (!program_check_counters(program, RULES_AT_MOST, why, sizeof(why)) &&
 	    differences++ < DIFFERENCES_SHOWN)
 		tap_note("difference after a round: %s", why);
+	tally_modes(program, frames, tally);
 	table_done(&table);
 }
 
@@ -503,7 +537,8 @@ int main(int argc, char **argv)
 	tap_note("SEED=%llu FRAMES=%llu", chance_begin(), frames);
 	for (unsigned int i = 0; i < 2 * IPF_LINKS; i++)
 		if (program_open(&programs[i / 2][i % 2], path,
-				 &(struct program_options){ .policy = i % 2, .link = i / 2 }))
+				 &(struct program_options){ .policy = i % 2, .link = i / 2 }) ||
+		    program_add_rings(&programs[i / 2][i % 2]))
 			tap_bail("%s cannot be loaded", path);
 
 	clock_gettime(CLOCK_MONOTONIC, &from);
@@ -511,14 +546,16 @@ int main(int argc, char **argv)
 		unsigned long long part = frames - done < FRAMES_PER_ROUND ? frames - done :
 									     FRAMES_PER_ROUND;
 
-		run_round(&programs[rounds >> 3 & 1][rounds & 1], part, rounds % 8 >= 6, &tally);
+		run_round(rounds++, part, &tally);
 		done += part;
-		rounds++;
 	}
 	clock_gettime(CLOCK_MONOTONIC, &to);
 
 	tap_ok(!differences, "%llu frames, %llu rule sets: %llu differences", done, rounds,
 	       differences);
+	tap_ok(rounds < 8 || (tally.events && tally.skipped && tally.observed),
+	       "%llu events, %llu skipped for the rate; %llu frames observed", tally.events,
+	       tally.skipped, tally.observed);
 	tap_note("%llu dropped, %llu passed, %llu other, %llu malformed; %llu by a rule",
 		 tally.totals[0], tally.totals[1], tally.totals[2], tally.totals[3], tally.by_rule);
 	tap_note("%llu multi-buffer frames, %llu with a damaged table; %.1f s", tally.large,
