@@ -192,6 +192,7 @@ struct watching {
 	struct looking looking;
 	struct report report;
 	unsigned int left; /* 0: no end */
+	bool done;         /* all that was asked for is printed, or nobody reads it any more */
 };
 
 /* Would a line be written at once? A reader that does not read must not keep us from renewing our
@@ -224,9 +225,10 @@ static int print(const struct looking_packet *sighting, void *context, struct er
 	else
 		print_text(&watching->report, sighting);
 	ret = report_finish(&watching->report, err);
-	if (ret)
-		return ret;
-	return watching->left && !--watching->left ? REPORT_CLOSED : 0;
+	if (!ret && watching->left && !--watching->left)
+		ret = REPORT_CLOSED;
+	watching->done = ret == REPORT_CLOSED;
+	return ret;
 }
 
 static int watch_round(void *context, struct error *err)
@@ -238,9 +240,12 @@ static int watch_round(void *context, struct error *err)
 
 static void say_misses(const struct watching *watching)
 {
-	const struct looking_misses misses = looking_count_misses(&watching->looking);
+	struct looking_misses misses = looking_count_misses(&watching->looking);
 	char count[NUMBER_COUNT_SIZE];
 
+	/* A signal came while a reader did not read. */
+	if (!watching->done)
+		misses.lost += watching->looking.pending_count;
 	if (misses.skipped)
 		log_warning("%s skipped: at most %u in a second are taken on each CPU; --sample "
 			    "takes fewer, --rate allows more",

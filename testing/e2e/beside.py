@@ -1,10 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0
 """Other XDP programs on the interface: load and unload them, and prove by packets that they
 work."""
+import os
 import re
+import signal
+import subprocess
 
 import kernel
 from frames import udp
+from netlab import wait_for
 
 OURS, THEIRS, FREE = "192.0.2.66", "192.0.2.77", "192.0.2.88"
 THEIR_MAC = "02:00:00:00:00:dd"
@@ -64,6 +68,35 @@ class Count(Loaded):
         before = self.seen()
         assert self.lab.wire.passes(udp(FREE))
         return self.seen() == before + 2  # the frame and the control frame
+
+
+class Dump:
+    """xdpdump, which watches all programs of the chain, at entry and exit."""
+
+    def __init__(self, lab):
+        self.lab, self.text = lab, ""
+        with lab.ns:
+            self.process = subprocess.Popen(
+                ["stdbuf", "-oL", "xdpdump", "-i", "f0", "-p", "all", "--rx-capture", "entry,exit"],
+                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.said = self.process.stderr.readline()
+        os.set_blocking(self.process.stdout.fileno(), False)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.send_signal(signal.SIGINT)
+        self.process.communicate(timeout=60)
+
+    def hears(self, *texts):
+        """Wait until it has printed all of these since the last call."""
+        def all_there():
+            self.text += "".join(self.process.stdout.readlines())
+            return all(text in self.text for text in texts)
+        wait_for(all_there, f"xdpdump shows {texts}", self.lab.patience)
+        text, self.text = self.text, ""
+        return text
 
 
 NEIGHBOURS = [XdpFilter, DropMac, Count]

@@ -7,7 +7,6 @@ import os
 import pathlib
 import random
 import re
-import signal
 import subprocess
 import threading
 import time
@@ -16,8 +15,8 @@ import pytest
 
 import kernel
 import product
-from beside import (FREE, NEIGHBOURS, OURS, THEIR_MAC, THEIRS, Count, DropMac, XdpFilter, chain,
-                    names, we_work)
+from beside import (FREE, NEIGHBOURS, OURS, THEIR_MAC, THEIRS, Count, DropMac, Dump, XdpFilter,
+                    chain, names, we_work)
 from frames import udp
 from netlab import Namespace, Wire, sh, wait_for
 from product import DONE, FAILED, NOT_LOADED, OBJECT
@@ -364,35 +363,6 @@ def test_the_mtu_is_named_where_a_neighbour_without_frags_makes_it_too_large(cha
         assert lab.wire.exchange([udp(OURS, 8000), udp(FREE, 100)]) == [False, True]
     else:
         assert result.rc == FAILED and len(result.err_lines) == 1 and "MTU" in result.err, result
-
-
-class Dump:
-    """xdpdump, which watches all programs of the chain, at entry and exit."""
-
-    def __init__(self, lab):
-        self.lab, self.text = lab, ""
-        with lab.ns:
-            self.process = subprocess.Popen(
-                ["stdbuf", "-oL", "xdpdump", "-i", "f0", "-p", "all", "--rx-capture", "entry,exit"],
-                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        self.said = self.process.stderr.readline()
-        os.set_blocking(self.process.stdout.fileno(), False)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.process.send_signal(signal.SIGINT)
-        self.process.communicate(timeout=60)
-
-    def hears(self, *texts):
-        """Wait until it has printed all of these since the last call."""
-        def all_there():
-            self.text += "".join(self.process.stdout.readlines())
-            return all(text in self.text for text in texts)
-        wait_for(all_there, f"xdpdump shows {texts}", self.lab.patience)
-        text, self.text = self.text, ""
-        return text
 
 
 def test_xdpdump_sees_our_verdicts(chained, need):
