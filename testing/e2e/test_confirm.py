@@ -12,6 +12,7 @@ import time
 import pytest
 
 import kernel
+from beside import OURS, XdpFilter, we_work
 from frames import udp
 from netlab import wait_for
 from product import BINARY, DONE, FAILED, NOT_LOADED, USAGE, environment
@@ -117,6 +118,24 @@ def test_load_is_undone(lab, patience):
     assert not lab.wire.passes(udp("192.0.2.1"))
     undone(lab, patience)
     assert live(lab)["state"] == "not-loaded" and lab.wire.passes(udp("192.0.2.1"))
+
+
+@pytest.mark.dispatcher
+def test_beside_another_program(chained, patience):
+    """What comes back works, and the neighbour works all the time."""
+    lab, they = chained, XdpFilter(chained)
+    they.come()
+    lab.load("-i", OURS)
+    for args in (["unload", "f0"], ["enforce", "off"], ["flush"]):
+        lab.good(*args, "--confirm", FOREVER)
+        assert lab.wire.passes(udp(OURS)) and they.works()
+        lab.good("confirm", "--revert")
+        assert we_work(lab) and they.works()
+    lab.good("unload", "f0")
+    lab.load("-i", OURS, "--confirm", "1s")
+    undone(lab, patience)
+    assert live(lab)["state"] == "not-loaded" and they.works()
+    they.go()
 
 
 def test_a_change_of_many_rules_and_of_a_large_table(lab, patience):
@@ -368,6 +387,32 @@ def test_it_counts_the_time_since_boot(filled):
               for line in pathlib.Path(f"/proc/{keeper}/fdinfo/{fd}").read_text().splitlines()
               if line.startswith("clockid:")}
     assert clocks == {str(time.CLOCK_BOOTTIME)}
+
+
+@pytest.fixture
+def time_of_day():
+    """Sets the time of day by so many seconds, and takes all steps back at the end."""
+    if not os.environ.get("VM_KERNEL"):
+        pytest.skip("would set the clock of this machine")
+    start, since = time.time(), time.clock_gettime(time.CLOCK_BOOTTIME)
+    yield lambda seconds: time.clock_settime(time.CLOCK_REALTIME, time.time() + seconds)
+    time.clock_settime(time.CLOCK_REALTIME,
+                       start + time.clock_gettime(time.CLOCK_BOOTTIME) - since)
+
+
+@pytest.mark.parametrize("step", [86400 * 3650, -86400 * 365])
+def test_a_clock_that_is_set_neither_ends_nor_stops_it(filled, patience, time_of_day, step):
+    """Nor the rules with a timeout."""
+    filled.good("add", "-t", "1h", "203.0.113.9")
+    filled.good("add", "203.0.113.1", "--confirm", "1h")
+    time_of_day(step)
+    assert 3000 < pending(filled)["left_s"] <= 3600
+    assert {"203.0.113.1", "203.0.113.9"} <= set(filled.prefixes("f0"))
+    filled.good("confirm", "--revert")
+    filled.good("add", "203.0.113.1", "--confirm", "2s")
+    time_of_day(-step)
+    undone(filled, patience)
+    assert filled.prefixes("f0") == {**OLD, "203.0.113.9": "drop"}
 
 
 def test_other_commands_that_hold_the_lock_are_waited_for(filled, patience):

@@ -114,8 +114,9 @@ def test_enforce_on_warns_if_it_locks_the_operator_out(lab):
 
 
 def test_under_traffic_each_packet_has_the_verdict_of_one_state(lab, slow):
-    """Switched 1,000 times, while listed and free sources send. No free packet is lost, each listed
-    one is counted as dropped once, and whatever is sent between two switches is treated alike."""
+    """Switched 1,000 times, while listed and free sources send. No free packet is lost, each packet
+    is counted once, a listed one as dropped, and whatever is sent between two switches is treated
+    alike."""
     lab.load("-i", LISTED4)
     stop, faults, sent = threading.Event(), [], [0, 0]
 
@@ -128,16 +129,22 @@ def test_under_traffic_each_packet_has_the_verdict_of_one_state(lab, slow):
 
     switcher = threading.Thread(target=switch)
     switcher.start()
-    frames, passed = [udp(LISTED4), udp(FREE)] * 16, 0
+    frames, passed, controls = [udp(LISTED4), udp(FREE)] * 16, 0, lab.wire.controls
     while not stop.is_set():
         got = lab.wire.exchange(frames)
         assert all(got[1::2]), "a free source"
         sent[0] += len(got[0::2])
+        sent[1] += len(got[1::2])
         passed += sum(got[0::2])
     switcher.join()
     assert not faults
     assert 0 < passed < sent[0], "both states were seen"
-    assert drops(lab) == sent[0]
+    sizes = len(udp(LISTED4)), len(udp(FREE))
+    counters = lab.counters(lab.dev)
+    assert [counters["drop"], counters["pass"]] == [
+        (count, count * size) for count, size in zip(sent, sizes)]
+    assert (counters["other"][0], counters["malformed"][0]) == (lab.wire.controls - controls, 0)
+    assert [rule["packets"] for rule in lab.rules(lab.dev)] == [sent[0]]
     for number in range(4):
         lab.good("enforce", "off" if number % 2 else "on")
         assert lab.wire.exchange(frames[0::2]) == [bool(number % 2)] * 16

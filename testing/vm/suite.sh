@@ -33,20 +33,23 @@ tap() {
 case $(uname -r) in
 5.10.*)
 	e2e=(-m 'not dispatcher')
-	for name in kernels atomic capabilities crash errors load packets rules run safety sets status traffic enforce watch; do
+	for name in kernels atomic capabilities confirm crash enforce errors load metrics packets \
+		rules run safety sets status top traffic watch; do
 		e2e+=("testing/e2e/test_$name.py")
 	done
 	;;
 *)
 	e2e=(testing/e2e)
-	for name in errors feeds files fleet help source_crowdsec source_etcd source_file source_sandbox \
-		source_url sync_config sync_crowdsec sync_etcd sync_hostile sync_route sync_url; do
+	for name in databases errors feeds files fleet help offline source_crowdsec source_etcd \
+		source_file source_sandbox source_url sync_config sync_crowdsec sync_etcd sync_hostile \
+		sync_route sync_url; do
 		e2e+=("--ignore=testing/e2e/test_$name.py")
 	done
 	;;
 esac
 
 report test_verifier.tap tap testing/bpf/test_verifier
+report test_events.tap tap testing/bpf/test_events
 FRAMES=20000 report test_random.tap tap testing/bpf/test_random
 report check-examples.tap tap testing/docs/check-examples
 report junit.xml /usr/bin/python3 -m pytest -p no:cacheprovider -q "${e2e[@]}" \
