@@ -32,7 +32,8 @@ class Watcher:
     """Which descriptors are arrays of maps, and which thread accessed a slot of one?"""
 
     def __init__(self):
-        self.outer, self.waits, self.main = set(), {}, None
+        #: Thread -> its descriptors of arrays of maps. Threads of one process share the set.
+        self.outer, self.waits, self.main = {}, {}, None
         self.known = {about["id"] for about in kernel.maps().values()
                       if about.get("type") == "array_of_maps"}
 
@@ -45,34 +46,59 @@ class Watcher:
             self.see(call["name"], call["args"], int(call["answer"]), thread)
 
     def see(self, name, args, answer, thread):
+        outer = self.outer.setdefault(thread, set())
         if name == "execve":
             self.main = thread
+        elif name.startswith("clone"):
+            self.outer[f".{answer}"] = outer if "CLONE_FILES" in args else set(outer)
         elif name == "close":
-            self.outer.discard(int(re.match(r"\d+", args)[0]))
+            outer.discard(int(re.match(r"\d+", args)[0]))
         elif name in ("dup", "dup3") or "F_DUPFD" in args:
-            if int(re.match(r"\d+", args)[0]) in self.outer:
-                self.outer.add(answer)
+            if int(re.match(r"\d+", args)[0]) in outer:
+                outer.add(answer)
         elif answer >= 0 and (
                 (args.startswith("BPF_MAP_CREATE") and "BPF_MAP_TYPE_ARRAY_OF_MAPS" in args) or
                 (args.startswith("BPF_MAP_GET_FD_BY_ID") and number(args, "map_id") in self.known)):
-            self.outer.add(answer)
-        elif WAITING.match(args) and number(args, "map_fd") in self.outer:
+            outer.add(answer)
+        elif WAITING.match(args) and number(args, "map_fd") in outer:
             # On some kernels each element of a batch waits.
             self.waits[thread] = self.waits.get(thread, 0) + max(1, number(args, "count"))
 
 
-def waits(lab, tmp_path, *args):
+def strace(tmp_path):
     for path in tmp_path.glob("trace.*"):
         path.unlink()
-    watcher = Watcher()
-    result = lab(*args, prefix=["strace", "-ff", "-qq", "-ttt", "-o", tmp_path / "trace", "-e",
-                                "trace=execve,bpf,dup,dup3,fcntl,close"])
-    assert result.rc == DONE, result
+    return ["strace", "-ff", "-qq", "-ttt", "-o", tmp_path / "trace", "-e",
+            "trace=execve,bpf,dup,dup3,fcntl,close,clone,clone3"]
+
+
+def seen(watcher, tmp_path):
+    """How often each thread waited, and the main thread."""
     watcher.watch(tmp_path)
     assert watcher.main, "strace wrote nothing that we can read"
-    most = watcher.waits.get(watcher.main, 0)
-    assert all(count <= most for count in watcher.waits.values()), watcher.waits
+    return watcher.waits, watcher.waits.get(watcher.main, 0)
+
+
+def waits(lab, tmp_path, *args):
+    watcher = Watcher()
+    result = lab(*args, prefix=strace(tmp_path))
+    assert result.rc == DONE, result
+    threads, most = seen(watcher, tmp_path)
+    assert all(count <= most for count in threads.values()), threads
     return most
+
+
+def confirm_waits(lab, tmp_path, answer, *args):
+    """(of the command, of the process that keeps what undoes it)"""
+    watcher = Watcher()
+    process = lab.start(*args, "--confirm", "1h", prefix=strace(tmp_path))
+    while "not confirmed yet" not in (line := process.stdout.readline()):
+        assert line, process.stderr.read()
+    lab.good("confirm", *answer)
+    process.communicate(timeout=lab.patience)
+    threads, main = seen(watcher, tmp_path)
+    return main, max([count for thread, count in threads.items() if thread != watcher.main],
+                     default=0)
 
 
 def calls_of_an_add(lab, tmp_path, address):
@@ -109,6 +135,25 @@ def test_an_add_to_many_addresses_looks_for_no_covers(lab, need, tmp_path):
     lab.good("replace", "-f", rules)
     lab.good("add", "10.1.2.3")
     assert few < calls_of_an_add(lab, tmp_path, "10.2.2.3") - 10
+
+
+def test_looking_and_enforcing(lab, need, tmp_path):
+    """Enforcement is one store. The rings for events enter their slot, and leave it."""
+    need("strace")
+    lab.load("-i", "192.0.2.1")
+    for args, many in ((["enforce", "off"], 0), (["enforce", "on"], 0),
+                       (["top", "--batch", "--count", "1", "-i", "10"], 2)):
+        assert waits(lab, tmp_path, *args) == many, args
+
+
+def test_noting_what_would_undo_a_change_waits_for_nothing(lab, need, tmp_path):
+    need("strace")
+    lab.load("-i", "192.0.2.1", "-i", "192.0.2.2")
+    plain = waits(lab, tmp_path, "add", "192.0.2.3")
+    assert confirm_waits(lab, tmp_path, [], "add", "192.0.2.4") == (plain, 0)
+    main, keeper = confirm_waits(lab, tmp_path, ["--revert"], "add", "192.0.2.5")
+    assert main == plain and 0 < keeper <= MOST, (main, keeper)
+    assert confirm_waits(lab, tmp_path, ["--revert"], "enforce", "off") == (0, 0)
 
 
 def hosts(first, count):
