@@ -55,6 +55,7 @@ test     optional  cpio                           cpio
 test     optional  zstd                           zstd
 test     optional  xz-utils                       xz
 test     optional  debian-archive-keyring         -
+test     optional  debootstrap                    debootstrap
 test     optional  bird2                          bird
 test     optional  openssl                        openssl
 test     optional  prometheus                     golang-github-prometheus

@@ -16,7 +16,7 @@ cd "$(dirname "$0")/.." || exit 1
 top=$PWD
 
 suites=(layers lint build packaging hardening units unit fuzz bpf docs e2e bench vm-6.1 vm-6.12)
-matrix=(vm-5.10 vm-newest rpm fail2ban-trixie)
+matrix=(vm-5.10 vm-newest rpm fail2ban-trixie boot)
 
 usage() {
 	cat <<EOF
@@ -196,6 +196,11 @@ suite_hardening() {
 # The units of systemd, without it as process 1.
 suite_units() {
 	tap_program 120 testing/units.sh
+}
+
+# And with it, in a virtual machine.
+suite_boot() {
+	needs_root && tap_program 1900 testing/vm/boot.sh
 }
 
 # test_programs FOLDER SECONDS: named by their sources, so that one that was not built fails

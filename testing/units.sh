@@ -3,7 +3,8 @@
 #
 # Are the units of systemd right, as far as can be told without it as process 1: does systemd accept
 # them, how exposed does it find them, and do they have exactly the capabilities that the manual
-# names? testing/e2e/test_interface_unit.py tests what xdp-ipfilter@.service runs. Reports in TAP.
+# names? testing/e2e/test_interface_unit.py tests what xdp-ipfilter@.service runs, and
+# testing/vm/boot.sh a machine with all of them. Reports in TAP.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 # shellcheck source=lib.sh

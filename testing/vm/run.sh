@@ -3,7 +3,7 @@
 #
 # What does a command do on another kernel?
 #
-#     run.sh -k VERSION [-t SECONDS] [-m MEMORY] [-o OUTDIR] -- COMMAND [ARG...]
+#     run.sh -k VERSION [-t SECONDS] [-m MEMORY] [-o OUTDIR] [-r ROOT] -- COMMAND [ARG...]
 #
 # Boots Debian's kernel VERSION (5.10, 6.1, 6.12, newest) in qemu, without KVM and without a
 # network. The guest sees the root of this machine and its programs, read-only. Everything that it
@@ -29,17 +29,18 @@ say()  { echo "run.sh: $*" >&2; }
 skip() { say "skipped: $*"; exit 77; }
 usage() {
 	[[ $# -eq 0 ]] || say "$*"
-	echo "usage: run.sh -k VERSION [-t SECONDS] [-m MEMORY] [-o OUTDIR] -- COMMAND [ARG...]" >&2
+	echo "usage: run.sh -k VERSION [-t SECONDS] [-m MEMORY] [-o OUTDIR] [-r ROOT] -- COMMAND [ARG...]" >&2
 	exit 2
 }
 
-version='' seconds=600 memory=2G outdir=''
-while getopts k:t:m:o: option; do
+version='' seconds=600 memory=2G outdir='' root=/
+while getopts k:t:m:o:r: option; do
 	case $option in
 	k) version=$OPTARG ;;
 	t) seconds=$OPTARG ;;
 	m) memory=$OPTARG ;;
 	o) outdir=$OPTARG ;;
+	r) root=$OPTARG ;;
 	*) usage ;;
 	esac
 done
@@ -87,6 +88,15 @@ cp "$here/init" "$work/initramfs/init"
 (cd "$work/initramfs" && find . | cpio --quiet -o -H newc) >"$work/init.cpio"
 cat "$kernel/modules.cpio" "$work/init.cpio" >"$work/initrd"
 
+cards=(-net none)
+if [[ $root != / ]]; then
+	cards=()
+	for card in eth0 eth1; do
+		cards+=(-netdev "user,id=$card,restrict=on" -device "virtio-net-pci,netdev=$card,romfile=")
+	done
+	: >"$work/share/boot"
+fi
+
 share=$work/share console=$work/console
 echo "$checkout" >"$share/checkout"
 printf 'exec'     >"$share/command"
@@ -100,13 +110,13 @@ printf ' %q' "$@" >>"$share/command"
 # - The watchdogs wait longer, because a guest on a busy machine sometimes stops for a while.
 # - timeout(1) ends its qemu, even if this script is killed.
 append="console=ttyS0 fb_tunnels=none quiet loglevel=4 panic=-1 oops=panic log_buf_len=4M mitigations=off"
-append+=" watchdog_thresh=60 rcupdate.rcu_cpu_stall_timeout=120"
+append+=" net.ifnames=0 watchdog_thresh=60 rcupdate.rcu_cpu_stall_timeout=120"
 timeout --kill-after=5 "$seconds" qemu-system-x86_64 \
 	-machine q35 -accel tcg,thread=single -cpu max -smp 2 -m "$memory" \
-	-display none -monitor none -serial "file:$console" -no-reboot -net none \
+	-display none -monitor none -serial "file:$console" -no-reboot "${cards[@]}" \
 	-kernel "$kernel/vmlinuz" -initrd "$work/initrd" \
 	-append "$append" \
-	-virtfs local,path=/,mount_tag=root,security_model=none,readonly=on,multidevs=remap \
+	-virtfs "local,path=$root,mount_tag=root,security_model=none,readonly=on,multidevs=remap" \
 	-virtfs "local,path=$share,mount_tag=out,security_model=none" </dev/null &
 qemu=$!
 tail --pid="$qemu" -s 0.2 -n +1 -f "$share/output" &
