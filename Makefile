@@ -166,6 +166,10 @@ rpm:
 release:
 	$(Q)packaging/release '$(URL)'
 
+# The last commit as Debian packages, in OUTPUT.
+deb:
+	$(Q)packaging/build-deb '$(or $(OUTPUT),build/deb)'
+
 # Runs configure again, with the arguments of the last time.
 reconfigure:
 	$(Q)./configure $(CONFIGURE_ARGS)
@@ -207,6 +211,7 @@ help:
 #:   lib bpf tests                only these parts
 #:   compile_commands.json        for editors, by bear
 #:   dist       a tarball of the last commit, with the man page
+#:   deb        Debian packages of the last commit, in build/deb or OUTPUT
 #:   rpm        RPM packages of the last commit, in build/rpm or OUTPUT
 #:   release    checks a release and makes its files, in build/release; URL=https://...
 #:   clean      removes all that was made; tidy keeps what configure found
@@ -214,5 +219,5 @@ help:
 #: V=1 shows the commands, STRICT=1 makes warnings errors.
 
 .PHONY: all bpf lib $(LAYERS) xdp-ipfilter tests man pdf check matrix campaigns bench fuzz demo \
-	fleet-demo lint map completion format install install-units uninstall dist rpm release reconfigure \
-	tidy clean help compile_commands.json
+	fleet-demo lint map completion format install install-units uninstall dist deb rpm release \
+	reconfigure tidy clean help compile_commands.json

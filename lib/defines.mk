@@ -13,8 +13,8 @@ FOLDERS_ABOVE := x $(subst /, ,$(CURDIR))
 HERE := $(if $(filter ../..,$(TOP)),$(word $(words $(FOLDERS_ABOVE)),x $(FOLDERS_ABOVE))/)$(if \
 	$(filter-out .,$(TOP)),$(lastword $(FOLDERS_ABOVE))/)
 
-# Cleaning and explaining must not need a compiler.
-ifneq ($(or $(if $(MAKECMDGOALS),,build),$(filter-out clean help tidy list,$(MAKECMDGOALS))),)
+# Cleaning, explaining and packaging must not need a compiler.
+ifneq ($(or $(if $(MAKECMDGOALS),,build),$(filter-out clean deb help tidy list,$(MAKECMDGOALS))),)
 include $(TOP)/config.mk
 endif
 

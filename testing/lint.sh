@@ -26,7 +26,9 @@ fill() {
 # which runs in virtual machines.
 shell_files() {
 	tree_files '*.sh' '*.bash' || return
-	tree_files configure '.ci/*' 'testing/*' 'xdp-ipfilter/share/*' | while read -r file; do
+	tree_files configure '.ci/*' 'testing/*' 'packaging/*' 'xdp-ipfilter/share/*' | while
+		read -r file
+	do
 		case $(head -n 1 "$file" | tr -d '\0') in
 		'#!'*busybox*) ;;
 		'#!'*sh) printf '%s\n' "$file" ;;

@@ -3,7 +3,7 @@
 #
 # Installs what a group of work needs, on Debian and Ubuntu (apt-get) and Fedora (dnf).
 #
-#	testing/packages.sh build|test|demo|bench...  installs what is missing of these groups
+#	testing/packages.sh build|test|demo|deb|bench...  installs what is missing of these groups
 #	testing/packages.sh --list GROUP...           prints the packages, installs nothing
 #
 # When nothing is missing it does nothing, and asks no server. A distribution may lack packages
@@ -84,6 +84,12 @@ test     optional  etcd-server                    etcd
 test     optional  etcd-client                    etcd
 test     optional  crowdsec                       -
 test     optional  fail2ban                       fail2ban-server
+test     optional  debootstrap                    debootstrap
+deb      required  dpkg-dev                       -
+deb      required  debhelper                      -
+deb      required  libcmocka-dev                  -
+deb      required  pandoc                         -
+deb      required  systemd-dev|systemd            -
 bench    required  iproute2                       iproute
 bench    required  util-linux                     util-linux
 bench    required  python3                        python3
@@ -108,15 +114,15 @@ if [ "${1:-}" = --list ]; then
 fi
 for group; do
 	case $group in
-	build | test | demo | bench) ;;
+	build | test | demo | deb | bench) ;;
 	*)
-		say "$group: no such group; there are build, test, demo and bench"
+		say "$group: no such group; there are build, test, demo, deb and bench"
 		exit 2
 		;;
 	esac
 done
 [ $# -gt 0 ] || {
-	say 'name a group: build, test, demo or bench'
+	say 'name a group: build, test, demo, deb or bench'
 	exit 2
 }
 

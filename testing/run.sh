@@ -16,7 +16,7 @@ cd "$(dirname "$0")/.." || exit 1
 top=$PWD
 
 suites=(layers lint build packaging hardening units unit fuzz bpf docs e2e bench vm-6.1 vm-6.12)
-matrix=(vm-5.10 vm-newest rpm fail2ban-trixie boot)
+matrix=(vm-5.10 vm-newest deb rpm fail2ban-trixie boot)
 
 usage() {
 	cat <<EOF
@@ -182,6 +182,11 @@ suite_build() {
 
 suite_packaging() {
 	tap_program 300 testing/packaging.sh
+	tap_program 300 testing/packaging-debian.sh
+}
+
+suite_deb() {
+	needs_root && tap_program 5400 testing/deb.sh
 }
 
 # The packages of another family than this system's need its tools.
@@ -387,6 +392,7 @@ broken() {
 usual_seconds() {
 	case $1 in
 	vm-*) echo 1000 ;;
+	deb) echo 900 ;;
 	e2e) echo 600 ;;
 	lint) echo 80 ;;
 	build | unit | fuzz | bpf | docs | bench) echo 35 ;;

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include <util/error.h>
+#include <util/program.h>
 
 /* The folder of the program that runs now. */
 static int own_folder(char folder[PATH_MAX])
@@ -38,6 +39,16 @@ static int try(const char *folder, const char *name, char *path, size_t size)
 	return access(path, X_OK) ? -errno : 0;
 }
 
+/* Packages have the name of their program; two programs only help others, and are with them. */
+static const char *package_of(const char *name)
+{
+	if (!strcmp(name, PROGRAM_NAME "-source"))
+		return PROGRAM_NAME "-sync";
+	if (!strcmp(name, PROGRAM_NAME "-http"))
+		return PROGRAM_NAME "-metrics";
+	return name;
+}
+
 int extension_find(const char *name, char *path, size_t size, struct error *err)
 {
 	char folder[PATH_MAX];
@@ -48,9 +59,9 @@ int extension_find(const char *name, char *path, size_t size, struct error *err)
 	ret = try(LIBEXECDIR, name, path, size);
 	if (ret == -ENOENT)
 		return error_set(err, ret,
-				 "the program %s is not installed in %s; it is a part of this "
-				 "product that some distributions package apart",
-				 name, LIBEXECDIR);
+				 "%s is not installed in %s; some distributions package it apart "
+				 "(Debian: %s)",
+				 name, LIBEXECDIR, package_of(name));
 	return ret ? error_set(err, ret, "%s: %s", path, strerror(-ret)) : 0;
 }
 

@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from product import BINARY, COMMANDS, DONE, USAGE, Tool
+from product import BINARY, COMMANDS, DONE, FAILED, USAGE, Tool
 
 tool = Tool()
 
@@ -164,3 +164,14 @@ def test_output_that_cannot_be_written_is_a_failure():
         process = tool.start("help", stdout=full)
         _, err = process.communicate(timeout=30)
     assert process.returncode == 1, err
+
+
+@pytest.mark.parametrize("command", ["sync", "metrics"])
+def test_a_program_that_is_packaged_apart_is_named_with_its_package(tmp_path, command):
+    """The tool alone, as its package brings it."""
+    alone = tmp_path / "xdp-ipfilter"
+    shutil.copy(BINARY, alone)
+    done = subprocess.run([alone, command], stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (FAILED, "")
+    assert done.stderr.startswith(f"xdp-ipfilter: {command}: xdp-ipfilter-{command} is not installed in ")
+    assert done.stderr.endswith(f"(Debian: xdp-ipfilter-{command})\n") and done.stderr.count("\n") == 1

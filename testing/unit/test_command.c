@@ -343,8 +343,7 @@ static void a_request_for_a_program_that_is_missing(void **state)
 	steps[0] = '\0';
 	failing = NULL;
 	assert_int_equal(command_main(&table, 3, argv, &err), -ENOENT);
-	assert_non_null(
-		strstr(err.text, "part: the program xdp-ipfilter-nowhere is not installed"));
+	assert_non_null(strstr(err.text, "part: xdp-ipfilter-nowhere is not installed"));
 	assert_non_null(strstr(err.text, "; do without"));
 	assert_string_equal(steps, "");
 }
