@@ -48,8 +48,8 @@ trap 'exit 130' INT
 trap 'exit 143' TERM
 root=$work/root
 
-# Links cost nothing, but a file must be removed before it is written. With other flags than those of
-# run.sh, make would build the whole tree anew.
+# Links cost nothing, but a file must be removed before it is written. With other flags than those
+# of testing/run.sh, make would build the whole tree anew.
 fill_root() {
 	cp -al "$base" "$root" && make -s STRICT=1 PREFIX=/usr/local DESTDIR="$root" install || return
 	rm -f "$root/etc/machine-id" "$root/etc/hostname"

@@ -264,6 +264,8 @@ def sources_run_as_nobody():
 
 
 def a_hang_is_noticed():
+    """The installed unit would notice it after a minute."""
+    assert show("xdp-ipfilter.service", "WatchdogUSec") == "1min"
     write(DROP_INS / "xdp-ipfilter.service.d" / "watchdog.conf", "[Service]", "WatchdogSec=5",
           "TimeoutAbortSec=2")
     sh("systemctl", "daemon-reload")
