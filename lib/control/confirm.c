@@ -124,16 +124,19 @@ static void revert_at_last(struct keeper *keeper, const char *why)
 
 	for (int i = 0; i < TRIES; i++) {
 		auto_free char *remarks = NULL;
+		int ret;
 
 		error_clear(&err);
-		if (!revert(keeper, LOCK_PATIENT_S, &remarks, &err)) {
+		ret = revert(keeper, LOCK_PATIENT_S, &remarks, &err);
+		if (ret)
+			syslog(LOG_ERR, "%s of %s cannot be undone: %s", pending->command,
+			       pending->interfaces, err.text);
+		else
 			syslog(LOG_WARNING, "%s of %s was undone: %s", pending->command,
 			       pending->interfaces, why);
-			log_remarks(remarks);
+		log_remarks(remarks);
+		if (!ret)
 			return;
-		}
-		syslog(LOG_ERR, "%s of %s cannot be undone: %s", pending->command,
-		       pending->interfaces, err.text);
 		nanosleep(&(struct timespec){ .tv_sec = 1 }, NULL);
 	}
 }
@@ -262,8 +265,18 @@ static int close_others(struct keeper *keeper)
 	return 0;
 }
 
+/* Where memory runs out, this is the last process to kill: only it knows the way back. */
+static void die_last(void)
+{
+	auto_fd int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+
+	if (fd >= 0 && write(fd, "-1000", 5) < 0)
+		return;
+}
+
 static void detach(void)
 {
+	die_last();
 	setsid();
 	signal(SIGHUP, SIG_IGN);
 	signal(SIGINT, SIG_IGN);

@@ -473,27 +473,50 @@ static int refresh_name(struct undo_part *part, bool *is_there, struct error *er
 	return ret;
 }
 
+/* *has_rules: they come next. */
+static int revert_filter(struct undo_part *part, bool *has_rules, FILE *remarks, struct error *err)
+{
+	bool is_there;
+	int ret = refresh_name(part, &is_there, err);
+
+	*has_rules = false;
+	if (!ret && !is_there)
+		remark(remarks, "%s: left alone: it has gone", part->dev.name);
+	else if (!ret)
+		ret = revert_part(part, has_rules, remarks, err);
+	if (ret)
+		return error_prefix(err, ret, "%s", part->dev.name);
+	part->was_undone = !*has_rules;
+	return 0;
+}
+
+/* Where one interface fails, the others get back what they had: one of them may be what locks the
+ * operator out. Returns the first failure. */
 static int revert_filters(struct undo *undo, struct option_texts *devices, FILE *remarks,
 			  struct error *err)
 {
+	int first = 0;
+
 	for (size_t i = 0; i < undo->count; i++) {
 		struct undo_part *part = &undo->parts[i];
-		bool is_there, has_rules = false;
-		int ret = part->was_undone ? 0 : refresh_name(part, &is_there, err);
+		bool has_rules = false;
+		int ret = 0;
 
-		if (part->was_undone)
-			continue;
-		if (!ret && !is_there)
-			remark(remarks, "%s: left alone: it has gone", part->dev.name);
-		else if (!ret)
-			ret = revert_part(part, &has_rules, remarks, err);
-		if (ret)
-			return error_prefix(err, ret, "%s", part->dev.name);
-		part->was_undone = !has_rules;
-		if (has_rules)
+		if (!part->was_undone)
+			ret = revert_filter(part, &has_rules, remarks, first ? NULL : err);
+		first = first ? first : ret;
+		if (has_rules && !ret)
 			devices->items[devices->count++] = part->dev.name;
 	}
-	return 0;
+	return first;
+}
+
+static bool has_device(const struct option_texts *devices, const char *name)
+{
+	for (size_t i = 0; i < devices->count; i++)
+		if (devices->items[i] == name)
+			return true;
+	return false;
 }
 
 static int revert_rules(struct undo *undo, const struct option_texts *devices, FILE *remarks,
@@ -506,9 +529,16 @@ static int revert_rules(struct undo *undo, const struct option_texts *devices, F
 	if (!ret)
 		ret = transaction_commit(&request, err);
 	transaction_done(&request);
-	for (size_t i = 0; i < undo->count && !ret; i++)
-		if (undo->parts[i].remarks && !undo->parts[i].was_undone)
-			fputs(undo->parts[i].remarks, remarks);
+	for (size_t i = 0; i < undo->count && !ret; i++) {
+		struct undo_part *part = &undo->parts[i];
+
+		/* Those that are left have failed before. */
+		if (part->was_undone || !has_device(devices, part->dev.name))
+			continue;
+		if (part->remarks)
+			fputs(part->remarks, remarks);
+		part->was_undone = true;
+	}
 	return ret;
 }
 
@@ -521,7 +551,10 @@ int undo_revert(struct undo *undo, FILE *remarks, struct error *err)
 	if (!names)
 		return error_no_memory(err);
 	ret = revert_filters(undo, &devices, remarks, err);
-	if (!ret && devices.count)
-		ret = revert_rules(undo, &devices, remarks, err);
+	if (devices.count) {
+		int last = revert_rules(undo, &devices, remarks, ret ? NULL : err);
+
+		ret = ret ? ret : last;
+	}
 	return ret;
 }

@@ -162,6 +162,25 @@ def test_several_interfaces_together(lab):
     assert (lab.rules("f0"), lab.rules("f1")) == before
 
 
+def test_one_that_fails_keeps_no_other_back(lab):
+    """Where another program took the place of a filter, the other interfaces get theirs back."""
+    lab.add_pair("f1", "p1")
+    lab.load("-i", "192.0.2.1")
+    lab.good("load", "-m", "native", "-i", "192.0.2.2", "f1")
+    lab.good("unload", "--confirm", FOREVER, "f0", "f1")
+    lab.ns.ip("link", "set", "f0", "xdp", "obj", kernel.neighbour("dropmac"), "sec",
+              kernel.SECTION)
+    for _ in range(2):
+        result = lab("confirm", "--revert")
+        assert result.rc == FAILED and "f0: " in result.err and "f1" not in result.err
+        assert lab.prefixes("f1") == {"192.0.2.2": "drop"} and pending(lab)
+    lab.good("add", "-d", "f1", "203.0.113.1")
+    lab.ns.ip("link", "set", "f0", "xdp", "off")
+    assert lab.good("confirm", "--revert").err == ""
+    assert lab.prefixes("f0") == {"192.0.2.1": "drop"}
+    assert lab.prefixes("f1") == {"192.0.2.2": "drop", "203.0.113.1": "drop"}
+
+
 # --- One at a time --------------------------------------------------------------------------------
 
 def test_status_shows_the_time_left(filled):
@@ -377,6 +396,12 @@ def test_a_killed_keeper_leaves_the_change(filled):
     assert filled.prefixes("f0") == {**OLD, "203.0.113.1": "drop"}
     filled.good("del", "203.0.113.1", "--confirm", FOREVER)
     filled.good("confirm")
+
+
+def test_where_memory_runs_out_it_is_killed_last(filled):
+    filled.good("add", "203.0.113.1", "--confirm", FOREVER)
+    keeper = pathlib.Path(f"/proc/{pending(filled)['pid']}")
+    assert (keeper / "oom_score_adj").read_text() == "-1000\n"
 
 
 def test_it_counts_the_time_since_boot(filled):
