@@ -59,8 +59,10 @@ static const struct points_case points_cases[] = {
 	  "69048:lone-drop*2 0:drop 0:drop 0:drop 0:drop" },
 	{ "the suffix of a lone longer one is in the point", "2001:db8:7::/48", IPF_IPV6,
 	  "24:short-drop" },
-	/* The suffix follows the point, and looks like other points. */
-	{ "the suffix of a host is compared", "2001:db8:7::1", IPF_IPV6, "24:rule 0:run 1:none" },
+	/* The suffix follows the point, and looks like other points: in its lower half, both words
+	 * are 1, so that it looks the same in either byte order. */
+	{ "the suffix of a host is compared", "2001:db8:7::1:0:1", IPF_IPV6,
+	  "24:rule 0:run 1:none" },
 	{ "two below one word", "2001:db8::/48\npass 2001:db8:1::/48", IPF_IPV6,
 	  "3:none 0:drop 65536:pass 131072:none 24:deeper" },
 	{ "neighbours below one word", "2001:db8::/48\n2001:db8:1::/48", IPF_IPV6,

@@ -175,7 +175,7 @@ static void one_image_for_the_same_rules(void **state)
 
 #define DAMAGED_RULES                                             \
 	"10.0.0.0/8\npass 10.0.0.0/16 timeout 5\n2001:db8::/32\n" \
-	"set e\n10.0.0.0/8 timeout 9\npass 2001:db8::1\n"
+	"set defaulz\n10.0.0.0/8 timeout 9\npass 2001:db8::1\n"
 
 /* The rules in their order: 10.0.0.0/8 twice, 10.0.0.0/16; 2001:db8::/32, 2001:db8::1. */
 
@@ -244,7 +244,7 @@ static const struct damage_case damage_cases[] = {
 	{ "a set without a name", SETS, 0, 1, 0, "a set has no proper name" },
 	{ "a set with a bad name", SETS, 0, 1, '-', "a set has no proper name" },
 	{ "something after a set's name", SETS, 31, 1, 'x', "something follows a set's name" },
-	{ "two sets with one name", SETS, 0, 8, 'e', "two sets have one name" },
+	{ "two sets with one name", SETS, IPF_SET_NAME_SIZE + 6, 1, 't', "two sets have one name" },
 
 	{ "an IPv4 prefix of 33 bits", IN_RULE(4, 0, bits), 33, "a rule's prefix is too long" },
 	{ "an IPv6 prefix of 129 bits", IN_RULE(6, 1, bits), 129, "a rule's prefix is too long" },
@@ -315,6 +315,16 @@ static int check_and_read(const struct image *image, struct error *err)
 	return ret;
 }
 
+/* The lowest `size` bytes of the value, as a field of that size. */
+static void write_field(void *field, __u64 value, size_t size)
+{
+	const char *bytes = (const char *)&value;
+
+	if (__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__)
+		bytes += sizeof(value) - size;
+	memcpy(field, bytes, size);
+}
+
 static void check_damage(void **state)
 {
 	const struct damage_case *c = *state;
@@ -328,7 +338,7 @@ static void check_damage(void **state)
 	assert_int_equal(compile_rules(&set, &image), 0);
 	ruleset_done(&set);
 	assert_int_equal(check_and_read(&image, &err), 0);
-	memcpy(part_of(&image, c->part) + c->offset, &c->value, c->size);
+	write_field(part_of(&image, c->part) + c->offset, c->value, c->size);
 	assert_int_equal(image_check(&image, &err), -EBADMSG);
 	assert_memory_equal(err.text, "the rule table is damaged: ", 27);
 	if (!c->fault)
@@ -498,7 +508,7 @@ static void random_damage_does_no_harm(void **state)
 
 				offset -= offset % width;
 				if (offset + width <= image.size)
-					memcpy((char *)damaged.data + offset, &value, width);
+					write_field((char *)damaged.data + offset, value, width);
 			}
 			if (memcmp(damaged.data, image.data, image.size) != 0)
 				assert_int_equal(image_check(&damaged, &err), -EBADMSG);
