@@ -237,7 +237,9 @@ IPF_OUTLINE __u64 lookup_delta(ipf_table table, __u64 family, __u64 high, __u64 
 /* The verdict for a readable source. Counts the packet for the rule that decides. */
 IPF_INLINE enum ipf_verdict decide(const struct ipf_source *source, __u64 bytes)
 {
-	/* Read once: a packet uses the same tables from beginning to end. */
+	/* Read once: a packet uses the same tables from beginning to end. Every address in a table
+	 * is computed from it, so even a processor that reorders loads (arm64) reads the table
+	 * after it, as the tool wrote them. */
 	const __u64 generation = *(volatile __u64 *)&ipf_root.generation;
 	struct ipf_match match = ipf_no_match();
 	ipf_table table = 0;
