@@ -88,13 +88,14 @@ asks_again() {
 other_machine() {
 	mkdir -p "$scratch/bin"
 	printf '#!/bin/sh\nexec gcc "$@"\n' >"$scratch/bin/$1-gcc"
+	printf '#!/bin/sh\nexec ar "$@"\n' >"$scratch/bin/$1-ar"
 	printf '#!/bin/sh\nexec pkg-config "$@"\n' >"$scratch/bin/$1-pkg-config"
-	chmod 755 "$scratch/bin/$1-gcc" "$scratch/bin/$1-pkg-config"
+	chmod 755 "$scratch/bin/$1-"*
 }
 
 takes_the_tools_of_the_host() {
 	PATH=$scratch/bin:$PATH configured --host riscv64-linux-gnu &&
-		has 'CC := riscv64-linux-gnu-gcc' 'BPF_TARGET ?= bpfel'
+		has 'CC := riscv64-linux-gnu-gcc' 'AR := riscv64-linux-gnu-ar' 'BPF_TARGET ?= bpfel'
 }
 
 # Without a pkg-config of that machine, configure must not find the libraries of this one.

@@ -29,32 +29,15 @@ if [[ -d $cache/$1 ]]; then
 	exit 0
 fi
 
-keyring=/usr/share/keyrings/debian-archive-keyring.gpg
-[[ -e $keyring ]] || skip "no $keyring (Debian package: debian-archive-keyring)"
+# shellcheck source=debian.sh
+. "$(dirname "$0")/debian.sh"
+reason=$(debian_lacks) || skip "$reason"
 mkdir -p "$cache"
 work=$(mktemp -d "$cache/new.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 
-# A mirror that the system uses, else Debian's own.
-# shellcheck disable=SC2016 # apt expands it
-mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Origin: Debian' \
-	'Label: Debian' 2>/dev/null | sed -n 1p) || true
-echo "deb [signed-by=$keyring] ${mirror:-http://deb.debian.org/debian} $1 main" >"$work/sources"
-apt-config dump | grep '^Acquire::' | grep -v '^Acquire::IndexTargets' >"$work/apt.conf" || true
-mkdir -p "$work"/{lists,archives}/partial
-: >"$work/status"
-cat >>"$work/apt.conf" <<-EOT
-	APT::Sandbox::User "root";
-	Dir::Etc::main "/dev/null";
-	Dir::Etc::parts "/dev/null";
-	Dir::Etc::sourcelist "$work/sources";
-	Dir::Etc::sourceparts "/dev/null";
-	Dir::State "$work";
-	Dir::State::status "$work/status";
-	Dir::Cache "$work";
-EOT
-export APT_CONFIG=$work/apt.conf
-(cd "$work" && apt-get -qq update && apt-get -qq download fail2ban) >&2 ||
+debian_apt "$work" "$1" "$(dpkg --print-architecture)" >&2
+(cd "$work" && apt-get -qq download fail2ban) >&2 ||
 	skip "cannot download Debian's fail2ban of $1"
 dpkg-deb -x "$work"/fail2ban_*.deb "$work/tree"
 mv -T "$work/tree" "$cache/$1" 2>/dev/null || [[ -d $cache/$1 ]] # another run was faster

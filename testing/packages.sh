@@ -49,6 +49,10 @@ test     optional  xdp-tools                      xdp-tools
 test     optional  bpftool|linux-tools-common     bpftool
 test     optional  wireguard-tools                wireguard-tools
 test     optional  qemu-system-x86                qemu-system-x86-core
+test     optional  qemu-system-arm                -
+test     optional  qemu-user-static|qemu-user     -
+test     optional  gcc-aarch64-linux-gnu          -
+test     optional  gcc-s390x-linux-gnu            -
 test     optional  busybox-static                 busybox
 test     optional  kmod                           kmod
 test     optional  cpio                           cpio

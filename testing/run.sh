@@ -16,7 +16,7 @@ cd "$(dirname "$0")/.." || exit 1
 top=$PWD
 
 suites=(layers lint build packaging hardening units unit fuzz bpf docs e2e bench vm-6.1 vm-6.12)
-matrix=(vm-5.10 vm-newest deb rpm fail2ban-trixie boot)
+matrix=(vm-5.10 vm-newest vm-arm64 cross deb rpm fail2ban-trixie boot)
 
 usage() {
 	cat <<EOF
@@ -180,6 +180,10 @@ suite_build() {
 	tap_program 900 testing/build.sh
 }
 
+suite_cross() {
+	tap_program 1800 testing/cross.sh
+}
+
 suite_packaging() {
 	tap_program 300 testing/packaging.sh
 	tap_program 300 testing/packaging-debian.sh
@@ -274,13 +278,24 @@ suite_bench() {
 	add "$reports/results.tap" "$status" testing/bench
 }
 
-# The tests that depend on the kernel, on another one. The machine exits with 77 and a reason when
-# it can't run here.
+# machine NAME: runs the tests that depend on the kernel on another one, or on another processor
+# with a copy of the tree that is built for it
+machine() {
+	local tree=$work/$1
+	if [ "$1" != arm64 ]; then
+		limited 3660 testing/vm/run.sh -k "$1" -t 3600 -o "$reports" -- testing/vm/suite.sh
+		return
+	fi
+	limited 900 testing/cross.sh --build "$1" "$tree" &&
+		limited 3660 "$tree/testing/vm/run.sh" -a "$1" -k 6.1 -t 3600 -o "$reports" -- \
+			testing/vm/suite.sh
+}
+
+# The machine exits with 77 and a reason when it can't run here.
 suite_vm() {
 	local kernel=$1 status
 	needs_root || return
-	limited 3660 testing/vm/run.sh -k "$kernel" -t 3600 -o "$reports" -- testing/vm/suite.sh \
-		2>"$reports/vm.err"
+	machine "$kernel" 2>"$reports/vm.err"
 	status=$?
 	if [ $status -eq 77 ]; then
 		skip_suite "vm-$kernel: $(tail -n 1 "$reports/vm.err" | sed 's/^.*skipped: //')"
@@ -395,6 +410,7 @@ usual_seconds() {
 	deb) echo 900 ;;
 	e2e) echo 600 ;;
 	lint) echo 80 ;;
+	cross) echo 100 ;;
 	build | unit | fuzz | bpf | docs | bench) echo 35 ;;
 	*) echo 2 ;;
 	esac

@@ -3,7 +3,10 @@
 #
 # Where does a Debian kernel for the virtual machine come from?
 #
-#     kernels.sh VERSION        (5.10, 6.1, 6.12, ..., or newest: the newest of Debian sid)
+#     kernels.sh [-a ARCHITECTURE] VERSION
+#
+# VERSION is 5.10, 6.1, 6.12, ..., or newest: the newest of Debian sid. ARCHITECTURE is Debian's
+# name of it: amd64 (the default) or arm64.
 #
 # Prints a folder that holds `vmlinuz`, `modules.cpio` (an initramfs piece: the modules that tests
 # need, and /modules.list: their files and options in the order of loading) and `release` (what
@@ -11,9 +14,7 @@
 # a newer build of that kernel. Nothing is installed: the packages are downloaded and unpacked.
 #
 # Each Debian release serves one line of kernels, and any Debian (or Ubuntu, with
-# debian-archive-keyring) can fetch all of them: apt runs with a configuration, lists and a cache of
-# its own below the folder, which leaves those of the system alone. It takes only the mirrors
-# and the way to reach them (proxies and the like) from the system's configuration.
+# debian-archive-keyring) can fetch all of them: testing/debian.sh.
 #
 # Exit codes: 0 done; 1 failed; 2 usage; 77 this machine cannot have that kernel (reason on stderr).
 #
@@ -30,12 +31,18 @@ optional="netdevsim ipip sit ip_gre ip6_gre ip6_tunnel wireguard pppoe ip_vti xf
 die()  { echo "kernels.sh: $*" >&2; exit 1; }
 skip() { echo "kernels.sh: skipped: $*" >&2; exit 77; }
 
-[[ $# -eq 1 && $1 =~ ^([0-9]+\.[0-9]+|newest)$ ]] ||
-	{ echo "usage: kernels.sh VERSION  (5.10, 6.1, 6.12, newest)" >&2; exit 2; }
+architecture=amd64
+if [[ ${1:-} == -a && $# -gt 1 ]]; then
+	architecture=$2
+	shift 2
+fi
+[[ $# -eq 1 && $1 =~ ^([0-9]+\.[0-9]+|newest)$ && $architecture =~ ^(amd64|arm64)$ ]] ||
+	{ echo "usage: kernels.sh [-a amd64|arm64] VERSION  (5.10, 6.1, 6.12, newest)" >&2; exit 2; }
 version=$1
 
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/xdp-ipfilter/vm
 kernel=$cache/$version
+[[ $architecture == amd64 ]] || kernel+=-$architecture
 
 # A changed list of modules makes what is cached stale.
 recipe=$(sha256sum <"$0")
@@ -47,12 +54,12 @@ if fresh; then
 fi
 
 PATH=$PATH:/usr/sbin:/sbin
-for tool in apt-cache apt-config apt-get dpkg dpkg-deb depmod modprobe cpio flock; do
-	command -v "$tool" >/dev/null || skip "no $tool here (Debian packages: apt dpkg kmod cpio util-linux)"
+for tool in depmod modprobe cpio flock; do
+	command -v "$tool" >/dev/null || skip "no $tool here (Debian packages: kmod cpio util-linux)"
 done
-[[ $(dpkg --print-architecture) == amd64 ]] || skip "only amd64 kernels are known here"
-keyring=/usr/share/keyrings/debian-archive-keyring.gpg
-[[ -e $keyring ]] || skip "no $keyring (Debian package: debian-archive-keyring)"
+# shellcheck source=../debian.sh
+. "$(dirname "$0")/../debian.sh"
+reason=$(debian_lacks) || skip "$reason"
 
 # Which release serves this line as its own?
 case $version in
@@ -62,55 +69,12 @@ case $version in
 *) suite=sid ;; # has the newest line, whatever its number is now
 esac
 
-# mirror LABEL DEFAULT: where this system gets packages of Debian (label Debian-Security: of its
-# security updates)
-mirror() {
-	local found
-	# shellcheck disable=SC2016  # apt expands it
-	found=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Origin: Debian' \
-		"Label: $1" 2>/dev/null | sed -n 1p) || true
-	echo "${found:-$2}"
-}
-
-# own_apt FOLDER: the configuration of an apt that knows the one release. The system's hooks are
-# left out, for they clean the system's folders. As root, apt would warn that its own user cannot
-# write to our folder.
-own_apt() {
-	mkdir -p "$1"/{lists,archives}/partial
-	: >"$1/status"
-	{
-		echo "deb [signed-by=$keyring] $(mirror Debian http://deb.debian.org/debian) $suite main"
-		[[ $suite == sid ]] ||
-			echo "deb [signed-by=$keyring]" \
-				"$(mirror Debian-Security http://deb.debian.org/debian-security)" \
-				"$suite-security main"
-	} >"$1/sources.list"
-	{
-		apt-config dump | grep '^Acquire::' | grep -v '^Acquire::IndexTargets'
-		cat <<-EOF
-			Dir::Etc::main "/dev/null";
-			Dir::Etc::parts "/dev/null";
-			Dir::Etc::sourcelist "$1/sources.list";
-			Dir::Etc::sourceparts "/dev/null";
-			Dir::Etc::preferences "/dev/null";
-			Dir::Etc::preferencesparts "/dev/null";
-			Dir::State "$1";
-			Dir::State::lists "$1/lists";
-			Dir::State::status "$1/status";
-			Dir::Cache "$1";
-			Acquire::Languages "none";
-			APT::Sandbox::User "root";
-		EOF
-	} >"$1/apt.conf"
-	export APT_CONFIG=$1/apt.conf
-}
-
 # The newest build of the line. Release candidates (6.19~rc2) do not count.
 newest() {
 	local line=${version/./\\.}
 	[[ $version != newest ]] || line='[0-9]+\.[0-9]+'
 	apt-cache pkgnames "linux-image-" |
-		grep -E "^linux-image-${line}[.+][^-~]*(-[0-9]+)?-amd64\$" | sort -V | tail -n 1
+		grep -E "^linux-image-${line}[.+][^-~]*(-[0-9]+)?-$architecture\$" | sort -V | tail -n 1
 }
 
 # From Debian 14 on the image is a package that depends on others of its release, which hold the
@@ -135,10 +99,9 @@ trap 'exit 129' HUP
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
-own_apt "$work/apt"
-apt-get -qq update >&2 9>&- || true # without the security updates there may still be a kernel
+debian_apt "$work/apt" $suite "$architecture" >&2 9>&-
 name=$(newest) || true
-[[ $name ]] || skip "no kernel $version for amd64 in Debian's $suite" \
+[[ $name ]] || skip "no kernel $version for $architecture in Debian's $suite" \
 	"(no network, a mirror without that release, or an old debian-archive-keyring)"
 release=${name#linux-image-}
 

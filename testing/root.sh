@@ -1,0 +1,106 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# Where do the libraries and programs of another architecture come from?
+#
+#     root.sh [-m] ARCHITECTURE       (arm64, s390x, ...: Debian's name of it)
+#
+# Prints a folder that has Debian's libraries of that architecture, to build with
+# (--sysroot), and to run what was built (qemu-ARCHITECTURE -L). With -m it also has the programs
+# that tests need: it is the root of a virtual machine. It is of the release of this machine, so
+# that the libraries are those that the headers here belong to; on another distribution than Debian,
+# of the present stable one.
+#
+# The folder is made on the first call and re-used afterwards; remove it to get newer packages.
+# Nothing is installed, and no foreign program is run: the packages are only unpacked.
+#
+# Exit codes: 0 done; 1 failed; 2 usage; 77 this machine cannot have them (reason on stderr).
+#
+# Invariant: a folder named ARCHITECTURE is whole. It is made under another name and then renamed.
+set -euo pipefail
+# shellcheck source=debian.sh
+. "$(dirname "$0")/debian.sh"
+
+# What configure looks for, and the unit tests.
+libraries=(libc6-dev linux-libc-dev libxdp-dev libbpf-dev libelf-dev zlib1g-dev libjansson-dev
+	libconfuse-dev libcurl4-openssl-dev libmnl-dev libmaxminddb-dev libmicrohttpd-dev libcmocka-dev)
+# A system that runs testing/vm/init, and what testing/e2e and testing/bpf call.
+programs=(base-files base-passwd bash bpftool busybox-static coreutils diffutils ethtool findutils
+	gawk grep hostname iproute2 iputils-ping ipset kmod libc-bin mount ncurses-bin openssl procps
+	python3 python3-pytest python3-scapy sed strace tar tcpdump util-linux wireguard-tools xdp-tools)
+
+skip() { echo "root.sh: skipped: $*" >&2; exit 77; }
+
+machine=no
+if [[ ${1:-} == -m ]]; then
+	machine=yes
+	shift
+fi
+[[ $# -eq 1 && $1 =~ ^[a-z0-9]+$ ]] ||
+	{ echo 'usage: root.sh [-m] ARCHITECTURE  (arm64, s390x, ...)' >&2; exit 2; }
+architecture=$1
+
+suite=$(. /etc/os-release && [[ $ID == debian ]] && echo "${VERSION_CODENAME:-sid}") || suite=stable
+cache=${XDG_CACHE_HOME:-$HOME/.cache}/xdp-ipfilter/root
+root=$cache/$suite-$architecture
+[[ $machine == no ]] || root+=-machine
+
+# A changed list of packages makes what is cached stale.
+recipe=$(sha256sum <"$0")
+
+fresh() { [[ -d $root && $(cat "$root/recipe") == "$recipe" ]]; }
+
+# The system of a package's absolute links is the root, not the one here.
+relative_links() {
+	local link
+	find "$1" -lname '/*' | while read -r link; do
+		ln -sfnrT "$1$(readlink "$link")" "$link"
+	done
+}
+
+# What the packages would do when they are installed.
+configured() {
+	mkdir -p "$1/etc"
+	cp "$1/usr/share/base-passwd/passwd.master" "$1/etc/passwd"
+	cp "$1/usr/share/base-passwd/group.master" "$1/etc/group"
+	echo '127.0.0.1 localhost' >"$1/etc/hosts"
+	ln -sfn gawk "$1/usr/bin/awk"
+	ln -sfn bash "$1/usr/bin/sh"
+}
+
+if fresh; then
+	echo "$root"
+	exit 0
+fi
+reason=$(debian_lacks) || skip "$reason"
+command -v flock >/dev/null || skip 'no flock here (Debian package: util-linux)'
+
+mkdir -p "$cache"
+exec 9>"$cache/lock"
+flock 9
+if fresh; then # another run made it while we waited
+	echo "$root"
+	exit 0
+fi
+
+rm -rf "$cache"/new.* # left by killed runs: only one run holds the lock
+work=$(mktemp -d "$cache/new.XXXXXX")
+trap 'rm -rf "$work"' EXIT
+trap 'exit 129' HUP
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+debian_apt "$work/apt" "$suite" "$architecture" >&2 9>&-
+packages=("${libraries[@]}")
+[[ $machine == no ]] || packages+=("${programs[@]}")
+debian_unpack "$work/apt" "$work/root" "${packages[@]}" 9>&- ||
+	skip "cannot fetch the packages of Debian's $suite for $architecture (no network, or a mirror" \
+		'without it)'
+relative_links "$work/root"
+[[ $machine == no ]] || configured "$work/root"
+chmod 755 "$work/root"
+echo "$recipe" >"$work/root/recipe"
+
+rm -rf "$root"
+mv "$work/root" "$root"
+echo "$root"
