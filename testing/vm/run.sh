@@ -3,7 +3,8 @@
 #
 # What does a command do on another kernel?
 #
-#     run.sh -k VERSION [-t SECONDS] [-m MEMORY] [-o OUTDIR] [-r ROOT] -- COMMAND [ARG...]
+#     run.sh -k VERSION [-a ARCHITECTURE] [-t SECONDS] [-m MEMORY] [-o OUTDIR] [-r ROOT]
+#            -- COMMAND [ARG...]
 #
 # Boots Debian's kernel VERSION (5.10, 6.1, 6.12, newest) in qemu, without KVM and without a
 # network. The guest sees the root of this machine and its programs, read-only. Everything that it
@@ -11,6 +12,9 @@
 # COMMAND runs as root in the folder of this checkout. Its output appears here while it runs. /tmp
 # and /run start empty. $VM_KERNEL is the output of uname -r. Do not change files that the guest
 # reads while it runs: it caches them.
+#
+# With -a arm64 the root of the guest is that of testing/root.sh, and the checkout must be built for
+# it, as testing/cross.sh does it.
 #
 # Exit codes: that of COMMAND, or
 #     2  usage
@@ -29,18 +33,20 @@ say()  { echo "run.sh: $*" >&2; }
 skip() { say "skipped: $*"; exit 77; }
 usage() {
 	[[ $# -eq 0 ]] || say "$*"
-	echo "usage: run.sh -k VERSION [-t SECONDS] [-m MEMORY] [-o OUTDIR] [-r ROOT] -- COMMAND [ARG...]" >&2
+	echo "usage: run.sh -k VERSION [-a amd64|arm64] [-t SECONDS] [-m MEMORY] [-o OUTDIR] [-r ROOT]" \
+		"-- COMMAND [ARG...]" >&2
 	exit 2
 }
 
-version='' seconds=600 memory=2G outdir='' root=/
-while getopts k:t:m:o:r: option; do
+version='' architecture=amd64 seconds=600 memory=2G outdir='' root='' boot=no programs=/
+while getopts k:a:t:m:o:r: option; do
 	case $option in
 	k) version=$OPTARG ;;
+	a) architecture=$OPTARG ;;
 	t) seconds=$OPTARG ;;
 	m) memory=$OPTARG ;;
 	o) outdir=$OPTARG ;;
-	r) root=$OPTARG ;;
+	r) root=$OPTARG boot=yes ;;
 	*) usage ;;
 	esac
 done
@@ -53,20 +59,34 @@ shift $((OPTIND - 1))
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
 checkout=$(cd "$here/../.." && pwd -P)
 
-command -v qemu-system-x86_64 >/dev/null || skip "no qemu-system-x86_64 (Debian package: qemu-system-x86)"
 command -v cpio >/dev/null || skip "no cpio (Debian package: cpio)"
-busybox=$(command -v busybox) || skip "no busybox (Debian package: busybox-static)"
+case $architecture in
+amd64)
+	qemu=(qemu-system-x86_64 -machine q35 -cpu max) package=qemu-system-x86 tty=ttyS0
+	root=${root:-/}
+	;;
+arm64)
+	qemu=(qemu-system-aarch64 -machine virt -cpu neoverse-n1) package=qemu-system-arm tty=ttyAMA0
+	root=${root:-$("$here/../root.sh" -m arm64)}
+	[[ $root ]] || exit 77
+	programs=$root
+	;;
+*) usage "'$architecture': not amd64 or arm64" ;;
+esac
+command -v "${qemu[0]}" >/dev/null || skip "no ${qemu[0]} (Debian package: $package)"
+busybox=$(PATH=${programs%/}/usr/bin:${programs%/}/bin command -v busybox) ||
+	skip "no busybox (Debian package: busybox-static)"
 ! ldd "$busybox" >/dev/null 2>&1 || skip "$busybox is not static (Debian package: busybox-static)"
-kernel=$("$here/kernels.sh" "$version") || exit
+kernel=$("$here/kernels.sh" -a "$architecture" "$version") || exit
 
 work=$(mktemp -d "${TMPDIR:-/tmp}/xdp-ipfilter-vm.XXXXXX")
-qemu='' reader=''
+machine='' reader=''
 
 # Waits, because qemu must not write into the folder that is removed next.
 # shellcheck disable=SC2317  # the trap calls it
 end() {
 	trap '' HUP INT TERM
-	for pid in $qemu $reader; do
+	for pid in $machine $reader; do
 		kill "$pid" 2>/dev/null || true
 		wait "$pid" 2>/dev/null || true
 	done
@@ -89,7 +109,7 @@ cp "$here/init" "$work/initramfs/init"
 cat "$kernel/modules.cpio" "$work/init.cpio" >"$work/initrd"
 
 cards=(-net none)
-if [[ $root != / ]]; then
+if [[ $boot == yes ]]; then
 	cards=()
 	for card in eth0 eth1; do
 		cards+=(-netdev "user,id=$card,restrict=on" -device "virtio-net-pci,netdev=$card,romfile=")
@@ -109,22 +129,23 @@ printf ' %q' "$@" >>"$share/command"
 #   traffic.
 # - The watchdogs wait longer, because a guest on a busy machine sometimes stops for a while.
 # - timeout(1) ends its qemu, even if this script is killed.
-append="console=ttyS0 fb_tunnels=none quiet loglevel=4 panic=-1 oops=panic log_buf_len=4M mitigations=off"
+append="console=$tty fb_tunnels=none quiet loglevel=4 panic=-1 oops=panic log_buf_len=4M mitigations=off"
 append+=" net.ifnames=0 watchdog_thresh=60 rcupdate.rcu_cpu_stall_timeout=120"
-timeout --kill-after=5 "$seconds" qemu-system-x86_64 \
-	-machine q35 -accel tcg,thread=single -cpu max -smp 2 -m "$memory" \
+read_only=security_model=none,readonly=on,multidevs=remap
+timeout --kill-after=5 "$seconds" "${qemu[@]}" -accel tcg,thread=single -smp 2 -m "$memory" \
 	-display none -monitor none -serial "file:$console" -no-reboot "${cards[@]}" \
 	-kernel "$kernel/vmlinuz" -initrd "$work/initrd" \
 	-append "$append" \
-	-virtfs "local,path=$root,mount_tag=root,security_model=none,readonly=on,multidevs=remap" \
+	-virtfs "local,path=$root,mount_tag=root,$read_only" \
+	-virtfs "local,path=$checkout,mount_tag=checkout,$read_only" \
 	-virtfs "local,path=$share,mount_tag=out,security_model=none" </dev/null &
-qemu=$!
-tail --pid="$qemu" -s 0.2 -n +1 -f "$share/output" &
+machine=$!
+tail --pid="$machine" -s 0.2 -n +1 -f "$share/output" &
 reader=$!
 
 ended=0
-wait "$qemu" || ended=$?
-qemu=''
+wait "$machine" || ended=$?
+machine=''
 wait "$reader" || true
 reader=''
 
