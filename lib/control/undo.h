@@ -25,9 +25,9 @@ struct undo *undo_begin(const struct ifaces *ifaces, struct error *err);
 int undo_note(struct undo *undo, bool *changed, struct error *err);
 
 /* Undoes the change. Writes a line to `remarks` about each thing that others have changed and that
- * therefore stays. An interface that fails keeps none of the others back. The caller holds the lock.
- * Returns 0, or a negative errno and sets *err to the first failure; then it can be called again, for
- * what is left. */
+ * therefore stays. An interface that fails keeps none of the others back. The caller holds the
+ * lock. Returns 0, or a negative errno and sets *err to the first failure; then it can be called
+ * again, for what is left. */
 int undo_revert(struct undo *undo, FILE *remarks, struct error *err);
 
 #endif

@@ -13,6 +13,8 @@
 # and /run start empty. $VM_KERNEL is the output of uname -r. Do not change files that the guest
 # reads while it runs: it caches them.
 #
+# With -r the guest boots systemd from ROOT, with two network cards (testing/vm/boot.sh).
+#
 # With -a arm64 the root of the guest is that of testing/root.sh, and the checkout must be built for
 # it, as testing/cross.sh does it.
 #
