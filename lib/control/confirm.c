@@ -265,18 +265,8 @@ static int close_others(struct keeper *keeper)
 	return 0;
 }
 
-/* Where memory runs out, this is the last process to kill: only it knows the way back. */
-static void die_last(void)
-{
-	auto_fd int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
-
-	if (fd >= 0 && write(fd, "-1000", 5) < 0)
-		return;
-}
-
 static void detach(void)
 {
-	die_last();
 	setsid();
 	signal(SIGHUP, SIG_IGN);
 	signal(SIGINT, SIG_IGN);

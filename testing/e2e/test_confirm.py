@@ -398,12 +398,6 @@ def test_a_killed_keeper_leaves_the_change(filled):
     filled.good("confirm")
 
 
-def test_where_memory_runs_out_it_is_killed_last(filled):
-    filled.good("add", "203.0.113.1", "--confirm", FOREVER)
-    keeper = pathlib.Path(f"/proc/{pending(filled)['pid']}")
-    assert (keeper / "oom_score_adj").read_text() == "-1000\n"
-
-
 def test_it_counts_the_time_since_boot(filled):
     """Not the time of day, which somebody may set."""
     filled.good("add", "203.0.113.1", "--confirm", FOREVER)
