@@ -10,6 +10,7 @@
 #include <dataplane/capability.h>
 #include <metrics/facts.h>
 #include <metrics/families.h>
+#include <metrics/heaviest.h>
 #include <metrics/listener.h>
 #include <metrics/page.h>
 #include <metrics/serving.h>
@@ -22,6 +23,7 @@ struct metrics_request {
 	int listener;          /* the socket that clients are waited for on */
 	struct page_past past; /* what people were shown last */
 	struct facts_memory memory;
+	struct heaviest heaviest;
 };
 
 static const struct metrics_request metrics_defaults = { .listener = -1 };
@@ -81,15 +83,24 @@ static int write_page(void *context, enum channel_word page, FILE *out, struct e
 
 	if (ret)
 		return ret;
-	if (page == CHANNEL_PEOPLE)
-		page_write(&facts, &request->past, out);
-	else
+	if (page == CHANNEL_PEOPLE) {
+		heaviest_ask(&request->heaviest, &facts.ifaces);
+		page_write(&facts, &request->heaviest, &request->past, out);
+	} else {
 		families_write(&facts, XDP_IPFILTER_VERSION,
 			       page == CHANNEL_OPENMETRICS ? OPENMETRICS_1_0 :
 							     OPENMETRICS_PROMETHEUS,
 			       out);
+	}
 	facts_done(&facts);
 	return 0;
+}
+
+static void tick(void *context)
+{
+	struct metrics_request *request = context;
+
+	heaviest_tick(&request->heaviest);
 }
 
 static int metrics(void *data, struct error *err)
@@ -99,7 +110,7 @@ static int metrics(void *data, struct error *err)
 	int ret;
 
 	if (request->listen)
-		return serving_run(request->listener, write_page, request, err);
+		return serving_run(request->listener, write_page, tick, request, err);
 	ret = facts_read(&facts, &request->memory, err);
 	if (ret)
 		return ret;
@@ -115,6 +126,7 @@ static void metrics_done(void *data)
 {
 	struct metrics_request *request = data;
 
+	heaviest_done(&request->heaviest);
 	page_past_done(&request->past);
 	facts_memory_done(&request->memory);
 	if (request->listener >= 0)

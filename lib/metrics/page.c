@@ -10,6 +10,8 @@
 
 #include <control/counting.h>
 #include <metrics/facts.h>
+#include <metrics/heaviest.h>
+#include <ruleset/verdict.h>
 #include <util/duration.h>
 #include <util/number.h>
 
@@ -118,6 +120,47 @@ static void write_rules(const struct facts_rules *rules, FILE *out)
 	fputs("</table></div>\n", out);
 }
 
+static void write_heaviest_sources(const struct heaviest_filter *filter, FILE *out)
+{
+	static const char *const heads[] = { "source",   "verdict", "#packets/s", "#bits/s",
+					     "#share %", "rule",    "set",        NULL };
+
+	write_heads(out, heads);
+	for (size_t i = 0; i < filter->count; i++) {
+		const struct heaviest_source *one = &filter->sources[i];
+
+		fputs("<tr>", out);
+		write_cell(out, one->source);
+		write_cell(out, verdict_name(one->verdict));
+		write_number(out, one->each.packets);
+		write_number(out, 8 * one->each.bytes);
+		write_number(out, one->each.share);
+		write_cell(out, one->rule);
+		write_cell(out, one->set);
+		fputs("</tr>\n", out);
+	}
+	fputs("</table></div>\n", out);
+}
+
+static void write_heaviest(const struct heaviest *heaviest, __u32 program_id, FILE *out)
+{
+	const struct heaviest_filter *filter = heaviest_find(heaviest, program_id);
+
+	fputs("<h3>Heaviest sources</h3>\n", out);
+	if (heaviest->trouble.text[0]) {
+		fputs("<p>", out);
+		write_text(out, heaviest->trouble.text);
+		fputs("</p>\n", out);
+	} else if (!filter) {
+		fputs("<p>The filter has just begun to look at packets. The next page shows them.</p>\n",
+		      out);
+	} else if (!filter->count) {
+		fputs("<p>No packets in the last two seconds.</p>\n", out);
+	} else {
+		write_heaviest_sources(filter, out);
+	}
+}
+
 /* One that only observes is none of both. */
 static const char *class_of(const struct iface *iface, const struct snapshot *now)
 {
@@ -128,8 +171,8 @@ static const char *class_of(const struct iface *iface, const struct snapshot *no
 	return now->observes ? "note" : "good";
 }
 
-static void write_interface(const struct facts *facts, size_t i, const struct page_past *past,
-			    FILE *out)
+static void write_interface(const struct facts *facts, size_t i, const struct heaviest *heaviest,
+			    const struct page_past *past, FILE *out)
 {
 	const struct iface *iface = &facts->ifaces.items[i];
 
@@ -140,6 +183,7 @@ static void write_interface(const struct facts *facts, size_t i, const struct pa
 		return;
 	write_rules(&facts->rules[i], out);
 	write_counters(&facts->snapshots.items[i], find_past(past, iface->chain.program_id), out);
+	write_heaviest(heaviest, iface->chain.program_id, out);
 }
 
 /* -- Sources ----------------------------------------------------------------------------------- */
@@ -192,6 +236,7 @@ static const char head[] =
 	"@media(prefers-color-scheme:dark){:root{--good:#6fd87a;--bad:#ff8f87;--note:#f0b35a}}"
 	"body{font:1rem/1.4 system-ui,sans-serif;margin:1rem auto;max-width:64rem;padding:0 1rem}"
 	"h1{font-size:1.3rem}h2{font-size:1.1rem;margin:1.5rem 0 .3rem;overflow-wrap:anywhere}"
+	"h3{font-size:1rem;margin:1rem 0 .2rem}p{margin:.3rem 0}"
 	"h2.good{color:var(--good)}h2.bad{color:var(--bad)}h2.note{color:var(--note)}div{overflow-x:auto;margin:.5rem 0}"
 	"table{border-collapse:collapse}th,td{padding:.2rem .7rem .2rem 0;text-align:left}"
 	"th{border-bottom:1px solid var(--line);font-weight:600;white-space:nowrap}"
@@ -224,13 +269,14 @@ void page_past_done(struct page_past *past)
 	*past = (struct page_past){ 0 };
 }
 
-void page_write(const struct facts *facts, struct page_past *past, FILE *out)
+void page_write(const struct facts *facts, const struct heaviest *heaviest, struct page_past *past,
+		FILE *out)
 {
 	fputs(head, out);
 	if (!facts->ifaces.count)
 		fputs("<p>The filter is not loaded on any interface.</p>\n", out);
 	for (size_t i = 0; i < facts->ifaces.count; i++)
-		write_interface(facts, i, past, out);
+		write_interface(facts, i, heaviest, past, out);
 	write_sources(&facts->sync, out);
 	fputs(foot, out);
 	remember(facts, past);

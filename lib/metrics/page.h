@@ -13,6 +13,7 @@
 #include <stdio.h>
 
 struct facts;
+struct heaviest;
 struct page_totals;
 
 /* What the last page showed, for rates. Zeroed: there was none. Release with page_past_done(). */
@@ -23,6 +24,7 @@ struct page_past {
 void page_past_done(struct page_past *past);
 
 /* Writes the page, with rates since the last one, and remembers its counters. */
-void page_write(const struct facts *facts, struct page_past *past, FILE *out);
+void page_write(const struct facts *facts, const struct heaviest *heaviest, struct page_past *past,
+		FILE *out);
 
 #endif

@@ -42,6 +42,8 @@ struct serving {
 	int signals;
 	struct loop loop;
 	struct texts texts;
+	serving_tick each_second;
+	void *context;
 	/* The program that runs: */
 	struct child child;
 	int channel; /* -1: what it says counts no more */
@@ -297,12 +299,13 @@ static void start_if_due(struct serving *serving)
 }
 
 /* What it said while nobody listened counts. */
-static int tick(void *context, struct error *err)
+static int take_second(void *context, struct error *err)
 {
 	struct serving *serving = context;
 	int ret;
 
 	serving->answers = 0;
+	serving->each_second(serving->context);
 	ret = resume(serving, err);
 	if (ret)
 		return ret;
@@ -340,7 +343,7 @@ static int run(struct serving *serving, struct error *err)
 	if (!ret)
 		ret = start(serving, err);
 	if (!ret)
-		ret = loop_add_timer(&serving->loop, CLOCK_NS_PER_S, tick, serving, err);
+		ret = loop_add_timer(&serving->loop, CLOCK_NS_PER_S, take_second, serving, err);
 	if (!ret && alive_ns)
 		ret = loop_add_timer(&serving->loop, alive_ns, tell_alive, serving, err);
 	return ret ? ret : loop_run(&serving->loop, err);
@@ -356,12 +359,16 @@ int serving_check(struct error *err)
 		     0;
 }
 
-int serving_run(int listener, texts_write write, void *context, struct error *err)
+int serving_run(int listener, texts_write write, serving_tick tick, void *context,
+		struct error *err)
 {
 	char path[PATH_MAX];
-	struct serving serving = {
-		.path = path, .listener = listener, .child = CHILD_NONE, .channel = -1
-	};
+	struct serving serving = { .path = path,
+				   .listener = listener,
+				   .child = CHILD_NONE,
+				   .channel = -1,
+				   .each_second = tick,
+				   .context = context };
 	auto_fd int signals = signals_open(err);
 	int ret = signals < 0 ? signals : extension_find(PROGRAM, path, sizeof(path), err);
 

@@ -20,8 +20,12 @@ struct error;
 /* Is that program installed? Returns 0, or a negative errno and sets *err to what is missing. */
 int serving_check(struct error *err);
 
+/* Called once a second. */
+typedef void (*serving_tick)(void *context);
+
 /* Has clients of this socket, which stays the caller's, answered until a signal ends it. Says so to
  * systemd. Returns 0, or a negative errno and sets *err: also if the program cannot even begin. */
-int serving_run(int listener, texts_write write, void *context, struct error *err);
+int serving_run(int listener, texts_write write, serving_tick tick, void *context,
+		struct error *err);
 
 #endif

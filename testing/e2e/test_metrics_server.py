@@ -19,10 +19,11 @@ import pytest
 
 import kernel
 import product
-from frames import LISTED4, udp
+from frames import FREE4, LISTED4, udp
 from netlab import wait_for
 from product import DONE, FAILED, USAGE, environment
 from test_metrics import lint, samples, scraped, source, sync_that_says
+from test_watch import nothing_is_on
 
 PORT, PROMETHEUS = 9845, 9846
 OPENMETRICS = "application/openmetrics-text"
@@ -163,8 +164,9 @@ def test_maps_of_an_unloaded_filter_are_freed(lab, no_more_progs):
         assert ask(lab, "/")[0] == ask(lab)[0] == 200
         lab.good("unload", "f0")
         wait_for(lambda: program not in kernel.programs(), "the program is freed", lab.patience)
-        assert not [fd for fd in pathlib.Path(f"/proc/{process.pid}/fd").iterdir()
-                    if "bpf" in str(fd.resolve())]
+        # Of those whose packets the page looks at, within a second or two.
+        wait_for(lambda: not [fd for fd in pathlib.Path(f"/proc/{process.pid}/fd").iterdir()
+                              if "bpf" in str(fd.resolve())], "its maps are freed", lab.patience)
 
 
 def test_methods_and_paths(lab):
@@ -238,6 +240,55 @@ def test_the_page_does_not_call_an_observer_good(lab):
         assert "<h2 class=note>f0: observing" in ask(lab, "/")[2]
         lab.good("enforce", "on")
         wait_for(lambda: "<h2 class=good>f0: filtering" in ask(lab, "/")[2], "it drops", lab.patience)
+
+
+@contextlib.contextmanager
+def flood(lab, *frames):
+    """Sends them again and again."""
+    stop = threading.Event()
+
+    def send():
+        while not stop.is_set():
+            lab.wire.exchange(list(frames) * 20)
+
+    sender = threading.Thread(target=send)
+    sender.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        sender.join()
+
+
+def test_the_page_shows_who_sends_most_while_somebody_looks(lab):
+    """Two pages after it began, at the latest. Without the page, filters make no samples."""
+    lab.load("-i", LISTED4)
+    with serving(lab), flood(lab, udp(LISTED4), udp(LISTED4), udp(FREE4)):
+        ask(lab)
+        assert nothing_is_on(lab), "a scrape looks at no packets"
+        assert "just begun to look" in ask(lab, "/")[2]
+        row = f"<td>{LISTED4}</td><td>drop</td>"
+        text = wait_for(lambda: row in (page := ask(lab, "/")[2]) and page, "the flood's source",
+                        lab.patience)
+        sources = text[text.index("Heaviest sources"):]
+        assert sources.index(LISTED4) < sources.index(f"<td>{FREE4}</td><td>pass</td>")
+        assert f"<td>{LISTED4}</td><td>default</td></tr>" in sources
+        assert not nothing_is_on(lab)
+        # Nobody asks for the page now; scrapes go on.
+        wait_for(lambda: ask(lab) and nothing_is_on(lab), "the end of sampling",
+                 lab.patience + 15)
+
+
+def test_the_page_follows_filters_that_come_and_go(lab):
+    lab.load("-i", LISTED4)
+    with serving(lab):
+        ask(lab, "/")
+        lab.good("unload", "f0")
+        wait_for(lambda: "not loaded on any" in ask(lab, "/")[2], "a page without it", lab.patience)
+        lab.load("-i", LISTED4)
+        with flood(lab, udp(LISTED4)):
+            wait_for(lambda: f"<td>{LISTED4}</td><td>drop</td>" in ask(lab, "/")[2],
+                     "the flood's source", lab.patience)
 
 
 def test_an_interface_that_lost_the_filter_does_not_end_it(lab):
