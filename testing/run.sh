@@ -16,7 +16,7 @@ cd "$(dirname "$0")/.." || exit 1
 top=$PWD
 
 suites=(layers lint build packaging hardening units unit fuzz bpf docs e2e bench vm-6.1 vm-6.12)
-matrix=(vm-5.10 vm-newest vm-arm64 cross deb rpm fail2ban-trixie boot)
+matrix=(vm-5.10 vm-6.1-whole vm-newest vm-arm64 cross deb rpm fail2ban-trixie boot)
 
 usage() {
 	cat <<EOF
@@ -283,7 +283,8 @@ suite_bench() {
 machine() {
 	local tree=$work/$1
 	if [ "$1" != arm64 ]; then
-		limited 3660 testing/vm/run.sh -k "$1" -t 3600 -o "$reports" -- testing/vm/suite.sh
+		limited 3660 testing/vm/run.sh -k "${1%-whole}" -t 3600 -o "$reports" -- \
+			testing/vm/suite.sh "${1##*-}"
 		return
 	fi
 	limited 900 testing/cross.sh --build "$1" "$tree" &&
