@@ -336,7 +336,7 @@ def test_what_one_filter_missed_is_not_taken_from_the_other(two, file, tmp_path)
     two.good("del", "-s", "bad", "-d", "f0", "192.0.2.1")
     two.good("del", "-s", "bad", "-d", "f1", "192.0.2.2")
     file.unlink()
-    (tmp_path / "cache" / "bad.rules").unlink()
+    (tmp_path / "cache" / "bad.rules").unlink(missing_ok=True)
     with start(two, tmp_path, source("bad", file)) as sync:
         sync.wait(lambda: len(two.prefixes("f0", "bad")) == 2, "f0 has both")
         sync.wait(lambda: len(two.prefixes("f1", "bad")) == 2, "f1 has both")

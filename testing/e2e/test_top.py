@@ -40,8 +40,8 @@ def flood(lab, senders=FLOOD):
 
 def sources(lab, *args):
     """The last of three rounds of the only interface, in their order."""
-    # An emulated machine sometimes sends nothing for half a second.
-    round_ms = 2000 if lab.patience > 30 else 500
+    # A busy machine sometimes sends nothing for half a second.
+    round_ms = 2000 if lab.patience > 30 else 1000
     lines = lab.good("top", "-j", "--count", 3, "-i", round_ms, *args).out.splitlines()
     assert len(lines) == 3
     [interface] = json.loads(lines[-1])["interfaces"]

@@ -331,7 +331,7 @@ def test_without_its_program_it_says_what_to_do(lab, tmp_path):
     shutil.copy(BINARY, alone)
     with screen(lab, 200) as on:
         on.type(f"{alone} top; echo exit=$?")
-        on.wait("xdp-ipfilter: top: the program xdp-ipfilter-top is not installed",
+        on.wait("xdp-ipfilter: top: xdp-ipfilter-top is not installed",
                 "--batch prints text without it", f"exit={FAILED}")
         on.type(f"clear; {alone} top -b -i 100 --count 1; echo exit=$?")
         on.wait(lab.dev, f"exit={DONE}")

@@ -40,7 +40,7 @@ have_runtime() {
 build_libraries() (
 	top=$PWD
 	cd "$build" &&
-		"${compile[@]}" -fsanitize=fuzzer-no-link -c "$top"/lib/feed/*.c "$top"/lib/table/*.c "$top"/lib/ruleset/*.c "$top"/lib/util/*.c "$top"/lib/source/receiver.c "$top"/lib/source/{go_duration,decision,base64,etcd_answer,etcd_value,unpack,list,delivery}.c
+		"${compile[@]}" -fsanitize=fuzzer-no-link -c "$top"/lib/feed/*.c "$top"/lib/table/*.c "$top"/lib/ruleset/*.c "$top"/lib/util/*.c "$top"/lib/source/receiver.c "$top"/lib/source/{go_duration,decision,base64,etcd_answer,etcd_value,unpack,list,table,delivery}.c
 )
 
 # build_target NAME
