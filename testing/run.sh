@@ -170,7 +170,7 @@ suite_layers() {
 
 suite_lint() {
 	local check
-	tap_program 900 testing/lint.sh
+	tap_program 1800 testing/lint.sh
 	for check in testing/lint/check-*; do
 		tap_program 120 "$check"
 	done
@@ -223,11 +223,11 @@ test_programs() {
 
 suite_unit() {
 	test_programs testing/unit 600
-	tap_program 600 testing/unit/sanitize.sh
+	tap_program 1200 testing/unit/sanitize.sh
 }
 
 suite_fuzz() {
-	tap_program 300 testing/fuzz/run.sh --replay
+	tap_program 900 testing/fuzz/run.sh --replay
 }
 
 suite_bpf() {
@@ -246,7 +246,7 @@ suite_docs() {
 
 suite_e2e() {
 	needs_root || return
-	limited 2400 "$python" -m pytest -p no:cacheprovider -q testing/e2e \
+	limited 3000 "$python" -m pytest -p no:cacheprovider -q testing/e2e \
 		--junitxml="$reports/junit.xml" 2>&1
 	add "$reports/junit.xml" $? testing/e2e
 }
