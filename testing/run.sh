@@ -422,8 +422,7 @@ say_what_comes() {
 	for suite in "${chosen[@]}"; do
 		total=$((total + $(usual_seconds "$suite")))
 	done
-	printf 'run.sh: %s: about %d minutes on two processors' "${chosen[*]}" $((total / 2 / 60 + 5))
-	printf '\n'
+	printf 'run.sh: %s: about %d minutes on two processors\n' "${chosen[*]}" $((total / 2 / 60 + 5))
 	[ $install = no ] || [ "$(id -u)" -ne 0 ] ||
 		printf 'run.sh: first installs the packages that are missing (--no-install does not)\n'
 }

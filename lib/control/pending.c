@@ -57,17 +57,25 @@ static int find_peer(int fd, pid_t *pid)
 
 /* --- Clients ---------------------------------------------------------------------------------- */
 
+/* Returns a descriptor, or a negative errno and sets *err. */
+static int open_socket(struct error *err)
+{
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	return fd < 0 ? error_set(err, -errno, "cannot make a socket: %s", strerror(errno)) : fd;
+}
+
 /* Returns a descriptor with *pid, -ENOENT without a message where nobody listens, or another
  * negative errno and sets *err. */
 static int connect_to(pid_t *pid, time_t timeout_s, struct error *err)
 {
-	auto_fd int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	auto_fd int fd = open_socket(err);
 	struct sockaddr_un address;
 	socklen_t size = make_address(&address);
 	int ret;
 
 	if (fd < 0)
-		return error_set(err, -errno, "cannot make a socket: %s", strerror(errno));
+		return fd;
 	set_timeout(fd, timeout_s);
 	if (connect(fd, (const struct sockaddr *)&address, size)) {
 		ret = -errno;
@@ -202,13 +210,13 @@ static int refuse_second(struct error *err)
 
 int pending_take(struct error *err)
 {
-	auto_fd int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	auto_fd int fd = open_socket(err);
 	struct sockaddr_un address;
 	socklen_t size = make_address(&address);
 	int ret;
 
 	if (fd < 0)
-		return error_set(err, -errno, "cannot make a socket: %s", strerror(errno));
+		return fd;
 	if (!bind(fd, (const struct sockaddr *)&address, size))
 		return auto_take_fd(&fd);
 	ret = -errno;

@@ -319,14 +319,6 @@ static int take_second(void *context, struct error *err)
 	return 0;
 }
 
-static int tell_alive(void *context, struct error *err)
-{
-	(void)context;
-	(void)err;
-	notify_alive();
-	return 0;
-}
-
 static int take_signal(void *context, struct error *err)
 {
 	const struct serving *serving = context;
@@ -337,15 +329,14 @@ static int take_signal(void *context, struct error *err)
 
 static int run(struct serving *serving, struct error *err)
 {
-	uint64_t alive_ns = notify_interval_ns();
 	int ret = loop_add(&serving->loop, serving->signals, take_signal, serving, err);
 
 	if (!ret)
 		ret = start(serving, err);
 	if (!ret)
 		ret = loop_add_timer(&serving->loop, CLOCK_NS_PER_S, take_second, serving, err);
-	if (!ret && alive_ns)
-		ret = loop_add_timer(&serving->loop, alive_ns, tell_alive, serving, err);
+	if (!ret)
+		ret = notify_alive_by(&serving->loop, err);
 	return ret ? ret : loop_run(&serving->loop, err);
 }
 

@@ -90,14 +90,6 @@ static int notice_interface(void *context, struct error *err)
 	return 0;
 }
 
-static int tell_alive(void *context, struct error *err)
-{
-	(void)context;
-	(void)err;
-	notify_alive();
-	return 0;
-}
-
 /* -- Signals ----------------------------------------------------------------------------------- */
 
 static int take_config(struct daemon *daemon, struct config *config, struct error *err)
@@ -148,15 +140,14 @@ static int take_signal(void *context, struct error *err)
 
 static int add_all(struct daemon *daemon, struct error *err)
 {
-	uint64_t alive_ns = notify_interval_ns();
 	int ret = loop_add(&daemon->loop, daemon->signals, take_signal, daemon, err);
 
 	if (!ret)
 		ret = loop_add(&daemon->loop, daemon->watch, notice_interface, daemon, err);
 	if (!ret)
 		ret = loop_add_timer(&daemon->loop, CLOCK_NS_PER_S, round_of_all, daemon, err);
-	if (!ret && alive_ns)
-		ret = loop_add_timer(&daemon->loop, alive_ns, tell_alive, daemon, err);
+	if (!ret)
+		ret = notify_alive_by(&daemon->loop, err);
 	return ret;
 }
 

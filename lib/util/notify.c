@@ -16,6 +16,7 @@
 
 #include <util/auto.h>
 #include <util/clock.h>
+#include <util/loop.h>
 #include <util/number.h>
 #include <util/text.h>
 
@@ -87,4 +88,19 @@ uint64_t notify_interval_ns(void)
 void notify_alive(void)
 {
 	send_text("WATCHDOG=1");
+}
+
+static int tell_alive(void *context, struct error *err)
+{
+	(void)context;
+	(void)err;
+	notify_alive();
+	return 0;
+}
+
+int notify_alive_by(struct loop *loop, struct error *err)
+{
+	const uint64_t interval_ns = notify_interval_ns();
+
+	return interval_ns ? loop_add_timer(loop, interval_ns, tell_alive, NULL, err) : 0;
 }

@@ -11,6 +11,9 @@
 
 #include <stdint.h>
 
+struct error;
+struct loop;
+
 /* It does its work now: after its start, and after each notify_reloading(). */
 void notify_ready(void);
 
@@ -25,5 +28,8 @@ void notify_status(const char *format, ...) __attribute__((format(printf, 1, 2))
 /* How often notify_alive() is due: twice as often as the unit's WatchdogSec= demands. 0: never. */
 uint64_t notify_interval_ns(void);
 void notify_alive(void);
+
+/* Has the loop call it that often. Returns as loop_add_timer(). */
+int notify_alive_by(struct loop *loop, struct error *err);
 
 #endif
