@@ -16,6 +16,7 @@ import urllib.parse
 
 import pytest
 
+import server
 import webserver
 from netlab import wait_for
 from webserver import Answer, Web
@@ -229,7 +230,7 @@ def _free_port():
         return probe.getsockname()[1]
 
 
-class Server:
+class Server(server.Server):
     """The real API, in a folder of its own, on loopback (of `place`, a namespace), without
     detection. `with` stops it."""
 
@@ -315,16 +316,6 @@ class Server:
         text = (self.folder / "log").read_text(errors="replace")
         return [{"true": "all", "false": "changes"}[one]
                 for one in re.findall(r"GET /v1/decisions/stream\?startup=(true|false)", text)]
-
-    def __enter__(self):
-        try:
-            return self.start()
-        except BaseException:
-            self.stop()
-            raise
-
-    def __exit__(self, *_):
-        self.stop()
 
 
 #: A library that lets a program believe that time has passed: what a file says, in seconds, is

@@ -15,6 +15,7 @@ import subprocess
 import time
 
 from netlab import wait_for
+from server import Server
 
 PATIENCE = 60.0
 MISSING = [name for name in ("etcd", "etcdctl") if not shutil.which(name)]
@@ -96,7 +97,7 @@ class Node:
         self.process = None
 
 
-class Cluster:
+class Cluster(Server):
     """Nodes of one cluster. `with` starts them, and ends them in any case.
 
     `tls` is an Authority: clients must then show a certificate of it. `place` is the Namespace in
@@ -142,17 +143,6 @@ class Cluster:
     def stop(self, how=signal.SIGKILL):
         for node in self.nodes:
             node.stop(how)
-
-    def __enter__(self):
-        try:
-            self.start()
-        except BaseException:
-            self.stop()
-            raise
-        return self
-
-    def __exit__(self, *_):
-        self.stop()
 
     def ctl(self, *args, port=None, stdin=None, user=None, check=True):
         """etcdctl. Its standard input is the value of a `put` without one."""

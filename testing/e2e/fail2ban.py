@@ -18,6 +18,7 @@ import pytest
 
 import product
 from netlab import wait_for
+from server import Server
 
 TREE = os.environ.get("FAIL2BAN_TREE")
 SHARE = product.REPOSITORY / "xdp-ipfilter" / "share" / "fail2ban"
@@ -49,7 +50,7 @@ action = {1}
 """
 
 
-class Fail2ban:
+class Fail2ban(Server):
     """`with` starts it inside the lab's namespace and stops it. `options` are those of the action;
     `jails` are {name: lines of its section}."""
 
@@ -146,13 +147,3 @@ class Fail2ban:
     def remembered(self):
         """How many bans are in the database. The server puts them there a moment later."""
         return self._database(lambda db: db.execute("SELECT count(*) FROM bips").fetchone()[0])
-
-    def __enter__(self):
-        try:
-            return self.start()
-        except BaseException:
-            self.stop()
-            raise
-
-    def __exit__(self, *_):
-        self.stop()

@@ -8,6 +8,7 @@ The destination MAC address of a frame carries a number that no other frame of t
 identifies the frame on the far side. The kernel never answers such a frame, because it is addressed
 to another host, and GRO never merges two of them.
 """
+import contextlib
 import ctypes
 import errno
 import itertools
@@ -16,6 +17,7 @@ import os
 import select
 import socket
 import subprocess
+import threading
 import time
 
 ETH_P_ALL = 0x0003
@@ -155,6 +157,24 @@ class Wire:
         for start in range(0, len(frames), self.BATCH):
             arrived += self._batch(frames[start:start + self.BATCH])
         return arrived
+
+    @contextlib.contextmanager
+    def flooded(self, frames, pause=0):
+        """The frames come again and again, after a pause in seconds, sent by a thread, which has
+        the wire for itself."""
+        stop = threading.Event()
+
+        def send():
+            while not stop.wait(pause):
+                self.exchange(frames)
+
+        sender = threading.Thread(target=send)
+        sender.start()
+        try:
+            yield
+        finally:
+            stop.set()
+            sender.join()
 
     def passes(self, frame):
         return self.exchange([frame])[0]

@@ -242,22 +242,9 @@ def test_the_page_does_not_call_an_observer_good(lab):
         wait_for(lambda: "<h2 class=good>f0: filtering" in ask(lab, "/")[2], "it drops", lab.patience)
 
 
-@contextlib.contextmanager
 def flood(lab, *frames):
     """Sends them again and again."""
-    stop = threading.Event()
-
-    def send():
-        while not stop.is_set():
-            lab.wire.exchange(list(frames) * 20)
-
-    sender = threading.Thread(target=send)
-    sender.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        sender.join()
+    return lab.wire.flooded(frames * 20)
 
 
 def test_the_page_shows_who_sends_most_while_somebody_looks(lab):

@@ -1,11 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0
 """top: the sources with the most packets, estimated from samples."""
 import collections
-import contextlib
 import json
 import random
 import re
-import threading
 
 import pytest
 
@@ -16,26 +14,13 @@ from product import DONE, NOT_LOADED, USAGE
 FLOOD = (("192.0.2.66", 30), ("198.51.100.7", 15), ("2001:db8:1::7", 5))
 
 
-@contextlib.contextmanager
 def flood(lab, senders=FLOOD):
     """The same burst, in random order, all the time."""
     seed = random.randrange(2 ** 32)
     print(f"seed {seed}")
     frames = [udp(source, 100) for source, count in senders for _ in range(count)]
     random.Random(seed).shuffle(frames)
-    stop = threading.Event()
-
-    def send():
-        while not stop.is_set():
-            lab.wire.exchange(frames)
-
-    sender = threading.Thread(target=send)
-    sender.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        sender.join()
+    return lab.wire.flooded(frames)
 
 
 def sources(lab, *args):

@@ -82,6 +82,18 @@ const char *const shape_names[SHAPES] = {
 	[SHAPE_IPV6_ONLY] = "only IPv6",
 };
 
+struct prefix prefix_from(const char *text)
+{
+	struct prefix_list list = { 0 };
+	struct prefix prefix;
+
+	assert_int_equal(prefix_parse(text, &list, NULL), PREFIX_OK);
+	assert_int_equal(list.count, 1);
+	prefix = list.items[0];
+	prefix_list_done(&list);
+	return prefix;
+}
+
 struct ipf_key key_sum(struct ipf_key a, struct ipf_key b)
 {
 	__u64 low = a.low + b.low;

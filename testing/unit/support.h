@@ -46,6 +46,9 @@ uint64_t random_number(void);
 uint64_t random_below(uint64_t limit);
 struct address random_address(enum ipf_family family);
 
+/* Of the text of one prefix. */
+struct prefix prefix_from(const char *text);
+
 /* Modulo 2^128. Not every compiler has numbers of 128 bits. */
 struct ipf_key key_sum(struct ipf_key a, struct ipf_key b);
 /* The address so many after the key, or before it. */

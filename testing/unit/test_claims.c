@@ -85,13 +85,11 @@ static __u32 seconds(uint64_t count)
 
 static size_t find_prefix(const struct model *model, const char *text)
 {
-	struct prefix_list list = { 0 };
+	const struct prefix prefix = prefix_from(text);
 	size_t i;
 
-	assert_int_equal(prefix_parse(text, &list, NULL), PREFIX_OK);
-	for (i = 0; prefix_compare(&list.items[0], &model->prefixes[i]) != 0; i++)
+	for (i = 0; prefix_compare(&prefix, &model->prefixes[i]) != 0; i++)
 		assert_true(i < PREFIXES);
-	prefix_list_done(&list);
 	return i;
 }
 
@@ -418,13 +416,11 @@ static void test_the_last_owner_decides_until_its_end(void **state)
 
 static void assert_decider(const struct claims *claims, const char *text, uint64_t wanted)
 {
-	struct prefix_list list = { 0 };
+	const struct prefix prefix = prefix_from(text);
 	uint64_t version = 0;
 
-	assert_int_equal(prefix_parse(text, &list, NULL), PREFIX_OK);
-	assert_int_equal(claims_decider(claims, &list.items[0], &version), wanted > 0);
+	assert_int_equal(claims_decider(claims, &prefix, &version), wanted > 0);
 	assert_int_equal(version, wanted);
-	prefix_list_done(&list);
 }
 
 static void test_the_highest_version_decides(void **state)

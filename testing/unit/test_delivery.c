@@ -18,13 +18,9 @@
 
 static struct rule rule(const char *text, enum verdict verdict, __u32 expires)
 {
-	struct prefix_list list = { 0 };
-	struct rule made = { .verdict = (__u8)verdict, .expires = expires };
-
-	assert_int_equal(prefix_parse(text, &list, NULL), PREFIX_OK);
-	made.prefix = list.items[0];
-	prefix_list_done(&list);
-	return made;
+	return (struct rule){ .prefix = prefix_from(text),
+			      .verdict = (__u8)verdict,
+			      .expires = expires };
 }
 
 static void test_lines(void **state)

@@ -224,22 +224,10 @@ static const struct cover_case cover_cases[] = {
 	{ "an address doesn't contain its neighbour", "2001:db8::1", "2001:db8::2", false },
 };
 
-static struct prefix prefix_of(const char *text)
-{
-	struct prefix_list list = { 0 };
-	struct prefix prefix;
-
-	assert_int_equal(prefix_parse(text, &list, NULL), PREFIX_OK);
-	assert_int_equal(list.count, 1);
-	prefix = list.items[0];
-	prefix_list_done(&list);
-	return prefix;
-}
-
 static void check_cover(void **state)
 {
 	const struct cover_case *c = *state;
-	struct prefix outer = prefix_of(c->outer), inner = prefix_of(c->inner);
+	struct prefix outer = prefix_from(c->outer), inner = prefix_from(c->inner);
 	struct address address = { inner.family, inner.key };
 	struct prefix over = prefix_of_address(&address, outer.bits);
 	bool is_over = !prefix_compare(&over, &outer) && outer.bits <= inner.bits;
@@ -274,7 +262,7 @@ static const struct edge_case edge_cases[] = {
 static void check_edges(void **state)
 {
 	const struct edge_case *c = *state;
-	struct prefix prefix = prefix_of(c->prefix);
+	struct prefix prefix = prefix_from(c->prefix);
 	struct ipf_key last = prefix_last(&prefix);
 
 	assert_int_equal(address_key_compare(&prefix.key, &c->first), 0);
@@ -293,7 +281,7 @@ static void a_cover_comes_first(void **state)
 	(void)state;
 	for (size_t i = 0; i < COUNT_OF(rising); i++)
 		for (size_t k = 0; k < COUNT_OF(rising); k++) {
-			struct prefix a = prefix_of(rising[i]), b = prefix_of(rising[k]);
+			struct prefix a = prefix_from(rising[i]), b = prefix_from(rising[k]);
 
 			assert_int_equal(prefix_compare(&a, &b), (i > k) - (i < k));
 		}
@@ -418,7 +406,7 @@ static const struct common_case common_cases[] = {
 static void check_common(void **state)
 {
 	const struct common_case *c = *state;
-	struct prefix a = prefix_of(c->a), b = prefix_of(c->b), common;
+	struct prefix a = prefix_from(c->a), b = prefix_from(c->b), common;
 	char text[PREFIX_TEXT_SIZE];
 
 	common = prefix_common(&a, &b);
@@ -434,8 +422,9 @@ static void a_list_is_reduced(void **state)
 	static const char *const texts[] = { "10.0.0.9",   "11.0.0.0/8", "::1",      "10.0.0.0/8",
 					     "10.0.0.0/9", "9.0.0.1",    "11.0.0.0", "10.0.0.0/8" };
 	static const char *const left[] = { "9.0.0.1", "10.0.0.0/8", "11.0.0.0/8", "::1" };
-	const struct prefix covered = prefix_of("10.255.255.255"), outside = prefix_of("12.0.0.0");
-	const struct prefix wider = prefix_of("10.0.0.0/7"), first = prefix_of("0.0.0.0/0");
+	const struct prefix covered = prefix_from("10.255.255.255"),
+			    outside = prefix_from("12.0.0.0");
+	const struct prefix wider = prefix_from("10.0.0.0/7"), first = prefix_from("0.0.0.0/0");
 	struct prefix_list list = { 0 };
 
 	(void)state;
@@ -443,14 +432,14 @@ static void a_list_is_reduced(void **state)
 	assert_int_equal(list.count, 0);
 	assert_false(prefix_list_covers(&list, &covered));
 	for (size_t i = 0; i < COUNT_OF(texts); i++) {
-		const struct prefix prefix = prefix_of(texts[i]);
+		const struct prefix prefix = prefix_from(texts[i]);
 
 		assert_int_equal(prefix_list_add(&list, &prefix), 0);
 	}
 	prefix_list_reduce(&list);
 	assert_int_equal(list.count, COUNT_OF(left));
 	for (size_t i = 0; i < COUNT_OF(left); i++) {
-		const struct prefix prefix = prefix_of(left[i]);
+		const struct prefix prefix = prefix_from(left[i]);
 
 		assert_int_equal(prefix_compare(&list.items[i], &prefix), 0);
 		assert_int_equal(prefix_list_find(&list, &prefix), i);

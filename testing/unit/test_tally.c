@@ -15,20 +15,9 @@
 
 #define TOTAL "total 1 2 3 4\n"
 
-static struct prefix prefix_of(const char *text)
-{
-	struct prefix_list list = { 0 };
-	struct prefix prefix;
-
-	assert_int_equal(prefix_parse(text, &list, NULL), PREFIX_OK);
-	prefix = list.items[0];
-	prefix_list_done(&list);
-	return prefix;
-}
-
 static void add(struct tally *counters, const char *text, uint64_t packets, uint64_t bytes)
 {
-	const struct prefix prefix = prefix_of(text);
+	const struct prefix prefix = prefix_from(text);
 
 	assert_int_equal(tally_add(counters, &prefix, packets, bytes), 0);
 }

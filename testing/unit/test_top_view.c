@@ -19,17 +19,6 @@ static const uint64_t history[] = { 0, 500, 1000 };
 
 static struct top_table_source sources[MAX_SOURCES];
 
-static struct prefix prefix_from(const char *text)
-{
-	struct prefix_list list = { 0 };
-	struct prefix prefix;
-
-	assert_int_equal(prefix_parse(text, &list, NULL), PREFIX_OK);
-	prefix = list.items[0];
-	prefix_list_done(&list);
-	return prefix;
-}
-
 /* A drop by a rule, a pass, an IPv6 address of full length; then many small ones. */
 static struct top_view make_view(size_t count)
 {

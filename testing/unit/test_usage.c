@@ -21,11 +21,9 @@ static void fill(struct tally *counters, const char *rules)
 	*counters = (struct tally){ 0 };
 	for (; sscanf(rules, "%63s %lu %lu;%n", text, &packets, &bytes, &length) == 3;
 	     rules += length) {
-		struct prefix_list list = { 0 };
+		const struct prefix prefix = prefix_from(text);
 
-		assert_int_equal(prefix_parse(text, &list, NULL), PREFIX_OK);
-		assert_int_equal(tally_add(counters, &list.items[0], packets, bytes), 0);
-		prefix_list_done(&list);
+		assert_int_equal(tally_add(counters, &prefix, packets, bytes), 0);
 	}
 	tally_sort(counters);
 }
