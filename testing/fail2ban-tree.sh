@@ -10,8 +10,6 @@
 # in Python, which this machine's Python runs.
 #
 # Exit codes: 0 done; 2 usage; 77 this machine cannot have it (reason on stderr).
-#
-# Invariant: a folder named after a release is whole. It is made under another name and renamed.
 set -euo pipefail
 
 skip() {
@@ -23,22 +21,18 @@ skip() {
 	echo 'usage: fail2ban-tree.sh RELEASE  (bookworm, trixie)' >&2
 	exit 2
 }
-cache=${XDG_CACHE_HOME:-$HOME/.cache}/xdp-ipfilter/fail2ban
-if [[ -d $cache/$1 ]]; then
-	echo "$cache/$1"
-	exit 0
-fi
+tree=${XDG_CACHE_HOME:-$HOME/.cache}/xdp-ipfilter/fail2ban/$1
 
 # shellcheck source=debian.sh
 . "$(dirname "$0")/debian.sh"
+# shellcheck source=cached.sh
+. "$(dirname "$0")/cached.sh"
+cached_or_exit "$tree"
 reason=$(debian_lacks) || skip "$reason"
-mkdir -p "$cache"
-work=$(mktemp -d "$cache/new.XXXXXX")
-trap 'rm -rf "$work"' EXIT
 
-debian_apt "$work" "$1" "$(dpkg --print-architecture)" >&2
-(cd "$work" && apt-get -qq download fail2ban) >&2 ||
+cached_begin "$tree"
+debian_apt "$work" "$1" "$(dpkg --print-architecture)" >&2 9>&-
+(cd "$work" && apt-get -qq download fail2ban) >&2 9>&- ||
 	skip "cannot download Debian's fail2ban of $1"
 dpkg-deb -x "$work"/fail2ban_*.deb "$work/tree"
-mv -T "$work/tree" "$cache/$1" 2>/dev/null || [[ -d $cache/$1 ]] # another run was faster
-echo "$cache/$1"
+cached_finish "$work/tree" "$tree"

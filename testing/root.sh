@@ -15,11 +15,11 @@
 # Nothing is installed, and no foreign program is run: the packages are only unpacked.
 #
 # Exit codes: 0 done; 1 failed; 2 usage; 77 this machine cannot have them (reason on stderr).
-#
-# Invariant: a folder named ARCHITECTURE is whole. It is made under another name and then renamed.
 set -euo pipefail
 # shellcheck source=debian.sh
 . "$(dirname "$0")/debian.sh"
+# shellcheck source=cached.sh
+. "$(dirname "$0")/cached.sh"
 
 # What configure looks for, and the unit tests.
 libraries=(libc6-dev linux-libc-dev libxdp-dev libbpf-dev libelf-dev zlib1g-dev libjansson-dev
@@ -45,11 +45,6 @@ cache=${XDG_CACHE_HOME:-$HOME/.cache}/xdp-ipfilter/root
 root=$cache/$suite-$architecture
 [[ $machine == no ]] || root+=-machine
 
-# A changed list of packages makes what is cached stale.
-recipe=$(sha256sum <"$0")
-
-fresh() { [[ -d $root && $(cat "$root/recipe") == "$recipe" ]]; }
-
 # The system of a package's absolute links is the root, not the one here.
 relative_links() {
 	local link
@@ -68,28 +63,11 @@ configured() {
 	ln -sfn bash "$1/usr/bin/sh"
 }
 
-if fresh; then
-	echo "$root"
-	exit 0
-fi
+cached_or_exit "$root"
 reason=$(debian_lacks) || skip "$reason"
 command -v flock >/dev/null || skip 'no flock here (Debian package: util-linux)'
 
-mkdir -p "$cache"
-exec 9>"$cache/lock"
-flock 9
-if fresh; then # another run made it while we waited
-	echo "$root"
-	exit 0
-fi
-
-rm -rf "$cache"/new.* # left by killed runs: only one run holds the lock
-work=$(mktemp -d "$cache/new.XXXXXX")
-trap 'rm -rf "$work"' EXIT
-trap 'exit 129' HUP
-trap 'exit 130' INT
-trap 'exit 143' TERM
-
+cached_begin "$root"
 debian_apt "$work/apt" "$suite" "$architecture" >&2 9>&-
 packages=("${libraries[@]}")
 [[ $machine == no ]] || packages+=("${programs[@]}")
@@ -99,8 +77,4 @@ debian_unpack "$work/apt" "$work/root" "${packages[@]}" 9>&- ||
 relative_links "$work/root"
 [[ $machine == no ]] || configured "$work/root"
 chmod 755 "$work/root"
-echo "$recipe" >"$work/root/recipe"
-
-rm -rf "$root"
-mv "$work/root" "$root"
-echo "$root"
+cached_finish "$work/root" "$root"

@@ -17,8 +17,6 @@
 # debian-archive-keyring) can fetch all of them: testing/debian.sh.
 #
 # Exit codes: 0 done; 1 failed; 2 usage; 77 this machine cannot have that kernel (reason on stderr).
-#
-# Invariant: a folder named VERSION is whole. It is made under another name and then renamed.
 
 set -euo pipefail
 
@@ -44,14 +42,9 @@ cache=${XDG_CACHE_HOME:-$HOME/.cache}/xdp-ipfilter/vm
 kernel=$cache/$version
 [[ $architecture == amd64 ]] || kernel+=-$architecture
 
-# A changed list of modules makes what is cached stale.
-recipe=$(sha256sum <"$0")
-
-fresh() { [[ -d $kernel && $(cat "$kernel/recipe") == "$recipe" ]]; }
-if fresh; then
-	echo "$kernel"
-	exit 0
-fi
+# shellcheck source=../cached.sh
+. "$(dirname "$0")/../cached.sh"
+cached_or_exit "$kernel"
 
 PATH=$PATH:/usr/sbin:/sbin
 for tool in depmod modprobe cpio flock; do
@@ -84,21 +77,7 @@ parts() {
 	apt-cache depends "$1" | sed -n 's/^[ |]*Depends: //p' | grep -F -- "-${1#linux-image-}" || true
 }
 
-mkdir -p "$cache"
-exec 9>"$cache/lock"
-flock 9
-if fresh; then # another run made it while we waited
-	echo "$kernel"
-	exit 0
-fi
-
-rm -rf "$cache"/new.* # left by killed runs: only one run holds the lock
-work=$(mktemp -d "$cache/new.XXXXXX")
-trap 'rm -rf "$work"' EXIT
-trap 'exit 129' HUP
-trap 'exit 130' INT
-trap 'exit 143' TERM
-
+cached_begin "$kernel"
 debian_apt "$work/apt" $suite "$architecture" >&2 9>&-
 name=$(newest) || true
 [[ $name ]] || skip "no kernel $version for $architecture in Debian's $suite" \
@@ -163,8 +142,4 @@ for vmlinuz in "$root/boot/vmlinuz-$release" "$root/lib/modules/$release/vmlinuz
 done
 [[ -e $work/done/vmlinuz ]] || die "no vmlinuz in $name"
 echo "$release" >"$work/done/release"
-echo "$recipe" >"$work/done/recipe"
-
-rm -rf "$kernel"
-mv "$work/done" "$kernel"
-echo "$kernel"
+cached_finish "$work/done" "$kernel"
