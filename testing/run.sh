@@ -15,8 +15,9 @@ set -u
 cd "$(dirname "$0")/.." || exit 1
 top=$PWD
 
-suites=(layers lint build packaging hardening units unit fuzz bpf docs e2e bench vm-6.1 vm-6.12)
-matrix=(vm-5.10 vm-6.1-whole vm-newest vm-arm64 cross deb rpm fail2ban-trixie boot)
+suites=(layers lint build packaging hardening units unit fuzz bpf docs e2e bench vm-6.1 vm-6.12
+	vm-6.12-rest)
+matrix=(vm-5.10 vm-6.1-rest vm-newest vm-arm64 cross deb rpm fail2ban-trixie boot)
 
 usage() {
 	cat <<EOF
@@ -281,10 +282,11 @@ suite_bench() {
 # machine NAME: runs the tests that depend on the kernel on another one, or on another processor
 # with a copy of the tree that is built for it
 machine() {
-	local tree=$work/$1
+	local tree=$work/$1 rest=()
+	[[ $1 != *-rest ]] || rest=(rest)
 	if [ "$1" != arm64 ]; then
-		limited 3660 testing/vm/run.sh -k "${1%-whole}" -t 3600 -o "$reports" -- \
-			testing/vm/suite.sh "${1##*-}"
+		limited 3660 testing/vm/run.sh -k "${1%-rest}" -t 3600 -o "$reports" -- \
+			testing/vm/suite.sh "${rest[@]}"
 		return
 	fi
 	limited 900 testing/cross.sh --build "$1" "$tree" &&
