@@ -34,12 +34,12 @@ struct daemon {
 
 /* -- Rounds ------------------------------------------------------------------------------------ */
 
-static int rules_of(void *context, const char *name, enum ipf_verdict policy, struct ruleset *out,
-		    bool *complete, struct error *err)
+static int rules_of(void *context, const struct netdev *dev, enum ipf_verdict policy,
+		    struct ruleset *out, bool *complete, struct error *err)
 {
 	const struct daemon *daemon = context;
 
-	return feeds_rules(daemon->feeds, name, policy, out, complete, err);
+	return feeds_rules(daemon->feeds, dev, policy, out, complete, err);
 }
 
 static void look_at_interfaces(struct daemon *daemon)

@@ -414,7 +414,7 @@ static int add_rules(struct following *following, const char *set, enum ipf_verd
 	return ruleset_add(out, rules, count, NULL) ? error_no_memory(err) : 0;
 }
 
-int feeds_rules(const struct feeds *feeds, const char *name, enum ipf_verdict policy,
+int feeds_rules(const struct feeds *feeds, const struct netdev *dev, enum ipf_verdict policy,
 		struct ruleset *out, bool *complete, struct error *err)
 {
 	int ret = 0;
@@ -424,7 +424,7 @@ int feeds_rules(const struct feeds *feeds, const char *name, enum ipf_verdict po
 		const struct config_source *source = feeding_source(feeds->items[i]);
 		struct following *following = feeds->sets[i].following;
 
-		if (!config_source_is_for(source, name))
+		if (!is_source_for(feeds, source, dev))
 			continue;
 		if (following_knows(following))
 			ret = add_rules(following, source->set, policy, out, err);

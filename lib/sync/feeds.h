@@ -18,6 +18,7 @@ struct feeding;
 struct feeds;
 struct keep;
 struct loop;
+struct netdev;
 struct ruleset;
 
 struct feeds_options {
@@ -46,7 +47,7 @@ void feeds_look(struct feeds *feeds);
 void feeds_notice_filter(struct feeds *feeds);
 
 /* What a keep_rules() gets. */
-int feeds_rules(const struct feeds *feeds, const char *name, enum ipf_verdict policy,
+int feeds_rules(const struct feeds *feeds, const struct netdev *dev, enum ipf_verdict policy,
 		struct ruleset *out, bool *complete, struct error *err);
 
 /* Has each source been read once, with or without success, or is a copy of it in use? */

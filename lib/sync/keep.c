@@ -174,8 +174,8 @@ static int prepare_anew(const struct keep *keep, struct keep_item *item, struct 
 {
 	const struct attach_options *wanted = &item->wanted.attach;
 	bool complete = false;
-	int ret = keep->rules(keep->context, item->wanted.name, wanted->policy, &iface->rules,
-			      &complete, err);
+	int ret = keep->rules(keep->context, &iface->dev, wanted->policy, &iface->rules, &complete,
+			      err);
 
 	if (ret)
 		return ret;

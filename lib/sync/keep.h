@@ -36,9 +36,9 @@ enum keep_state {
 const char *keep_state_name(enum keep_state state);
 
 /* The rules that an interface starts with: fills *out, which is empty, with those of the sources
- * for the interface that the configuration calls by this name. *complete: each of them has rules,
- * or said that it has none. Returns 0, or a negative errno and sets *err. */
-typedef int (*keep_rules)(void *context, const char *name, enum ipf_verdict policy,
+ * for the interface. *complete: each of them has rules, or said that it has none. Returns 0, or a
+ * negative errno and sets *err. */
+typedef int (*keep_rules)(void *context, const struct netdev *dev, enum ipf_verdict policy,
 			  struct ruleset *out, bool *complete, struct error *err);
 
 /* An interface of the configuration. */

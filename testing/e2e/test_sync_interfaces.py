@@ -174,6 +174,26 @@ def test_policy_deny_waits_for_the_rules_of_its_sources(own_lab, tmp_path):
         assert works(own_lab)
 
 
+def test_policy_deny_waits_for_a_source_that_uses_an_alternative_name(own_lab, tmp_path, rules):
+    """f1 is loaded once `ours` has answered; f0, which was looked at before it, still waits."""
+    path = tmp_path / "late.txt"
+    own_lab.add_pair("f1", "p1")
+    own_lab.ns.ip("link", "property", "add", "dev", "f0", "altname", "wan")
+    both = f"""
+interface f0 {{ policy = deny }}
+interface f1 {{ policy = deny }}
+source ours {{ from = "{rules}" }}
+source late {{ from = "{path}" interfaces = {{ wan }} }}
+"""
+    with Sync(own_lab, tmp_path, both) as sync:
+        sync.wait_interface("f1", "filtering")
+        assert sync.interface("f0")[0] == "waiting"
+        assert own_lab.wire.passes(udp(FREE)), "a filter without its rules would drop it"
+        path.write_text(f"pass {FREE}\n")
+        sync.wait_interface("f0", "filtering")
+        assert own_lab.wire.passes(udp(FREE))
+
+
 def test_policy_deny_waits_while_the_only_list_is_refused(own_lab, tmp_path):
     """Without a verdict, they would let everybody in here, and drop everybody elsewhere."""
     path = tmp_path / "all.txt"
