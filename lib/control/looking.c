@@ -267,10 +267,8 @@ int looking_open(const struct ifaces *ifaces, const struct events_wish *wish, st
 /* Does not wait for other commands: the next one that changes rules sweeps, too. */
 static void sweep(const struct looking *looking)
 {
-	auto_fd int lock = -1;
+	auto_fd int lock = lock_try(NULL);
 
-	lock_set_timeout(0);
-	lock = lock_take(NULL);
 	for (size_t i = 0; i < looking->count && lock >= 0; i++)
 		events_sweep(&looking->looks[i].iface->filter, looking->looks[i].events.root);
 }

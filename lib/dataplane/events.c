@@ -12,6 +12,7 @@
 #include <bpf/bpf.h>
 
 #include <dataplane/kernel.h>
+#include <dataplane/lock.h>
 #include <dataplane/map.h>
 #include <dataplane/slots.h>
 #include <ruleset/tick.h>
@@ -24,6 +25,16 @@
 
 /* A map for each CPU's ring: others may have taken the slot of a dead map first. */
 #define MAX_TRIES 8
+
+/* What is so near to being overwritten counts as overwritten. On a CPU with weakly ordered memory
+ * (arm64), a store of the next events may be visible before the head that announces them, for the
+ * program has no barrier: the instruction for one is refused by kernels that we support. But such a
+ * CPU runs ahead by no more stores than its buffer has room for, about a hundred, and each event
+ * takes more than ten. A burst of 1000, which is the default rate, still fits into the ring. */
+#define OVERWRITE_MARGIN 16
+
+/* After that time a store is visible from every CPU. It takes less than a thousandth of it. */
+#define VISIBLE_NS CLOCK_NS_PER_MS
 
 /* How far one CPU's ring was read. */
 struct events_reader {
@@ -220,18 +231,52 @@ static int refuse(int ret, struct error *err)
 			 kernel_strerror(ret));
 }
 
-int events_renew(struct events *events, struct error *err)
+static bool has_rings(const struct events *events)
+{
+	return events->rings &&
+	       __atomic_load_n(&events->root->events_id, __ATOMIC_ACQUIRE) == events->rings_id;
+}
+
+/* Takes a lease, and makes the rings where there are none. The caller holds the lock: otherwise
+ * events_sweep() might empty the slot that we have just filled. */
+static int begin(struct events *events, struct error *err)
 {
 	const __u64 now = tick_clock_ns();
-	int ret = 0;
+	int ret = has_rings(events) ? 0 : map_rings(events);
 
-	if (__atomic_load_n(&events->root->events_id, __ATOMIC_ACQUIRE) != events->rings_id)
-		ret = map_rings(events);
 	if (!ret)
 		ret = take_lease(events, now);
 	if (ret)
 		return refuse(ret, err);
 	tell_program(events->root, now);
+	return 0;
+}
+
+/* Needs no lock: as long as the lease lasts, nobody removes the rings. If it ends during this call,
+ * they may be removed, and the next renewal finds that out. */
+static bool extend_lease(struct events *events)
+{
+	const __u64 now = tick_clock_ns();
+
+	if (events->lease_ns <= now || !has_rings(events) ||
+	    !take_looker(events, events->looker, events->lease_ns, now + LEASE_NS))
+		return false;
+	tell_program(events->root, now);
+	return true;
+}
+
+int events_renew(struct events *events, struct error *err)
+{
+	auto_fd int lock = -1;
+
+	if (extend_lease(events))
+		return 0;
+	lock = lock_try(err);
+	if (lock >= 0)
+		return begin(events, err);
+	if (lock != -ETIMEDOUT)
+		return lock;
+	error_clear(err);
 	return 0;
 }
 
@@ -243,11 +288,12 @@ static bool copy_event(const struct ipf_ring *ring, __u64 sequence, struct ipf_e
 	const struct ipf_event *event = &ring->event[(sequence - 1) & (IPF_RING_EVENTS - 1)];
 
 	*out = *event;
+	/* The copy is complete before we look how far the program has come since. */
 	__atomic_thread_fence(__ATOMIC_ACQUIRE);
-	/* The program may be writing the event after its head by now. */
 	return out->sequence == sequence &&
 	       __atomic_load_n(&event->sequence, __ATOMIC_RELAXED) == sequence &&
-	       __atomic_load_n(&ring->head, __ATOMIC_RELAXED) - sequence < IPF_RING_EVENTS - 1;
+	       __atomic_load_n(&ring->head, __ATOMIC_RELAXED) - sequence <
+		       IPF_RING_EVENTS - OVERWRITE_MARGIN;
 }
 
 /* Others may want more events than we do: takes as many as we asked for, at random. */
@@ -319,8 +365,12 @@ int events_read(struct events *events, events_callback call, void *context)
 {
 	int ret = 0;
 
+	/* After a late call, a timer soon makes the next one. */
+	if (clock_monotonic_ns() - events->read_ns < VISIBLE_NS)
+		return 0;
 	for (unsigned int cpu = 0; cpu < events->cpus && !ret; cpu++)
 		ret = read_ring(events, cpu, call, context);
+	events->read_ns = clock_monotonic_ns();
 	return ret;
 }
 
@@ -358,13 +408,8 @@ int events_open(const struct filter *filter, const struct events_wish *wish, str
 	int ret = open_root(&events, err);
 
 	events.random = clock_monotonic_ns() | 1;
-	if (!ret) {
-		ret = map_rings(&events);
-		if (ret)
-			refuse(ret, err);
-	}
 	if (!ret)
-		ret = events_renew(&events, err);
+		ret = begin(&events, err);
 	if (ret)
 		events_done(&events);
 	else
@@ -381,6 +426,8 @@ static bool is_unwatched(const struct ipf_root *root, __u64 now)
 	return true;
 }
 
+/* The id first: if we are killed before the slot is emptied, the next looker makes rings anew. Only
+ * the lock keeps one from doing so between the two. */
 void events_sweep(const struct filter *filter, struct ipf_root *root)
 {
 	__u32 id = __atomic_load_n(&root->events_id, __ATOMIC_ACQUIRE), only = 0;

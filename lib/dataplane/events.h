@@ -41,6 +41,7 @@ struct events {
 	const struct ipf_ring *rings;  /* one for each CPU, mapped */
 	struct events_reader *readers; /* likewise */
 	unsigned int cpus;
+	__u64 read_ns; /* when it was last read how far the rings are filled */
 	__u64 random;
 	__u64 skipped; /* events that were not written, or are left out, for the rate */
 	__u64 lost;    /* events that were overwritten before they were read */
@@ -52,15 +53,17 @@ struct events {
 int events_open(const struct filter *filter, const struct events_wish *wish, struct events *out,
 		struct error *err);
 
-/* Renews the lease. Returns 0, or a negative errno and sets *err. */
+/* Renews the lease. If it has ended, or the rings are gone, begins anew under the lock, which it
+ * takes. While others have the lock, nothing is seen, and the next renewal tries again. Returns 0,
+ * or a negative errno and sets *err. */
 int events_renew(struct events *events, struct error *err);
 
 /* Gets an event, which it copies. Returns 0 or a negative errno. */
 typedef int (*events_callback)(const struct ipf_event *event, void *context);
 
 /* Reads what was written up to the last call, which was EVENTS_READ_MS ago: by now it is visible
- * from every CPU. The events of each CPU come in their order. Returns 0, or what the callback
- * returned. */
+ * from every CPU. A call that comes too early for that reads nothing. The events of each CPU come
+ * in their order. Returns 0, or what the callback returned. */
 int events_read(struct events *events, events_callback call, void *context);
 
 /* Ends looking. The root stays mapped, for events_sweep(). */

@@ -110,3 +110,14 @@ int lock_take(struct error *err)
 	ret = wait_in_queue(queue, own, err);
 	return ret ? ret : auto_take_fd(&fd);
 }
+
+int lock_try(struct error *err)
+{
+	const unsigned int before_s = timeout_s;
+	int ret;
+
+	timeout_s = 0;
+	ret = lock_take(err);
+	timeout_s = before_s;
+	return ret;
+}

@@ -24,6 +24,9 @@ void lock_set_timeout(unsigned int seconds);
  * that of -ETIMEDOUT names the process that holds the lock. With -v, logs that it waits. */
 int lock_take(struct error *err);
 
+/* The same, but hardly waits. */
+int lock_try(struct error *err);
+
 /* How long to go on trying something again. Zeroed at first. */
 struct lock_patience {
 	unsigned int tries;

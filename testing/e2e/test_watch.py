@@ -5,6 +5,7 @@ import json
 import pathlib
 import random
 import re
+import signal
 import struct
 import threading
 
@@ -228,21 +229,43 @@ def test_more_lookers_than_there_is_room_for_are_refused(lab):
         lab.refused(1, "watch", words=(lab.dev, "32 others"))
 
 
+def lease_ends(lab):
+    """Waits until the program finds that nobody looks any more."""
+    def off():
+        lab.wire.exchange([udp(LISTED4)])
+        return not word(lab, SAMPLE_AT)
+    wait_for(off, "the program ends it by itself", 30)
+
+
 def test_a_killed_looker_leaves_nothing_on(lab):
     lab.load(*RULES)
     watch = Watch(lab, "--drop")
     watch.end(kill=True)
     assert word(lab, SAMPLE_AT), "until its lease ends"
-
-    def off():
-        lab.wire.exchange([udp(LISTED4)])
-        return not word(lab, SAMPLE_AT)
-    wait_for(off, "the program ends it by itself", 30)
+    lease_ends(lab)
     lab.good("add", "10.0.0.1")
     assert nothing_is_on(lab), "the next change takes the rings away"
     with watching(lab, "--drop") as watch:
         lab.wire.exchange([udp(LISTED4)])
         watch.wait_for(1)
+
+
+def test_a_looker_that_was_stopped_goes_on(lab):
+    """Its lease ended meanwhile, and another command took the rings away."""
+    lab.load(*RULES)
+    with watching(lab, "--drop") as watch:
+        watch.process.send_signal(signal.SIGSTOP)
+        try:
+            lease_ends(lab)
+            lab.good("add", "10.0.0.1")
+            assert nothing_is_on(lab)
+        finally:
+            watch.process.send_signal(signal.SIGCONT)
+        wait_for(lambda: word(lab, RINGS_AT), "there are rings again", lab.patience)
+        before = len(watch.lines)
+        lab.wire.exchange([udp(LISTED4)])
+        watch.wait_for(before + 1)
+    assert nothing_is_on(lab)
 
 
 def rounds(process):
