@@ -40,6 +40,15 @@ lacks() {
 	echo "no $(triplet "$1")-gcc (Debian package: gcc-$(triplet "$1"))"
 }
 
+# has_libraries FOLDER: configure found all of them there. Without one, a part is not built, and
+# nobody misses its tests.
+has_libraries() {
+	grep -q '^HAVE_.* yes$' "$1/config.mk" || return
+	grep '^HAVE_.* no$' "$1/config.mk" || return 0
+	echo 'configure did not find these libraries: testing/root.sh lacks their packages'
+	return 1
+}
+
 # build ARCHITECTURE ROOT FOLDER TARGET...
 build() {
 	local host root=$2 folder=$3
@@ -61,8 +70,8 @@ build_only() {
 	fi
 	root=$(testing/root.sh "$1") || return
 	log=$(mktemp)
-	(build "$1" "$root" "$2" PANDOC= all tests && make -s -C testing/e2e/neighbours) >"$log" 2>&1 ||
-		status=1
+	(build "$1" "$root" "$2" PANDOC= all tests && has_libraries . &&
+		make -s -C testing/e2e/neighbours) >"$log" 2>&1 || status=1
 	[ $status -eq 0 ] || cat "$log" >&2
 	rm "$log"
 	return $status
@@ -145,6 +154,7 @@ for architecture in arm64 s390x; do
 	fi
 	tree=$scratch/$architecture
 	tap_run "$architecture: it builds" build $architecture "$root" "$tree" PANDOC= all
+	tap_run "$architecture: with all libraries, so nothing is left out" has_libraries "$tree"
 	tap_run "$architecture: the unit tests build" \
 		env -u MAKEFLAGS make -s -C "$tree/testing/unit" -j"$(nproc)" STRICT=1
 	tap_run "$architecture: the BPF object has its byte order" \

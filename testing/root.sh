@@ -23,11 +23,14 @@ set -euo pipefail
 
 # What configure looks for, and the unit tests.
 libraries=(libc6-dev linux-libc-dev libxdp-dev libbpf-dev libelf-dev zlib1g-dev libjansson-dev
-	libconfuse-dev libcurl4-openssl-dev libmnl-dev libmaxminddb-dev libmicrohttpd-dev libcmocka-dev)
-# A system that runs testing/vm/init, and what testing/e2e and testing/bpf call.
+	libconfuse-dev libcurl4-openssl-dev libmnl-dev libmaxminddb-dev libmicrohttpd-dev
+	libncurses-dev libcmocka-dev)
+# A system that runs testing/vm/init, and what testing/e2e and testing/bpf call. If something is
+# missing, the first test of testing/vm/suite.sh says so.
 programs=(base-files base-passwd bash bpftool busybox-static coreutils diffutils ethtool findutils
-	gawk grep hostname iproute2 iputils-ping ipset kmod libc-bin mount ncurses-bin openssl procps
-	python3 python3-pytest python3-scapy sed strace tar tcpdump util-linux wireguard-tools xdp-tools)
+	gawk grep hostname iproute2 iputils-ping ipset kmod libc-bin make mount ncurses-base ncurses-bin
+	openssl procps python3 python3-pytest python3-scapy sed strace tar tcpdump util-linux
+	wireguard-tools xdp-tools)
 
 skip() { echo "root.sh: skipped: $*" >&2; exit 77; }
 

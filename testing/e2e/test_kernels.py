@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
 """What do old kernels lack, and what do the messages say? The suite vm-5.10 tests on a real one."""
+import os
+import platform
+
 import pytest
 
 import kernel
@@ -74,6 +77,16 @@ def test_a_limit_that_cannot_be_raised_is_named(lab, command):
 
 
 # Chains
+
+def test_debians_kernels_chain(dispatcher, need):
+    """Without this test, one that cannot would only skip the tests of chains."""
+    if "VM_KERNEL" not in os.environ:
+        pytest.skip("only in a virtual machine: other kernels may lack what chains need")
+    need("xdp-loader")
+    works, reason = dispatcher
+    oldest = (6, 0) if platform.machine() == "aarch64" else (5, 13)
+    assert works is not kernel.is_before(*oldest), reason
+
 
 @untold
 def test_it_runs_single_and_says_why(lab):

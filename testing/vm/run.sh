@@ -16,7 +16,7 @@
 # With -r the guest boots systemd from ROOT, with two network cards (testing/vm/boot.sh).
 #
 # With -a arm64 the root of the guest is that of testing/root.sh, and the checkout must be built for
-# it, as testing/cross.sh does it.
+# it, as testing/cross.sh does it. $VM_PROGRAMS is then the script that provides the programs.
 #
 # Exit codes: that of COMMAND, or
 #     2  usage
@@ -40,7 +40,7 @@ usage() {
 	exit 2
 }
 
-version='' architecture=amd64 seconds=600 memory=2G outdir='' root='' boot=no programs=/
+version='' architecture=amd64 seconds=600 memory=2G outdir='' root='' boot=no programs=/ provider=''
 while getopts k:a:t:m:o:r: option; do
 	case $option in
 	k) version=$OPTARG ;;
@@ -71,7 +71,7 @@ arm64)
 	qemu=(qemu-system-aarch64 -machine virt -cpu neoverse-n1) package=qemu-system-arm tty=ttyAMA0
 	root=${root:-$("$here/../root.sh" -m arm64)}
 	[[ $root ]] || exit 77
-	programs=$root
+	programs=$root provider=testing/root.sh
 	;;
 *) usage "'$architecture': not amd64 or arm64" ;;
 esac
@@ -121,7 +121,7 @@ fi
 
 share=$work/share console=$work/console
 echo "$checkout" >"$share/checkout"
-printf 'exec'     >"$share/command"
+printf '%s' "${provider:+VM_PROGRAMS=$provider }exec" >"$share/command"
 printf ' %q' "$@" >>"$share/command"
 : >"$share/output"
 : >"$share/dmesg"
