@@ -8,6 +8,7 @@
 #include <control/pending.h>
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -94,6 +95,12 @@ static int connect_to(pid_t *pid, time_t timeout_s, struct error *err)
 	return ret ? error_set(err, ret, "cannot learn who has a socket") : auto_take_fd(&fd);
 }
 
+/* After a failed read: did the process end before it took the question? */
+static bool has_ended(FILE *stream)
+{
+	return ferror(stream) && errno == ECONNRESET;
+}
+
 /* Sends the verb. Returns the answer as a stream; NULL with *err. */
 static FILE *ask(enum pending_verb verb, pid_t *pid, time_t timeout_s, int *ret, struct error *err)
 {
@@ -146,24 +153,27 @@ int pending_read(struct pending *out, struct error *err)
 	if (!stream)
 		return ret == -ENOENT ? 0 : ret;
 	if (!fgets(line, sizeof(line), stream))
-		return ferror(stream) ? error_set(err, -ETIMEDOUT,
-						  "process %d keeps a change that waits to be "
-						  "confirmed, and does not answer",
-						  pid) :
-					0;
+		return ferror(stream) && !has_ended(stream) ?
+			       error_set(err, -ETIMEDOUT,
+					 "process %d keeps a change that waits to be "
+					 "confirmed, and does not answer",
+					 pid) :
+			       0;
 	if (parse(line, out))
 		return error_set(err, -EPROTO, "process %d answers nonsense", pid);
 	out->pid = pid;
 	return 0;
 }
 
+/* Returns -ENOENT without a message if it has just ended. */
 static int read_answer(FILE *stream, pid_t pid, struct error *err)
 {
 	char line[1200];
 	int ret = 0;
 
 	if (!fgets(line, sizeof(line), stream))
-		return error_set(err, -EIO, "process %d has not answered", pid);
+		return has_ended(stream) ? -ENOENT :
+					   error_set(err, -EIO, "process %d has not answered", pid);
 	line[strcspn(line, "\n")] = '\0';
 	if (strcmp(line, "done") != 0)
 		ret = error_set(err, -EIO, "%s", line);
@@ -183,8 +193,8 @@ int pending_answer(enum pending_verb verb, struct pending *out, struct error *er
 	if (!ret && out->pid)
 		stream = ask(verb, &pid, ANSWER_TIMEOUT_S, &ret, err);
 	if (stream)
-		return read_answer(stream, pid, err);
-	if (ret && ret != -ENOENT)
+		ret = read_answer(stream, pid, err);
+	if (ret != -ENOENT && (ret || stream))
 		return ret;
 	return error_set_absent(err, -ENOENT, "no change waits to be confirmed");
 }

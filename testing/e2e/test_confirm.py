@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 """--confirm: a change is live at once, and undone by itself unless somebody confirms it."""
+import json
 import os
 import pathlib
 import pty
@@ -195,6 +196,26 @@ def test_status_shows_the_time_left(filled):
     filled.good("confirm", "--revert")
     assert pending(filled) is None
     assert "confirm" not in filled.good("status").out
+
+
+def test_who_asks_while_it_is_undone_is_told_that_nothing_waits(filled, patience):
+    """Not that the process does not answer: it ends with the questions in its socket."""
+    filled.good("add", "203.0.113.1", "--confirm", FOREVER)
+    keeper = pending(filled)["pid"]
+    os.kill(keeper, signal.SIGSTOP)
+    wait_for(lambda: "State:\tT" in pathlib.Path(f"/proc/{keeper}/status").read_text(),
+             "the keeper has stopped", patience)
+    status, confirm = filled.start("status", "-j"), filled.start("confirm")
+    sockets = "@xdp-ipfilter/confirm"
+    wait_for(lambda: filled.ns.run("cat", "/proc/net/unix").stdout.count(sockets) == 3,
+             "both have connected", patience)
+    os.kill(keeper, signal.SIGTERM)
+    os.kill(keeper, signal.SIGCONT)
+    said = status.communicate(timeout=patience)
+    assert status.returncode == DONE and json.loads(said[0])["confirm"] is None and not said[1]
+    said = confirm.communicate(timeout=patience)
+    assert confirm.returncode == NOT_LOADED and "no change waits" in said[1]
+    assert filled.prefixes("f0") == OLD
 
 
 def test_a_second_one_is_refused(filled):
