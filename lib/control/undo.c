@@ -33,6 +33,7 @@ struct state {
 struct undo_part {
 	struct netdev dev;
 	struct state before, after;
+	bool shares_rules; /* its program is that of an earlier one too */
 	bool was_undone;
 	char *remarks; /* of the last try to merge; NULL: none */
 };
@@ -179,6 +180,15 @@ static bool is_different(const struct state *before, const struct state *after)
 	       count_differences(&before->rules, &after->rules);
 }
 
+/* One program can be attached to several interfaces by hand. */
+static bool shares_rules(const struct undo *undo, size_t i)
+{
+	for (size_t before = 0; before < i; before++)
+		if (undo->parts[before].after.program_id == undo->parts[i].after.program_id)
+			return true;
+	return false;
+}
+
 int undo_note(struct undo *undo, bool *changed, struct error *err)
 {
 	*changed = false;
@@ -190,6 +200,7 @@ int undo_note(struct undo *undo, bool *changed, struct error *err)
 		ret = read_state(&part->dev, &part->after, err);
 		if (ret)
 			return ret;
+		part->shares_rules = shares_rules(undo, i);
 		*changed = *changed || is_different(&part->before, &part->after);
 	}
 	return 0;
@@ -338,23 +349,33 @@ static int merge_part(struct undo_part *part, struct ruleset *now, size_t *chang
 /* The request of the transaction that gives rules back. */
 struct give_back {
 	struct transaction change; /* first: its steps get the request */
-	struct undo *undo;
+	struct undo_part *part;
 };
 
 static int give_back_to(struct iface *iface, const struct transaction *change, size_t *changed,
 			struct error *err)
 {
 	const struct give_back *request = (const void *)change;
-	struct undo *undo = request->undo;
 
 	/* All rules are compared. */
-	if (iface->is_edited)
-		return -E2BIG;
-	for (size_t i = 0; i < undo->count; i++)
-		if (undo->parts[i].dev.ifindex == iface->dev.ifindex)
-			return merge_part(&undo->parts[i], &iface->rules, changed, err);
-	*changed = 0;
-	return 0;
+	return iface->is_edited ? -E2BIG : merge_part(request->part, &iface->rules, changed, err);
+}
+
+static int revert_rules(struct undo_part *part, FILE *remarks, struct error *err)
+{
+	const char *name = part->dev.name;
+	struct give_back request = {
+		.change = { .devices = { .items = &name, .count = 1 }, .apply = give_back_to },
+		.part = part,
+	};
+	int ret = transaction_prepare(&request, err);
+
+	if (!ret)
+		ret = transaction_commit(&request, err);
+	if (!ret && part->remarks)
+		fputs(part->remarks, remarks);
+	transaction_done(&request);
+	return ret;
 }
 
 /* --- Undoing ---------------------------------------------------------------------------------- */
@@ -387,15 +408,13 @@ static int switch_back(const struct undo_part *part, __u32 program_id, FILE *rem
 	if (part->before.enforcement == part->after.enforcement)
 		return 0;
 	ret = filter_open(program_id, &filter, err);
-	if (ret)
-		return ret;
-	if (filter.enforcement == part->after.enforcement)
+	if (!ret && filter.enforcement == part->after.enforcement)
 		ret = enforcement_set(&filter, part->before.enforcement, err);
-	else if (filter.enforcement != part->before.enforcement)
+	else if (!ret && filter.enforcement != part->before.enforcement)
 		remark(remarks, "%s: enforcement was switched meanwhile, and stays so",
 		       part->dev.name);
 	filter_close(&filter);
-	return ret;
+	return ret ? error_prefix(err, ret, "%s", part->dev.name) : 0;
 }
 
 /* The filter was not there before. */
@@ -436,24 +455,21 @@ static int bring_back(struct undo_part *part, struct error *err)
 	return ret;
 }
 
-/* What is not a matter of rules alone. *has_rules: those come next. */
-static int revert_part(struct undo_part *part, bool *has_rules, FILE *remarks, struct error *err)
+static int revert_part(struct undo_part *part, FILE *remarks, struct error *err)
 {
 	const __u32 before = part->before.program_id, after = part->after.program_id;
 	struct chain chain;
 	int ret = chain_read(&part->dev, &chain, err);
 
-	*has_rules = false;
 	if (ret || !is_where_it_was(part, &chain, remarks))
 		return ret;
 	if (!before && after)
 		return take_off(part, remarks, err);
 	if (before && !after)
 		return bring_back(part, err);
-	if (!before)
-		return 0;
-	*has_rules = true;
-	return switch_back(part, chain.program_id, remarks, err);
+	if (before)
+		ret = switch_back(part, chain.program_id, remarks, err);
+	return ret || !before || part->shares_rules ? ret : revert_rules(part, remarks, err);
 }
 
 /* Interfaces may have got another name. One that has gone has nothing to undo. */
@@ -473,88 +489,31 @@ static int refresh_name(struct undo_part *part, bool *is_there, struct error *er
 	return ret;
 }
 
-/* *has_rules: they come next. */
-static int revert_filter(struct undo_part *part, bool *has_rules, FILE *remarks, struct error *err)
+static int revert_there(struct undo_part *part, FILE *remarks, struct error *err)
 {
 	bool is_there;
 	int ret = refresh_name(part, &is_there, err);
 
-	*has_rules = false;
 	if (!ret && !is_there)
 		remark(remarks, "%s: left alone: it has gone", part->dev.name);
 	else if (!ret)
-		ret = revert_part(part, has_rules, remarks, err);
-	if (ret)
-		return error_prefix(err, ret, "%s", part->dev.name);
-	part->was_undone = !*has_rules;
-	return 0;
+		ret = revert_part(part, remarks, err);
+	part->was_undone = !ret;
+	return ret;
 }
 
 /* Where one interface fails, the others get back what they had: one of them may be what locks the
- * operator out. Returns the first failure. */
-static int revert_filters(struct undo *undo, struct option_texts *devices, FILE *remarks,
-			  struct error *err)
+ * operator out. */
+int undo_revert(struct undo *undo, FILE *remarks, struct error *err)
 {
 	int first = 0;
 
 	for (size_t i = 0; i < undo->count; i++) {
-		struct undo_part *part = &undo->parts[i];
-		bool has_rules = false;
 		int ret = 0;
 
-		if (!part->was_undone)
-			ret = revert_filter(part, &has_rules, remarks, first ? NULL : err);
+		if (!undo->parts[i].was_undone)
+			ret = revert_there(&undo->parts[i], remarks, first ? NULL : err);
 		first = first ? first : ret;
-		if (has_rules && !ret)
-			devices->items[devices->count++] = part->dev.name;
 	}
 	return first;
-}
-
-static bool has_device(const struct option_texts *devices, const char *name)
-{
-	for (size_t i = 0; i < devices->count; i++)
-		if (devices->items[i] == name)
-			return true;
-	return false;
-}
-
-static int revert_rules(struct undo *undo, const struct option_texts *devices, FILE *remarks,
-			struct error *err)
-{
-	struct give_back request = { .change = { .devices = *devices, .apply = give_back_to },
-				     .undo = undo };
-	int ret = transaction_prepare(&request, err);
-
-	if (!ret)
-		ret = transaction_commit(&request, err);
-	transaction_done(&request);
-	for (size_t i = 0; i < undo->count && !ret; i++) {
-		struct undo_part *part = &undo->parts[i];
-
-		/* Those that are left have failed before. */
-		if (part->was_undone || !has_device(devices, part->dev.name))
-			continue;
-		if (part->remarks)
-			fputs(part->remarks, remarks);
-		part->was_undone = true;
-	}
-	return ret;
-}
-
-int undo_revert(struct undo *undo, FILE *remarks, struct error *err)
-{
-	auto_free const char **names = calloc(undo->count + 1, sizeof(*names));
-	struct option_texts devices = { .items = names };
-	int ret;
-
-	if (!names)
-		return error_no_memory(err);
-	ret = revert_filters(undo, &devices, remarks, err);
-	if (devices.count) {
-		int last = revert_rules(undo, &devices, remarks, ret ? NULL : err);
-
-		ret = ret ? ret : last;
-	}
-	return ret;
 }

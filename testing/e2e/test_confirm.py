@@ -182,6 +182,23 @@ def test_one_that_fails_keeps_no_other_back(lab):
     assert lab.prefixes("f1") == {"192.0.2.2": "drop", "203.0.113.1": "drop"}
 
 
+def test_one_whose_rules_cannot_be_read_keeps_no_other_back(lab):
+    lab.add_pair("f1", "p1")
+    lab.load("-f", "-", stdin="".join(f"10.0.{number >> 8}.{number & 255}\n"
+                                      for number in range(10000)))
+    lab.good("load", "-m", "native", "-i", "192.0.2.2", "f1")
+    lab.good("add", "--confirm", FOREVER, "203.0.113.1")
+    with kernel.mapped(kernel.live_delta(lab.status("f0")["program_id"]), 4096) as view:
+        right, view[0:4] = bytes(view[0:4]), b"\xa5\xa5\xa5\xa5"
+        result = lab("confirm", "--revert")
+        assert result.rc == FAILED and "f0: the rule table is damaged" in result.err
+        assert result.err.count("f0: ") == 1 and "f1" not in result.err
+        assert lab.prefixes("f1") == {"192.0.2.2": "drop"}
+        view[0:4] = right
+    assert lab.good("confirm", "--revert").err == ""
+    assert len(lab.rules("f0")) == 10000 and lab.prefixes("f1") == {"192.0.2.2": "drop"}
+
+
 # --- One at a time --------------------------------------------------------------------------------
 
 def test_status_shows_the_time_left(filled):
