@@ -132,7 +132,8 @@ printf ' %q' "$@" >>"$share/command"
 # - The watchdogs wait longer, because a guest on a busy machine sometimes stops for a while.
 # - timeout(1) ends its qemu, even if this script is killed.
 append="console=$tty fb_tunnels=none quiet loglevel=4 panic=-1 oops=panic log_buf_len=4M mitigations=off"
-append+=" net.ifnames=0 watchdog_thresh=60 rcupdate.rcu_cpu_stall_timeout=120"
+# On a busy host, the check of the timer ends in "IO-APIC + timer doesn't work!".
+append+=" no_timer_check net.ifnames=0 watchdog_thresh=60 rcupdate.rcu_cpu_stall_timeout=120"
 read_only=security_model=none,readonly=on,multidevs=remap
 timeout --kill-after=5 "$seconds" "${qemu[@]}" -accel tcg,thread=single -smp 2 -m "$memory" \
 	-display none -monitor none -serial "file:$console" -no-reboot "${cards[@]}" \
