@@ -30,6 +30,7 @@
 #define HEADER_SIZE 320
 #define VALIDATOR_SIZE 352
 #define NAME_SIZE 256 /* of the URL in messages */
+#define STACK_SIZE (1 << 20)
 
 /* The thread that reads. */
 struct reading {
@@ -185,6 +186,21 @@ static int ask(const struct job *job, int to, struct http_response *response, st
 	return ret;
 }
 
+/* musl gives a thread 128 KiB, too little for JSON that is nested as deeply as jansson takes it. */
+static int start_thread(pthread_t *thread, void *(*run)(void *), void *context)
+{
+	pthread_attr_t attributes;
+	int ret = pthread_attr_init(&attributes);
+
+	if (ret)
+		return ret;
+	ret = pthread_attr_setstacksize(&attributes, STACK_SIZE);
+	if (!ret)
+		ret = pthread_create(thread, &attributes, run, context);
+	pthread_attr_destroy(&attributes);
+	return ret;
+}
+
 /* A reader that failed ended the request: its message says more. What it makes of a list that was
  * cut off, or of no list, is no news. */
 static int fetch(struct reading *reading, struct http_response *response, struct error *err)
@@ -195,7 +211,7 @@ static int fetch(struct reading *reading, struct http_response *response, struct
 	if (pipe2(ends, O_CLOEXEC))
 		return error_set(err, -errno, "cannot make a pipe: %s", strerror(errno));
 	reading->in = ends[0];
-	ret = pthread_create(&thread, NULL, read_list, reading);
+	ret = start_thread(&thread, read_list, reading);
 	if (ret) {
 		close(ends[0]);
 		close(ends[1]);

@@ -233,6 +233,13 @@ def test_a_line_that_shuts_out_a_third_of_the_internet(web, line, refuses):
         assert len(the_list(web.url("/list")).rules) == 2
 
 
+def test_json_that_is_nested_deeply_is_refused(web):
+    """The list is read in a thread, whose stack would be as small with musl as it is here."""
+    web.answers["/list"] = Answer('{"cidr":' + "[" * 2000 + "]" * 2000 + "}\n")
+    refused(web.url("/list"), "neither a", format="ndjson",
+            prefix=("prlimit", "--stack=131072:131072"))
+
+
 def test_a_last_line_that_lost_digits_is_refused(web):
     web.answers["/list"] = Answer("192.0.2.0/24\n198.51.100.0/24\n208.0.0.0/4")
     refused(web.url("/list"), "may have lost digits")
