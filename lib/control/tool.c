@@ -6,6 +6,7 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -69,6 +70,16 @@ static void open_standard_streams(void)
 			_exit(EXIT_FAILED);
 }
 
+/* Large blocks for a pipe or a file. And musl, which would write the first line by itself, forgets
+ * why it could not. */
+static void buffer_output(void)
+{
+	static char buffer[64 << 10];
+
+	if (!isatty(STDOUT_FILENO))
+		setvbuf(stdout, buffer, _IOFBF, sizeof(buffer));
+}
+
 /* `ret` of the command; *err says what kind of failure it is. */
 static enum exit_code exit_code(int ret, const struct error *err)
 {
@@ -88,6 +99,7 @@ int tool_main(const struct command_table *table, int argc, char **argv)
 	 * root's own permissions, and then nobody could enter them again. */
 	umask(S_IRWXG | S_IRWXO);
 	open_standard_streams();
+	buffer_output();
 	/* If a reader goes away, the next write fails; no signal ends us. */
 	signal(SIGPIPE, SIG_IGN);
 	descriptors_raise();
