@@ -55,7 +55,6 @@ static const unsigned short refused[] = {
 	SYS_pidfd_getfd,
 	SYS_pidfd_send_signal,
 	SYS_kill,
-	SYS_tkill,
 	SYS_rt_sigqueueinfo,
 	SYS_rt_tgsigqueueinfo,
 	SYS_setns,
@@ -217,6 +216,8 @@ static void limit_arguments(struct program *program)
 
 	require(program, SYS_clone, thread, EPERM);
 	require(program, SYS_tgkill, own_process, EPERM);
+	/* By the number of a thread: of the first one. With musl, abort() needs it. */
+	require(program, SYS_tkill, own_process, EPERM);
 	require(program, SYS_ioctl, no_typing, EPERM);
 	require(program, SYS_ioctl, no_pasting, EPERM);
 	require(program, SYS_openat, (struct condition){ 2, BPF_JSET, WRITES, false }, EACCES);

@@ -84,6 +84,19 @@ static int signal_thread_of_parent(void)
 	return result_of(syscall(SYS_tgkill, getppid(), getppid(), SIGCONT));
 }
 
+static int signal_first_thread_of_parent(void)
+{
+	return result_of(syscall(SYS_tkill, getppid(), SIGCONT));
+}
+
+/* As the abort() of musl does it, and that of glibc. */
+static int signal_itself(void)
+{
+	int ret = result_of(syscall(SYS_tkill, getpid(), SIGCONT));
+
+	return ret ? ret : result_of(syscall(SYS_tgkill, getpid(), getpid(), SIGCONT));
+}
+
 static int trace(void)
 {
 	return result_of(syscall(SYS_ptrace, 0 /* PTRACE_TRACEME */, 0, 0, 0));
@@ -269,6 +282,8 @@ static const struct attempt {
 	{ "nor by the newer call", make_process_anew, ENOSYS, ENOSYS, false },
 	{ "nobody is signalled", signal_parent, EPERM, EPERM, true },
 	{ "nor by way of a thread", signal_thread_of_parent, EPERM, EPERM, true },
+	{ "nor by the older call", signal_first_thread_of_parent, EPERM, EPERM, true },
+	{ "a program signals itself", signal_itself, 0, 0, true },
 	{ "nobody is traced", trace, EPERM, EPERM, true },
 	{ "no namespace is made", make_namespace, EPERM, EPERM, false },
 	{ "nothing is opened for writing", write_file, EACCES, EPERM, true },
