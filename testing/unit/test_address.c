@@ -184,7 +184,8 @@ static void ipv6_text_agrees_with_the_c_library(void **state)
 		assert_int_equal(inet_pton(AF_INET6, text, bytes), 1);
 		assert_memory_equal(bytes, expected, sizeof(bytes));
 		assert_non_null(inet_ntop(AF_INET6, expected, library, sizeof(library)));
-		assert_true(strlen(text) <= strlen(library));
+		/* musl shortens a single group of zeros, which RFC 5952 leaves as it is. */
+		assert_true(strlen(text) <= strlen(library) + 1);
 
 		assert_int_equal(address_parse(library, &back, NULL), 0);
 		if (back.family == IPF_IPV6)
