@@ -105,10 +105,9 @@ _Static_assert(sizeof(struct ipf_counter) == 16, "both sides read this layout");
 /* One CPU's part of a total. */
 struct ipf_total_counter {
 	struct ipf_counter counter;
-	/* Frames of this total before the next event, below IPF_EPOCH_SHIFT. Above it, the epoch in
-	 * which that was set, so that a countdown for other samples is noticed. */
-	__u32 left;
-	__u32 reserved;
+	/* The next event is the frame with this number, if frames are sampled. Numbers are packets
+	 * plus the epoch times 2^IPF_EPOCH_SHIFT, so every frame of a newer epoch is past it. */
+	__u64 next;
 };
 _Static_assert(sizeof(struct ipf_total_counter) == 24, "both sides read this layout");
 
@@ -401,10 +400,15 @@ _Static_assert(sizeof(struct ipf_header) == 256, "both sides read this layout");
  * mode is a word of its own, which one store changes. */
 union ipf_modes {
 	struct {
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
 		__u32 observe; /* not 0: what is to be dropped is counted so, and passes */
-		__u32 sample;  /* not 0: frames are sampled. The epoch, above IPF_EPOCH_SHIFT */
+		__u32 sample;  /* not 0: frames are sampled. The epoch */
+#else
+		__u32 sample;
+		__u32 observe;
+#endif
 	};
-	__u64 all;
+	__u64 all; /* if not observing: the epoch, times 2^IPF_EPOCH_SHIFT */
 };
 _Static_assert(sizeof(union ipf_modes) == 8, "both sides read this layout");
 
@@ -415,10 +419,10 @@ _Static_assert(sizeof(union ipf_modes) == 8, "both sides read this layout");
  *
  * The rings are one map, in a slot of an array of maps, and exist only while somebody looks. */
 #define IPF_HEADERS_COPIED 96 /* Ethernet, tags, PPPoE, IPv6 and the ports, or IPv4 with options */
-/* A countdown has 24 bits. The distance between two events is up to twice N. */
-#define IPF_EPOCH_SHIFT 24
-#define IPF_EPOCHS 255u /* 1 to 255 */
-#define IPF_SAMPLE_MAX (1u << (IPF_EPOCH_SHIFT - 1))
+/* The epoch counts up, and comes to 1 after its highest number. The distance between two events is
+ * up to twice N, far less than an epoch. */
+#define IPF_EPOCH_SHIFT 32
+#define IPF_SAMPLE_MAX (1u << 23)
 #define IPF_RING_SHIFT 10
 #define IPF_RING_EVENTS (1u << IPF_RING_SHIFT)
 

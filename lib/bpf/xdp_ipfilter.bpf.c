@@ -280,16 +280,16 @@ IPF_INLINE enum ipf_verdict outcome_verdict(__u32 outcome)
 											IPF_PASS;
 }
 
-/* Has the countdown of the frame's total ended, or does it belong to another epoch? The countdown
- * after 0 borrows from the epoch, so one comparison tells both. */
-IPF_INLINE int is_due(struct ipf_total_counter *counter, __u32 sample)
+/* How far the frame that was just counted is past the next event of its total: 0 at it, negative
+ * before it. Volatile, so that the compiler does not join the two places that ask: that would cost
+ * each frame a jump while frames are sampled. */
+IPF_INLINE __s64 frames_past(const struct ipf_total_counter *counter, __u64 epoch)
 {
-	counter->left--;
-	return (counter->left ^ sample) >> IPF_EPOCH_SHIFT;
+	return (__s64)(counter->counter.packets + epoch - *(const volatile __u64 *)&counter->next);
 }
 
-/* What becomes of a frame that was read: enum outcome. Counts it. *plain: no mode is on, so the
- * outcome is the action alone. The caller returns it at once: to ask the outcome for that would
+/* What becomes of a frame that was read: enum outcome. Counts it. *plain: no mode concerns it, so
+ * the outcome is the action alone. The caller returns it at once: to ask the outcome for that would
  * cost each packet two jumps, which the compiler does not see through. */
 IPF_INLINE __u32 finish(enum ipf_frame frame, const struct ipf_source *source, __u64 bytes,
 			int *plain)
@@ -308,16 +308,21 @@ IPF_INLINE __u32 finish(enum ipf_frame frame, const struct ipf_source *source, _
 	}
 	outcome = verdict == IPF_DROP ? XDP_DROP : XDP_PASS;
 	counter = bpf_map_lookup_elem(&ipf_totals, &total);
-	if (counter)
-		count(&counter->counter, bytes);
 	modes.all = *(volatile __u64 *)&ipf_root.modes.all;
-	*plain = !modes.all;
-	if (__builtin_expect(*plain, 1))
+	*plain = 1;
+	/* Never, because each total has an element. The verifier does not know that. */
+	if (!counter)
 		return outcome;
+	count(&counter->counter, bytes);
+	if (!modes.all)
+		return outcome;
+	if (!modes.observe && frames_past(counter, modes.all) < 0)
+		return outcome;
+	*plain = 0;
 	if (modes.observe)
 		outcome = XDP_PASS | OUTCOME_OBSERVED |
 			  (verdict == IPF_DROP ? OUTCOME_WOULD_DROP : 0);
-	if (modes.sample && counter && is_due(counter, modes.sample))
+	if (modes.sample && frames_past(counter, (__u64)modes.sample << IPF_EPOCH_SHIFT) >= 0)
 		outcome |= OUTCOME_DUE | total << OUTCOME_TOTAL_SHIFT;
 	return outcome;
 }
@@ -466,29 +471,30 @@ IPF_INLINE int exceeds_rate(struct ipf_ring *ring, __u64 now)
 	return 0;
 }
 
-/* Begins the countdown to the next event, if the last one has ended. The distance between events is
- * random, so that traffic with a rhythm is seen as it is; so is the start in a new epoch, of which
- * the present frame may be the first event. Returns whether it is one. */
-IPF_INLINE int begin_countdown(struct ipf_total_counter *counter, __u32 total, __u32 epoch)
+/* Sets the next event of the total, after the last one or in a new epoch. The distance between
+ * events is random, so that traffic with a rhythm is seen as it is; so is the start in a new epoch,
+ * of which the present frame may be the first event. Returns whether it is one. */
+IPF_INLINE int set_next(struct ipf_total_counter *counter, __u32 total, __u64 epoch)
 {
 	const __u32 every = *(volatile __u32 *)&ipf_root.every & (IPF_SAMPLE_MAX * 2 - 1);
-	__u32 left;
+	const __u64 now = counter->counter.packets + epoch;
+	__u32 ahead;
 
 	if (!every || !(ipf_root.totals >> (total & 31) & 1)) {
-		counter->left = epoch | ((1u << IPF_EPOCH_SHIFT) - 1);
+		counter->next = now + IPF_SAMPLE_MAX;
 		return 0;
 	}
-	if (counter->left != epoch - 1) {
-		left = bpf_get_prandom_u32() % every;
-		counter->left = epoch | (left - 1);
-		if (left)
+	if (counter->next != now) {
+		ahead = bpf_get_prandom_u32() % every;
+		counter->next = now + ahead;
+		if (ahead)
 			return 0;
 	}
-	counter->left = epoch | bpf_get_prandom_u32() % (2 * every - 1);
+	counter->next = now + 1 + bpf_get_prandom_u32() % (2 * every - 1);
 	return 1;
 }
 
-/* Makes an event of the frame, if its countdown has ended. Rare, so it may be a function. */
+/* Makes an event of the frame, if it is one. Rare, so it may be a function. */
 static __attribute__((noinline)) int sample(struct xdp_md *ctx, __u32 outcome)
 {
 	__u32 epoch = *(volatile __u32 *)&ipf_root.modes.sample;
@@ -497,7 +503,7 @@ static __attribute__((noinline)) int sample(struct xdp_md *ctx, __u32 outcome)
 	struct ipf_ring *ring;
 	__u64 now;
 
-	if (!epoch || !counter || !begin_countdown(counter, total, epoch))
+	if (!epoch || !counter || !set_next(counter, total, (__u64)epoch << IPF_EPOCH_SHIFT))
 		return 0;
 	now = bpf_ktime_get_boot_ns();
 	if (now >= ipf_root.lease_ns) {

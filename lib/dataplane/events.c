@@ -166,13 +166,13 @@ static struct events_wish unite(const struct ipf_root *root, __u64 now, __u64 *l
 	return wish;
 }
 
-/* Begins a new epoch, in which all countdowns begin again. */
+/* Begins a new epoch, in which the first event of each total is chosen anew. */
 static void begin_epoch(struct ipf_root *root, const struct events_wish *wish)
 {
 	root->every = wish->every;
 	root->totals = wish->totals;
-	root->epoch = root->epoch % IPF_EPOCHS + 1;
-	__atomic_store_n(&root->modes.sample, root->epoch << IPF_EPOCH_SHIFT, __ATOMIC_RELEASE);
+	root->epoch = root->epoch == UINT32_MAX ? 1 : root->epoch + 1;
+	__atomic_store_n(&root->modes.sample, root->epoch, __ATOMIC_RELEASE);
 }
 
 /* Tells the program. Another looker may do the same at this moment; whatever one of them misses is

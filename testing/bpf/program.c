@@ -387,8 +387,8 @@ void program_begin_sampling(struct program *program, const struct program_sample
 	root->totals = sample->totals;
 	root->rate = sample->rate;
 	root->lease_ns = sample->lease_ns;
-	root->epoch = root->epoch % IPF_EPOCHS + 1;
-	root->modes.sample = root->epoch << IPF_EPOCH_SHIFT;
+	root->epoch += 1 + (root->epoch == ~0u);
+	root->modes.sample = root->epoch;
 }
 
 static struct ipf_counter read_counter(struct program *program, int fd, __u32 slot)

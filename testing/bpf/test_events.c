@@ -198,6 +198,43 @@ static void test_limit(const struct limit *limit)
 	       "%s, %s: %u events, %u skipped", variant, limit->name, events, skipped);
 }
 
+static void count_up_to(__u64 packets)
+{
+	__u32 total = IPF_DROPPED;
+	int ret;
+
+	program_total(&program, total);
+	program.per_cpu_total[sched_getcpu()].counter.packets = packets;
+	ret = bpf_map_update_elem(program.totals_fd, &total, program.per_cpu_total, BPF_ANY);
+	must(ret ? -errno : 0, "counters of many packets");
+}
+
+/* Each epoch begins anew, whatever its number, and after however many packets. */
+static void test_epochs(void)
+{
+	static const __u32 before[] = { 0x70000000, 0xe0000000, 0xfffffffe };
+	static const struct packet plain = { .body = BODY_IPV4 };
+	static struct frame frame;
+	bool ok = true;
+	__u32 action;
+
+	packet_build(&plain, &frame);
+	for (size_t i = 0; i < COUNT(before); i++) {
+		program.root->epoch = before[i];
+		/* Sets an event far ahead, which the next epoch has to forget. */
+		sample(IPF_SAMPLE_MAX, ALL_TOTALS, 1000, boot_ns() + 60 * SECOND);
+		run(&frame, 0, 1, &action);
+		sample(1, ALL_TOTALS, 1000000, boot_ns() + 60 * SECOND);
+		ring->head = 0;
+		run(&frame, 0, 10, &action);
+		ok = ok && ring->head == 10;
+		count_up_to(((i + 1ull) << 32) - 5);
+		run(&frame, 0, 10, &action);
+		ok = ok && ring->head == 20;
+	}
+	tap_ok(ok, "%s: epochs of all numbers, and more than 2^32 packets", variant);
+}
+
 /* Rings that are not there, or only for other CPUs, change no verdict. */
 static void test_no_rings(void)
 {
@@ -233,6 +270,7 @@ static void test_variant(const char *path, enum program_length length, const cha
 	test_split();
 	for (size_t i = 0; i < COUNT(limits); i++)
 		test_limit(&limits[i]);
+	test_epochs();
 	test_no_rings();
 	table_done(&table);
 	program_close(&program);
