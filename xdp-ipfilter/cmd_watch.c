@@ -119,19 +119,18 @@ static void print_text(struct report *report, const struct looking_packet *sight
 {
 	const struct ipf_event *event = &sighting->event;
 	char time[TIME_SIZE], path[PATH_SIZE], prefix[PREFIX_TEXT_SIZE];
-	const char *passed = event->observed && event->verdict == IPF_DROP ? " (passed)" : "";
+	const char *outcome = verdict_outcome(event->verdict, event->observed);
 
 	format_time(sighting->unix_ns, time);
 	format_path(sighting, path);
 	if (!sighting->rule) {
-		report_line(report, "%s %s %s%s %s %u bytes", time, sighting->iface->dev.name,
-			    verdict_name(event->verdict), passed, path, event->bytes);
+		report_line(report, "%s %s %s %s %u bytes", time, sighting->iface->dev.name,
+			    outcome, path, event->bytes);
 		return;
 	}
 	prefix_format(&sighting->rule->prefix, prefix);
-	report_line(report, "%s %s %s%s %s %u bytes by %s (%s)", time, sighting->iface->dev.name,
-		    verdict_name(event->verdict), passed, path, event->bytes, prefix,
-		    sighting->set);
+	report_line(report, "%s %s %s %s %u bytes by %s (%s)", time, sighting->iface->dev.name,
+		    outcome, path, event->bytes, prefix, sighting->set);
 }
 
 static void describe_address(struct report *report, const char *key, bool known,

@@ -44,3 +44,8 @@ const char *verdict_name(enum ipf_verdict verdict)
 {
 	return verdict == IPF_PASS ? "pass" : "drop";
 }
+
+const char *verdict_outcome(enum ipf_verdict verdict, bool observes)
+{
+	return observes && verdict == IPF_DROP ? "drop (passed)" : verdict_name(verdict);
+}

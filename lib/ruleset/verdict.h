@@ -7,6 +7,7 @@
 
 #include <ipfilter/abi.h>
 #include <ruleset/rule.h>
+#include <stdbool.h>
 
 /* What a line that was read asks for. One that names no verdict gets the opposite of the policy of
  * each interface, and an exception from it gets the policy. The numbers of the last two are not in
@@ -26,5 +27,8 @@ enum ipf_verdict verdict_under(enum verdict verdict, enum ipf_verdict policy);
 void verdict_settle(struct rule *rule, __u16 set, enum ipf_verdict policy);
 
 const char *verdict_name(enum ipf_verdict verdict); /* "pass", "drop" */
+
+/* What becomes of a packet, for people: of a filter that only observes, "drop (passed)". */
+const char *verdict_outcome(enum ipf_verdict verdict, bool observes);
 
 #endif

@@ -62,8 +62,7 @@ static void write_verdict(const struct top_table *table, const struct top_table_
 			  char text[CELL_SIZE])
 {
 	(void)table;
-	snprintf(text, CELL_SIZE, "%s%s", verdict_name(source->verdict),
-		 source->observed ? " (passed)" : "");
+	snprintf(text, CELL_SIZE, "%s", verdict_outcome(source->verdict, source->observed));
 }
 
 static void write_source(const struct top_table *table, const struct top_table_source *source,
