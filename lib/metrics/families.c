@@ -78,10 +78,12 @@ static void write_filters(struct openmetrics *metrics, const struct facts *facts
 	if (!any_program(facts))
 		return;
 	openmetrics_family(metrics, "xdp_ipfilter_packets", OPENMETRICS_COUNTER,
-			   "Packets that the filter has seen, by verdict.");
+			   "Packets that the filter has seen, by verdict; while "
+			   "xdp_ipfilter_enforcing is 0, those of drop pass.");
 	write_counter(metrics, facts, false);
 	openmetrics_family(metrics, "xdp_ipfilter_bytes", OPENMETRICS_COUNTER,
-			   "Bytes of the packets that the filter has seen, by verdict.");
+			   "Bytes of the packets that the filter has seen, by verdict; while "
+			   "xdp_ipfilter_enforcing is 0, those of drop pass.");
 	write_counter(metrics, facts, true);
 	openmetrics_family(metrics, "xdp_ipfilter_rules", OPENMETRICS_GAUGE,
 			   "Rules of the filter, by set.");

@@ -74,6 +74,9 @@ def test_packets_move_the_counters(lab):
 def test_a_filter_that_observes(lab):
     lab("load", "-m", "native", "--observe", "f0")
     assert scraped(lab)[("xdp_ipfilter_enforcing", "device=f0")] == 0
+    said = lab.good("metrics").out
+    for what in ("packets", "bytes"):
+        assert re.search(rf"# HELP xdp_ipfilter_{what}_total .*enforcing is 0, those of drop pass", said)
     lab.good("enforce", "on")
     assert scraped(lab)[("xdp_ipfilter_enforcing", "device=f0")] == 1
 
