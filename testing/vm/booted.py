@@ -12,6 +12,7 @@ import http.server
 import json
 import os
 import pathlib
+import re
 import shutil
 import signal
 import socket
@@ -289,6 +290,10 @@ def metrics_answer():
     assert answer.status == 200 and 'xdp_ipfilter_filtering{device="veth0"} 1' in said, said
     assert 'xdp_ipfilter_sync_state{set="list"' in said, said
     assert show("xdp-ipfilter-metrics.service", "ActiveState") == "active"
+    for unit in ("xdp-ipfilter.service", "xdp-ipfilter-metrics.service"):
+        limits = pathlib.Path(f"/proc/{show(unit, 'MainPID')}/limits").read_text()
+        soft, hard = re.search(r"Max open files +(\d+) +(\d+)", limits).groups()
+        assert soft == hard != "1024", f"{unit} has raised its limit: {limits}"
 
 
 def a_bad_configuration_is_reported_and_not_tried_again():
