@@ -26,7 +26,8 @@ struct metrics_request {
 	struct heaviest heaviest;
 };
 
-static const struct metrics_request metrics_defaults = { .listener = -1 };
+static const struct metrics_request metrics_defaults = { .listener = -1,
+							 .heaviest = { .timer = -1 } };
 
 static const struct option_spec metrics_options[] = {
 	OPTION_TEXT('o', "output", "FILE", struct metrics_request, output,
@@ -96,11 +97,24 @@ static int write_page(void *context, enum channel_word page, FILE *out, struct e
 	return 0;
 }
 
-static void tick(void *context)
+static int read_heaviest(void *context, struct error *err)
 {
 	struct metrics_request *request = context;
 
-	heaviest_tick(&request->heaviest);
+	(void)err;
+	heaviest_read(&request->heaviest);
+	return 0;
+}
+
+static int serve(struct metrics_request *request, struct error *err)
+{
+	struct serving_pages pages = { .write = write_page,
+				       .read = read_heaviest,
+				       .context = request };
+	int ret = heaviest_init(&request->heaviest, err);
+
+	pages.fd = request->heaviest.timer;
+	return ret ? ret : serving_run(request->listener, &pages, err);
 }
 
 static int metrics(void *data, struct error *err)
@@ -110,7 +124,7 @@ static int metrics(void *data, struct error *err)
 	int ret;
 
 	if (request->listen)
-		return serving_run(request->listener, write_page, tick, request, err);
+		return serve(request, err);
 	ret = facts_read(&facts, &request->memory, err);
 	if (ret)
 		return ret;

@@ -214,3 +214,29 @@ int ranking_change(struct ranking *ranking, const struct ranking_wish *wish, str
 	ranking_clear(ranking);
 	return 0;
 }
+
+static unsigned int choose_sample(const struct ranking *ranking)
+{
+	double most = 0;
+
+	for (size_t i = 0; i < ranking->ifaces->count; i++) {
+		const double packets = ranking_packets_per_s(ranking, &ranking->items[i]);
+
+		most = packets > most ? packets : most;
+	}
+	most /= RANKING_RATE / 2;
+	return most < 1 ? 1 : most > IPF_SAMPLE_MAX ? IPF_SAMPLE_MAX : (unsigned int)most;
+}
+
+/* Not for small changes, each of which begins all countdowns anew. */
+int ranking_adapt(struct ranking *ranking, struct error *err)
+{
+	struct ranking_wish wish = ranking->wish;
+	const unsigned int better = choose_sample(ranking);
+
+	ranking_clear(ranking);
+	if (better < 2 * wish.sample && wish.sample < 2 * better)
+		return 0;
+	wish.sample = better;
+	return ranking_change(ranking, &wish, err);
+}

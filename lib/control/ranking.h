@@ -69,6 +69,12 @@ void ranking_clear(struct ranking *ranking);
  * *err. */
 int ranking_change(struct ranking *ranking, const struct ranking_wish *wish, struct error *err);
 
+/* Wishes one of so many packets that about half of RANKING_RATE is looked at, of the interface with
+ * the most packets in the round that was measured; then begins the next round. So packets need not
+ * be skipped for the rate, which takes them longer than not to be due. Returns 0, or a negative
+ * errno and sets *err. */
+int ranking_adapt(struct ranking *ranking, struct error *err);
+
 /* How many packets in a second had a verdict that is wished for? After ranking_measure(). */
 double ranking_packets_per_s(const struct ranking *ranking, const struct ranking_iface *seen);
 

@@ -131,7 +131,7 @@ static void write_heaviest_sources(const struct heaviest_filter *filter, FILE *o
 
 		fputs("<tr>", out);
 		write_cell(out, one->source);
-		write_cell(out, verdict_name(one->verdict));
+		write_cell(out, verdict_outcome(one->verdict, filter->observes));
 		write_number(out, one->each.packets);
 		write_number(out, 8 * one->each.bytes);
 		write_number(out, one->each.share);
@@ -142,23 +142,30 @@ static void write_heaviest_sources(const struct heaviest_filter *filter, FILE *o
 	fputs("</table></div>\n", out);
 }
 
+static const char *why_no_sources(const struct heaviest_filter *filter)
+{
+	if (filter->trouble.text[0])
+		return filter->trouble.text;
+	if (!filter->is_measured)
+		return "The filter has just begun to look at packets. The next page shows them.";
+	return filter->had_packets ? "Too few packets were looked at. The next page shows more." :
+				     "No packets just now.";
+}
+
 static void write_heaviest(const struct heaviest *heaviest, __u32 program_id, FILE *out)
 {
 	const struct heaviest_filter *filter = heaviest_find(heaviest, program_id);
 
+	if (!filter)
+		return;
 	fputs("<h3>Heaviest sources</h3>\n", out);
-	if (heaviest->trouble.text[0]) {
-		fputs("<p>", out);
-		write_text(out, heaviest->trouble.text);
-		fputs("</p>\n", out);
-	} else if (!filter) {
-		fputs("<p>The filter has just begun to look at packets. The next page shows them.</p>\n",
-		      out);
-	} else if (!filter->count) {
-		fputs("<p>No packets in the last two seconds.</p>\n", out);
-	} else {
+	if (filter->count) {
 		write_heaviest_sources(filter, out);
+		return;
 	}
+	fputs("<p>", out);
+	write_text(out, why_no_sources(filter));
+	fputs("</p>\n", out);
 }
 
 /* One that only observes is none of both. */
@@ -181,6 +188,9 @@ static void write_interface(const struct facts *facts, size_t i, const struct he
 	fprintf(out, ": %s</h2>\n", iface_state_text(iface));
 	if (!iface->chain.program_id)
 		return;
+	if (facts->snapshots.items[i].observes)
+		fputs("<p class=note>It drops nothing, and only counts what it would drop.</p>\n",
+		      out);
 	write_rules(&facts->rules[i], out);
 	write_counters(&facts->snapshots.items[i], find_past(past, iface->chain.program_id), out);
 	write_heaviest(heaviest, iface->chain.program_id, out);
@@ -237,7 +247,7 @@ static const char head[] =
 	"body{font:1rem/1.4 system-ui,sans-serif;margin:1rem auto;max-width:64rem;padding:0 1rem}"
 	"h1{font-size:1.3rem}h2{font-size:1.1rem;margin:1.5rem 0 .3rem;overflow-wrap:anywhere}"
 	"h3{font-size:1rem;margin:1rem 0 .2rem}p{margin:.3rem 0}"
-	"h2.good{color:var(--good)}h2.bad{color:var(--bad)}h2.note{color:var(--note)}div{overflow-x:auto;margin:.5rem 0}"
+	".good{color:var(--good)}.bad{color:var(--bad)}.note{color:var(--note)}div{overflow-x:auto;margin:.5rem 0}"
 	"table{border-collapse:collapse}th,td{padding:.2rem .7rem .2rem 0;text-align:left}"
 	"th{border-bottom:1px solid var(--line);font-weight:600;white-space:nowrap}"
 	"th.n,td.n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}"

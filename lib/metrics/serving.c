@@ -42,8 +42,6 @@ struct serving {
 	int signals;
 	struct loop loop;
 	struct texts texts;
-	serving_tick each_second;
-	void *context;
 	/* The program that runs: */
 	struct child child;
 	int channel; /* -1: what it says counts no more */
@@ -305,7 +303,6 @@ static int take_second(void *context, struct error *err)
 	int ret;
 
 	serving->answers = 0;
-	serving->each_second(serving->context);
 	ret = resume(serving, err);
 	if (ret)
 		return ret;
@@ -327,10 +324,12 @@ static int take_signal(void *context, struct error *err)
 	return signals_read(serving->signals) ? LAST : 0;
 }
 
-static int run(struct serving *serving, struct error *err)
+static int run(struct serving *serving, const struct serving_pages *pages, struct error *err)
 {
 	int ret = loop_add(&serving->loop, serving->signals, take_signal, serving, err);
 
+	if (!ret)
+		ret = loop_add(&serving->loop, pages->fd, pages->read, pages->context, err);
 	if (!ret)
 		ret = start(serving, err);
 	if (!ret)
@@ -350,24 +349,20 @@ int serving_check(struct error *err)
 		     0;
 }
 
-int serving_run(int listener, texts_write write, serving_tick tick, void *context,
-		struct error *err)
+int serving_run(int listener, const struct serving_pages *pages, struct error *err)
 {
 	char path[PATH_MAX];
-	struct serving serving = { .path = path,
-				   .listener = listener,
-				   .child = CHILD_NONE,
-				   .channel = -1,
-				   .each_second = tick,
-				   .context = context };
+	struct serving serving = {
+		.path = path, .listener = listener, .child = CHILD_NONE, .channel = -1
+	};
 	auto_fd int signals = signals_open(err);
 	int ret = signals < 0 ? signals : extension_find(PROGRAM, path, sizeof(path), err);
 
 	if (ret)
 		return ret;
 	serving.signals = signals;
-	texts_init(&serving.texts, write, context);
-	ret = run(&serving, err);
+	texts_init(&serving.texts, pages->write, pages->context);
+	ret = run(&serving, pages, err);
 	notify_stopping();
 	end(&serving);
 	texts_done(&serving.texts);

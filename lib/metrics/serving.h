@@ -11,6 +11,7 @@
 #define METRICS_SERVING_H
 
 #include <metrics/texts.h>
+#include <util/loop.h>
 
 struct error;
 
@@ -20,12 +21,16 @@ struct error;
 /* Is that program installed? Returns 0, or a negative errno and sets *err to what is missing. */
 int serving_check(struct error *err);
 
-/* Called once a second. */
-typedef void (*serving_tick)(void *context);
+/* What pages are made of, and what is done meanwhile. */
+struct serving_pages {
+	texts_write write;
+	int fd; /* read is called when it can be read, as by loop_add() */
+	loop_callback read;
+	void *context; /* of both */
+};
 
 /* Has clients of this socket, which stays the caller's, answered until a signal ends it. Says so to
  * systemd. Returns 0, or a negative errno and sets *err: also if the program cannot even begin. */
-int serving_run(int listener, texts_write write, serving_tick tick, void *context,
-		struct error *err);
+int serving_run(int listener, const struct serving_pages *pages, struct error *err);
 
 #endif

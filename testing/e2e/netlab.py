@@ -129,6 +129,24 @@ def packet_socket(ns, ifname, receive):
     return made
 
 
+@contextlib.contextmanager
+def meanwhile(work, pause=0):
+    """A thread does it again and again, after a pause in seconds."""
+    stop = threading.Event()
+
+    def repeat():
+        while not stop.wait(pause):
+            work()
+
+    worker = threading.Thread(target=repeat)
+    worker.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        worker.join()
+
+
 class Wire:
     """Sends frames into `far` and reports which of them came out of `near`, in order.
 
@@ -162,19 +180,8 @@ class Wire:
     def flooded(self, frames, pause=0):
         """The frames come again and again, after a pause in seconds, sent by a thread, which has
         the wire for itself."""
-        stop = threading.Event()
-
-        def send():
-            while not stop.wait(pause):
-                self.exchange(frames)
-
-        sender = threading.Thread(target=send)
-        sender.start()
-        try:
+        with meanwhile(lambda: self.exchange(frames), pause):
             yield
-        finally:
-            stop.set()
-            sender.join()
 
     def passes(self, frame):
         return self.exchange([frame])[0]
