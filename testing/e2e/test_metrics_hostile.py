@@ -7,13 +7,17 @@ and the next one answers.
 import contextlib
 import pathlib
 import shutil
+import threading
+import time
 
 import pytest
 
 import product
+from frames import LISTED4
 from netlab import wait_for
 from product import DONE, FAILED
-from test_metrics_server import PORT, _needs_libmicrohttpd, answers  # noqa: F401  (a fixture)
+from test_metrics_server import (OPENMETRICS, PORT, _needs_libmicrohttpd,  # noqa: F401  (a fixture)
+                                 answers, ask, serving)
 
 #: lib/metrics/serving.h
 SILENCE_S, ANSWERS = 15, 2000
@@ -131,6 +135,69 @@ def test_a_flood_of_questions_costs_little(lab, stands_in, tmp_path):
         assert count <= 7 * ANSWERS
         assert spent < 2.5, "of 5 seconds"
         wait_for(lambda: answers(lab), "the next one answers", lab.patience)
+
+
+class Work:
+    """What the one that reads filters has done so far, by its system calls."""
+
+    def __init__(self, trace):
+        self.prefix = ["strace", "-D", "-qq", "-o", trace, "-e", "trace=memfd_create,bpf"]
+        self._trace = trace
+
+    def count(self, text):
+        return self._trace.read_text().count(text)
+
+    def texts(self):
+        return self.count("memfd_create(")
+
+
+def ask_all_the_time(lab, requests, seconds):
+    """Eight clients at once. Returns how many answers they got, and how long it took."""
+    began, counts = time.monotonic(), [0] * 8
+
+    def client(number):
+        while time.monotonic() - began < seconds:
+            path, headers = requests[counts[number] % len(requests)]
+            assert ask(lab, path, **headers)[0] == 200
+            counts[number] += 1
+
+    threads = [threading.Thread(target=client, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return sum(counts), time.monotonic() - began
+
+
+SCRAPES = [("/metrics", {}), ("/metrics", {"Accept": OPENMETRICS})]
+
+
+def test_many_scrapes_are_no_more_work_than_one_a_second(lab, need, tmp_path, slow):
+    need("strace")
+    work = Work(tmp_path / "trace")
+    lab.load("-i", LISTED4)
+    with serving(lab, prefix=work.prefix):
+        once = work.count("bpf(") / work.texts()
+        calls, texts = work.count("bpf("), work.texts()
+        answers_, seconds = ask_all_the_time(lab, SCRAPES, 4)
+        calls, texts = work.count("bpf(") - calls, work.texts() - texts
+    assert texts <= len(SCRAPES) * (seconds + 1)
+    assert answers_ > (2 if slow else 20) * texts, "they were many"
+    assert 0 < calls <= 2 * once * texts, "filters are read only for a new text"
+
+
+def test_many_pages_are_no_more_work_than_one_a_second(lab, need, tmp_path, slow):
+    """They look at samples, which began once."""
+    need("strace")
+    work = Work(tmp_path / "trace")
+    lab.load("-i", LISTED4)
+    with serving(lab, prefix=work.prefix):
+        texts = work.texts()
+        answers_, seconds = ask_all_the_time(lab, [("/", {})], 4)
+        texts = work.texts() - texts
+        assert work.count('map_name="ipf_rings"') == work.count('map_name="ipf_lock') == 1
+    assert texts <= seconds + 1
+    assert answers_ > (2 if slow else 20) * texts, "they were many"
 
 
 def test_texts_cannot_be_changed(lab, stands_in, tmp_path):
