@@ -183,17 +183,14 @@ on_a_terminal() {
 sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))' "$@" </dev/null
 }
 
-# Only that program loads ncurses.
-loads_ncurses() {
-	readelf -dW "$1" | grep -q 'NEEDED.*libncurses'
-}
-
-only_top_loads_ncurses() {
-	local program
-	for program in "$1"/xdp-ipfilter/xdp-ipfilter "$1"/xdp-ipfilter/xdp-ipfilter-{sync,source,metrics}; do
-		! loads_ncurses "$program" || { printf '%s loads ncurses\n' "$program" && return 1; }
-	done
-	loads_ncurses "$1/xdp-ipfilter/xdp-ipfilter-top"
+# only_loads FOLDER LIBRARY PROGRAM...: of the programs there, only these load the library. Others
+# start sooner without it, and those with privileges are smaller targets.
+only_loads() {
+	local folder=$1 library=$2
+	shift 2
+	diff <(printf '%s\n' "$@" | sort) <(cd "$folder" && for program in xdp-ipfilter{,-*}; do
+		[ -x "$program" ] && readelf -dW "$program" | grep -q "NEEDED.*$library" && echo "$program"
+	done | sort)
 }
 
 # builds_without FOLDER: without the libraries that only sync and top need; they then say what is
@@ -299,11 +296,22 @@ tap_run 'it installs below a DESTDIR and a prefix with blanks, and uninstalls' \
 	installs "$two" "$scratch/dest dir" '/opt/pre fix'
 tap_run 'it installs below a prefix with blanks, and uninstalls' installs_without_destdir
 tap_run 'it puts the action of fail2ban where FAIL2BANDIR says' puts_actions_into '/etc/fail 2 ban'
-if [ -e "$one/xdp-ipfilter/xdp-ipfilter-top" ]; then
-	tap_run 'only the program of top loads ncurses' only_top_loads_ncurses "$one"
-else
-	tap_skip 'only the program of top loads ncurses' 'ncurses (libncurses-dev) is not installed'
-fi
+# LIBRARY HAVE PACKAGE PROGRAM...
+while read -r library have package programs; do
+	what="of the programs, only ${programs// / and } loads $library"
+	if grep -q "^$have ?= yes" "$one/config.mk"; then
+		# shellcheck disable=SC2086 # several words
+		tap_run "$what" only_loads "$one/xdp-ipfilter" "$library" $programs
+	else
+		tap_skip "$what" "$library ($package) is not installed"
+	fi
+done <<-EOT
+	libncurses HAVE_NCURSESW libncurses-dev xdp-ipfilter-top
+	libcurl HAVE_CURL libcurl4-openssl-dev xdp-ipfilter-source
+	libmnl HAVE_MNL libmnl-dev xdp-ipfilter-source
+	libmaxminddb HAVE_MAXMINDDB libmaxminddb-dev xdp-ipfilter-source xdp-ipfilter-mmdb
+	libmicrohttpd HAVE_MICROHTTPD libmicrohttpd-dev xdp-ipfilter-http
+EOT
 tap_run 'it builds without the libraries that only sync and top need, and says what is missing' \
 	builds_without "$one"
 if echo 'int main(void) { return 0; }' |

@@ -27,8 +27,4 @@ int source_run_route(const struct job *job, FILE *out, struct error *err);
 /* Runs the kind that the job's location names. Returns as above. */
 int source_follow(const struct job *job, FILE *out, struct error *err);
 
-/* Does this build have the libraries for the kind? Returns 0, or -ENOTSUP and sets *err, which says
- * what is missing and which package brings it. */
-int source_check(enum location_kind kind, struct error *err);
-
 #endif

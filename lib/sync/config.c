@@ -14,7 +14,7 @@
 #include <feed/format.h>
 #include <feed/where.h>
 #include <ruleset/ruleset.h>
-#include <source/source.h>
+#include <source/needs.h>
 #include <util/array.h>
 #include <util/auto.h>
 #include <util/duration.h>
@@ -558,7 +558,7 @@ int config_finish_source(struct config_source *source, struct error *err)
 	int ret = check_fit(source, err);
 
 	if (!ret)
-		ret = source_check(source->location.kind, err);
+		ret = needs_check(source->location.kind, err);
 	if (ret)
 		return error_set_kind(err, ret, ERROR_USAGE);
 	if (!source->every_s)

@@ -4,11 +4,11 @@
  */
 #include "fuzz.h"
 
-#include <source/source.h>
+#include <source/needs.h>
 #include <sync/config.h>
 #include <sync/config_file.h>
 
-int source_check(enum location_kind kind, struct error *err)
+int needs_check(enum location_kind kind, struct error *err)
 {
 	(void)kind;
 	(void)err;

@@ -8,14 +8,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <source/source.h>
+#include <source/needs.h>
 #include <sync/config_file.h>
 #include <util/error.h>
 
 #include "support.h"
 
 /* As in a build without libmnl. */
-int source_check(enum location_kind kind, struct error *err)
+int needs_check(enum location_kind kind, struct error *err)
 {
 	return kind == LOCATION_ROUTE ? error_set(err, -ENOTSUP, "built without libmnl") : 0;
 }
