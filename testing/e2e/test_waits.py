@@ -16,8 +16,8 @@ from product import DONE
 MOST = 5
 
 #: How many system calls one `add` makes at most, after it was linked and besides the four for each
-#: map of the system: 126 on Linux 6.18; on 6.1 131, and 143 where bpffs has libxdp's folder. Each map
-#: of a filter takes three.
+#: map of the system: 126 on Linux 6.18; on 6.1 131, and 143 where bpffs has libxdp's folder. Each
+#: map of a filter takes three.
 ADD_CALLS = 150
 
 CALL = re.compile(r"(?P<at>\d+\.\d+) (?P<name>\w+)\((?P<args>.*)\) += (?P<answer>-?\d+)")
