@@ -8,7 +8,7 @@
 
 static void assert_near(uint64_t ms, uint64_t wanted)
 {
-	assert_in_range(ms, wanted - wanted / 4, wanted + wanted / 4);
+	assert_uint_in_range(ms, wanted - wanted / 4, wanted + wanted / 4);
 }
 
 static void test_pauses_double_up_to_the_longest(void **state)

@@ -80,7 +80,7 @@ static void test_what_is_written_is_read(void **state)
 			assert_int_equal(copy.rules[i].prefix.key.high, (__u64)(i + 1) << 32);
 			assert_int_equal(copy.rules[i].verdict, verdicts[i]);
 			if (i)
-				assert_in_range(left, tick_after(0, 990), tick_after(0, 1001));
+				assert_uint_in_range(left, tick_after(0, 990), tick_after(0, 1001));
 			else
 				assert_int_equal(copy.rules[i].expires, IPF_NEVER);
 		}

@@ -157,7 +157,7 @@ static void assert_synced(const struct model *model)
 		}
 		assert_int_equal(have.verdict, want.verdict);
 		assert_int_equal(have.expires == IPF_NEVER, want.expires == IPF_NEVER);
-		assert_in_range(have.expires + slack, want.expires, want.expires + 2 * slack);
+		assert_uint_in_range(have.expires + slack, want.expires, want.expires + 2 * slack);
 	}
 }
 

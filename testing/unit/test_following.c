@@ -644,7 +644,7 @@ static void test_random_breadth(void **state)
 				 wide_passes_somebody(verdicts) ? FOLLOWING_FRESH : FOLLOWING_HELD);
 		refused += following.breadth.is_too_wide;
 	}
-	assert_in_range(refused, 10, STEPS - 10);
+	assert_uint_in_range(refused, 10, STEPS - 10);
 	following_done(&following);
 }
 
