@@ -256,7 +256,7 @@ suite_e2e() {
 suite_fail2ban() {
 	local tree
 	needs_root || return
-	if ! tree=$(testing/fail2ban-tree.sh "$1" 2>"$reports/err"); then
+	if ! tree=$(testing/package-tree.sh "$1" fail2ban 2>"$reports/err"); then
 		skip_suite "fail2ban-$1: $(tail -n 1 "$reports/err" | sed 's/^.*skipped: //')"
 		return
 	fi

@@ -2,7 +2,7 @@
 """A fail2ban server of a test's own: its configuration, socket, database and log are in one folder.
 
 The server is Debian's. FAIL2BAN_TREE names a folder in which a package of another release was
-unpacked (testing/fail2ban-tree.sh makes one): then that one runs, with this machine's Python.
+unpacked (testing/package-tree.sh makes one): then that one runs, with this machine's Python.
 """
 import contextlib
 import json
