@@ -120,6 +120,33 @@ def test_a_start_brings_back_what_was_turned_off(unit, lab):
     assert prefixes(lab) == {BLOCKED, OTHER}
 
 
+@pytest.mark.parametrize("options", [
+    ["--policy", "deny"], ["--policy=deny"], ["-p", "deny"], ["-pdeny"], ["--po", "deny"],
+    ["-p", "allow", "--polic=deny"]])
+def test_another_policy_changes_nothing(unit, lab, options):
+    """A line without a verdict would do the opposite: it means to pass, and would drop."""
+    unit("start", "--policy", "allow")
+    for action in ("reload", "start"):
+        done = unit(action, *options, rules=f"{OTHER}\n")
+        assert done.returncode == FAILED and "NOTHING IS CHANGED" in done.stderr, done
+        assert "policy allow, not deny" in done.stderr and "unload f0" in done.stderr, done
+        assert prefixes(lab) == {BLOCKED}
+    lab.good("unload", "f0")
+    assert unit("start", *options, rules=f"{OTHER}\n").returncode == DONE
+    assert lab.wire.passes(udp(OTHER)) and not lab.wire.passes(udp(BLOCKED))
+    done = unit("reload", rules=f"{BLOCKED}\n")
+    assert "policy deny, not allow" in done.stderr and prefixes(lab) == {OTHER}, done
+
+
+def test_another_mode_is_said(unit, lab):
+    unit("start", "-m", "native")
+    for options, said in ((["--mode", "skb"], True), (["-mskb"], True), (["-m", "native"], False),
+                          (["--mode=unspecified"], False), ([], False)):
+        done = unit("reload", *options, rules=f"{OTHER}\n")
+        assert done.returncode == DONE and prefixes(lab) == {OTHER}, done
+        assert ("f0: the mode stays native, and does not become skb" in done.stderr) == said, done
+
+
 def test_a_restart_of_another_unit_is_none_of_this(unit, lab):
     unit("start")
     unit.jobs("12 xdp-ipfilter@f00.service restart running\n13 xdp-ipfilter@f0.service stop running\n"
