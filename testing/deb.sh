@@ -5,12 +5,16 @@
 # packets, removed, purged?
 #
 #	testing/deb.sh [bookworm|trixie]...
+#	testing/deb.sh --build RELEASE FOLDER
 #
 # For each release, all of it by default: in a fresh system, made by debootstrap, the packages are
 # built three times, checked by lintian, installed and tried. Needs root and, the first time, a
 # network. Takes about five minutes a release, so `make check` leaves it out. Systems and what they
 # need to build and to run are kept in $XDG_CACHE_HOME/xdp-ipfilter/deb (2 GB); everything else is
 # removed. Reports in TAP.
+#
+# --build only builds the packages, without tests or documentation, and leaves them in a folder that
+# is there, for a test on a machine of that release (testing/vm/boot.sh).
 set -u
 cd "$(dirname "$0")/.." || exit 1
 # shellcheck source=lib.sh
@@ -94,7 +98,8 @@ has_builder() {
 	local lists=$builder/tmp/build-depends
 	layer "$builder" "$cache/$1/build" "$cache/$1/base" && mkdir -p "$lists/debian" &&
 		cp packaging/debian/control "$lists/debian" &&
-		has_packages "$builder" apt_get "$builder" install lintian dpkg-dev &&
+		has_packages "$builder" apt_get "$builder" install lintian dpkg-dev autopkgtest iproute2 \
+			iputils-ping &&
 		has_packages "$builder" apt_get "$builder" build-dep /tmp/build-depends || return
 	umount -R "$builder"
 	layer "$builder" "$scratch/$1-build" "$cache/$1/build/files:$cache/$1/base"
@@ -410,6 +415,20 @@ try_suite() {
 	tap_run "$suite: and leave nothing but what the administrator wrote" leaves_nothing
 	kill "$near" "$far"
 }
+
+# build_only SUITE FOLDER
+build_only() {
+	builder=$scratch/$1-builder
+	has_system "$1" && has_builder "$1" && packages_of /build "$version" \
+		DEB_BUILD_OPTIONS='nocheck nodoc parallel=2' || return
+	rm "$builder"/build/out/*-dbgsym_*
+	cp "$builder"/build/out/*.deb "$2"
+}
+
+if [ "$1" = --build ]; then
+	build_only "$2" "$3"
+	exit
+fi
 
 restarts=('try-restart xdp-ipfilter-metrics.service' 'try-restart xdp-ipfilter.service')
 stops=('stop xdp-ipfilter-metrics.socket xdp-ipfilter-metrics.service' 'stop xdp-ipfilter.service')

@@ -17,7 +17,8 @@ top=$PWD
 
 suites=(layers lint build packaging hardening units unit fuzz bpf docs e2e bench vm-6.1 vm-6.12
 	vm-6.12-rest)
-matrix=(vm-5.10 vm-6.1-rest vm-newest vm-arm64 cross deb rpm fail2ban-trixie boot)
+matrix=(vm-5.10 vm-6.1-rest vm-newest vm-arm64 cross deb rpm fail2ban-trixie boot
+	boot-trixie)
 
 usage() {
 	cat <<EOF
@@ -186,7 +187,7 @@ suite_cross() {
 }
 
 suite_packaging() {
-	tap_program 300 testing/packaging.sh
+	tap_program 900 testing/packaging.sh
 	tap_program 300 testing/packaging-debian.sh
 }
 
@@ -208,9 +209,9 @@ suite_units() {
 	tap_program 120 testing/units.sh
 }
 
-# And with it, in a virtual machine.
+# And with it, as packages of a release of Debian, in a virtual machine.
 suite_boot() {
-	needs_root && tap_program 1900 testing/vm/boot.sh
+	needs_root && tap_program 4500 testing/vm/boot.sh "$@"
 }
 
 # test_programs FOLDER SECONDS: named by their sources, so that one that was not built fails
@@ -338,6 +339,7 @@ run_suite() {
 	case $suite in
 	vm-*) suite_vm "${suite#vm-}" ;;
 	fail2ban-*) suite_fail2ban "${suite#fail2ban-}" ;;
+	boot-trixie) suite_boot -k 6.12 -s trixie ;;
 	*) "suite_$suite" ;;
 	esac
 
@@ -414,7 +416,8 @@ usual_seconds() {
 	e2e) echo 600 ;;
 	lint) echo 80 ;;
 	cross) echo 100 ;;
-	build | unit | fuzz | bpf | docs | bench) echo 35 ;;
+	boot*) echo 600 ;;
+	build | unit | fuzz | bpf | docs | bench | packaging) echo 35 ;;
 	*) echo 2 ;;
 	esac
 }

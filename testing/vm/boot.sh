@@ -1,14 +1,15 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# Do the units work on a machine whose process 1 is systemd: as the manual shows them in SYSTEMD,
-# through restarts, reboots, hangs, and with interfaces that come and go?
+# Do the packages and their units work on a machine whose process 1 is systemd: as the manual shows
+# them in SYSTEMD, through restarts, reboots, hangs, upgrades, and with interfaces that come and go?
 #
 #     boot.sh [-k KERNEL] [-s SUITE]        (6.1, bookworm)
 #
-# Installs the tool into a copy of a small Debian (root.sh), boots it twice in a virtual machine
-# (run.sh), and runs booted.py there. The second boot begins with what sync kept in the first one,
-# and can reach no source. Reports in TAP.
+# Builds the packages (testing/deb.sh), copies a small Debian (root.sh), boots it twice in a virtual
+# machine (run.sh), and runs booted.py there. The first boot installs the packages and purges them.
+# The second one begins with installed packages and with what sync kept in the first one, and can
+# reach no source. Reports in TAP.
 #
 # Exit codes: 0 passed or skipped; 1 failed; 2 usage.
 
@@ -48,15 +49,15 @@ trap 'exit 130' INT
 trap 'exit 143' TERM
 root=$work/root
 
-# Links cost nothing, but a file must be removed before it is written. With other flags than those
-# of testing/run.sh, make would build the whole tree anew.
+# Links cost nothing, but a file must be removed before it is written. What dpkg appends to, its
+# database and its log, is copied.
 fill_root() {
-	cp -al "$base" "$root" && make -s STRICT=1 PREFIX=/usr/local DESTDIR="$root" install || return
+	cp -al "$base" "$root" && rm -r "${root:?}/var" && cp -a "$base/var" "$root/var" || return
 	rm -f "$root/etc/machine-id" "$root/etc/hostname"
 	# With an empty one, systemd would enable every unit.
 	echo 0123456789abcdef0123456789abcdef >"$root/etc/machine-id"
 	echo vm >"$root/etc/hostname"
-	mkdir -p "$root/opt/test" "$root/etc/xdp-ipfilter" "$root/etc/systemd/network"
+	mkdir -p "$root/opt/test" "$root/opt/packages" "$root/etc/systemd/network"
 	cp testing/vm/booted.py testing/docs/org.py xdp-ipfilter/README.org "$root/opt/test"
 	configure_network && systemctl -q --root="$root" enable systemd-networkd.service
 }
@@ -70,10 +71,15 @@ configure_network() {
 	done
 }
 
+# in_root COMMAND...: in the second boot's root, where no service can be started
+in_root() {
+	env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 chroot "$root" "$@" </dev/null
+}
+
 # Before networkd, a witness writes down what the cards look like.
 prepare_second_boot() {
 	local unit=$root/etc/systemd/system/witness.service
-	cp -R "$work/first/kept/." "$root/" &&
+	in_root sh -c 'dpkg -i /opt/packages/*.deb' && cp -R "$work/first/kept/." "$root/" &&
 		cat >"$unit" <<-'EOT' &&
 			[Unit]
 			DefaultDependencies=no
@@ -99,13 +105,15 @@ boot() {
 		'not ok '*) tap_result "$1 boot: ${line#not ok * - }" 1 ;;
 		*) printf '%s\n' "$line" ;;
 		esac
-	done < <(testing/vm/run.sh -k "$kernel" -t 900 -o "$work/$1" -r "$root" -- \
+	done < <(testing/vm/run.sh -k "$kernel" -t 1800 -o "$work/$1" -r "$root" -- \
 		/usr/bin/python3 -B /opt/test/booted.py "$1" || echo "exit status $?")
 	grep -q '^1\.\.' "$work/$1/plan" || status=1
 	tap_result "$1 boot: it came to its end" "$status"
 }
 
 tap_run 'a root is filled' fill_root
+tap_run 'packages are built' testing/deb.sh --build "$suite" "$root/opt/packages"
+[ "$tap_failed" -eq 0 ] || tap_done
 boot first
 tap_run 'the second boot is prepared' prepare_second_boot
 boot second

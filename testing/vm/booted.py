@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Do the units work? Runs in a virtual machine with systemd as process 1, which boot.sh starts.
+"""Do the packages and their units work? Runs in a virtual machine with systemd as process 1, which
+boot.sh starts.
 
     booted.py first|second
 
@@ -24,13 +25,16 @@ import time
 
 import org
 
+PACKAGES = pathlib.Path("/opt/packages")
 MANUAL = pathlib.Path(__file__).with_name("README.org")
 OUT = pathlib.Path(os.environ["VM_OUT"])
 ETC = pathlib.Path("/etc/xdp-ipfilter")
 DROP_INS = pathlib.Path("/run/systemd/system")
 BLOCKED, OTHER, LATER = "192.0.2.66", "192.0.2.7", "192.0.2.8"
 ROUTE = "198.51.100.0/24"
-LIST_PORT = 8000
+LIST_PORT, METRICS_PORT = 8000, 9845
+SYNC_UNIT, SOCKET = "xdp-ipfilter.service", "xdp-ipfilter-metrics.socket"
+METRICS = "xdp-ipfilter-metrics.service"
 #: Emulated, and on a busy machine.
 PATIENCE = 120
 SOL_SOCKET_RCVBUFFORCE = 33
@@ -45,8 +49,21 @@ def sh(*argv, check=True):
     return done.stdout
 
 
+def dpkg(action, *packages):
+    """Returns all that it says."""
+    return sh("sh", "-c", 'exec dpkg "$@" 2>&1', "sh", action, *packages)
+
+
+def package_names():
+    return sorted(path.name.split("_")[0] for path in PACKAGES.glob("*.deb"))
+
+
+def install_packages():
+    dpkg("-i", *map(str, sorted(PACKAGES.glob("*.deb"))))
+
+
 def tool(*argv, check=True):
-    return sh("/usr/local/sbin/xdp-ipfilter", *argv, check=check)
+    return sh("/usr/sbin/xdp-ipfilter", *argv, check=check)
 
 
 def wait_for(condition, what):
@@ -61,13 +78,18 @@ def show(unit, name):
 
 
 def manual(name, edited=()):
-    """Runs what the manual shows. The editor leaves these lines in the file."""
+    """Runs what the manual shows, with the folders of a package. The editor leaves these lines in
+    the file."""
     [block] = [block for block in org.blocks(MANUAL) if block.name == name]
-    os.environ["PATH"] = f"/opt/test:/usr/local/sbin:{os.environ['PATH']}"
+    os.environ["PATH"] = f"/opt/test:{os.environ['PATH']}"
     editor = pathlib.Path("/opt/test/editor")
     write(editor, "#!/bin/sh", 'cat >"$1" <<"end"', *edited, "end")
     editor.chmod(0o755)
-    sh("bash", "-ec", "\n".join(block.lines))
+    sh("bash", "-ec", "\n".join(block.lines).replace("/usr/local/", "/usr/"))
+
+
+def moment(unit, name):
+    return int(show(unit, name + "TimestampMonotonic"))
 
 
 def state(ifname):
@@ -159,10 +181,39 @@ def pair(near, far):
 
 # -- The first boot --------------------------------------------------------------------------------
 
+def the_packages_are_installed_and_start_nothing():
+    install_packages()
+    files = sh("systemctl", "list-unit-files", "--no-legend", "xdp-ipfilter*")
+    assert {tuple(line.split()[:2]) for line in files.splitlines()} == {
+        (SYNC_UNIT, "disabled"), ("xdp-ipfilter@.service", "disabled"), (SOCKET, "disabled"),
+        (METRICS, "static")}, files
+    assert not sh("systemctl", "list-units", "--state=active,activating,failed", "--no-legend",
+                  "xdp-ipfilter*")
+    assert not list(pathlib.Path("/etc/systemd/system").rglob("*xdp-ipfilter*"))
+    assert tool("--version").startswith("xdp-ipfilter ")
+
+
 def an_interface_as_in_the_manual():
     manual("enable-interface")
     assert filters("eth0") and prefixes("eth0") == {BLOCKED}
     assert show("xdp-ipfilter@eth0.service", "ActiveState") == "active"
+
+
+def another_policy_as_in_the_manual():
+    unit = "xdp-ipfilter@eth0.service"
+    for policy, prefix in (("deny", OTHER), ("allow", BLOCKED)):
+        write(ETC / "eth0.env", f"OPTIONS=--mode skb --policy {policy}")
+        before = prefixes("eth0")
+        write(ETC / "eth0.rules", prefix)
+        for action in ("reload", "restart"):
+            assert "failed" in sh("sh", "-c", f"! systemctl {action} {unit} 2>&1")
+            assert filters("eth0") and prefixes("eth0") == before
+        said = sh("journalctl", "-q", "-o", "cat", "-n", "20", "-u", unit)
+        assert said.count("eth0: NOTHING IS CHANGED") >= 2, said
+        manual("change-options")
+        assert filters("eth0") and prefixes("eth0") == {prefix}
+        assert json.loads(tool("status", "-j", "eth0"))["interfaces"][0]["policy"] == policy
+        assert show(unit, "ActiveState") == "active"
 
 
 def a_restart_of_an_interface_leaves_no_gap():
@@ -231,20 +282,20 @@ def sync_as_in_the_manual():
     serve_list()
     pair("veth1", "far1")
     manual("enable-sync", ["interface eth0 { mode = skb }"])
-    assert show("xdp-ipfilter.service", "ActiveState") == "active"
+    assert show(SYNC_UNIT, "ActiveState") == "active"
     write(ETC / "sync.conf", *SYNC)
-    sh("systemctl", "reload", "xdp-ipfilter.service")
+    sh("systemctl", "reload", SYNC_UNIT)
     wait_for(lambda: filters("veth1") and BLOCKED in prefixes("veth1"), "the list is live")
 
 
 def sync_restarts_without_a_gap():
     with Flood("veth1", "far1") as flood:
         for _ in range(2):
-            sh("systemctl", "restart", "xdp-ipfilter.service")
+            sh("systemctl", "restart", SYNC_UNIT)
             flood.round()
-        sh("systemctl", "stop", "xdp-ipfilter.service")
+        sh("systemctl", "stop", SYNC_UNIT)
         flood.round()
-        sh("systemctl", "start", "xdp-ipfilter.service")
+        sh("systemctl", "start", SYNC_UNIT)
     assert not flood.received[BLOCKED] and flood.received[OTHER], flood.received
 
 
@@ -266,61 +317,149 @@ def sources_run_as_nobody():
 
 def a_hang_is_noticed():
     """The installed unit would notice it after a minute."""
-    assert show("xdp-ipfilter.service", "WatchdogUSec") == "1min"
+    assert show(SYNC_UNIT, "WatchdogUSec") == "1min"
     write(DROP_INS / "xdp-ipfilter.service.d" / "watchdog.conf", "[Service]", "WatchdogSec=5",
           "TimeoutAbortSec=2")
     sh("systemctl", "daemon-reload")
-    sh("systemctl", "restart", "xdp-ipfilter.service")
-    hung = show("xdp-ipfilter.service", "MainPID")
+    sh("systemctl", "restart", SYNC_UNIT)
+    hung = show(SYNC_UNIT, "MainPID")
     with Flood("veth1", "far1") as flood:
         os.kill(int(hung), signal.SIGSTOP)
-        wait_for(lambda: show("xdp-ipfilter.service", "MainPID") not in ("0", hung) and
-                 show("xdp-ipfilter.service", "ActiveState") == "active", "sync was started again")
-    assert show("xdp-ipfilter.service", "NRestarts") == "1"
+        wait_for(lambda: show(SYNC_UNIT, "MainPID") not in ("0", hung) and
+                 show(SYNC_UNIT, "ActiveState") == "active", "sync was started again")
+    assert show(SYNC_UNIT, "NRestarts") == "1"
     assert not flood.received[BLOCKED] and flood.received[OTHER], flood.received
 
 
-def metrics_answer():
-    sh("systemctl", "enable", "--now", "xdp-ipfilter-metrics.socket")
-    assert show("xdp-ipfilter-metrics.service", "ActiveState") == "inactive"
-    client = http.client.HTTPConnection("127.0.0.1", 9845, timeout=PATIENCE)
-    client.request("GET", "/metrics")
+def ask(path):
+    """The answer's text, once the whole is there."""
+    client = http.client.HTTPConnection("127.0.0.1", METRICS_PORT, timeout=PATIENCE)
+    client.request("GET", path)
     answer = client.getresponse()
     said = answer.read().decode()
-    assert answer.status == 200 and 'xdp_ipfilter_filtering{device="veth0"} 1' in said, said
+    assert answer.status == 200, (path, answer.status, said)
+    return said
+
+
+def metrics_answer():
+    sh("systemctl", "enable", "--now", SOCKET)
+    assert show(METRICS, "ActiveState") == "inactive"
+    said = ask("/metrics")
+    assert 'xdp_ipfilter_filtering{device="veth0"} 1' in said, said
     assert 'xdp_ipfilter_sync_state{set="list"' in said, said
-    assert show("xdp-ipfilter-metrics.service", "ActiveState") == "active"
-    for unit in ("xdp-ipfilter.service", "xdp-ipfilter-metrics.service"):
+    assert show(METRICS, "ActiveState") == "active"
+    for unit in (SYNC_UNIT, METRICS):
         limits = pathlib.Path(f"/proc/{show(unit, 'MainPID')}/limits").read_text()
         soft, hard = re.search(r"Max open files +(\d+) +(\d+)", limits).groups()
         assert soft == hard != "1024", f"{unit} has raised its limit: {limits}"
 
 
-def a_bad_configuration_is_reported_and_not_tried_again():
-    kept = (ETC / "sync.conf").read_text()
-    write(ETC / "sync.conf", "nonsense { }")
-    sh("systemctl", "restart", "xdp-ipfilter.service", check=False)
-    wait_for(lambda: show("xdp-ipfilter.service", "ActiveState") == "failed", "it has failed")
-    said = sh("journalctl", "-q", "-o", "cat", "-n", "20", "-u", "xdp-ipfilter.service")
-    assert "sync.conf:1" in said, said
-    assert filters("veth1")
-    (ETC / "sync.conf").write_text(kept)
-    sh("systemctl", "start", "xdp-ipfilter.service")
+def the_page_shows_who_sends_most():
+    """For which filters make samples."""
+    row = f"<td>{BLOCKED}</td><td>drop</td>"
+    with Flood("veth0", "far0"):
+        wait_for(lambda: row in ask("/"), "the page names the source")
+    assert "<h2 class=good>veth0: filtering" in ask("/")
+
+
+def status_of(pid):
+    return pathlib.Path(f"/proc/{pid}/status").read_text()
+
+
+def children(pid):
+    return pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+
+
+def metrics_are_served_by_nobody():
+    """And the program that reads filters has only what its unit names: kill, setgid, setuid,
+    sys_admin."""
+    main = show(METRICS, "MainPID")
+    [speaker] = children(main)
+    for line in ("Name:\txdp-ipfilter-ht", "Uid:\t65534\t65534\t65534\t65534",
+                 "CapEff:\t0000000000000000", "Seccomp:\t2", "NoNewPrivs:\t1"):
+        assert line in status_of(speaker), status_of(speaker)
+    for line in ("CapEff:\t00000000002000e0", "CapBnd:\t00000000002000e0", "Seccomp:\t2",
+                 "NoNewPrivs:\t1"):
+        assert line in status_of(main), status_of(main)
+
+
+def metrics_survive_restarts_and_crashes():
+    """Clients wait at the socket meanwhile."""
+    before = show(METRICS, "MainPID")
+    sh("systemctl", "restart", METRICS)
+    assert ask("/metrics") and show(METRICS, "MainPID") != before
+    sh("systemctl", "stop", METRICS)
+    assert ask("/metrics") and show(METRICS, "ActiveState") == "active"
+    [speaker] = children(show(METRICS, "MainPID"))
+    os.kill(int(speaker), signal.SIGKILL)
+    assert ask("/metrics") and show(METRICS, "NRestarts") == "0"
+    os.kill(int(show(METRICS, "MainPID")), signal.SIGKILL)
+    wait_for(lambda: show(METRICS, "NRestarts") == "1" and
+             show(METRICS, "ActiveState") == "active", "the service was started again")
+    assert ask("/metrics") and show(SOCKET, "ActiveState") == "active"
+
+
+def no_program_needs_what_its_unit_forbids():
+    """Where such a call ends the program; the installed units let it fail."""
+    drop_ins = [DROP_INS / f"{unit}.service.d" / "kill.conf"
+                for unit in ("xdp-ipfilter", "xdp-ipfilter@", "xdp-ipfilter-metrics")]
+    for path in drop_ins:
+        write(path, "[Service]", "SystemCallErrorNumber=kill")
+    sh("systemctl", "daemon-reload")
+    running = {unit: 0 for unit in (SYNC_UNIT, METRICS, "xdp-ipfilter@veth0.service")}
+    for unit in running:
+        sh("systemctl", "restart", unit)
+    sh("systemctl", "reload", SYNC_UNIT, "xdp-ipfilter@veth0.service")
+    wait_for(lambda: ROUTE in prefixes("veth1"), "sync has read its sources")
+    assert ask("/metrics") and ask("/")
+    for unit in running:
+        assert show(unit, "ActiveState") == "active" and show(unit, "NRestarts") == "0", unit
+    for path in drop_ins:
+        path.unlink()
+    sh("systemctl", "daemon-reload")
+    for unit in running:
+        sh("systemctl", "restart", unit)
+
+
+def an_upgrade_restarts_what_runs_and_leaves_filters_alone():
+    """The same version once more takes the same way."""
+    stay = ("xdp-ipfilter@veth0.service", SOCKET)
+    since = {unit: moment(unit, "ActiveEnter") for unit in (*stay, SYNC_UNIT, METRICS)}
+    with Flood("veth0", "far0") as one, Flood("veth1", "far1") as other:
+        install_packages()
+    for flood in (one, other):
+        assert not flood.received[BLOCKED] and flood.received[OTHER], flood.received
+    for unit, before in since.items():
+        assert show(unit, "ActiveState") == "active", unit
+        assert (moment(unit, "ActiveEnter") == before) == (unit in stay), unit
+    assert ask("/metrics")
 
 
 def nothing_was_refused_or_failed():
     """By what the units forbid. Type 1326 is a system call that seccomp refused."""
     journal = sh("journalctl", "-q", "-b", "-o", "short-monotonic").splitlines()
-    words = ("not permitted", "Read-only", "read-only", "denied")
+    words = ("not permitted", "Read-only", "read-only", "denied", "31/SYS", "Bad system call")
     refused = [line for line in journal if "type=1326" in line or
                "xdp-ipfilter" in line and any(word in line for word in words)]
     assert not refused, refused
     assert sh("systemctl", "list-units", "--failed", "--no-legend", "xdp-ipfilter*") == ""
 
 
+def a_bad_configuration_is_reported_and_not_tried_again():
+    kept = (ETC / "sync.conf").read_text()
+    write(ETC / "sync.conf", "nonsense { }")
+    sh("systemctl", "restart", SYNC_UNIT, check=False)
+    wait_for(lambda: show(SYNC_UNIT, "ActiveState") == "failed", "it has failed")
+    said = sh("journalctl", "-q", "-o", "cat", "-n", "20", "-u", SYNC_UNIT)
+    assert "sync.conf:1" in said, said
+    assert filters("veth1")
+    (ETC / "sync.conf").write_text(kept)
+    sh("systemctl", "start", SYNC_UNIT)
+
+
 def what_is_kept_for_the_second_boot():
     """As the disk would have it."""
-    sh("systemctl", "stop", "xdp-ipfilter.service")
+    sh("systemctl", "stop", SYNC_UNIT)
     kept = OUT / "kept"
     write(kept / "etc/xdp-ipfilter/sync.conf", "interface eth0 { mode = skb }", *SYNC[1:])
     write(kept / "etc/xdp-ipfilter/eth1.rules", BLOCKED)
@@ -330,11 +469,27 @@ def what_is_kept_for_the_second_boot():
     assert (kept / "var/lib/xdp-ipfilter/list.rules").exists()
 
 
+def removed_packages_stop_their_services_and_leave_filters():
+    sh("systemctl", "start", SYNC_UNIT)
+    with Flood("veth0", "far0") as flood:
+        said = dpkg("-r", *package_names())
+    assert "xdp-ipfilter: veth0: the filter stays loaded" in said, said
+    assert not flood.received[BLOCKED] and flood.received[OTHER], flood.received
+    for unit in (SYNC_UNIT, METRICS, SOCKET):
+        assert show(unit, "ActiveState") == "inactive", unit
+    assert not pathlib.Path("/usr/sbin/xdp-ipfilter").exists()
+    assert pathlib.Path("/var/lib/xdp-ipfilter/list.rules").exists()
+
+
+def purged_packages_leave_only_what_was_written_by_hand():
+    dpkg("-P", *package_names())
+    left = [str(path) for top in ("/etc", "/usr", "/var/lib")
+            for path in pathlib.Path(top).rglob("*xdp-ipfilter*")]
+    # Links of instances, and the folder of the configuration.
+    assert not [path for path in left if "/xdp-ipfilter@" not in path and path != str(ETC)], left
+
+
 # -- The second boot -------------------------------------------------------------------------------
-
-def moment(unit, name):
-    return int(show(unit, name + "TimestampMonotonic"))
-
 
 def the_filter_was_there_before_the_network():
     before = json.loads(pathlib.Path("/run/witness.json").read_text())
@@ -343,7 +498,7 @@ def the_filter_was_there_before_the_network():
             assert "xdp" in one and one["xdp"]["prog"]["id"], one
             assert not one["addr_info"], one
     assert {one["ifname"] for one in before} >= {"eth0", "eth1"}
-    for unit in ("xdp-ipfilter.service", "xdp-ipfilter@eth1.service"):
+    for unit in (SYNC_UNIT, "xdp-ipfilter@eth1.service"):
         assert 0 < moment(unit, "ActiveEnter") <= moment("network-pre.target", "ActiveEnter")
     assert moment("network-pre.target", "ActiveEnter") <= \
         moment("systemd-networkd.service", "ExecMainStart")
@@ -366,12 +521,19 @@ def the_network_waits_as_in_the_manual():
 
 
 BOOTS = {
-    "first": [an_interface_as_in_the_manual, a_restart_of_an_interface_leaves_no_gap,
-              a_bridge_comes_and_goes, sync_as_in_the_manual, sync_restarts_without_a_gap,
-              sync_keeps_an_interface_that_comes_and_goes, sources_run_as_nobody, a_hang_is_noticed,
-              metrics_answer, nothing_was_refused_or_failed,
+    "first": [the_packages_are_installed_and_start_nothing, an_interface_as_in_the_manual, another_policy_as_in_the_manual,
+              a_restart_of_an_interface_leaves_no_gap, a_bridge_comes_and_goes,
+              sync_as_in_the_manual, sync_restarts_without_a_gap,
+              sync_keeps_an_interface_that_comes_and_goes, sources_run_as_nobody,
+              a_hang_is_noticed, metrics_answer, the_page_shows_who_sends_most,
+              metrics_are_served_by_nobody, metrics_survive_restarts_and_crashes,
+              no_program_needs_what_its_unit_forbids,
+              an_upgrade_restarts_what_runs_and_leaves_filters_alone,
+              nothing_was_refused_or_failed,
               a_bad_configuration_is_reported_and_not_tried_again,
-              what_is_kept_for_the_second_boot],
+              what_is_kept_for_the_second_boot,
+              removed_packages_stop_their_services_and_leave_filters,
+              purged_packages_leave_only_what_was_written_by_hand],
     "second": [the_filter_was_there_before_the_network, the_list_is_live_without_its_server,
                nothing_was_refused_or_failed, the_network_waits_as_in_the_manual],
 }
