@@ -150,13 +150,9 @@ else
 endif
 	$(call say,REMOVE,"$$root$$prefix")
 
-# The last commit, with the man page, so that a build from it needs no pandoc. Git gives all files
-# the time of the commit.
+# The last commit, with the man page, so that a build from it needs no pandoc.
 dist: man
-	$(Q)mkdir -p '$(or $(OUTPUT),.)'
-	$(Q)git -c safe.directory='$(CURDIR)' archive --format=tar.gz \
-		--prefix=xdp-ipfilter-$(VERSION)/xdp-ipfilter/ --add-file=xdp-ipfilter/xdp-ipfilter.8 \
-		--prefix=xdp-ipfilter-$(VERSION)/ -o '$(or $(OUTPUT),.)/xdp-ipfilter-$(VERSION).tar.gz' HEAD
+	$(Q)packaging/tarball '$(or $(OUTPUT),.)/xdp-ipfilter-$(VERSION).tar.gz' xdp-ipfilter/xdp-ipfilter.8
 	$(call say,DIST,'$(or $(OUTPUT),.)/xdp-ipfilter-$(VERSION).tar.gz')
 
 rpm:

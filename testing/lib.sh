@@ -36,13 +36,31 @@ tap_run() {
 	tap_result "$name" "$status"
 }
 
-# all_files: what git tracks or would add; in a tarball, or without git, every file. The clone may
-# be another user's, and git must accept that: running the tests means trusting the tree anyway.
+# files_of_git OPTION...: the files that a build does not make. The clone may be another user's, and
+# git must accept that: running the tests means trusting the tree anyway.
+files_of_git() {
+	git -c safe.directory="$PWD" -c core.fsmonitor=false "$@" ls-files -co --exclude-standard 2>/dev/null
+}
+
+# In an unpacked tarball, git knows by .gitignore what a build has made.
+files_of_tarball() {
+	local empty status
+	empty=$(mktemp -d) && git init -q --bare "$empty" 2>/dev/null &&
+		files_of_git --git-dir="$empty" --work-tree=.
+	status=$?
+	rm -rf "$empty"
+	return "$status"
+}
+
+# all_files: what git tracks or would add; without git, all that do not look like built ones
 all_files() {
-	{
-		[ -e .git ] && git -c safe.directory="$PWD" -c core.fsmonitor=false \
-			ls-files -co --exclude-standard 2>/dev/null
-	} || find . -path ./.git -prune -o -type f ! -name config.mk -print | cut -c 3-
+	if [ -e .git ]; then
+		files_of_git && return
+	else
+		files_of_tarball && return
+	fi
+	find . -name .git -prune -o -path ./build -prune -o -type f ! -name '*.[oad]' ! -name .flags \
+		! -name config.mk ! -name xdp-ipfilter.8 -print | cut -c 3-
 }
 
 # tree_files PATTERN...: the files of the tree whose top is the working directory. A pattern's *

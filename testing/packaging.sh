@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# Is what a release consists of complete, and are the recipes of distributions sound? Quick; the
-# matrix builds packages (testing/rpm.sh). Reports in TAP.
+# Is what a release consists of complete, does `make release` refuse what is none, and are the
+# recipes of distributions sound? The matrix builds packages (testing/rpm.sh). Reports in TAP.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 # shellcheck source=lib.sh
@@ -40,10 +40,119 @@ tarball_is_complete() {
 			sed "s|^xdp-ipfilter-$version/||" | sort)
 }
 
+# An unpacked tarball makes the same tarball, without git.
+tarball_makes_itself() {
+	local tree=$scratch/unpacked/xdp-ipfilter-$version
+	mkdir "$scratch/unpacked" && tar -x -C "$scratch/unpacked" -f "$scratch/first/"*.tar.gz &&
+		(cd "$tree" && packaging/tarball "$scratch/third.tar.gz" xdp-ipfilter/xdp-ipfilter.8) &&
+		cmp "$scratch/first/"*.tar.gz "$scratch/third.tar.gz"
+}
+
+# What a build leaves in it is not among the files that tests look at, with and without git.
+unpacked_tests_see_sources() {
+	local tree=$scratch/unpacked/xdp-ipfilter-$version seen=$scratch/seen
+	touch "$tree/config.mk" "$tree/lib/util/text.o" "$tree/lib/util/libutil.a" "$tree/lib/util/.flags"
+	mkdir "$scratch/no-git" && printf '#!/bin/sh\nexit 127\n' >"$scratch/no-git/git" &&
+		chmod 755 "$scratch/no-git/git" &&
+		(cd "$tree" && bash -c '. testing/lib.sh; all_files; PATH=$1:$PATH all_files' x "$scratch/no-git") \
+			>"$seen" &&
+		diff <(git_here ls-tree -r --name-only HEAD | sort) <(sort "$seen" | uniq -d) &&
+		[ "$(sort -u "$seen" | wc -l)" -eq "$(($(wc -l <"$seen") / 2))" ]
+}
+
+# --- make release --------------------------------------------------------------------------------
+
+clone=$scratch/clone
+
+in_clone() {
+	git -C "$clone" -c user.name=Test -c user.email=test@example.org "$@"
+}
+
+commit() {
+	in_clone add -A && in_clone commit -q --allow-empty -m 'packaging: try a release' -m 'In a test.'
+}
+
+# Lint and the other unit tests are suites of their own, and take minutes: here are stand-ins that
+# can fail.
+make_clone() {
+	git_here clone -q "$PWD" "$clone" && cd "$clone" || return
+	(
+		cd testing/unit && rm test_*.c
+		sed -i -e '/^PROGRAMS :=/,/[^\\]$/c\PROGRAMS := test_one' -e '/^PROGRAMS +=/d' Makefile
+		echo 'int main(void) { return 0; }' >test_one.c
+	)
+	(
+		cd testing && rm lint/check-*
+		printf '#!/bin/sh\n[ ! -e wrong ]\n' | tee lint.sh >lint/check-one
+		chmod 755 lint/check-one
+	)
+	echo 9.8.7 >VERSION
+	printf '# Changelog\n\n## [Unreleased]\n\n## [9.8.7] - 2026-01-02\n\n- All.\n' >CHANGELOG.md
+	commit
+}
+
+# release [URL]: what is compiled is not optimised, because that takes half the time
+release() {
+	(cd "$clone" && CFLAGS=-O0 make release ${1:+URL="$1"}) >"$scratch/said" 2>&1
+}
+
+# refuses WORDS COMMAND...: after the command, run in the clone, there is no release, and WORDS say
+# why; nothing is left, and what the command did is undone
+refuses() {
+	local words=$1 status
+	shift
+	(cd "$clone" && eval "$*") || return
+	! release && grep -qF -- "$words" "$scratch/said" && [ ! -e "$clone/build/release" ] &&
+		[ ! -e "$clone/build/release.new" ]
+	status=$?
+	[ "$status" -eq 0 ] || tail -n 20 "$scratch/said"
+	in_clone reset -q --hard "$start" && in_clone clean -qfd && return "$status"
+}
+
+refuses_tag() {
+	in_clone tag v9.8.7 && refuses 'there is a tag already' true && in_clone tag -d v9.8.7
+}
+
+makes_release() {
+	local folder=$clone/build/release
+	release https://example.org/files && [ -z "$(in_clone status --porcelain)" ] &&
+		(cd "$folder" && sha256sum -c --quiet SHA256SUMS && sha256sum xdp-ipfilter-9.8.7.tar.gz) \
+			>"$scratch/sum" &&
+		grep -qF 'git tag -s v9.8.7' "$scratch/said" &&
+		head -c 5 "$folder/xdp-ipfilter-9.8.7.pdf" | grep -q '^%PDF-' &&
+		grep -qF "$(cut -d ' ' -f 1 "$scratch/sum")" "$folder/packaging/arch/PKGBUILD" &&
+		grep -qF https://example.org/files "$folder/packaging/openwrt/Makefile" &&
+		[ -x "$folder/packaging/openwrt/files/xdp-ipfilter.init" ] &&
+		[ -e "$folder/packaging/alpine/xdp-ipfilter.initd" ] && return
+	tail -n 20 "$scratch/said"
+	return 1
+}
+
+try_release() {
+	local start
+	tap_run 'a clone to release' make_clone
+	start=$(in_clone rev-parse HEAD)
+	tap_run 'no release with changes that are not committed' \
+		refuses 'not committed' 'echo >>README.org'
+	tap_run 'or with a file that nobody added' refuses 'notes.txt' 'echo >notes.txt'
+	tap_run 'or of a version that has a tag' refuses_tag
+	tap_run 'or of a version that the changelog does not have' refuses 'CHANGELOG.md: no section' \
+		'echo 9.8.8 >VERSION && commit'
+	tap_run 'or with changes that belong to none' refuses 'still unreleased' \
+		'sed -i "s/^## .Unreleased.$/&\n\n- More./" CHANGELOG.md && commit'
+	tap_run 'or of a version that is none' refuses 'not MAJOR.MINOR.PATCH' 'echo 9.8 >VERSION && commit'
+	tap_run 'or when lint fails' refuses 'make lint fails' 'touch wrong && commit'
+	tap_run 'or when a unit test fails' refuses '/test_one fails' \
+		'sed -i s/0/1/ testing/unit/*.c && commit'
+	tap_run 'else it makes all files of a release' makes_release
+}
+
+# --- recipes -------------------------------------------------------------------------------------
+
 # version_is_in_one_place: pages that tell its history may name it
 version_is_in_one_place() {
 	! tree_files '*' | grep -v -e '^VERSION$' -e '^CHANGELOG\.md$' -e '\.svg$' -e '^testing/' |
-		xargs grep -nE -- "(^|[^0-9.])${version//./\\.}([^0-9.]|\$)"
+		xargs grep -InE -- "(^|[^0-9.])${version//./\\.}([^0-9.]|\$)"
 }
 
 fill_all() {
@@ -105,6 +214,13 @@ elif ! command -v pandoc >/dev/null; then
 else
 	tap_run 'the same commit makes the same tarball' tarball_is_reproducible
 	tap_run 'the tarball has every file of the commit, and the man page' tarball_is_complete
+	tap_run 'unpacked, it makes itself' tarball_makes_itself
+	tap_run 'and its tests see its files, not what was built' unpacked_tests_see_sources
+fi
+if [ "$tap_failed" -eq 0 ] && [ -d "$scratch/unpacked" ] && command -v groff >/dev/null; then
+	try_release
+else
+	tap_skip 'make release' 'no tarball, or groff is not installed'
 fi
 tap_run 'the version is in one place' version_is_in_one_place
 tap_run 'the recipes are filled in' fill_all
