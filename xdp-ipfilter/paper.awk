@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 # How does the man page read on paper? Examples have smaller letters there, and lines that are wider
-# than the page go on in the next one.
+# than the page go on in the next one. On a screen, a reader shows the outline beside the pages.
 
 function width(text) {
 	gsub(/\\f\[[A-Z]*\]/, "", text)
@@ -24,7 +24,15 @@ function print_folded(line, parts, count, i, text) {
 	print text
 }
 
+function heading(line) {
+	sub(/^\.S[HS] /, "", line)
+	gsub(/["\\]/, "", line)
+	return line
+}
+
 BEGIN { WIDTH = 92 }
+/^\.TH / { print; print ".pdfinfo /Title xdp-ipfilter(8)"; next }
+/^\.S[HS] / { print; print ".pdfbookmark " (/^\.SH/ ? 1 : 2) " " heading($0); next }
 /^\.(fi|EE)$/ { print ".ps\n.vs"; is_example = 0 }
 is_example && width($0) > WIDTH { print_folded($0); next }
 { print }
