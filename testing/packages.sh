@@ -82,6 +82,7 @@ test     optional  man-db                         man-db
 test     optional  groff                          groff
 test     optional  poppler-utils                  poppler-utils
 test     optional  rpmlint                        rpmlint
+test     optional  makepkg                        -
 test     optional  bash-completion                bash-completion
 test     optional  systemd                        systemd
 test     optional  etcd-server                    etcd

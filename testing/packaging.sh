@@ -198,7 +198,38 @@ openwrt_defines() {
 	diff <(grep '^package' "$scratch/said") - <<-EOT
 		package xdp-ipfilter: installs
 		package xdp-ipfilter-sync: installs
+		package xdp-ipfilter-metrics: installs
+		package xdp-ipfilter-top: installs
 	EOT
+}
+
+# What `make install` puts beside the tool is in a package everywhere. Arch has one for all. OpenWrt
+# has no use for mmdb, and no systemd, as Alpine has none.
+recipes_have_all_programs() {
+	local program programs wrong=0
+	programs=$(grep -oE '(xdp-ipfilter|programs)/xdp-ipfilter-[a-z]+' Makefile | sed 's/.*-//' | sort -u)
+	[ "$(wc -w <<<"$programs")" -ge 7 ] || return
+	for program in $programs; do
+		program=xdp-ipfilter-$program
+		grep -q "/$program\$" "$scratch/rpm/xdp-ipfilter.spec" || wrong=rpm
+		[ "$program" = xdp-ipfilter-interface ] || grep -qE "/$program( |\$)" "$scratch/alpine/APKBUILD" ||
+			wrong=alpine
+		[[ $program =~ -(interface|mmdb)$ ]] || grep -qE "/$program( |\$)" "$scratch/openwrt/Makefile" ||
+			wrong=openwrt
+		[ "$wrong" = 0 ] || { printf '%s: no %s\n' "$wrong" "$program" && return 1; }
+	done
+}
+
+# What makepkg understands of the recipe. As root it refuses to run, and it looks for pacman, which
+# it does not need for this.
+makepkg_reads() {
+	chmod 755 "$scratch" && chown -R nobody "$scratch/arch" || return
+	(cd "$scratch/arch" && setpriv --reuid nobody --clear-groups env HOME=/nonexistent PACMAN=true \
+		makepkg --printsrcinfo) >"$scratch/said" 2>&1 &&
+		! grep -E 'WARNING|ERROR' "$scratch/said" && grep -q "pkgver = $version" "$scratch/said" &&
+		grep -q 'backup = etc/fail2ban/action.d/xdp-ipfilter.py' "$scratch/said" && return
+	cat "$scratch/said"
+	return 1
 }
 
 # The rest of what rpmlint says is about the system that it runs on.
@@ -231,6 +262,12 @@ else
 fi
 tap_run 'the recipes of Arch and Alpine have all their functions' has_functions
 tap_run 'the recipe of OpenWrt defines its packages' openwrt_defines
+tap_run 'each recipe has all programs' recipes_have_all_programs
+if command -v makepkg >/dev/null && [ "$(id -u)" -eq 0 ]; then
+	tap_run 'makepkg reads the recipe of Arch' makepkg_reads
+else
+	tap_skip 'makepkg reads the recipe of Arch' 'makepkg is not installed, or this is not root'
+fi
 if command -v rpmlint >/dev/null; then
 	tap_run 'rpmlint accepts the spec' spec_is_clean
 else
