@@ -63,8 +63,9 @@ only() {
 	e2e=("${e2e[@]/#/testing/e2e/test_}")
 }
 without() {
+	local folder=testing/e2e
 	e2e=("${@/%/.py}")
-	e2e=(testing/e2e "${e2e[@]/#/--ignore=testing/e2e/test_}")
+	e2e=("$folder" "${e2e[@]/#/--ignore=$folder/test_}")
 }
 case $(uname -r)/${1:-} in
 5.10.*)
