@@ -89,6 +89,8 @@ static int replace_file(const char *text, struct error *err)
 	ret = write_text(text, fresh, err);
 	if (!ret && rename(fresh, path))
 		ret = fail(path, err);
+	if (ret)
+		unlink(fresh);
 	return ret;
 }
 

@@ -86,13 +86,19 @@ static void tell_systemd(struct telling *telling, const struct state *state)
 	memcpy(telling->status, text, sizeof(text));
 }
 
-static void tell(struct telling *telling, const struct state *state)
+/* What cannot be written is warned of once. An old file would pass for what is true now. */
+static void tell_status(struct telling *telling, const struct state *state)
 {
 	struct error err = { 0 };
 
-	if (state_write(state, &telling->state, &err))
-		log_warning("%s", err.text);
-	tell_systemd(telling, state);
+	if (state_write(state, &telling->state, &err)) {
+		if (strcmp(telling->trouble.text, err.text) != 0)
+			log_warning("%s; 'status' cannot show the sources meanwhile", err.text);
+		state_remove();
+		free(telling->state);
+		telling->state = NULL;
+	}
+	telling->trouble = err;
 }
 
 void telling_tell(struct telling *telling, const struct keep *keep, const struct feeds *feeds)
@@ -114,5 +120,6 @@ void telling_tell(struct telling *telling, const struct keep *keep, const struct
 		sources[i] = describe_source(feeds, feeds_item(feeds, i));
 	for (size_t i = 0; i < keep->count; i++)
 		interfaces[i] = describe_interface(&keep->items[i]);
-	tell(telling, &state);
+	tell_status(telling, &state);
+	tell_systemd(telling, &state);
 }

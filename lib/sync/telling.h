@@ -7,13 +7,16 @@
 #ifndef SYNC_TELLING_H
 #define SYNC_TELLING_H
 
+#include <util/error.h>
+
 struct feeds;
 struct keep;
 
 /* Zeroed: nothing was said yet. Release with telling_done(), which takes the file away. */
 struct telling {
-	char *state;      /* what the file has */
-	char status[128]; /* what systemd was told */
+	char *state;          /* what the file has */
+	struct error trouble; /* with the file, as it was told */
+	char status[128];     /* what systemd was told */
 };
 void telling_done(struct telling *telling);
 

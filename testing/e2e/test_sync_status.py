@@ -96,6 +96,25 @@ def test_one_that_was_killed_counts_for_nothing(filtered, tmp_path, rules):
 
 
 @pytest.mark.skipif(kernel.is_before(5, 14), reason="the kernel gives namespaces no number")
+def test_what_cannot_be_written_is_told_once_and_no_old_state_is_shown(filtered, tmp_path, rules):
+    """As where /run is full."""
+    with Sync(filtered, tmp_path, source("ours", rules)) as sync:
+        wait_state(sync, "ours", "fresh")
+        cookie = kernel.netns_cookie(filtered.ns)  # 0 before Linux 5.14
+        path = f"/run/xdp-ipfilter/sync{f'-{cookie}' if cookie else ''}.json"
+        assert os.path.exists(path)
+        os.mkdir(f"{path}.new")
+        for octet in (7, 8):
+            rules.write_text(f"198.51.100.{octet}\n")
+            sync.wait(lambda: f"198.51.100.{octet}" in filtered.prefixes("f0", "ours"),
+                      "the rule is live")
+        sync.wait(lambda: not os.path.exists(path), "the old state goes")
+        assert sync.document()["sync"]["pid"] == sync.process.pid and not sync.source("ours")
+        assert len([line for line in sync.said if "cannot show the sources" in line]) == 1
+        os.rmdir(f"{path}.new")
+        assert wait_state(sync, "ours", "fresh")["rules"] == 1
+
+
 def test_a_sync_of_another_network_namespace_is_not_ours(filtered, tmp_path, rules):
     elsewhere = Namespace()
     try:
