@@ -146,7 +146,8 @@ const struct command cmd_load = {
 	.defaults = &load_defaults,
 	.check = check,
 	.read = read_input,
-	.needs = CAPABILITY_BPF | CAPABILITY_ATTACH | CAPABILITY_FILES | TOOL_NEEDS_CLOCK,
+	.needs = CAPABILITY_BPF | CAPABILITY_ATTACH | CAPABILITY_FILES | TOOL_NEEDS_CLOCK |
+		 TOOL_NEEDS_KEEPER,
 	.takes_lock = true,
 	.run = prepare,
 	.commit = commit,

@@ -368,8 +368,12 @@ static void describe_pending(struct report *report)
 		return;
 	}
 	duration_format(pending.left_s, left);
-	report_line(report, "%s: %s is undone in %s, unless '" PROGRAM_NAME " confirm' keeps it",
-		    pending.interfaces, pending.command, left);
+	if (pending.left_s)
+		report_line(report,
+			    "%s: %s is undone in %s, unless '" PROGRAM_NAME " confirm' keeps it",
+			    pending.interfaces, pending.command, left);
+	else
+		report_line(report, "%s: %s is being undone", pending.interfaces, pending.command);
 	report_object(report, "confirm", NULL);
 	report_number(report, "pid", NULL, (uint64_t)pending.pid);
 	report_string(report, "command", NULL, pending.command);

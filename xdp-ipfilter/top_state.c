@@ -221,8 +221,12 @@ static void add_pending(struct top_state *state)
 	if (pending_read(&pending, NULL) || !pending.pid)
 		return;
 	duration_format(pending.left_s, left);
-	snprintf(text, sizeof(text), "%s will be undone in %s, unless confirmed: %.400s",
-		 pending.command, left, pending.interfaces);
+	if (pending.left_s)
+		snprintf(text, sizeof(text), "%s will be undone in %s, unless confirmed: %.400s",
+			 pending.command, left, pending.interfaces);
+	else
+		snprintf(text, sizeof(text), "%s is being undone: %.400s", pending.command,
+			 pending.interfaces);
 	text_printable(text, state->alarms[state->view.alarm_count++], sizeof(state->alarms[0]));
 }
 

@@ -26,6 +26,7 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/timerfd.h>
+#include <sys/wait.h>
 #include <syslog.h>
 #include <time.h>
 #include <unistd.h>
@@ -39,6 +40,7 @@
 #include <util/duration.h>
 #include <util/error.h>
 #include <util/log.h>
+#include <util/oom.h>
 #include <util/program.h>
 
 /* What the two say to each other: one message each, perhaps with a text. */
@@ -90,19 +92,72 @@ static int hear(int fd, char *text, size_t size)
 	return message[0];
 }
 
+/* Answers while the keeper undoes the change, which may have to wait for other commands. Ends when
+ * the keeper closes its end of `stop`, or dies. */
+static void answer_meanwhile(struct keeper *keeper, int stop)
+{
+	struct pollfd fds[] = {
+		{ .fd = stop, .events = POLLIN },
+		{ .fd = keeper->listener, .events = POLLIN },
+	};
+
+	keeper->pending.left_s = 0;
+	while (poll(fds, 2, -1) > 0 && !fds[0].revents) {
+		enum pending_verb verb;
+		auto_fd int client = pending_accept(keeper->listener, &verb);
+
+		if (client >= 0 && verb == PENDING_ASK)
+			pending_tell(client, &keeper->pending);
+		else if (client >= 0)
+			pending_finish(client, "it is being undone already", "");
+	}
+}
+
+/* Starts a process for that, in *pid. Returns what ends it, -1 if there is none. */
+static int start_answering(struct keeper *keeper, pid_t *pid)
+{
+	int ends[2];
+
+	if (pipe2(ends, O_CLOEXEC))
+		return -1;
+	*pid = fork();
+	if (!*pid) {
+		close(ends[1]);
+		answer_meanwhile(keeper, ends[0]);
+		_exit(0);
+	}
+	close(ends[0]);
+	if (*pid > 0)
+		return ends[1];
+	close(ends[1]);
+	return -1;
+}
+
+static void end_answering(int stop, pid_t pid)
+{
+	if (stop < 0)
+		return;
+	close(stop);
+	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+		;
+}
+
 /* Undoes the change under the lock. *remarks is a text that the caller frees, also on failure. */
 static int revert(struct keeper *keeper, unsigned int patience_s, char **remarks, struct error *err)
 {
 	size_t size;
 	FILE *out = open_memstream(remarks, &size);
 	auto_fd int lock = -1;
-	int ret = 0;
+	int stop, ret;
+	pid_t pid;
 
 	if (!out)
 		return error_no_memory(err);
+	stop = start_answering(keeper, &pid);
 	lock_set_timeout(patience_s);
 	lock = lock_take(err);
 	ret = lock < 0 ? lock : undo_revert(keeper->undo, out, err);
+	end_answering(stop, pid);
 	fclose(out);
 	return ret;
 }
@@ -267,6 +322,10 @@ static int close_others(struct keeper *keeper)
 
 static void detach(void)
 {
+	struct oom_score score;
+
+	/* Only this process knows the way back. */
+	oom_be_last(&score);
 	setsid();
 	signal(SIGHUP, SIG_IGN);
 	signal(SIGINT, SIG_IGN);

@@ -6,7 +6,9 @@
  * the change when its time is over. It has no terminal and leads a session of its own, so neither a
  * closed terminal nor the death of the shell ends it. It counts the time since boot, with the time
  * that the machine slept, so a change of the clock does not matter. SIGTERM makes it undo the
- * change at once. Only SIGKILL leaves the change as it is, without a way back.
+ * change at once. Only SIGKILL leaves the change as it is, without a way back; so where memory runs
+ * out, the process is the last to be killed, if that is permitted. While it undoes the change, a
+ * process of its own answers those that ask.
  */
 #ifndef CONTROL_CONFIRM_H
 #define CONTROL_CONFIRM_H

@@ -190,6 +190,9 @@ int pending_answer(enum pending_verb verb, struct pending *out, struct error *er
 	pid_t pid;
 	int ret = pending_read(out, err);
 
+	if (!ret && out->pid && !out->left_s)
+		return error_set(err, -EBUSY, "%s of %s is being undone already", out->command,
+				 out->interfaces);
 	if (!ret && out->pid)
 		stream = ask(verb, &pid, ANSWER_TIMEOUT_S, &ret, err);
 	if (stream)
@@ -211,6 +214,10 @@ static int refuse_second(struct error *err)
 		return ret;
 	if (!other.pid)
 		return error_set(err, -EADDRINUSE, "another change waits to be confirmed");
+	if (!other.left_s)
+		return error_set(err, -EADDRINUSE,
+				 "another change is being undone: %s of %s; try again after that",
+				 other.command, other.interfaces);
 	duration_format(other.left_s, left);
 	return error_set(err, -EADDRINUSE,
 			 "another change waits to be confirmed: %s of %s, for %s more; 'confirm' or "

@@ -15,8 +15,8 @@
 struct error;
 
 struct pending {
-	pid_t pid; /* of the process that waits; 0: no change does */
-	uint64_t left_s;
+	pid_t pid;            /* of the process that waits; 0: no change does */
+	uint64_t left_s;      /* 0: it is being undone */
 	char command[16];     /* that made the change */
 	char interfaces[512]; /* their names, with blanks between them */
 };
@@ -32,8 +32,8 @@ enum pending_verb {
 int pending_read(struct pending *out, struct error *err);
 
 /* Confirms or reverts it, and prints what the process has to say about that as warnings. *out is
- * what was there. Returns 0; -ENOENT with ERROR_ABSENT, there is none; or another negative errno
- * and sets *err. */
+ * what was there. Returns 0; -ENOENT with ERROR_ABSENT, there is none; -EBUSY, it is being undone
+ * already; or another negative errno and sets *err. */
 int pending_answer(enum pending_verb verb, struct pending *out, struct error *err);
 
 /* --- For the process -------------------------------------------------------------------------- */

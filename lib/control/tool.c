@@ -20,6 +20,7 @@
 #include <util/descriptors.h>
 #include <util/error.h>
 #include <util/log.h>
+#include <util/oom.h>
 
 /* How the program ends. Only this file knows these numbers. */
 enum exit_code {
@@ -38,7 +39,14 @@ static int check_descriptors(unsigned int needs, struct error *err)
 
 int tool_start(unsigned int needs, struct error *err)
 {
-	return capability_limit(needs & ~TOOL_NEEDS_CLOCK, err);
+	struct oom_score score = { .text = "" };
+	int ret;
+
+	if (needs & TOOL_NEEDS_KEEPER)
+		oom_be_last(&score);
+	ret = capability_limit(needs & ~(TOOL_NEEDS_CLOCK | TOOL_NEEDS_KEEPER), err);
+	oom_restore(&score);
+	return ret;
 }
 
 int tool_ready(unsigned int needs, struct error *err)

@@ -9,6 +9,8 @@
 
 /* The clock by which rules end; in command.needs, beside enum capability_need. */
 #define TOOL_NEEDS_CLOCK (1u << 31)
+/* It may start a process that must not be killed where memory runs out (--confirm). */
+#define TOOL_NEEDS_KEEPER (1u << 30)
 
 /* The steps of such a program's command table. */
 #define TOOL_STEPS                                                                           \

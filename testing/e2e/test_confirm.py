@@ -215,8 +215,9 @@ def test_status_shows_the_time_left(filled):
     assert "confirm" not in filled.good("status").out
 
 
-def test_who_asks_while_it_is_undone_is_told_that_nothing_waits(filled, patience):
-    """Not that the process does not answer: it ends with the questions in its socket."""
+def test_who_asks_while_it_is_undone_is_told_so(filled, patience):
+    """Also if the question was there before, and whether it is over then or not. Never that the
+    process does not answer."""
     filled.good("add", "203.0.113.1", "--confirm", FOREVER)
     keeper = pending(filled)["pid"]
     os.kill(keeper, signal.SIGSTOP)
@@ -228,9 +229,15 @@ def test_who_asks_while_it_is_undone_is_told_that_nothing_waits(filled, patience
     os.kill(keeper, signal.SIGTERM)
     os.kill(keeper, signal.SIGCONT)
     said = status.communicate(timeout=patience)
-    assert status.returncode == DONE and json.loads(said[0])["confirm"] is None and not said[1]
+    confirming = json.loads(said[0])["confirm"]
+    assert status.returncode == DONE and not said[1]
+    assert confirming is None or confirming["left_s"] == 0
     said = confirm.communicate(timeout=patience)
-    assert confirm.returncode == NOT_LOADED and "no change waits" in said[1]
+    assert (confirm.returncode, said[1].strip()) in (
+        (NOT_LOADED, "xdp-ipfilter: no change waits to be confirmed"),
+        (FAILED, "xdp-ipfilter: add of f0 is being undone already"),
+        (FAILED, "xdp-ipfilter: failed: it is being undone already"))
+    undone(filled, patience)
     assert filled.prefixes("f0") == OLD
 
 
@@ -435,6 +442,30 @@ def test_a_killed_keeper_leaves_the_change(filled):
     filled.good("confirm")
 
 
+def may_choose_who_is_killed():
+    capabilities, = re.findall(r"CapEff:\t(\w+)", pathlib.Path("/proc/self/status").read_text())
+    return int(capabilities, 16) >> 24 & 1
+
+
+def test_where_memory_runs_out_it_is_killed_last(filled, patience):
+    """The command itself is not, nor what gave up CAP_SYS_RESOURCE before."""
+    if not may_choose_who_is_killed():
+        pytest.skip("no CAP_SYS_RESOURCE in this container")
+    filled.good("add", "203.0.113.1", "--confirm", FOREVER)
+    keeper = pathlib.Path(f"/proc/{pending(filled)['pid']}")
+    assert (keeper / "oom_score_adj").read_text() == "-1000\n"
+    filled.good("confirm")
+    reading = filled.start("add", "-f", "-", stdin=subprocess.PIPE)
+    own = pathlib.Path(f"/proc/{reading.pid}/oom_score_adj")
+    wait_for(lambda: "NoNewPrivs:\t1" in own.with_name("status").read_text(),
+             "it has given up its capabilities", patience)
+    wait_for(lambda: own.read_text() == pathlib.Path("/proc/self/oom_score_adj").read_text(),
+             "it is killed as others are", patience)
+    reading.communicate("203.0.113.2\n", timeout=60)
+    without = ["setpriv", "--bounding-set=-sys_resource", "--inh-caps=-all"]
+    filled.good("add", "203.0.113.3", "--confirm", FOREVER, prefix=without)
+
+
 def test_it_counts_the_time_since_boot(filled):
     """Not the time of day, which somebody may set."""
     filled.good("add", "203.0.113.1", "--confirm", FOREVER)
@@ -474,9 +505,22 @@ def test_a_clock_that_is_set_neither_ends_nor_stops_it(filled, patience, time_of
 def test_other_commands_that_hold_the_lock_are_waited_for(filled, patience):
     filled.good("add", "203.0.113.1", "--confirm", "1s")
     with kernel.queued(filled.ns):
-        wait_for(lambda: filled("status", "-j").err, "it waits for the lock", patience)
+        wait_for(lambda: pending(filled)["left_s"] == 0, "it waits for the lock", patience)
         assert "203.0.113.1" in filled.prefixes("f0")
+        for args in ([], ["--revert"]):
+            filled.refused(FAILED, "confirm", *args, words="add of f0 is being undone already")
+        assert "f0: add is being undone\n" in filled.good("status").out
     undone(filled, patience)
+    assert filled.prefixes("f0") == OLD
+
+
+def test_revert_waits_for_them_and_others_are_told(filled, patience):
+    filled.good("add", "203.0.113.1", "--confirm", FOREVER)
+    with kernel.queued(filled.ns):
+        reverting = filled.start("confirm", "--revert")
+        wait_for(lambda: pending(filled)["left_s"] == 0, "it waits for the lock", patience)
+        filled.refused(FAILED, "confirm", words="add of f0 is being undone already")
+    assert reverting.communicate(timeout=patience)[0] == "f0: add undone\n"
     assert filled.prefixes("f0") == OLD
 
 
