@@ -102,12 +102,31 @@ static void describe_source(struct report *report, const struct talker *talker,
 	report_close(report);
 }
 
+/* Does the link need them to work? Link-local addresses are those of its routers and neighbours; who
+ * has no address yet asks for one from the unspecified address. */
+static bool is_of_the_link(const struct prefix *source)
+{
+	static const struct prefix needed[] = {
+		{ { UINT64_C(0xa9fe) << 48, 0 }, IPF_IPV4, 16 }, /* 169.254.0.0/16 */
+		{ { 0, 0 }, IPF_IPV4, 32 },
+		{ { UINT64_C(0xfe80) << 48, 0 }, IPF_IPV6, 10 },
+		{ { 0, 0 }, IPF_IPV6, 128 },
+	};
+
+	for (size_t i = 0; i < sizeof(needed) / sizeof(*needed); i++)
+		if (prefix_contains(&needed[i], source))
+			return true;
+	return false;
+}
+
 /* "drop 192.0.2.66 # 1200 packets/s, 34 %" */
 static void print_rule(struct report *report, const struct talker *talker,
 		       const struct ranking_estimate *value)
 {
 	char prefix[PREFIX_TEXT_SIZE];
 
+	if (!value->packets || is_of_the_link(&talker->prefix))
+		return;
 	prefix_format(&talker->prefix, prefix);
 	report_line(report, "drop %s # %" PRIu64 " packets/s, %u %%", prefix, value->packets,
 		    value->share);

@@ -85,13 +85,33 @@ static void warn_host_bits(const struct input *input)
 			    input->host_bits - 1);
 }
 
-static void warn_missing(const struct where *where)
+static void note_over(const struct input *input)
+{
+	char text[NUMBER_COUNT_SIZE];
+
+	if (input->over)
+		log_notice("%s left out, because the end has passed",
+			   number_count(input->over, "line", text));
+}
+
+/* "a.csv, b.csv": a condition holds in any of them. */
+static void join_names(const struct option_texts *names, char *text, size_t size)
+{
+	size_t used = 0;
+
+	text[0] = '\0';
+	for (size_t i = 0; i < names->count && used < size; i++)
+		used += (size_t)snprintf(text + used, size - used, "%s%s", i ? ", " : "",
+					 names->items[i]);
+}
+
+static void warn_missing(const struct where *where, const char *files)
 {
 	char text[512];
 
 	where_list_missing(where, text, sizeof(text));
 	if (text[0])
-		log_warning("no network has %s", text);
+		log_warning("%s: no network has %s", files, text);
 }
 
 static int read_files(struct input *input, const struct rule_input_files *files, struct error *err)
@@ -107,8 +127,10 @@ static int read_files(struct input *input, const struct rule_input_files *files,
 static int read_chosen(struct input *input, const struct rule_input_files *files, struct error *err)
 {
 	struct where where = { .count = 0 };
+	char names[512];
 	int ret = 0;
 
+	join_names(&files->names, names, sizeof(names));
 	for (size_t i = 0; i < files->where.count && !ret; i++)
 		ret = where_add(&where, files->where.items[i], err);
 	if (ret)
@@ -116,10 +138,10 @@ static int read_chosen(struct input *input, const struct rule_input_files *files
 	input->where = &where;
 	if (!ret)
 		ret = read_files(input, files, err);
+	if (!ret && where_check(&where, err))
+		ret = error_prefix(err, -EINVAL, "%s", names);
 	if (!ret)
-		ret = where_check(&where, err);
-	if (!ret)
-		warn_missing(&where);
+		warn_missing(&where, names);
 	input->where = NULL;
 	where_done(&where);
 	return ret;
@@ -137,7 +159,9 @@ int rule_input_read(struct input *input, const struct rule_input_files *files,
 	ret = files->where.count ? read_chosen(input, files, err) : read_files(input, files, err);
 	for (size_t i = 0; i < rules->count && !ret; i++)
 		ret = reader_argument(input, rules->items[i], err);
-	if (!ret)
+	if (!ret) {
 		warn_host_bits(input);
+		note_over(input);
+	}
 	return ret;
 }

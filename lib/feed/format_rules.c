@@ -186,8 +186,12 @@ static int read_rule(const struct state *state, struct line *line, const struct 
 	ret = line_read_rule(line, &tokens[next++], err);
 	if (!ret)
 		ret = read_rest(line, tokens + next, count - next, &end, err);
-	if (ret || end.is_over)
+	if (ret)
 		return ret;
+	if (end.is_over) {
+		line->input->over++;
+		return 0;
+	}
 	rule.expires = end.expires;
 	return line_add_rules(line, &rule, err);
 }

@@ -80,6 +80,7 @@ struct input {
 	size_t set_capacity;
 	const struct format
 		*read_as; /* the format of the last file; NULL: not known when reading failed */
+	size_t over;      /* lines that were left out, because their end has passed */
 	size_t host_bits; /* rules whose host bits were cleared */
 	/* The first such rule: "FILE:LINE:COLUMN: '10.0.0.1/8' means 10.0.0.0/8". */
 	char host_bits_example[512];

@@ -169,10 +169,13 @@ def test_what_is_asked_for_must_be_there(loaded, tmp_path):
         loaded.refused(USAGE, "add", "-f", path, "--where", "asn=64500", words=[
             "countries.mmdb: no record has 'asn'; there is country, continent"])
         loaded.refused(USAGE, "add", "-f", path, "--where", "country=UK",
-                       words="no network has country=UK")
+                       words="countries.mmdb: no network has country=UK")
+        again = write(tmp_path, mmdb.write(COUNTRY_RECORDS["MaxMind and DB-IP"]), "again.mmdb")
+        loaded.refused(USAGE, "add", "-f", path, "-f", again, "--where", "country=UK",
+                       words=f"{path}, {again}: no network has country=UK")
         loaded.refused(USAGE, "add", "--where", "country=KP", "192.0.2.1", words="no --file")
         loaded.refused(USAGE, "add", "-f", path, "--where", "country", words="KEY=VALUE")
-    loaded.good("add", "-f", path, "--where", "country=KP,UK", warns="no network has country=UK")
+    loaded.good("add", "-f", path, "--where", "country=KP,UK", warns="countries.mmdb: no network has country=UK")
     assert set(loaded.prefixes("f0")) == {"192.0.2.0/24", "2001:db8:7::/48"}
 
 

@@ -61,8 +61,10 @@ def test_list_can_show_when_rules_end(loaded):
     assert 3590 < ends - time.time() < 3602
     loaded.good("flush", "-a")
     text = said + "192.0.2.3 until 2020-01-01T00:00:00Z\n"
-    loaded.good("add", "-f", "-", stdin=text)
+    loaded.good("add", "-f", "-", stdin=text, warns="1 line left out, because the end has passed")
     assert set(loaded.prefixes("f0")) == {"192.0.2.1", "192.0.2.2"}
+    loaded.good("add", "-f", "-", stdin="192.0.2.3 until 2020-01-01T00:00:00Z\n" * 2,
+                warns="2 lines left out, because the end has passed")
     assert loaded.good("list", "--until").out == said
     assert "is for text" in loaded("list", "--until", "--json").err
 

@@ -91,7 +91,7 @@ def test_groups_and_verdicts(lab):
 def test_text(lab):
     lab.load("-i", "192.0.2.0/24")
     with flood(lab):
-        said = lab.good("top", "-b", "--count", "1", "-i", "500", lab.dev).out.splitlines()
+        said = lab.good("top", "-b", "--count", "1", "-i", "2000", lab.dev).out.splitlines()
     assert re.fullmatch(rf"{lab.dev}: [\d,]+ packets/s, [\d.]+[kM]? bits/s, (\d+) % dropped",
                         said[0]), said
     assert said[1] == "  packets/s  bits/s  share  verdict  source         rule          set"
@@ -118,6 +118,26 @@ def test_its_rules_block_the_flood(lab):
     assert rules.startswith(f"drop {FLOOD[0][0]} # ")
     lab.good("add", "-t", "10m", "-f", "-", stdin=rules)
     assert lab.wire.exchange([udp(source) for source, _ in FLOOD]) == [False] * 3
+
+
+def test_rules_spare_what_the_link_needs(lab):
+    lab.load()
+    needed = ["fe80::7", "febf::1", "169.254.1.2", "0.0.0.0", "::"]
+    others = ["fec0::1", "169.253.1.2", "0.0.0.1", "::1:0:0:1"]
+    with flood(lab, [(source, 10) for source in needed + others]):
+        rules = lab.good("top", "--rules", "--count", "1", "-i", "2000").out.splitlines()
+    assert sorted(rule.split()[1] for rule in rules) == sorted(others)
+
+
+def test_rules_spare_sources_of_a_quiet_link(lab):
+    """One or two packets in six seconds are 0 packets/s."""
+    lab.load()
+    every = ["--count", "1", "-i", "6000"]
+    with lab.wire.flooded([udp("192.0.2.67")], pause=5):
+        shows = lab.start("top", "-b", *every)
+        rules = lab.good("top", "--rules", *every).out
+        assert "192.0.2.67" in shows.communicate(timeout=60)[0]
+    assert rules == ""
 
 
 def test_without_packets_and_without_a_filter(lab):
