@@ -17,12 +17,18 @@
 #include <feed/where.h>
 #include <ruleset/address.h>
 #include <util/array.h>
+#include <util/clock.h>
 #include <util/error.h>
 
 #define MAPPED_BITS 96
 #define PATH_LENGTH 8     /* of a key: country.names.en has three parts */
 #define VALUE_LENGTH 128  /* longer ones are cut: none that a user asks for is */
 #define DATA_SEPARATOR 16 /* bytes between the tree and the records */
+
+/* How long the records may take, where a damaged file has many that overlap: 50 times as long as
+ * those of the files that are published, and for a moment in any case. */
+#define PATIENCE_NS CLOCK_NS_PER_S
+#define PATIENCE_NS_PER_BYTE UINT64_C(2000)
 
 struct mmdb {
 	MMDB_s file;
@@ -50,7 +56,8 @@ struct walk {
 	struct error *err;
 	struct rows rows;
 	uint64_t visits;
-	bool has_ipv4; /* at ::/96, which comes before ::ffff:0:0/96 */
+	uint64_t until_ns; /* by clock_work_ns() */
+	bool has_ipv4;     /* at ::/96, which comes before ::ffff:0:0/96 */
 	/* What is still to be written, because the next network may continue it. */
 	const char *row; /* NULL: nothing */
 	struct address first, last;
@@ -203,6 +210,8 @@ static int read_path(struct walk *walk, MMDB_entry_s *entry, const char *name,
 	int status;
 
 	*found = false;
+	if (clock_work_ns() > walk->until_ns)
+		return damaged(walk, "its records take too long to read");
 	if (!split_path(name, copy, sizeof(copy), path))
 		return 0;
 	status = MMDB_aget_value(entry, &data, path);
@@ -506,6 +515,8 @@ int mmdb_write(struct mmdb *mmdb, const struct where_condition *conditions, size
 	};
 	int ret = 0;
 
+	walk.until_ns = clock_work_ns() + PATIENCE_NS +
+			PATIENCE_NS_PER_BYTE * (uint64_t)mmdb->file.file_size;
 	write_header(&walk);
 	if (mmdb->file.metadata.node_count)
 		ret = walk_node(&walk, 0, (struct ipf_key){ 0, 0 }, 0);

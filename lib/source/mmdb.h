@@ -23,7 +23,8 @@ void mmdb_close(struct mmdb *mmdb);
 /* Writes the table that <feed/networks.h> reads: START, END, and for the key of each condition what
  * the records have. Neighbours with the same values are one line, IPv4 networks are written once,
  * however many aliases the tree has for them, and networks without any value are left out. Returns
- * 0, or a negative errno and sets *err: -EINVAL, the file is damaged, or no record has a key. */
+ * 0, or a negative errno and sets *err: -EINVAL, the file is damaged, or no record has a key.
+ * Whatever the file has, it works no longer than a second, and two for each megabyte. */
 int mmdb_write(struct mmdb *mmdb, const struct where_condition *conditions, size_t count, FILE *out,
 	       struct error *err);
 

@@ -21,6 +21,9 @@ uint64_t clock_monotonic_ms(void);
  * process's time namespace. The clock that the XDP program reads, but for that offset. */
 uint64_t clock_boot_ns(void);
 
+/* How long this thread has worked. */
+uint64_t clock_work_ns(void);
+
 /* The time of day, since 1970. It may be set, back too. */
 uint64_t clock_unix_ns(void);
 

@@ -24,7 +24,17 @@ class Uint(int):
         return made
 
 
+class Raw(bytes):
+    """A record that is written as it is."""
+
+
+#: A pointer to the first record.
+FIRST = Raw(b"\x20\0")
+
+
 def encode(value):
+    if isinstance(value, Raw):
+        return bytes(value)
     if isinstance(value, str):
         text = value.encode()
         return control(2, len(text)) + text

@@ -233,6 +233,20 @@ def test_a_tree_with_a_loop_ends(tmp_path):
 
 
 @needs_library
+@pytest.mark.parametrize("conditions", [["country=KP"], []])
+def test_records_that_take_too_long_are_refused(tmp_path, conditions):
+    """All of 16,384 records are the same one, in which keys are looked for one after the other."""
+    networks = {"0.0.0.0/14": mmdb.Raw(mmdb.control(7, 60000) + mmdb.encode("") * 120000)}
+    for number in range(1, 1 << 14):
+        address = ipaddress.ip_address(number << 18)
+        networks[f"{address}/14"] = mmdb.Raw(mmdb.FIRST + number.to_bytes(2, "big"))
+    path = write(tmp_path, mmdb.write(networks, version=4))
+    where = [arg for one in conditions for arg in ("--where", one)]
+    tool.refused(USAGE, "test", "--rules", path, *where, "192.0.2.1",
+                 words="test.mmdb: the database is damaged: its records take too long to read")
+
+
+@needs_library
 def test_a_database_of_another_user_is_read(loaded, tmp_path):
     """Root's command opens it, and hands a copy over to the program, which could not."""
     path = write(tmp_path, mmdb.write(COUNTRY_RECORDS["IPinfo"]))
