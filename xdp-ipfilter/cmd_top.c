@@ -102,8 +102,8 @@ static void describe_source(struct report *report, const struct talker *talker,
 	report_close(report);
 }
 
-/* Does the link need them to work? Link-local addresses are those of its routers and neighbours; who
- * has no address yet asks for one from the unspecified address. */
+/* Does the link need them to work? Link-local addresses are those of its routers and neighbours. A
+ * host without an address asks for one from the unspecified address. */
 static bool is_of_the_link(const struct prefix *source)
 {
 	static const struct prefix needed[] = {

@@ -40,8 +40,9 @@ const char *rule_input_format_name(unsigned int index);
 /* Reads the files ("-" is standard input), then the rules. The caller has set the first members of
  * the input, but not its format and where. Gives one warning for all rules whose host bits were
  * cleared, and one for values of --where that no network has; says how many lines were left out
- * because their end has passed; with -v, names the format of each file. Returns 0, ERROR_USAGE for bad input, or another negative errno with a message, unless the
- * program that reads a database has printed one. */
+ * because their end has passed; with -v, names the format of each file. Returns 0, ERROR_USAGE for
+ * bad input, or another negative errno with a message, unless the program that reads a database has
+ * printed one. */
 int rule_input_read(struct input *input, const struct rule_input_files *files,
 		    const struct option_texts *rules, struct error *err);
 
