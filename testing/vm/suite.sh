@@ -54,10 +54,10 @@ tap() {
 # one suite, and the others the next (rest), so that two machines share them.
 most=(advice chain confirm enforce kernels links load repair rules status sync_interfaces top
 	traffic upgrade waits watch writers)
-never=(databases errors fail2ban feeds files fleet help metrics_hostile metrics_server
-	metrics_shared offline source_crowdsec source_etcd source_file source_sandbox source_url
-	sync_config sync_crowdsec sync_etcd sync_hostile sync_route sync_status sync_url sync_where
-	top_screen)
+never=(databases errors fail2ban feeds files fleet help metrics_heaviest metrics_hostile
+	metrics_server metrics_shared offline source_crowdsec source_etcd source_file source_sandbox
+	source_url sync_config sync_crowdsec sync_etcd sync_hostile sync_route sync_status sync_url
+	sync_where top_screen)
 only() {
 	e2e=("${@/%/.py}")
 	e2e=("${e2e[@]/#/testing/e2e/test_}")
