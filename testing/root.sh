@@ -1,15 +1,16 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# Where do the libraries and programs of another architecture come from?
+# Where do the libraries and programs of another architecture or release of Debian come from?
 #
-#     root.sh [-m] ARCHITECTURE       (arm64, s390x, ...: Debian's name of it)
+#     root.sh [-m|-b] [-r RELEASE] ARCHITECTURE     (trixie, sid, ...; amd64, arm64, s390x, ...)
 #
 # Prints a folder that has Debian's libraries of that architecture, to build with
 # (--sysroot), and to run what was built (qemu-ARCHITECTURE -L). With -m it also has the programs
-# that tests need: it is the root of a virtual machine. It is of the release of this machine, so
-# that the libraries are those that the headers here belong to; on another distribution than Debian,
-# of the present stable one.
+# that tests need: it is the root of a virtual machine. With -b it has compilers, too, to build in
+# it (testing/debian-build.sh). Without -r it is of the release of this machine, so that the
+# libraries are those that the headers here belong to; on another distribution than Debian, of the
+# present stable one.
 #
 # The folder is made on the first call and re-used afterwards; remove it to get newer packages.
 # Nothing is installed, and no foreign program is run: the packages are only unpacked.
@@ -31,22 +32,34 @@ programs=(base-files base-passwd bash bpftool busybox-static coreutils diffutils
 	gawk grep hostname iproute2 iputils-ping ipset kmod libc-bin make mount ncurses-base ncurses-bin
 	openssl procps python3 python3-pytest python3-scapy sed strace tar tcpdump util-linux
 	wireguard-tools xdp-tools)
+# What the build runs, besides.
+compilers=(clang gcc llvm pkgconf)
 
 skip() { echo "root.sh: skipped: $*" >&2; exit 77; }
+usage() {
+	echo 'usage: root.sh [-m|-b] [-r RELEASE] ARCHITECTURE  (trixie, sid, ...; arm64, s390x, ...)' >&2
+	exit 2
+}
 
-machine=no
-if [[ ${1:-} == -m ]]; then
-	machine=yes
-	shift
-fi
-[[ $# -eq 1 && $1 =~ ^[a-z0-9]+$ ]] ||
-	{ echo 'usage: root.sh [-m] ARCHITECTURE  (arm64, s390x, ...)' >&2; exit 2; }
+kind='' suite=''
+packages=("${libraries[@]}")
+while getopts mbr: option; do
+	case $option in
+	m) kind=-machine packages+=("${programs[@]}") ;;
+	b) kind=-builder packages+=("${programs[@]}" "${compilers[@]}") ;;
+	r) suite=$OPTARG ;;
+	*) usage ;;
+	esac
+done
+shift $((OPTIND - 1))
+[[ $# -eq 1 && $1 =~ ^[a-z0-9]+$ && $suite =~ ^[a-z]*$ ]] || usage
 architecture=$1
 
-suite=$(. /etc/os-release && [[ $ID == debian ]] && echo "${VERSION_CODENAME:-sid}") || suite=stable
+[[ $suite ]] ||
+	suite=$(. /etc/os-release && [[ $ID == debian ]] && echo "${VERSION_CODENAME:-sid}") ||
+	suite=stable
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/xdp-ipfilter/root
-root=$cache/$suite-$architecture
-[[ $machine == no ]] || root+=-machine
+root=$cache/$suite-$architecture$kind
 
 # The system of a package's absolute links is the root, not the one here.
 relative_links() {
@@ -64,6 +77,7 @@ configured() {
 	echo '127.0.0.1 localhost' >"$1/etc/hosts"
 	ln -sfn gawk "$1/usr/bin/awk"
 	ln -sfn bash "$1/usr/bin/sh"
+	[[ ! -e $1/usr/bin/gcc ]] || ln -sfn gcc "$1/usr/bin/cc"
 }
 
 cached_or_exit "$root"
@@ -72,12 +86,10 @@ command -v flock >/dev/null || skip 'no flock here (Debian package: util-linux)'
 
 cached_begin "$root"
 debian_apt "$work/apt" "$suite" "$architecture" >&2 9>&-
-packages=("${libraries[@]}")
-[[ $machine == no ]] || packages+=("${programs[@]}")
 debian_unpack "$work/apt" "$work/root" "${packages[@]}" 9>&- ||
 	skip "cannot fetch the packages of Debian's $suite for $architecture (no network, or a mirror" \
 		'without it)'
 relative_links "$work/root"
-[[ $machine == no ]] || configured "$work/root"
+[[ ! $kind ]] || configured "$work/root"
 chmod 755 "$work/root"
 cached_finish "$work/root" "$root"

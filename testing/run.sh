@@ -17,7 +17,7 @@ top=$PWD
 
 suites=(layers lint build packaging hardening units unit fuzz bpf docs e2e bench vm-6.1 vm-6.12
 	vm-6.12-rest)
-matrix=(vm-5.10 vm-6.1-rest vm-newest vm-arm64 cross deb rpm fail2ban-trixie boot
+matrix=(vm-5.10 vm-6.1-rest vm-newest vm-trixie vm-sid vm-arm64 cross deb rpm fail2ban-trixie boot
 	boot-trixie)
 
 usage() {
@@ -280,19 +280,34 @@ suite_bench() {
 	add "$reports/results.tap" "$status" testing/bench
 }
 
-# machine NAME: runs the tests that depend on the kernel on another one, or on another processor
-# with a copy of the tree that is built for it
+# machine NAME: runs the tests that depend on the kernel on another one; or on another processor or
+# release of Debian, with a copy of the tree that is built for it
 machine() {
-	local tree=$work/$1 rest=()
-	[[ $1 != *-rest ]] || rest=(rest)
-	if [ "$1" != arm64 ]; then
-		limited 3660 testing/vm/run.sh -k "${1%-rest}" -t 3600 -o "$reports" -- \
-			testing/vm/suite.sh "${rest[@]}"
-		return
-	fi
-	limited 900 testing/cross.sh --build "$1" "$tree" &&
-		limited 3660 "$tree/testing/vm/run.sh" -a "$1" -k 6.1 -t 3600 -o "$reports" -- \
-			testing/vm/suite.sh
+	local tree=$work/$1
+	case $1 in
+	arm64)
+		limited 900 testing/cross.sh --build arm64 "$tree" && machine_runs '' 6.1 -a arm64
+		;;
+	trixie) machine_of_release 6.12 sid ;;
+	sid) machine_of_release newest trixie ;;
+	*-rest) tree=. && machine_runs rest "${1%-rest}" ;;
+	*) tree=. && machine_runs '' "$1" ;;
+	esac
+}
+
+# machine_runs PART KERNEL [OPTION...]
+machine_runs() {
+	limited 3660 "$tree/testing/vm/run.sh" -k "${@:2}" -t 3600 -o "$reports" -- \
+		testing/vm/suite.sh "$1"
+}
+
+# machine_of_release KERNEL OTHER: with programs of another release, whose libxdp makes chains of
+# another format
+machine_of_release() {
+	local release=${tree##*/} other
+	limited 1800 testing/debian-build.sh "$release" "$tree" &&
+		other=$(testing/package-tree.sh "$2" xdp-tools libxdp1 libbpf1 libelf1t64 libc6) &&
+		cp -R "$other" "$tree/other-libxdp" && machine_runs libxdp "$1" -s "$release"
 }
 
 # The machine exits with 77 and a reason when it can't run here.
@@ -411,6 +426,7 @@ broken() {
 # beside the others.
 usual_seconds() {
 	case $1 in
+	vm-trixie | vm-sid) echo 700 ;;
 	vm-*) echo 1000 ;;
 	deb) echo 900 ;;
 	e2e) echo 600 ;;

@@ -3,8 +3,8 @@
 #
 # What does a command do on another kernel?
 #
-#     run.sh -k VERSION [-a ARCHITECTURE] [-t SECONDS] [-m MEMORY] [-o OUTDIR] [-r ROOT]
-#            -- COMMAND [ARG...]
+#     run.sh -k VERSION [-a ARCHITECTURE] [-s RELEASE] [-t SECONDS] [-m MEMORY] [-o OUTDIR]
+#            [-r ROOT] -- COMMAND [ARG...]
 #
 # Boots Debian's kernel VERSION (5.10, 6.1, 6.12, newest) in qemu, without KVM and without a
 # network. The guest sees the root of this machine and its programs, read-only. Everything that it
@@ -15,8 +15,9 @@
 #
 # With -r the guest boots systemd from ROOT, with two network cards (testing/vm/boot.sh).
 #
-# With -a arm64 the root of the guest is that of testing/root.sh, and the checkout must be built for
-# it, as testing/cross.sh does it. $VM_PROGRAMS is then the script that provides the programs.
+# With -a arm64 or -s RELEASE the root of the guest is that of testing/root.sh, a Debian of that
+# architecture or release. The checkout must be built for it, as testing/cross.sh and
+# testing/debian-build.sh do it. $VM_PROGRAMS is then the script that provides the programs.
 #
 # Exit codes: that of COMMAND, or
 #     2  usage
@@ -35,16 +36,18 @@ say()  { echo "run.sh: $*" >&2; }
 skip() { say "skipped: $*"; exit 77; }
 usage() {
 	[[ $# -eq 0 ]] || say "$*"
-	echo "usage: run.sh -k VERSION [-a amd64|arm64] [-t SECONDS] [-m MEMORY] [-o OUTDIR] [-r ROOT]" \
-		"-- COMMAND [ARG...]" >&2
+	echo "usage: run.sh -k VERSION [-a amd64|arm64] [-s RELEASE] [-t SECONDS] [-m MEMORY] [-o OUTDIR]" \
+		"[-r ROOT] -- COMMAND [ARG...]" >&2
 	exit 2
 }
 
-version='' architecture=amd64 seconds=600 memory=2G outdir='' root='' boot=no programs=/ provider=''
-while getopts k:a:t:m:o:r: option; do
+version='' architecture=amd64 release='' seconds=600 memory=2G outdir='' root='' boot=no programs=/
+provider=''
+while getopts k:a:s:t:m:o:r: option; do
 	case $option in
 	k) version=$OPTARG ;;
 	a) architecture=$OPTARG ;;
+	s) release=$OPTARG ;;
 	t) seconds=$OPTARG ;;
 	m) memory=$OPTARG ;;
 	o) outdir=$OPTARG ;;
@@ -65,16 +68,20 @@ command -v cpio >/dev/null || skip "no cpio (Debian package: cpio)"
 case $architecture in
 amd64)
 	qemu=(qemu-system-x86_64 -machine q35 -cpu max) package=qemu-system-x86 tty=ttyS0
-	root=${root:-/}
 	;;
 arm64)
 	qemu=(qemu-system-aarch64 -machine virt -cpu neoverse-n1) package=qemu-system-arm tty=ttyAMA0
-	root=${root:-$("$here/../root.sh" -m arm64)}
-	[[ $root ]] || exit 77
-	programs=$root provider=testing/root.sh
 	;;
 *) usage "'$architecture': not amd64 or arm64" ;;
 esac
+if [[ $release ]]; then
+	root=$("$here/../root.sh" -b -r "$release" "$architecture") || exit
+	programs=$root provider=testing/root.sh
+elif [[ $architecture != amd64 && ! $root ]]; then
+	root=$("$here/../root.sh" -m "$architecture") || exit
+	programs=$root provider=testing/root.sh
+fi
+root=${root:-/}
 command -v "${qemu[0]}" >/dev/null || skip "no ${qemu[0]} (Debian package: $package)"
 busybox=$(PATH=${programs%/}/usr/bin:${programs%/}/bin command -v busybox) ||
 	skip "no busybox (Debian package: busybox-static)"

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # Which tests depend on the kernel, and run in a virtual machine?
 #
-#	suite.sh [rest]
+#	suite.sh [rest|libxdp]
 #
 # This script runs inside the guest. It writes the report of each program to $VM_OUT, and the exit
 # status and the name of the report to $VM_OUT/programs, which testing/run.sh reads. Exits with 1 if
@@ -51,7 +51,8 @@ tap() {
 # does with a server, but for routing tables. The oldest kernel runs no tests of chains, which it
 # lacks, and none of interfaces whose programs exclude each other (5.15). test_kernels.py tests
 # where that kernel differs. On the two kernels of CI, the tests that depend most on the kernel are
-# one suite, and the others the next (rest), so that two machines share them.
+# one suite, and the others the next (rest), so that two machines share them. With another libxdp
+# and BPF compiler (libxdp), packets and chains count, and test_formats.py.
 most=(advice chain confirm enforce kernels links load repair rules status sync_interfaces top
 	traffic upgrade waits watch writers)
 never=(databases errors fail2ban feeds files fleet help metrics_heaviest metrics_hostile
@@ -75,6 +76,10 @@ case $(uname -r)/${1:-} in
 	;;
 *-arm64/) only kernels load packets rules chain status traffic watch top links ;;
 6.1.*/ | 6.12.*/) only "${most[@]}" ;;
+*/libxdp)
+	export OTHER_LIBXDP=$PWD/other-libxdp
+	only formats chain repair upgrade load packets rules status traffic
+	;;
 */rest) without "${never[@]}" "${most[@]}" ;;
 *) without "${never[@]}" ;;
 esac
