@@ -281,22 +281,27 @@ static int open_socket(const char *path, struct error *err)
 	return error_set(err, ret, "%s: cannot connect to it: %s", path, strerror(-ret));
 }
 
-/* What the program may not open itself. Returns a descriptor, -1 for none, or another negative
- * errno and sets *err. *changed: it has to be read. */
-static int open_descriptor(struct feeding *feeding, bool *changed, struct error *err)
+/* What the program may not open itself: *out is a descriptor, or -1 if there is nothing. *changed:
+ * it has to be read. Returns 0, or a negative errno and sets *err. */
+static int open_descriptor(struct feeding *feeding, int *out, bool *changed, struct error *err)
 {
 	const struct location *location = &feeding->source->location;
 	int fd;
 
+	*out = -1;
 	*changed = true;
 	if (location->kind == LOCATION_CROWDSEC && location->path)
-		return open_socket(location->path, err);
-	if (location->kind != LOCATION_FILE)
-		return -1;
-	fd = file_watch_open_file(&feeding->watch, changed, err);
-	if (fd >= 0 && fstat(fd, &feeding->file))
+		fd = open_socket(location->path, err);
+	else if (location->kind == LOCATION_FILE)
+		fd = file_watch_open_file(&feeding->watch, changed, err);
+	else
+		return 0;
+	if (fd < 0)
+		return fd;
+	if (location->kind == LOCATION_FILE && fstat(fd, &feeding->file))
 		*changed = true;
-	return fd;
+	*out = fd;
+	return 0;
 }
 
 static int fill_job(const struct feeding *feeding, struct job *job, struct error *err)
@@ -491,11 +496,11 @@ static int listen_to(struct feeding *feeding, struct error *err)
 static int start(struct feeding *feeding, struct error *err)
 {
 	bool changed;
-	auto_fd int descriptor = open_descriptor(feeding, &changed, err);
-	int ret;
+	auto_fd int descriptor = -1;
+	int ret = open_descriptor(feeding, &descriptor, &changed, err);
 
-	if (descriptor < -1)
-		return descriptor;
+	if (ret)
+		return ret;
 	if (!changed) {
 		following_take_same(&feeding->following);
 		succeed(feeding);
