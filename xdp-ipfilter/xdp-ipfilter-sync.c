@@ -4,6 +4,8 @@
  *
  * The command of xdp-ipfilter that keeps running, in a program of its own.
  */
+#include <errno.h>
+
 #include <control/tool.h>
 #include <dataplane/capability.h>
 #include <source/job.h>
@@ -80,6 +82,11 @@ static int read_config(void *context, struct config *config, struct error *err)
 		file = CONFIG_FILE_DEFAULT;
 	if (file)
 		ret = config_file_read(file, config, err);
+	if (ret == -ENOENT && file != request->file)
+		return error_set_usage(err,
+				       "%s; write it, name another file with --config, or give "
+				       "SET=SOURCE",
+				       err->text);
 	for (size_t i = 0; i < request->arguments.count && !ret; i++)
 		ret = config_add_argument(config, request->arguments.items[i], request->every_s,
 					  &request->devices, err);

@@ -281,6 +281,6 @@ int config_file_read(const char *path, struct config *config, struct error *err)
 	if (file)
 		return config_file_parse(file, path, config, err);
 	ret = -errno;
-	error_set(err, ret, "%s: %s", path, strerror(-ret));
+	error_set(err, ret, "%s: cannot open it: %s", path, strerror(-ret));
 	return error_set_kind(err, ret, ERROR_USAGE);
 }

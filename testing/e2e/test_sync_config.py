@@ -156,4 +156,5 @@ def test_credentials_of_systemd_are_found_by_their_name(write, tmp_path):
 def test_without_arguments_the_usual_file_is_read(tmp_path):
     if pathlib.Path("/etc/xdp-ipfilter/sync.conf").exists():
         pytest.skip("this machine has /etc/xdp-ipfilter/sync.conf")
-    tool.refused(USAGE, "sync", words=["/etc/xdp-ipfilter/sync.conf", "No such file"])
+    tool.refused(USAGE, "sync", words=["/etc/xdp-ipfilter/sync.conf", "No such file",
+                                      "--config", "SET=SOURCE"])
