@@ -15,10 +15,10 @@ set -u
 cd "$(dirname "$0")/.." || exit 1
 top=$PWD
 
-suites=(layers lint build packaging hardening units unit fuzz bpf docs e2e bench vm-6.1 vm-6.12
+suites=(layers lint build musl packaging hardening units unit fuzz bpf docs e2e bench vm-6.1 vm-6.12
 	vm-6.12-rest)
-matrix=(vm-5.10 vm-6.1-rest vm-newest vm-trixie vm-sid vm-arm64 cross deb rpm fail2ban-trixie boot
-	boot-trixie)
+matrix=(vm-5.10 vm-6.1-rest vm-newest vm-trixie vm-sid vm-arm64 cross musl-e2e deb rpm
+	fail2ban-trixie boot boot-trixie)
 
 usage() {
 	cat <<EOF
@@ -184,6 +184,24 @@ suite_build() {
 
 suite_cross() {
 	tap_program 1800 testing/cross.sh
+}
+
+suite_musl() {
+	tap_program 1800 testing/musl.sh
+}
+
+# The tool that is linked with musl.
+suite_musl_e2e() {
+	local status
+	needs_root || return
+	limited 3600 testing/musl.sh --e2e "$reports/junit.xml" 2>"$reports/err"
+	status=$?
+	if [ "$status" -eq 77 ]; then
+		skip_suite "musl-e2e: $(sed 's/^.*skipped: //' "$reports/err")"
+		return
+	fi
+	cat "$reports/err"
+	add "$reports/junit.xml" "$status" musl-e2e
 }
 
 suite_packaging() {
@@ -354,6 +372,7 @@ run_suite() {
 	case $suite in
 	vm-*) suite_vm "${suite#vm-}" ;;
 	fail2ban-*) suite_fail2ban "${suite#fail2ban-}" ;;
+	musl-e2e) suite_musl_e2e ;;
 	boot-trixie) suite_boot -k 6.12 -s trixie ;;
 	*) "suite_$suite" ;;
 	esac
@@ -429,11 +448,11 @@ usual_seconds() {
 	vm-trixie | vm-sid) echo 700 ;;
 	vm-*) echo 1000 ;;
 	deb) echo 900 ;;
-	e2e) echo 600 ;;
+	e2e | musl-e2e) echo 600 ;;
 	lint) echo 80 ;;
 	cross) echo 100 ;;
 	boot*) echo 600 ;;
-	build | unit | fuzz | bpf | docs | bench | packaging) echo 35 ;;
+	build | musl | unit | fuzz | bpf | docs | bench | packaging) echo 35 ;;
 	*) echo 2 ;;
 	esac
 }
