@@ -8,6 +8,7 @@ import time
 import pytest
 
 import kernel
+import links
 from frames import FREE4, LISTED4, udp
 from netlab import meanwhile, wait_for
 from test_descriptors import with_limit
@@ -123,6 +124,19 @@ def test_a_filter_that_cannot_be_looked_at_hides_no_other(own_lab):
             view[LOOKERS_AT:LOOKERS_AT + LOOKER_SIZE] = bytes(LOOKER_SIZE)
         wait_for(lambda: "No packets just now" in sections(ask(own_lab, "/")[2])["f1"],
                  "a free place is taken", own_lab.patience)
+
+
+def test_a_filter_that_gets_no_packets_hides_no_other(lab):
+    """Its interface changes to a type that it cannot read, and back."""
+    lab.load("-i", LISTED4)
+    with contextlib.closing(links.Tun(lab)) as link, serving(lab), flood(lab):
+        lab.load("-m", "skb", dev=link.dev)
+        for hardware_type, state in ((803, "attached but NOT filtering"), (0xFFFE, "filtering")):
+            link.set_type(hardware_type)
+            page = wait_for(lambda: f"{link.dev}: {state}" in (page := ask(lab, "/")[2]) and page,
+                            state, lab.patience)
+            assert (link.dev in sections(page)) == (state == "filtering"), page
+            shown(lab, LISTED4)
 
 
 def test_nobody_waits_for_another_command(lab):
