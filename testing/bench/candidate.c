@@ -7,11 +7,13 @@
 #include <errno.h>
 #include <limits.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
+#include <ipfilter/abi.h>
 #include <util/number.h>
 
 #include "fail.h"
@@ -90,6 +92,59 @@ static void open_by_id(struct candidate *candidate, const char *text)
 	must(candidate->fd < 0 ? -errno : 0, candidate->name);
 }
 
+static void map_if_root(struct candidate *candidate, __u32 id)
+{
+	int fd = bpf_map_get_fd_by_id(id);
+	struct bpf_map_info info = { .type = 0 };
+	__u32 size = sizeof(info);
+	void *root;
+
+	must(fd < 0 ? -errno : 0, "a map of a program");
+	must(bpf_obj_get_info_by_fd(fd, &info, &size) ? -errno : 0, "a map of a program");
+	if (!strcmp(info.name, IPF_MAP_ROOT)) {
+		root = mmap(NULL, sizeof(*candidate->root), PROT_READ | PROT_WRITE, MAP_SHARED, fd,
+			    0);
+		must(root == MAP_FAILED ? -errno : 0, IPF_MAP_ROOT);
+		candidate->root = root;
+	}
+	close(fd);
+}
+
+static void map_root(struct candidate *candidate)
+{
+	__u32 ids[32];
+	struct bpf_prog_info info = { .nr_map_ids = sizeof(ids) / sizeof(*ids),
+				      .map_ids = (__u64)(unsigned long)ids };
+	__u32 size = sizeof(info);
+
+	must(bpf_obj_get_info_by_fd(candidate->fd, &info, &size) ? -errno : 0, candidate->name);
+	for (__u32 i = 0; i < info.nr_map_ids; i++)
+		map_if_root(candidate, ids[i]);
+	if (!candidate->root)
+		fail("%s: no " IPF_MAP_ROOT, candidate->name);
+}
+
+/* A looker that renews its lease meanwhile may begin new samples, which stay. */
+void candidate_begin(struct candidate *candidate)
+{
+	if (!candidate->root)
+		return;
+	candidate->sample =
+		__atomic_exchange_n(&candidate->root->modes.sample, 0, __ATOMIC_RELAXED);
+	if (!candidate->sample)
+		fail("%s: nobody watches it", candidate->name);
+}
+
+void candidate_end(struct candidate *candidate)
+{
+	__u32 none = 0;
+
+	if (candidate->root)
+		__atomic_compare_exchange_n(&candidate->root->modes.sample, &none,
+					    candidate->sample, false, __ATOMIC_RELAXED,
+					    __ATOMIC_RELAXED);
+}
+
 void candidate_open(struct candidate *out, const char *text, const struct workload *workload,
 		    const __u8 constant[16], const struct sources *sources)
 {
@@ -111,12 +166,16 @@ void candidate_open(struct candidate *out, const char *text, const struct worklo
 		open_lpm(out, workload);
 	else
 		fail("'%s': no such candidate", text);
+	if (!strcmp(out->name, "ours-unwatched"))
+		map_root(out);
 	out->driver = driver_new(out->fd, out->name, sources);
 }
 
 void candidate_close(struct candidate *candidate)
 {
 	driver_free(candidate->driver);
+	if (candidate->root)
+		munmap(candidate->root, sizeof(*candidate->root));
 	if (candidate->object)
 		bpf_object__close(candidate->object);
 	else

@@ -14,6 +14,7 @@
 #include "workload.h"
 
 struct bpf_object;
+struct ipf_root;
 
 enum { CANDIDATE_NAME_SIZE = 32 };
 
@@ -22,16 +23,23 @@ struct candidate {
 	struct bpf_object *object; /* NULL: loaded by another tool */
 	int fd;
 	struct driver *driver;
+	struct ipf_root *root; /* of ours-unwatched, mapped; NULL: none */
+	__u32 sample;          /* what its lookers ask for */
 };
 
 /* `text` is an argument of the command line:
  *
  *     floor, drop, hash, lpm   a program of the bench; floor compares with `constant`, hash accepts
  *                              only IPv4 addresses
- *     NAME=ID                  the program with this id */
+ *     NAME=ID                  the program with this id
+ *     ours-unwatched=ID        one that somebody watches, as if nobody did */
 void candidate_open(struct candidate *out, const char *text, const struct workload *workload,
 		    const __u8 constant[16], const struct sources *sources);
 void candidate_close(struct candidate *candidate);
+
+/* Before frames, and after them. */
+void candidate_begin(struct candidate *candidate);
+void candidate_end(struct candidate *candidate);
 
 /* The action for a frame whose source was made for this outcome. */
 __u32 candidate_expected(const struct candidate *candidate, enum outcome outcome,

@@ -110,7 +110,7 @@ static __u32 check_sources(const struct bench *bench, const struct cell *cell)
 	return count;
 }
 
-static double measure(const struct bench *bench, const struct candidate *candidate,
+static double measure(const struct bench *bench, struct candidate *candidate,
 		      const struct cell *cell)
 {
 	__u32 lead = cell->frames / LEAD_PART + 1;
@@ -118,6 +118,7 @@ static double measure(const struct bench *bench, const struct candidate *candida
 	__u32 action;
 	double ns;
 
+	candidate_begin(candidate);
 	if (cell->active == 1) {
 		driver_run_one(candidate->driver, lead, &action);
 		ns = driver_run_one(candidate->driver, cell->frames, &action);
@@ -125,11 +126,12 @@ static double measure(const struct bench *bench, const struct candidate *candida
 		driver_run_many(candidate->driver, cell->active, lead, &action);
 		ns = driver_run_many(candidate->driver, cell->active, cell->frames, &action);
 	}
+	candidate_end(candidate);
 	check(bench, candidate, cell, last, action);
 	return ns;
 }
 
-static void measure_round(const struct bench *bench, const struct cell *cell, __u32 round,
+static void measure_round(struct bench *bench, const struct cell *cell, __u32 round,
 			  struct results *results)
 {
 	struct cell direct = { cell->outcome, 1, cell->frames, 1 };
@@ -138,7 +140,7 @@ static void measure_round(const struct bench *bench, const struct cell *cell, __
 	/* The first candidate changes, so that none always follows the same one. */
 	for (size_t i = 0; i < bench->count; i++) {
 		size_t which = (i + round) % bench->count;
-		const struct candidate *candidate = &bench->candidates[which];
+		struct candidate *candidate = &bench->candidates[which];
 
 		results->ns[which][round] = measure(bench, candidate, cell);
 		if (cell->active > 1 && !strcmp(candidate->name, "drop"))
@@ -155,7 +157,7 @@ static void print_rounds(const char *name, const double *values, __u32 rounds)
 	printf("]");
 }
 
-static void answer(const struct bench *bench, const struct cell *cell)
+static void answer(struct bench *bench, const struct cell *cell)
 {
 	static struct results results;
 	__u32 frames_each;

@@ -54,6 +54,16 @@ def never_slower(peer, **wanted):
     return values
 
 
+def of_unwatched(**wanted):
+    """The ratio of our cost while somebody watches to that of the same program otherwise."""
+    def values(data):
+        for cell in data["packets"]:
+            watched = cell["candidates"].get("ours-watched")
+            if watched and "of_unwatched" in watched and _matches(cell, wanted):
+                yield watched["of_unwatched"]["median"], _place(cell)
+    return values
+
+
 def of_another(rules, other_rules, **wanted):
     """The ratio of our cost with one number of rules to that with another."""
     def values(data):
@@ -153,6 +163,8 @@ TARGETS = (
      of_floor(**IPV6, sources="same", outcome="hit")),
     ("IPv6, same source, 1 to 1M rules: miss", AT_MOST, 1.5, "x floor",
      of_floor(**IPV6, sources="same", outcome=MISSES)),
+    ("watched, 1 of 1,000 packets of the same source", AT_MOST, 1.03, "x unwatched",
+     of_unwatched(**ADDRESSES, rules=1, sources="same", outcome="hit")),
     ("never slower than the kernel's hash, counted or not", AT_LEAST, 1.0, "x faster",
      never_slower("hash")),
     ("against xdp-filter, 10k addresses, same source", AT_LEAST, 1.75, "x faster",
