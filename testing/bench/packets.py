@@ -9,7 +9,8 @@ from figures import ratios, spread
 ACTIVE = {"same": 1, "4096": 4096, "random": 1 << 20}
 OUTCOMES = ("hit", "near", "far")
 CANDIDATES = ("ours", "ours-delta", "ours-counted", "ours-uncounted", "ours-before",
-              "ours-watched", "ours-unwatched", "floor", "drop", "xdp-filter", "xdp-filter-ip", "hash", "lpm")
+              "ours-watched", "ours-unwatched", "floor", "drop", "xdp-filter", "xdp-filter-ip",
+              "hash", "lpm")
 
 #: Ten million rules are a row of ours alone: the others would take minutes to fill.
 MOST_OF_PEERS = 1000000

@@ -13,7 +13,8 @@ set key outside right top
 #: The same colour in every plot, legible on white and on nearly black.
 COLOURS = {"ours": "#1a9850", "ours-delta": "#a6611a", "ours-counted": "#2a9d8f",
            "ours-uncounted": "#66a61e", "ours-before": "#333333", "ours-watched": "#c0a030",
-           "ours-unwatched": "#8a7a20", "floor": "#888888", "drop": "#aaaaaa", "xdp-filter": "#e76f51",
+           "ours-unwatched": "#8a7a20",
+           "floor": "#888888", "drop": "#aaaaaa", "xdp-filter": "#e76f51",
            "xdp-filter-ip": "#d98a2b", "hash": "#4a90c4", "lpm": "#8073ac", "ipset": "#b05fe0",
            "nft": "#e0407b", "nft-interval": "#e08fa0"}
 
