@@ -85,10 +85,7 @@ elif [ $# -gt 0 ]; then
 	exit 2
 fi
 
-scratch=$(mktemp -d) || exit 1
-trap 'rm -rf "$scratch"' EXIT
-trap 'exit 130' INT
-trap 'exit 143' TERM HUP
+make_scratch
 
 # of_byte_order ARCHITECTURE OBJECT: what clang made is BPF code in the order of that machine
 of_byte_order() {

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # How does a test script report? Source this file for the Test Anything Protocol, which
-# testing/tally.py counts, and for the list of the tree's files.
+# testing/tally.py counts, for a folder of the script's own, and for the list of the tree's files.
 #
 #	. "$(dirname "$0")/lib.sh"
 #	tap_result "three is odd" $((3 % 2 == 1 ? 0 : 1))
@@ -25,6 +25,14 @@ tap_result() {
 		tap_failed=$((tap_failed + 1))
 		printf 'not ok %d - %s\n' "$tap_count" "$1"
 	fi
+}
+
+# make_scratch: makes the folder $scratch, which goes when the script ends, also by a signal
+make_scratch() {
+	scratch=$(mktemp -d) || exit 1
+	trap 'rm -rf "$scratch"' EXIT
+	trap 'exit 130' INT
+	trap 'exit 143' TERM HUP
 }
 
 # tap_run NAME COMMAND...: passed when the command exits with 0; else its output is shown

@@ -9,8 +9,7 @@ cd "$(dirname "$0")/.." || exit 1
 # shellcheck source=lib.sh
 . testing/lib.sh
 
-scratch=$(mktemp -d) || exit 1
-trap 'rm -rf "$scratch"' EXIT
+make_scratch
 
 # The layout that clang-format makes differs between its versions, so one is the judge.
 format_version=14

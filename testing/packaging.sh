@@ -8,10 +8,7 @@ cd "$(dirname "$0")/.." || exit 1
 # shellcheck source=lib.sh
 . testing/lib.sh
 
-scratch=$(mktemp -d) || exit 1
-trap 'rm -rf "$scratch"' EXIT
-trap 'exit 130' INT
-trap 'exit 143' TERM HUP
+make_scratch
 unset MAKEFLAGS MAKELEVEL
 
 version=$(cat VERSION)

@@ -10,8 +10,7 @@ cd "$(dirname "$0")/.." || exit 1
 # shellcheck source=lib.sh
 . testing/lib.sh
 
-scratch=$(mktemp -d) || exit 1
-trap 'rm -rf "$scratch"' EXIT
+make_scratch
 folder=$scratch/units
 
 # The most that `systemd-analyze security` may say, in tenths: it says 9.6 of a service without any
