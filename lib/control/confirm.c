@@ -148,8 +148,8 @@ static int revert(struct keeper *keeper, unsigned int patience_s, char **remarks
 	size_t size;
 	FILE *out = open_memstream(remarks, &size);
 	auto_fd int lock = -1;
+	pid_t pid = -1;
 	int stop, ret;
-	pid_t pid;
 
 	if (!out)
 		return error_no_memory(err);
