@@ -310,25 +310,20 @@ static int check_result(const struct attachment *attachment, struct chain *after
 	return 0;
 }
 
-/* A failure leaves nothing: a filter that perhaps does not work is taken off again. */
+/* A failure leaves nothing: a filter that perhaps does not work is taken off again. Where it
+ * replaces one, a failure leaves what filters. */
 static int confirm(const struct attachment *attachment, struct chain *after, struct error *err)
 {
-	int ret = check_result(attachment, after, err);
-
-	if (ret)
-		detach_filters(&attachment->dev, NULL);
-	return ret;
-}
-
-/* Here a failure leaves what filters. */
-static int confirm_replaced(const struct attachment *attachment, struct chain *after,
-			    struct error *err)
-{
+	const __u32 replaces = attachment->options.replaces;
 	int ret = 0;
 
-	if (!attachment->single_reason[0])
-		ret = detach_program(&attachment->dev, attachment->options.replaces, err);
-	return ret ? ret : check_result(attachment, after, err);
+	if (replaces && !attachment->single_reason[0])
+		ret = detach_program(&attachment->dev, replaces, err);
+	if (!ret)
+		ret = check_result(attachment, after, err);
+	if (ret && !replaces)
+		detach_filters(&attachment->dev, NULL);
+	return ret;
 }
 
 static int attach_now(struct attachment *attachment, struct attempt *attempt, struct chain *after,
@@ -341,9 +336,7 @@ static int attach_now(struct attachment *attachment, struct attempt *attempt, st
 		ret = attachment->single_reason[0] ? attach_single(attachment) :
 						     attach_chained(attachment);
 		if (!ret)
-			return attachment->options.replaces ?
-				       confirm_replaced(attachment, after, err) :
-				       confirm(attachment, after, err);
+			return confirm(attachment, after, err);
 		if (!refusal_is_race(ret) || !attempt_again(attempt))
 			break;
 		/* Others came first: is there still room for us? */
