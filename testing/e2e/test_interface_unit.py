@@ -12,6 +12,7 @@ import product
 from frames import udp
 from netlab import sh
 from product import DONE, FAILED
+from test_repair import lose
 
 SHARE = product.REPOSITORY / "xdp-ipfilter" / "share" / "systemd"
 BLOCKED, OTHER = "192.0.2.66", "192.0.2.7"
@@ -118,6 +119,18 @@ def test_a_start_brings_back_what_was_turned_off(unit, lab):
         lab.ns.run("ip", "link", "set", "f0", kind, "off", check=False)
     assert unit("start").returncode == DONE
     assert prefixes(lab) == {BLOCKED, OTHER}
+
+
+@pytest.mark.dispatcher
+def test_a_start_loads_anew_what_lost_its_rules(unit, lab):
+    """Nothing filters there, and only the file still has the rules."""
+    unit("start", "--policy", "deny", rules=f"pass {OTHER}\n")
+    lose(lab)
+    assert lab.wire.passes(udp(BLOCKED))
+    done = unit("start", "--policy", "deny", rules=f"pass {OTHER}\n")
+    assert done.returncode == DONE and "f0: filtering" in done.stdout, done
+    assert lab.status("f0")["policy"] == "deny" and prefixes(lab) == {OTHER}
+    assert lab.wire.passes(udp(OTHER)) and not lab.wire.passes(udp(BLOCKED))
 
 
 @pytest.mark.parametrize("options", [
