@@ -8,6 +8,7 @@
 #include <control/pending.h>
 
 #include <errno.h>
+#include <poll.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
@@ -27,6 +28,9 @@
 /* How long one waits for the other. Undoing waits for other commands. */
 #define ASK_TIMEOUT_S 5
 #define ANSWER_TIMEOUT_S 120
+
+/* Until a client that could not be let in is tried again. */
+#define ACCEPT_PAUSE_MS 100
 
 /* The name begins with a NUL. */
 static socklen_t make_address(struct sockaddr_un *address)
@@ -248,8 +252,13 @@ int pending_accept(int listener, enum pending_verb *verb)
 	char byte;
 	pid_t pid;
 
-	if (fd < 0)
-		return -errno;
+	if (fd < 0) {
+		int ret = -errno;
+
+		/* No descriptor is free, for instance. The client waits on, and so do we. */
+		poll(NULL, 0, ACCEPT_PAUSE_MS);
+		return ret;
+	}
 	set_timeout(fd, 1);
 	if (find_peer(fd, &pid))
 		return -EPERM;

@@ -6,6 +6,7 @@ import pathlib
 import pty
 import random
 import re
+import resource
 import signal
 import subprocess
 import time
@@ -238,6 +239,25 @@ def test_who_asks_while_it_is_undone_is_told_so(filled, patience):
         (FAILED, "xdp-ipfilter: add of f0 is being undone already"),
         (FAILED, "xdp-ipfilter: failed: it is being undone already"))
     undone(filled, patience)
+    assert filled.prefixes("f0") == OLD
+
+
+def ticks(pid):
+    """The processor time that it has used."""
+    return sum(map(int, pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[11:13]))
+
+
+def test_a_client_that_cannot_be_let_in_costs_nothing(filled):
+    """The keeper has no free descriptor while status waits for it, which takes five seconds."""
+    filled.good("add", "203.0.113.1", "--confirm", FOREVER)
+    keeper = pending(filled)["pid"]
+    limits = resource.prlimit(keeper, resource.RLIMIT_NOFILE)
+    resource.prlimit(keeper, resource.RLIMIT_NOFILE, (3, limits[1]))
+    before = ticks(keeper)
+    filled.good("status", warns=f"process {keeper} keeps a change")
+    assert ticks(keeper) - before < 20
+    resource.prlimit(keeper, resource.RLIMIT_NOFILE, limits)
+    filled.good("confirm", "--revert")
     assert filled.prefixes("f0") == OLD
 
 
