@@ -16,8 +16,8 @@ import pytest
 import kernel
 from beside import OURS, XdpFilter, we_work
 from frames import udp
-from netlab import wait_for
-from product import BINARY, DONE, FAILED, NOT_LOADED, USAGE, environment
+from netlab import Namespace, wait_for
+from product import BINARY, DONE, FAILED, NOT_LOADED, USAGE, Tool, environment
 
 FOREVER = "1h"  # longer than any test
 OLD = {"192.0.2.1": "drop", "198.51.100.0/24": "drop"}
@@ -373,6 +373,16 @@ def test_an_interface_that_goes_or_gets_another_name(own_lab, deleted_chain):
     lab.good("confirm", "--revert")
     assert lab.prefixes("wan0") == {"192.0.2.1": "drop"}
     lab.good("add", "203.0.113.1", "--confirm", FOREVER)
+    elsewhere = Tool(Namespace())
+    try:
+        lab.ns.ip("link", "set", "wan0", "netns", elsewhere.namespace.name)
+        result = lab("confirm", "--revert")
+        assert result.rc == DONE and "wan0: left alone: it has gone" in result.err
+        assert elsewhere.prefixes("wan0") == {"192.0.2.1": "drop", "203.0.113.1": "drop"}
+        elsewhere.namespace.ip("link", "set", "wan0", "netns", lab.ns.name)
+    finally:
+        elsewhere.namespace.close()
+    lab.good("add", "203.0.113.2", "--confirm", FOREVER)
     lab.ns.run("ip", "link", "del", "wan0")
     deleted_chain()
     result = lab("confirm", "--revert")
