@@ -6,10 +6,10 @@
 #
 #     boot.sh [-k KERNEL] [-s SUITE]        (6.1, bookworm)
 #
-# Builds the packages (testing/deb.sh), copies a small Debian (root.sh), boots it twice in a virtual
-# machine (run.sh), and runs booted.py there. The first boot installs the packages and purges them.
-# The second one begins with installed packages and with what sync kept in the first one, and can
-# reach no source. Reports in TAP.
+# Builds the packages (testing/deb.sh), copies a small Debian (boot-root.sh), boots it twice in a
+# virtual machine (run.sh), and runs booted.py there. The first boot installs the packages and
+# purges them. The second one begins with installed packages and with what sync kept in the first
+# one, and can reach no source. Reports in TAP.
 #
 # Exit codes: 0 passed or skipped; 1 failed; 2 usage.
 
@@ -40,7 +40,7 @@ available() {
 }
 
 exec 3>&1
-base=$(available testing/vm/root.sh "$suite") && available testing/vm/kernels.sh "$kernel" >&2 ||
+base=$(available testing/vm/boot-root.sh "$suite") && available testing/vm/kernels.sh "$kernel" >&2 ||
 	exit $(($? == 77 ? 0 : 1))
 work=$(mktemp -d "$base.XXXXXX")
 trap 'rm -rf "$work"' EXIT

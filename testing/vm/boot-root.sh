@@ -3,7 +3,7 @@
 #
 # Where does the root of a Debian with systemd come from?
 #
-#     root.sh SUITE        (bookworm, trixie)
+#     boot-root.sh SUITE       (bookworm, trixie)
 #
 # Prints a folder with a small Debian of that release, in which the tool finds its libraries and
 # systemd can be process 1. The folder is made by debootstrap on the first call and re-used
@@ -13,9 +13,10 @@
 
 set -euo pipefail
 
-skip() { echo "root.sh: skipped: $*" >&2; exit 77; }
+skip() { echo "boot-root.sh: skipped: $*" >&2; exit 77; }
 
-[[ $# -eq 1 && $1 =~ ^[a-z]+$ ]] || { echo "usage: root.sh SUITE  (bookworm, trixie)" >&2; exit 2; }
+[[ $# -eq 1 && $1 =~ ^[a-z]+$ ]] ||
+	{ echo "usage: boot-root.sh SUITE  (bookworm, trixie)" >&2; exit 2; }
 suite=$1
 
 # From Debian 13 on, the names of some libraries end in t64.
