@@ -141,6 +141,21 @@ lintian_accepts() {
 	return "$status"
 }
 
+# The tests of the source package, as Debian runs them, with the packages installed. Here the system
+# is thrown away afterwards; the kernel is that of the machine, which a container cannot give them.
+autopkgtest_accepts() {
+	in_root "$builder" unshare --net sh -c 'ip link set lo up && exec autopkgtest \
+		--ignore-restrictions=isolation-machine --summary-file=/tmp/summary /build/out/*.changes -- null' \
+		>"$scratch/autopkgtest" 2>&1
+	local status=$?
+	sed 's/^/# /' "$builder/tmp/summary"
+	# It counts skipped tests as no failure.
+	[ "$status" -eq 0 ] && [ "$(sed -n 's/^Tests: //p' packaging/debian/tests/control | tr -d ,)" = \
+		"$(sed -n 's/  *PASS$//p' "$builder/tmp/summary" | paste -s -d ' ')" ] && return
+	tail -n 60 "$scratch/autopkgtest"
+	return 1
+}
+
 # file_of FOLDER PACKAGE
 file_of() {
 	local found=("$1/$2"_*.deb)
@@ -390,6 +405,7 @@ try_suite() {
 	tap_show "$suite: lintian accepts them" lintian_accepts
 	tap_show "$suite: the tool needs libxdp, libbpf, jansson and zlib at most" needs_little
 	tap_show "$suite: programs are stripped, and the XDP program has its types" is_stripped
+	tap_show "$suite: autopkgtest runs their tests, and they pass" autopkgtest_accepts
 
 	before=$tap_failed
 	tap_run "$suite: a system has what the packages need" has_guest "$suite"
