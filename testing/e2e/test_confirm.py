@@ -493,7 +493,9 @@ def test_where_memory_runs_out_it_is_killed_last(filled, patience):
     wait_for(lambda: own.read_text() == pathlib.Path("/proc/self/oom_score_adj").read_text(),
              "it is killed as others are", patience)
     reading.communicate("203.0.113.2\n", timeout=60)
-    without = ["setpriv", "--bounding-set=-sys_resource", "--inh-caps=-all"]
+    # Before Linux 5.11, BPF memory counts as locked memory.
+    without = ["prlimit", "--memlock=unlimited:unlimited", "setpriv",
+               "--bounding-set=-sys_resource", "--inh-caps=-all"]
     filled.good("add", "203.0.113.3", "--confirm", FOREVER, prefix=without)
 
 
