@@ -85,8 +85,16 @@ def test_what_sync_changes_meanwhile_stays(sync, file):
 def test_what_the_source_says_too_comes_back(sync, file):
     """The same rule came from both: the undo takes it away, and sync brings it back."""
     lab = sync.lab
-    sync.process.send_signal(signal.SIGSTOP)
-    lab.good("add", "-s", "bad", SAID, "--confirm", FOREVER)
+
+    def is_added_first():
+        """Unless sync was stopped in the middle of a change, where it has the lock."""
+        sync.process.send_signal(signal.SIGSTOP)
+        added = lab("--lock-timeout", "1", "add", "-s", "bad", SAID, "--confirm", FOREVER)
+        if added.rc != DONE:
+            sync.process.send_signal(signal.SIGCONT)
+        return added.rc == DONE
+
+    wait_for(is_added_first, "it is added while sync is stopped", lab.patience)
     file.write_text(f"{FOLLOWED}\n{SAID}\n")
     sync.process.send_signal(signal.SIGCONT)
     sync.wait(lambda: sync.source("bad")["rules"] == 2, "the source says it")
