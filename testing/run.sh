@@ -446,13 +446,14 @@ broken() {
 usual_seconds() {
 	case $1 in
 	vm-trixie | vm-sid) echo 700 ;;
-	vm-*) echo 1000 ;;
+	vm-*) echo 1100 ;;
 	deb) echo 900 ;;
-	e2e | musl-e2e) echo 600 ;;
-	lint) echo 80 ;;
+	e2e) echo 1600 ;;
+	musl-e2e) echo 600 ;;
+	lint) echo 120 ;;
 	cross) echo 100 ;;
 	boot*) echo 600 ;;
-	build | musl | unit | fuzz | bpf | docs | bench | packaging) echo 35 ;;
+	build | musl | unit | fuzz | bpf | docs | bench | packaging) echo 60 ;;
 	*) echo 2 ;;
 	esac
 }
