@@ -225,8 +225,10 @@ def test_lookers_get_what_each_asked_for(lab):
     lab.load(*RULES)
     with watching(lab, "-j", "--drop", "--rate", 100000) as all_drops, \
             watching(lab, "-j", "--pass", "-n", 10, "--rate", 100000) as some_passes:
-        for _ in range(20):
+        # All at once they would not fit into a ring.
+        for drops in range(25, 501, 25):
             lab.wire.exchange([udp(LISTED4), udp(FREE4)] * 25)
+            all_drops.wait_for(drops)
         assert len(all_drops.events(500)) == 500
         some_passes.wait_for(1)
     passes = [json.loads(line) for line in some_passes.lines]
@@ -274,7 +276,8 @@ def test_a_looker_that_was_stopped_goes_on(lab):
             assert nothing_is_on(lab)
         finally:
             watch.process.send_signal(signal.SIGCONT)
-        wait_for(lambda: word(lab, RINGS_AT), "there are rings again", lab.patience)
+        wait_for(lambda: word(lab, RINGS_AT) and word(lab, SAMPLE_AT), "packets are sampled again",
+                 lab.patience)
         before = len(watch.lines)
         lab.wire.exchange([udp(LISTED4)])
         watch.wait_for(before + 1)
