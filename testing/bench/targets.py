@@ -20,24 +20,24 @@ def _place(cell):
             f"{cell['sources']} sources")
 
 
-def of_floor(**wanted):
-    """The ratio of our cost to the floor's."""
+def _ratio(candidate, name, wanted):
+    """The ratio of that name, which a candidate's measurement has, if both were measured."""
     def values(data):
         for cell in data["packets"]:
-            ours = cell["candidates"].get("ours")
-            if ours and "of_floor" in ours and _matches(cell, wanted):
-                yield ours["of_floor"]["median"], _place(cell)
+            measured = cell["candidates"].get(candidate)
+            if measured and name in measured and _matches(cell, wanted):
+                yield measured[name]["median"], _place(cell)
     return values
+
+
+def of_floor(**wanted):
+    """The ratio of our cost to the floor's."""
+    return _ratio("ours", "of_floor", wanted)
 
 
 def faster_than(peer, **wanted):
     """The ratio of a peer's cost to ours."""
-    def values(data):
-        for cell in data["packets"]:
-            other = cell["candidates"].get(peer)
-            if other and "of_ours" in other and _matches(cell, wanted):
-                yield other["of_ours"]["median"], _place(cell)
-    return values
+    return _ratio(peer, "of_ours", wanted)
 
 
 def never_slower(peer, **wanted):
@@ -56,12 +56,7 @@ def never_slower(peer, **wanted):
 
 def of_unwatched(**wanted):
     """The ratio of our cost while somebody watches to that of the same program otherwise."""
-    def values(data):
-        for cell in data["packets"]:
-            watched = cell["candidates"].get("ours-watched")
-            if watched and "of_unwatched" in watched and _matches(cell, wanted):
-                yield watched["of_unwatched"]["median"], _place(cell)
-    return values
+    return _ratio("ours-watched", "of_unwatched", wanted)
 
 
 def of_another(rules, other_rules, **wanted):
